@@ -1,0 +1,82 @@
+"""What a plugin says it provides: names, one-line summaries and *targets*, never the objects themselves.
+
+A target is ``"package.module:attribute"``. It is imported when the thing is first used, so listing what is installed
+imports neither torch nor the code behind a name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A name and where to find what it stands for."""
+
+    name: str
+    target: str
+
+
+@dataclass(frozen=True)
+class ArchitectureSpec(Spec):
+    """One model type; ``name`` is the ``model_type`` of its ``config.json``, the target a `tfx_core.Architecture`."""
+
+    heads: tuple[str, ...] = ()
+    """Head names that the architecture has, without ``"backbone"``, which every one has."""
+
+    hf_classes: Mapping[str, str] = field(default_factory=dict)
+    """Class names found under ``architectures`` in ``config.json`` -> head name, ``"backbone"`` included."""
+
+    tokenizer_classes: tuple[str, ...] = ()
+    """``tokenizer_class`` values of ``tokenizer_config.json`` that this architecture's recipe serves."""
+
+    summary: str = ""
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class HeadSpec(Spec):
+    """A head of a third party for every architecture that offers a capability; the target is a head factory."""
+
+    capability: str = "token-states"
+    """What the head needs of a backbone: ``"token-states"`` or ``"pooled-state"``."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class AttentionSpec(Spec):
+    """An attention kernel; the target follows `tfx_core.nn.AttentionKernel`."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class LinearSpec(Spec):
+    """A packed linear kernel for inference; the target follows the linear-kernel protocol."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class TaskSpec(Spec):
+    """A task for `tfx_core.pipeline`; the target is a `tfx_core.tasks.Task` subclass."""
+
+    heads: tuple[str, ...] = ()
+    """Heads that can serve the task, the preferred one first."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class ObjectiveSpec(Spec):
+    """A pretraining objective."""
+
+    architectures: tuple[str, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class IndexSpec(Spec):
+    """A passage index; the target follows `tfx_core.PassageIndex`."""
+
+    summary: str = ""
