@@ -1,0 +1,1 @@
+"""Text to token ids and back, as each family of models was trained on it."""

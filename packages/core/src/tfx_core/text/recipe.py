@@ -1,0 +1,154 @@
+"""What a family says about its text: the facts of its tokenizer and how to build it from the released legacy files.
+
+`tokenizer.json` is used when a folder has one, and then `Recipe.adapt` applies what `tokenizer_config.json` says over
+it; otherwise `Recipe.build` makes the same tokenizer. Both get one `Settings`: the folder's files, merged and checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from tokenizers import AddedToken, Tokenizer
+
+from tfx_core.errors import TextError
+
+if TYPE_CHECKING:
+    from tfx_core.checkpoint import Folder
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Side = Literal["left", "right"]
+
+SPECIAL_ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+"""The roles that a special token can have, named as in ``special_tokens_map.json``."""
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What is true of a family's tokenizer unless a folder's ``tokenizer_config.json`` says otherwise."""
+
+    tokenizer_class: str
+    """Written to ``tokenizer_config.json``, so that transformers reads a saved folder back."""
+
+    special_tokens: Mapping[str, str | AddedToken] = field(default_factory=dict)
+    """Role (one of `SPECIAL_ROLES`) -> token; an `AddedToken` where it takes the blanks beside it (``lstrip``)."""
+
+    additional_special_tokens: tuple[str | AddedToken, ...] = ()
+    """Special tokens without a role, such as T5's sentinels and mBART's language codes."""
+
+    model_input_names: tuple[str, ...] = ("input_ids", "attention_mask")
+    """What a call returns by default; with ``"token_type_ids"`` for models that have token types."""
+
+    padding_side: Side = "right"
+    truncation_side: Side = "right"
+    pad_token_type_id: int = 0
+    clean_up_tokenization: bool = False
+    """Whether `decode` removes the blanks before English punctuation and contractions by default."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A folder's ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``, merged and checked.
+
+    What the folder does not say comes from the recipe's facts and options; what the caller asked for goes over both.
+    """
+
+    values: Mapping[str, JSON]
+    """``tokenizer_config.json`` without tokens; every name in the recipe's ``options`` is there."""
+
+    special_tokens: Mapping[str, AddedToken]
+    """Role -> token; a role that the tokenizer does not have is absent."""
+
+    additional_special_tokens: tuple[AddedToken, ...]
+
+    added_tokens: Mapping[int, AddedToken]
+    """Id -> token added to the vocabulary, special ones included (``added_tokens_decoder``, ``added_tokens.json``)."""
+
+    label: str
+    """The file that error messages about a value name."""
+
+    def flag(self, key: str) -> bool:
+        """A value that must be true or false; raises `TextError` for anything else."""
+        value = self.optional_flag(key)
+        if value is None:
+            raise self._wrong(key, value, "true or false")
+        return value
+
+    def optional_flag(self, key: str) -> bool | None:
+        """A value that must be true, false or null; raises `TextError` for anything else."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong(key, value, "true, false or null")
+        return value
+
+    def integer(self, key: str) -> int:
+        """A value that must be a whole number; raises `TextError` for anything else."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._wrong(key, value, "a whole number")
+        return value
+
+    def text(self, key: str) -> str:
+        """A value that must be a string; raises `TextError` for anything else."""
+        value = self.values.get(key)
+        if not isinstance(value, str):
+            raise self._wrong(key, value, "a string")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A value that must be a list of strings, or null for none; raises `TextError` for anything else."""
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(key, value, "a list of strings")
+        return tuple(str(item) for item in value)
+
+    def special(self, role: str) -> str:
+        """The text of a special token that the tokenizer cannot do without; raises `TextError` when it has none."""
+        if role not in self.special_tokens:
+            raise TextError(f"{self.label}: {role} is null or absent, and this tokenizer cannot do without one")
+        return str(self.special_tokens[role].content)
+
+    def _wrong(self, key: str, value: JSON, accepted: str) -> TextError:
+        return TextError(f"{self.label}: {key} is {value!r}; it must be {accepted}")
+
+
+class Recipe(Protocol):
+    """How a family's tokenizer is made; usually a frozen dataclass that several families share with other values."""
+
+    @property
+    def facts(self) -> TextFacts:
+        """What is true of the tokenizer unless the folder says otherwise."""
+        ...
+
+    @property
+    def files(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of released legacy files, the preferred first: ``(("vocab.json", "merges.txt"),)``.
+
+        `build` is called only when a folder has every file of one of them.
+        """
+        ...
+
+    @property
+    def options(self) -> Mapping[str, JSON]:
+        """The family's own keys of ``tokenizer_config.json`` with their defaults: ``{"do_lower_case": True}``.
+
+        These are also the keywords, beside those of every tokenizer, that `tfx_core.load_tokenizer` takes.
+        """
+        ...
+
+    def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
+        """Make the tokenizer from the legacy files: model, normalizer, pre-tokenizer, post-processor and decoder.
+
+        The caller then registers the special and added tokens of ``settings``, in the order of their ids; `build` adds
+        only those whose ids depend on the family. Raises `TextError` that names the file and the cure.
+        """
+        ...
+
+    def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
+        """Apply to a tokenizer read from ``tokenizer.json`` what ``tokenizer_config.json`` says over it."""
+        ...
+
+    def legacy_files(self, tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
+        """The legacy files to write beside ``tokenizer.json``, name -> contents; empty when it cannot make them."""
+        ...
