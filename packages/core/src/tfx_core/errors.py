@@ -28,6 +28,10 @@ class InputError(TfxError, ValueError):
     """Arguments of a model, head, task or generation call that contradict each other or the model."""
 
 
+class PassageIndexError(TfxError, ValueError):
+    """A passage index folder that is missing, damaged, or made with another model."""
+
+
 class PluginError(TfxError, RuntimeError):
     """A plugin that failed, clashes with another, or does not fit this tfx-core."""
 
