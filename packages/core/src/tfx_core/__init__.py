@@ -1,3 +1,101 @@
-"""..."""
+"""tfx: transformer models, a small core and one distribution per family.
+
+Importing this package imports neither torch nor any plugin; each public name is imported on first use (PEP 562).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tfx_core.architecture import Architecture
+    from tfx_core.config import ModelConfig
+    from tfx_core.embedding import TextEncoder, load_encoder
+    from tfx_core.errors import TfxError
+    from tfx_core.hookspecs import hookimpl
+    from tfx_core.loading import load_model, load_tokenizer, new_model
+    from tfx_core.model import Backbone, Model
+    from tfx_core.outputs import ModelOutput
+    from tfx_core.passage_index import PassageIndex
+    from tfx_core.plugins import register, unregister
+    from tfx_core.specs import (
+        ArchitectureSpec,
+        AttentionSpec,
+        HeadSpec,
+        IndexSpec,
+        LinearSpec,
+        ObjectiveSpec,
+        TaskSpec,
+    )
+    from tfx_core.tasks import Task, pipeline
+    from tfx_core.text import Tokenizer
+
+_HOMES = {
+    "Architecture": "architecture",
+    "ArchitectureSpec": "specs",
+    "AttentionSpec": "specs",
+    "Backbone": "model",
+    "HeadSpec": "specs",
+    "IndexSpec": "specs",
+    "LinearSpec": "specs",
+    "Model": "model",
+    "ModelConfig": "config",
+    "ModelOutput": "outputs",
+    "ObjectiveSpec": "specs",
+    "PassageIndex": "passage_index",
+    "Task": "tasks",
+    "TaskSpec": "specs",
+    "TextEncoder": "embedding",
+    "TfxError": "errors",
+    "Tokenizer": "text",
+    "hookimpl": "hookspecs",
+    "load_encoder": "embedding",
+    "load_model": "loading",
+    "load_tokenizer": "loading",
+    "new_model": "loading",
+    "pipeline": "tasks",
+    "register": "plugins",
+    "unregister": "plugins",
+}
+
+__all__ = [
+    "Architecture",
+    "ArchitectureSpec",
+    "AttentionSpec",
+    "Backbone",
+    "HeadSpec",
+    "IndexSpec",
+    "LinearSpec",
+    "Model",
+    "ModelConfig",
+    "ModelOutput",
+    "ObjectiveSpec",
+    "PassageIndex",
+    "Task",
+    "TaskSpec",
+    "TextEncoder",
+    "TfxError",
+    "Tokenizer",
+    "__version__",
+    "hookimpl",
+    "load_encoder",
+    "load_model",
+    "load_tokenizer",
+    "new_model",
+    "pipeline",
+    "register",
+    "unregister",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfx_core' has no attribute {name!r}")
+    value: object = getattr(import_module(f"tfx_core.{_HOMES[name]}"), name)
+    globals()[name] = value  # the next access finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

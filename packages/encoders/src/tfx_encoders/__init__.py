@@ -1,3 +1,3 @@
-"""..."""
+"""Encoder architectures for tfx."""
 
 __version__ = "0.1.0"

@@ -1,0 +1,253 @@
+"""Configurations: one frozen dataclass per architecture whose fields are the keys of ``config.json``."""
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from tfx_core.errors import ConfigError
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+
+@dataclass(frozen=True)
+class Between:
+    """Bounds, both included, of a number in a configuration."""
+
+    low: float
+    high: float = float("inf")
+
+    def __str__(self) -> str:
+        return f"at least {self.low:g}" if self.high == float("inf") else f"from {self.low:g} to {self.high:g}"
+
+
+Size: TypeAlias = Annotated[int, Between(1)]
+"""A number of things of which there is at least one."""
+Count: TypeAlias = Annotated[int, Between(0)]
+"""A number of things, or an id."""
+Rate: TypeAlias = Annotated[float, Between(0, 1)]
+"""A probability, such as a dropout."""
+Positive: TypeAlias = Annotated[float, Between(0)]
+"""A real number that is not negative, such as an epsilon or a standard deviation."""
+Activation: TypeAlias = Literal[
+    "gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh", "leaky_relu",
+    "linear", "mish", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh",
+]  # fmt: skip
+"""Names of `tfx_core.nn.activation`."""
+ProblemType: TypeAlias = Literal["regression", "single_label_classification", "multi_label_classification"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The keys that every ``config.json`` may have; an architecture's subclass adds its own.
+
+    Values are checked against the annotations when an instance is made; `ConfigError` names key, value and what is
+    allowed, and the file where there is one.
+    """
+
+    model_type: ClassVar[str] = ""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Other spellings found in released files -> field name."""
+
+    architectures: tuple[str, ...] = ()
+    """Class names by which the reference library knows what the checkpoint holds."""
+    num_labels: Count = 0
+    """Number of classes of a classification head; by default as many as ``id2label`` names, else 2."""
+    id2label: dict[int, str] = field(default_factory=dict)
+    """Name of each class; by default ``LABEL_0``, ``LABEL_1``, …"""
+    problem_type: ProblemType | None = None
+    """Loss of sequence classification; by default told from ``num_labels`` and the labels' type."""
+    is_encoder_decoder: bool = False
+    """Whether the model has an encoder and a decoder."""
+    is_decoder: bool = False
+    """Whether an encoder architecture runs as a decoder, with a causal mask."""
+    add_cross_attention: bool = False
+    """Whether a decoder attends to another model's states."""
+    tie_word_embeddings: bool = True
+    """Whether a new model's output layer shares the input embeddings; a checkpoint's tensors decide for themselves."""
+    pruned_heads: dict[int, tuple[Count, ...]] = field(default_factory=dict)
+    """Attention heads that were removed: layer -> numbers of the heads in the unpruned model."""
+    pad_token_id: int | None = None
+    """Id of the padding token."""
+    bos_token_id: int | None = None
+    """Id that starts a text."""
+    eos_token_id: int | tuple[int, ...] | None = None
+    """Id, or ids, that end a text."""
+    decoder_start_token_id: int | None = None
+    """Id with which a decoder begins."""
+    tfx_head: str | None = None
+    """Head stored in the checkpoint when no class name of the reference stands for it (a third party's head)."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Keys of the file that this architecture does not read, kept so that saving writes them back."""
+
+    def __post_init__(self) -> None:
+        for name, hint in _hints(type(self)).items():
+            object.__setattr__(self, name, _checked(getattr(self, name), hint, name))
+        labels = self.id2label
+        if self.num_labels and labels and self.num_labels != len(labels):
+            raise ConfigError(f"num_labels={self.num_labels}: id2label names {len(labels)} classes")
+        if sorted(labels) != list(range(len(labels))):
+            raise ConfigError(f"id2label={labels!r}: the class numbers must be 0 to {len(labels) - 1} without gaps")
+        if not labels:
+            labels = {number: f"LABEL_{number}" for number in range(self.num_labels or 2)}
+        object.__setattr__(self, "id2label", labels)
+        object.__setattr__(self, "num_labels", len(labels))
+        self.validate()
+
+    def validate(self) -> None:
+        """Check what concerns several fields at once, with `require`; subclasses extend it."""
+
+    def require(self, holds: bool, key: str, allowed: str) -> None:
+        """Raise `ConfigError` naming ``key``, its value and what is ``allowed`` unless the condition holds."""
+        if not holds:
+            raise ConfigError(f"{key}={getattr(self, key)!r}: must be {allowed}")
+
+    @property
+    def label2id(self) -> dict[str, int]:
+        """Number of each class by its name."""
+        return {label: number for number, label in self.id2label.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "config") -> Self:
+        """Read the contents of a ``config.json``; ``where`` is named in errors.
+
+        Aliases are resolved, unknown keys kept in ``extra``, and ``label2id`` is derived from ``id2label``.
+        """
+        known, extra = {}, dict(values.get("extra", {}))
+        for key, value in values.items():
+            name = cls.aliases.get(key, key)
+            if name in cls.field_names() and name != "extra":
+                if key != name and name in values:
+                    continue  # the present spelling wins over the older one
+                known[name] = value
+            elif key not in {"model_type", "label2id", "extra"}:
+                extra[key] = value
+        try:
+            return cls(**known, extra=extra)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contents of ``config.json``: every field that is set, then the keys kept in ``extra``."""
+        values: dict[str, Any] = {"model_type": self.model_type}
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if each.name != "extra" and not (value is None and each.default is None):
+                values[each.name] = _plain(value)
+        values["label2id"] = self.label2id
+        if not self.pruned_heads:
+            del values["pruned_heads"]
+        return {**values, **{key: value for key, value in self.extra.items() if key not in values}}
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values; ``num_labels`` alone renames the classes; an unknown name is a `TypeError`."""
+        for name in changes:
+            if name not in self.field_names():
+                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(self.field_names())}")
+        if "num_labels" in changes and "id2label" not in changes and changes["num_labels"] != self.num_labels:
+            changes["id2label"] = {}
+        if "id2label" in changes and "num_labels" not in changes:
+            changes["num_labels"] = 0
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        """Names of all fields, the shared ones first."""
+        return tuple(each.name for each in dataclasses.fields(cls))
+
+
+@cache
+def _hints(config: type[ModelConfig]) -> dict[str, Any]:
+    hints = get_type_hints(config, include_extras=True)
+    return {each.name: hints[each.name] for each in dataclasses.fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    """The JSON form of a field."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    """The value as the annotation wants it, or `ConfigError` with name, value and what is allowed."""
+    converted = _converted(value, hint)
+    if converted is _REFUSED:
+        raise ConfigError(f"{name}={value!r}: must be {_described(hint)}")
+    return converted
+
+
+_REFUSED: Any = object()
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    """The value as the annotation wants it, or ``_REFUSED``; JSON lists become tuples, digit keys become integers."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin is Annotated:
+        converted = _converted(value, arguments[0])
+        in_bounds = converted is not _REFUSED and all(bound.low <= converted <= bound.high for bound in arguments[1:])
+        return converted if in_bounds else _REFUSED
+    if origin in (Union, types.UnionType):
+        options = (_converted(value, option) for option in arguments)
+        return next((converted for converted in options if converted is not _REFUSED), _REFUSED)
+    if origin is Literal:
+        return value if isinstance(value, str | int) and value in arguments else _REFUSED
+    if origin is tuple:
+        return _converted_sequence(value, arguments)
+    if origin is dict:
+        return _converted_mapping(value, *arguments)
+    if hint is float:
+        # JSON has one kind of number: 1 is as good as 1.0
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _REFUSED
+    if hint is int and isinstance(value, bool):
+        return _REFUSED
+    return value if value is None and hint is types.NoneType or isinstance(value, hint) else _REFUSED
+
+
+def _converted_sequence(value: Any, arguments: tuple[Any, ...]) -> Any:
+    if not isinstance(value, list | tuple):
+        return _REFUSED
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        arguments = (arguments[0],) * len(value)
+    if len(arguments) != len(value):
+        return _REFUSED
+    items = tuple(_converted(item, hint) for item, hint in zip(value, arguments, strict=True))
+    return _REFUSED if any(item is _REFUSED for item in items) else items
+
+
+def _converted_mapping(value: Any, key_hint: Any, value_hint: Any) -> Any:
+    if not isinstance(value, dict):
+        return _REFUSED
+    items = {}
+    for key, item in value.items():
+        if key_hint is int and isinstance(key, str) and key.isascii() and key.isdigit():
+            key = int(key)
+        key, item = _converted(key, key_hint), _converted(item, value_hint)
+        if key is _REFUSED or item is _REFUSED:
+            return _REFUSED
+        items[key] = item
+    return items
+
+
+def _described(hint: Any) -> str:
+    """What an annotation allows, in words."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return f"{_described(arguments[0])} {arguments[1]}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(_described(option) for option in arguments)
+    if origin is Literal:
+        return "one of " + ", ".join(repr(option) for option in arguments)
+    if origin is tuple:
+        items = arguments[:-1] if arguments[-1] is Ellipsis else arguments
+        return f"a list of {', '.join(_described(item) for item in items)}"
+    if origin is dict:
+        return f"an object of {_described(arguments[0])} to {_described(arguments[1])}"
+    names = {int: "an integer", float: "a number", bool: "true or false", str: "a string", types.NoneType: "null"}
+    return names.get(hint, str(hint))

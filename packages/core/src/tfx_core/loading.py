@@ -1,0 +1,187 @@
+"""From a folder, a hub id or a name to a model or a tokenizer."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tfx_core import registry
+from tfx_core.architecture import Architecture
+from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors
+from tfx_core.config import ModelConfig
+from tfx_core.errors import CheckpointError, ConfigError, InputError
+from tfx_core.model import Model
+from tfx_core.nn import AttentionKernel
+from tfx_core.text import Tokenizer
+from tfx_core.text import load_tokenizer as read_tokenizer
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
+
+
+def load_model(
+    path: str | Path,
+    *,
+    head: str | None = None,
+    dtype: str | torch.dtype = "float32",
+    device: str | torch.device = "cpu",
+    attention: str | AttentionKernel = "sdpa",
+    revision: str | None = None,
+    **overrides: Any,
+) -> Model:
+    """Load a checkpoint folder or hub id, in evaluation mode.
+
+    ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
+    initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored. ``overrides`` are
+    fields of the config, such as ``num_labels=5``. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError`
+    or `UnknownNameError`, each naming what is wrong and what would do.
+    """
+    folder = open_folder(path, revision=revision)
+    architecture, config = read_config(folder)
+    stored = _stored_head(config, folder)
+    head = stored or "backbone" if head is None else head
+    if head != stored:
+        config = architecture.adapt(config, head)
+    config = config.replace(**overrides)
+    model = _empty_model(architecture, config, head, attention)
+    tensors = read_tensors(folder)
+    load_weights(
+        model,
+        tensors,
+        model.weight_table,
+        head=head,
+        stored_heads=() if stored is None else (stored,),
+        ties=model.ties,
+        dtype=_dtype(dtype),
+        device=torch.device(device),
+        initialise=lambda module, names: _initialise(module, architecture, config, names),
+        label=folder.label,
+    )
+    return model.eval()
+
+
+def new_model(
+    model_type: str,
+    *,
+    head: str = "backbone",
+    dtype: str | torch.dtype = "float32",
+    device: str | torch.device = "cpu",
+    attention: str | AttentionKernel = "sdpa",
+    seed: int | None = None,
+    **config: Any,
+) -> Model:
+    """A model of this architecture with the paper's initialisation, in training mode.
+
+    ``config`` are the keys of its ``config.json``; an unknown one is a `TypeError`. The same ``seed`` gives the same
+    weights; torch's global generator is left alone when one is given.
+    """
+    architecture = load_architecture(model_type)
+    settings = architecture.config().replace(**config)
+    if not {"is_decoder", "add_cross_attention"} & config.keys():
+        settings = architecture.adapt(settings, head)
+    model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    _initialise(model, architecture, settings, None, generator)
+    if settings.tie_word_embeddings:
+        for name, to in model.ties:
+            model.tie(name, to)
+    return model.to(device=device, dtype=_dtype(dtype))
+
+
+def load_tokenizer(path: str | Path, *, revision: str | None = None, **options: Any) -> Tokenizer:
+    """The tokenizer of a checkpoint folder or hub id: its ``tokenizer.json``, else the family's released files.
+
+    ``options`` are those of `Tokenizer` and of the family's recipe. Raises `TextError` naming the file and the cure.
+    """
+    folder = open_folder(path, revision=revision)
+    values = folder.json("config.json") or {}
+    name = values.get("model_type")
+    if not isinstance(name, str) or not name:
+        # a folder with only tokenizer files names the class of the reference that reads them
+        name = _architecture_of_tokenizer((folder.json("tokenizer_config.json") or {}).get("tokenizer_class"))
+    recipe = None if name is None else load_architecture(name).text
+    return read_tokenizer(folder, recipe, **options)
+
+
+def load_architecture(model_type: str) -> Architecture[Any]:
+    """What a ``model_type`` stands for; raises `UnknownNameError` that says what to install."""
+    architecture = registry.load("architecture", model_type)
+    if not isinstance(architecture, Architecture):
+        raise TypeError(f"the target of architecture {model_type!r} is {architecture!r}, not an Architecture")
+    return architecture
+
+
+def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:
+    """The architecture and the checked config of a folder."""
+    values = folder.json("config.json")
+    where = f"{folder.label}/config.json"
+    if values is None:
+        raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
+    model_type = values.get("model_type")
+    if not isinstance(model_type, str) or not model_type:
+        known = ", ".join(sorted(spec.name for spec in registry.architectures()))
+        raise ConfigError(f"{where}: model_type={model_type!r}: must name an architecture; installed are {known}")
+    architecture = load_architecture(model_type)
+    return architecture, architecture.config.from_dict(values, where=where)
+
+
+def _stored_head(config: ModelConfig, folder: Folder) -> str | None:
+    """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing."""
+    if config.tfx_head is not None:
+        return config.tfx_head
+    classes = registry.find("architecture", config.model_type).hf_classes
+    known = [classes[name] for name in config.architectures if name in classes]
+    if config.architectures and not known:
+        raise ConfigError(
+            f"{folder.label}/config.json: architectures={list(config.architectures)!r}: {config.model_type} has "
+            f"{', '.join(classes)}"
+        )
+    return known[0] if known else None
+
+
+def _architecture_of_tokenizer(tokenizer_class: object) -> str | None:
+    names = (spec.name for spec in registry.architectures() if tokenizer_class in spec.tokenizer_classes)
+    return next(names, None)
+
+
+def _empty_model(
+    architecture: Architecture[Any], config: ModelConfig, head: str, attention: str | AttentionKernel
+) -> Model:
+    kernel = registry.load("attention", attention) if isinstance(attention, str) else attention
+    if not callable(kernel):
+        raise TypeError(f"attention {attention!r} stands for {kernel!r}, which is not an attention kernel")
+    with torch.device("meta"):
+        return Model(architecture, config, head, attention=kernel)
+
+
+def _initialise(
+    model: nn.Module,
+    architecture: Architecture[Any],
+    config: ModelConfig,
+    names: Iterable[str] | None,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Fill the parameters of these names, or all, as the architecture (or a third party's head) does it."""
+    assert isinstance(model, Model)
+    wanted = None if names is None else set(names)
+    for path, module in model.named_modules():
+        own = {f"{path}.{name}" for name, _ in module.named_parameters(recurse=False)}
+        if not own or (wanted is not None and not own & wanted):
+            continue
+        of_head = path == "head" or path.startswith("head.")
+        fill = model.head_initialise if of_head else architecture.initialise
+        fill(module, config, generator)
+
+
+def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
+    """The type to load as; ``None`` for ``"auto"``, as stored."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype == "auto":
+        return None
+    if dtype not in _DTYPES:
+        raise InputError(f"dtype={dtype!r}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
+    return _DTYPES[dtype]
+
+

@@ -1,0 +1,109 @@
+"""Where the tokens of a batch lie in a tensor: the one place that knows padded from ragged."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Layout(Protocol):
+    """Packs tokens for the position-wise modules, and splits and merges heads around the attention kernel."""
+
+    def pack(self, x: Tensor) -> Tensor:
+        """``(B, S, …)`` as the modules between the kernels see it."""
+        ...
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """The inverse of `pack`: ``(B, S, …)``; what padding holds is unspecified."""
+        ...
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """Packed tokens of width ``H·d`` -> ``(B, H, S, d)``."""
+        ...
+
+    def merge(self, x: Tensor) -> Tensor:
+        """``(B, H, S, d)`` -> packed tokens of width ``H·d``."""
+        ...
+
+
+class Padded:
+    """Every row has the same number of tokens, padding included: ``(B, S, D)``."""
+
+    def pack(self, x: Tensor) -> Tensor:
+        """``(B, S, …)`` unchanged."""
+        return x
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """``(B, S, …)`` unchanged."""
+        return x
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """``(B, S, H·d) -> (B, H, S, d)``."""
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """``(B, H, S, d) -> (B, S, H·d)``."""
+        return x.transpose(1, 2).flatten(2)
+
+
+PADDED = Padded()
+
+
+class Ragged:
+    """Only real tokens, row after row: ``(tokens, D)``; what is padding in ``mask`` ``(B, S)`` is computed nowhere."""
+
+    def __init__(self, mask: Tensor) -> None:
+        self.batch, self.length = mask.shape
+        self.places = mask.flatten().nonzero().squeeze(-1)  # (tokens,)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """``(B, S, …) -> (tokens, …)``; a batch of one stands for every row."""
+        return x.expand(self.batch, *x.shape[1:]).flatten(0, 1).index_select(0, self.places)
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """``(tokens, …) -> (B, S, …)`` with zeros as padding."""
+        padded = x.new_zeros(self.batch * self.length, *x.shape[1:])
+        return padded.index_copy(0, self.places, x).unflatten(0, (self.batch, self.length))
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """``(tokens, H·d) -> (B, H, S, d)``."""
+        return PADDED.split(self.unpack(x), heads)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """``(B, H, S, d) -> (tokens, H·d)``."""
+        return self.pack(PADDED.merge(x))
+
+
+class RowsPerSource:
+    """Several rows for each source, such as its beams: they attend as one longer row, so nothing repeats the source.
+
+    Packed tokens are ``(B·rows, T, D)``, the kernel sees ``(B, H, rows·T, d)``.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def pack(self, x: Tensor) -> Tensor:
+        """``(B·rows, T, …)`` unchanged."""
+        return x
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """``(B·rows, T, …)`` unchanged."""
+        return x
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """``(B·rows, T, H·d) -> (B, H, rows·T, d)``."""
+        return PADDED.split(x.unflatten(0, (-1, self.rows)).flatten(1, 2), heads)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """``(B, H, rows·T, d) -> (B·rows, T, H·d)``."""
+        return PADDED.merge(x).unflatten(1, (self.rows, -1)).flatten(0, 1)
+
+
+def has_padding(mask: Tensor | None) -> bool | None:
+    """Whether a ``(B, S)`` mask of real tokens has zeros; ``None`` where data cannot be looked at, as in compilation."""
+    if mask is None:
+        return False
+    if mask.device.type == "meta" or torch.compiler.is_compiling():
+        return None
+    return not bool(mask.all())

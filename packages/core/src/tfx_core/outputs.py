@@ -1,0 +1,102 @@
+"""The result of a model call."""
+
+from collections.abc import ItemsView, Iterator, KeysView
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tfx_core.nn.cache import DecoderCache
+
+_ASKED_WITH = {
+    "hidden_states": "output_hidden_states=True",
+    "attentions": "output_attentions=True",
+    "cross_attentions": "output_attentions=True",
+    "past_key_values": "use_cache=True",
+}
+
+
+class ModelOutput:
+    """Results by name, as attributes or items; an architecture or head adds the names that it produces.
+
+    Only what a call produced is there: another name is an `AttributeError` that says what there is and how to ask.
+    ``loss`` alone is always readable, and ``None`` where the call had no labels. Sizes: ``B`` batch, ``S`` sequence,
+    ``D`` hidden, ``H`` heads, ``V`` vocabulary, ``C`` classes.
+    """
+
+    loss: "Tensor | None"
+    """Scalar."""
+    logits: "Tensor"
+    """``(B, S, V)`` of a language model, ``(B, C)`` of a classifier, ``(B, S, C)`` of a token classifier."""
+    last_hidden_state: "Tensor"
+    """``(B, S, D)``."""
+    pooler_output: "Tensor"
+    """``(B, D)``."""
+    hidden_states: "tuple[Tensor, ...]"
+    """``(B, S, D)`` each: the embeddings, then every layer's output, the last one after a final norm if there is one."""
+    attentions: "tuple[Tensor, ...]"
+    """Attention probabilities ``(B, H, S, S)`` of each layer."""
+    cross_attentions: "tuple[Tensor, ...]"
+    """``(B, H, S, S_source)`` of each layer."""
+    past_key_values: "DecoderCache"
+    """Pass it to the next call with only the new tokens."""
+    start_logits: "Tensor"
+    """``(B, S)``."""
+    end_logits: "Tensor"
+    """``(B, S)``."""
+    prediction_logits: "Tensor"
+    """``(B, S, V)``."""
+    seq_relationship_logits: "Tensor"
+    """``(B, 2)``."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update({name: value for name, value in values.items() if value is not None})
+
+    def updated(self, **values: Any) -> Self:
+        """A copy with more values, or other ones."""
+        return type(self)(**{**self.__dict__, **values})
+
+    def __getattr__(self, name: str) -> Any:
+        # reached only for names that the instance lacks
+        if name == "loss":
+            return None
+        if name.startswith("__"):
+            raise AttributeError(name)
+        hint = f"; ask for it with {_ASKED_WITH[name]}" if name in _ASKED_WITH else ""
+        raise AttributeError(f"this output has no {name!r}, only {', '.join(self.__dict__)}{hint}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"outputs are read-only; use updated({name}=…) for a copy")
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise KeyError(f"{name!r}; this output has {', '.join(self.__dict__)}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
+
+    def __len__(self) -> int:
+        return len(self.__dict__)
+
+    def keys(self) -> KeysView[str]:
+        """Names that the call produced."""
+        return self.__dict__.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values that the call produced."""
+        return self.__dict__.items()
+
+    def __repr__(self) -> str:
+        shapes = (f"{name}={_shape(value)}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({', '.join(shapes)})"
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({len(value)} × {_shape(value[0])})" if value else "()"
+    return str(tuple(value.shape)) if hasattr(value, "shape") else type(value).__name__

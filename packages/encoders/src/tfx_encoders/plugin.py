@@ -1,0 +1,41 @@
+"""What this distribution gives to tfx; imports neither torch nor the architectures."""
+
+from tfx_core.hookspecs import hookimpl
+from tfx_core.specs import ArchitectureSpec
+
+TFX_API = 1
+
+
+@hookimpl
+def tfx_architectures() -> list[ArchitectureSpec]:
+    """The encoders."""
+    return [
+        ArchitectureSpec(
+            "bert",
+            target="tfx_encoders.bert:ARCHITECTURE",
+            heads=(
+                "masked-lm",
+                "causal-lm",
+                "next-sentence",
+                "pretraining",
+                "sequence-classification",
+                "token-classification",
+                "question-answering",
+                "multiple-choice",
+            ),
+            hf_classes={
+                "BertModel": "backbone",
+                "BertForMaskedLM": "masked-lm",
+                "BertLMHeadModel": "causal-lm",
+                "BertForNextSentencePrediction": "next-sentence",
+                "BertForPreTraining": "pretraining",
+                "BertForSequenceClassification": "sequence-classification",
+                "BertForTokenClassification": "token-classification",
+                "BertForQuestionAnswering": "question-answering",
+                "BertForMultipleChoice": "multiple-choice",
+            },
+            tokenizer_classes=("BertTokenizer", "BertTokenizerFast"),
+            summary="Bidirectional encoder pretrained by masked tokens and next sentences; also a decoder",
+            paper="https://arxiv.org/abs/1810.04805",
+        ),
+    ]
