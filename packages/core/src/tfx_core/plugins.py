@@ -1,0 +1,372 @@
+"""Finds, loads and keeps the plugins of this process; one that fails takes nothing with it but itself.
+
+Three environment variables steer it: ``TFX_PLUGINS`` names the only plugins to load, ``TFX_DISABLE_PLUGINS`` those not
+to load (both comma separated, by distribution or entry-point name, and read when plugins are first needed; the core's
+own and those registered at run time are always on), and ``TFX_STRICT_PLUGINS=1`` turns every problem into an error.
+"""
+
+import os
+import threading
+import traceback
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from importlib import import_module, invalidate_caches
+from types import MappingProxyType, ModuleType, TracebackType
+from typing import Self
+
+import pluggy
+
+import tfx_core
+from tfx_core import distributions
+from tfx_core.answers import ask, attach
+from tfx_core.distributions import EntryPoint, normalise
+from tfx_core.errors import PluginError
+from tfx_core.specs import Spec
+
+API = 1
+"""The level of the plugin protocol that this core speaks; a plugin may declare its own as ``TFX_API``."""
+
+OLDEST_API = 1
+"""The oldest level that this core still understands."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin that was left out, and why; given once for each."""
+
+
+class Status(StrEnum):
+    """What became of a plugin."""
+
+    LOADED = "loaded"
+    CONFLICTING = "conflicting"
+    """Loaded, but another distribution gives one of its names too."""
+    DISABLED = "disabled"
+    INCOMPATIBLE = "incompatible"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, eq=False)
+class Plugin:
+    """A plugin and what became of it."""
+
+    name: str
+    distribution: str
+    """The distribution that brings it; for one registered at run time, the name it was registered under."""
+
+    version: str = ""
+    target: str = ""
+    status: Status = Status.LOADED
+    reason: str = ""
+    """One line that says why the status is not ``loaded``."""
+
+    error: BaseException | None = None
+    requires: tuple[str, ...] = ()
+    specs: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
+    """Kind -> what it provides; for a failed plugin, as much as could be learned of what it would have provided."""
+
+    manager: pluggy.PluginManager | None = field(default=None, repr=False)
+    """Asks this plugin, and no other."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether its names can be looked up."""
+        return self.status in (Status.LOADED, Status.CONFLICTING)
+
+    @property
+    def problem(self) -> bool:
+        """Whether something is wrong with it; being disabled is not wrong."""
+        return self.status in (Status.FAILED, Status.INCOMPATIBLE, Status.CONFLICTING)
+
+    @property
+    def label(self) -> str:
+        """How messages name it: ``plugin 'encoders' of tfx-encoders 0.1.0``."""
+        if self.name == self.distribution:
+            return f"plugin {self.name!r}"
+        return f"plugin {self.name!r} of {self.distribution} {self.version}".rstrip()
+
+    def traceback(self) -> str:
+        """Where it failed; empty when nothing was raised."""
+        return "" if self.error is None else "".join(traceback.format_exception(self.error))
+
+
+class Registration:
+    """A plugin registered at run time; as a context manager it unregisters at the end of the block."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+
+    @property
+    def name(self) -> str:
+        """The name that stands for a distribution in listings and in ``"name:thing"``."""
+        return self.plugin.name
+
+    def unregister(self) -> None:
+        """Take the plugin out again; the second time does nothing."""
+        _plugins.remove(self.plugin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.unregister()
+
+
+def discovered(*, strict: bool | None = None) -> tuple[Plugin, ...]:
+    """All plugins of this process: the core's own, those installed, those registered at run time.
+
+    The first call reads the installed metadata and imports the plugins. ``strict`` raises `PluginError` for the first
+    one that has a problem; by default ``TFX_STRICT_PLUGINS`` decides.
+    """
+    strict = _switched_on("TFX_STRICT_PLUGINS") if strict is None else strict
+    found = _plugins.all(warn=not strict)
+    if strict:
+        for plugin in found:
+            if plugin.problem:
+                raise PluginError(f"{plugin.label} is {plugin.status}: {plugin.reason}") from plugin.error
+    return found
+
+
+def register(plugin: object, name: str | None = None) -> Registration:
+    """Add a plugin (a module, an object or a class whose attributes answer hooks) to this process.
+
+    Raises `PluginError` when it does not answer its hooks properly or its name is taken. ``name`` stands in for the
+    distribution's; by default it is the module's or the class's own.
+    """
+    if name is None:
+        kind = plugin if isinstance(plugin, type) else type(plugin)
+        name = plugin.__name__ if isinstance(plugin, ModuleType) else f"{kind.__module__}.{kind.__qualname__}"
+    if not name or any(mark in name for mark in ":, \t\n"):
+        raise PluginError(f"a plugin cannot be named {name!r}: the name must not be empty or hold ':', ',' or spaces")
+    examined = _examined(plugin, Plugin(name, name, target=f"{type(plugin).__name__} registered at run time"))
+    if not examined.usable:
+        raise PluginError(f"{examined.label} cannot be registered: {examined.reason}") from examined.error
+    _plugins.add(examined)
+    return Registration(examined)
+
+
+def unregister(plugin: "str | Registration") -> None:
+    """Take a plugin that was registered at run time out again, by its registration or its name."""
+    if isinstance(plugin, Registration):
+        plugin.unregister()
+    else:
+        _plugins.remove_named(plugin)
+
+
+def rescan() -> None:
+    """Forget what is installed, so that the next look-up finds what was installed or switched off since."""
+    _plugins.forget()
+
+
+def resolve(target: str) -> object:
+    """Import what a target, ``"package.module"`` or ``"package.module:attribute"``, stands for."""
+    module, _, path = target.partition(":")
+    found: object = import_module(module)
+    for attribute in path.split(".") if path else ():
+        found = getattr(found, attribute)
+    return found
+
+
+class _Plugins:
+    """The plugins of one process.
+
+    Plugins are imported without holding the lock: an import takes Python's own locks, and two threads that take both
+    kinds in opposite order would wait for each other for ever. Two threads that load at the same time import each
+    module once all the same, and the first to finish decides.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._entries: list[EntryPoint] | None = None
+        self._installed: tuple[Plugin, ...] | None = None
+        self._registered: tuple[Plugin, ...] = ()
+        self._all: tuple[Plugin, ...] | None = None
+        self._here = threading.local()
+
+    def all(self, *, warn: bool) -> tuple[Plugin, ...]:
+        found = self._all
+        while found is None:
+            with self._lock:
+                entries, installed = self._scanned(), self._installed
+            fresh = self._load(entries) if installed is None else ()
+            with self._lock:
+                if self._entries is not entries:
+                    continue  # rescan() came in between
+                if self._installed is None:
+                    self._installed = fresh
+                else:
+                    fresh = ()
+                found = self._all = _with_conflicts(self._installed + self._registered)
+            if warn:  # after everything is in place, for a filter may turn the warning into an error
+                _warn_about(fresh, entries)
+        return found
+
+    def _scanned(self) -> list[EntryPoint]:
+        if self._entries is None:
+            self._entries = distributions.scan()
+        return self._entries
+
+    def _load(self, entries: Sequence[EntryPoint]) -> tuple[Plugin, ...]:
+        if getattr(self._here, "loading", False):
+            raise PluginError(
+                "a plugin asked tfx_core what is installed while the plugins were being loaded; a plugin module may "
+                "only define its answers to the hooks"
+            )
+        self._here.loading = True
+        try:
+            return (_core(), *map(_loaded, entries))
+        finally:
+            self._here.loading = False
+
+    def add(self, plugin: Plugin) -> None:
+        with self._lock:
+            if any(normalise(other.name) == normalise(plugin.name) for other in self._registered):
+                raise PluginError(
+                    f"a plugin named {plugin.name!r} is already registered: give another name=, or take the first one "
+                    f"out with tfx_core.unregister({plugin.name!r})"
+                )
+            self._registered += (plugin,)
+            self._all = None
+
+    def remove(self, plugin: Plugin) -> None:
+        with self._lock:
+            self._registered = tuple(other for other in self._registered if other is not plugin)
+            self._all = None
+
+    def remove_named(self, name: str) -> None:
+        with self._lock:
+            for plugin in self._registered:
+                if normalise(plugin.name) == normalise(name):
+                    return self.remove(plugin)
+            known = ", ".join(repr(plugin.name) for plugin in self._registered) or "none"
+        raise PluginError(f"no plugin named {name!r} was registered at run time (registered: {known})")
+
+    def forget(self) -> None:
+        invalidate_caches()
+        with self._lock:
+            self._entries = self._installed = self._all = None
+
+
+def _core() -> Plugin:
+    """The core's own names, which come through the same hooks as everybody's."""
+    from tfx_core import builtin
+
+    draft = Plugin("builtin", "tfx-core", tfx_core.__version__, "tfx_core.builtin")
+    return _examined(builtin, draft)
+
+
+def _loaded(entry: EntryPoint) -> Plugin:
+    """Import one plugin and ask it what it provides; never raises."""
+    draft = Plugin(entry.name, entry.distribution, entry.version, entry.target, requires=entry.requires)
+    switch = _switched_off(entry)
+    if switch:
+        return replace(draft, status=Status.DISABLED, reason=switch)
+    if entry.damage:
+        return replace(draft, status=Status.FAILED, reason=entry.damage)
+    misfit = distributions.misfit(entry, tfx_core.__version__)
+    if misfit:
+        return replace(draft, status=Status.INCOMPATIBLE, reason=misfit)
+    try:
+        plugin = resolve(entry.target)
+    except KeyboardInterrupt:
+        raise
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == tfx_core.__name__:
+            reason = f"it was made for another tfx-core than the installed {tfx_core.__version__}: {error}"
+            return replace(draft, status=Status.INCOMPATIBLE, reason=reason, error=error)
+        return _failed(draft, f"importing {entry.target} failed", error)
+    except BaseException as error:  # a plugin that calls sys.exit() must not end the program either
+        return _failed(draft, f"importing {entry.target} failed", error)
+    return _examined(plugin, draft)
+
+
+def _examined(plugin: object, draft: Plugin) -> Plugin:
+    """Check the plugin's API level and collect its answers; never raises."""
+    try:
+        level: object = getattr(plugin, "TFX_API", 1)
+    except Exception as error:
+        return _failed(draft, "its TFX_API cannot be read", error)
+    if not isinstance(level, int) or isinstance(level, bool):
+        return replace(draft, status=Status.FAILED, reason=f"TFX_API must be an integer, not {level!r}")
+    if not OLDEST_API <= level <= API:
+        speaks = f"{API}" if OLDEST_API == API else f"{OLDEST_API} to {API}"
+        upgrade = "tfx-core" if level > API else draft.distribution
+        reason = (
+            f"it speaks plugin API {level}, and tfx-core {tfx_core.__version__} speaks {speaks}; "
+            f"pip install --upgrade {upgrade}"
+        )
+        return replace(draft, status=Status.INCOMPATIBLE, reason=reason)
+    try:
+        manager = attach(plugin)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return _failed(draft, "", error)
+    specs, faults = ask(manager)
+    draft = replace(draft, specs=MappingProxyType(specs), manager=manager)
+    if faults:
+        reason = "; ".join(str(fault) for fault in faults)
+        return replace(draft, status=Status.FAILED, reason=reason, error=faults[0].__cause__ or faults[0])
+    return draft
+
+
+def _failed(draft: Plugin, what: str, error: BaseException) -> Plugin:
+    description = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+    reason = f"{what}: {description}" if what else description
+    return replace(draft, status=Status.FAILED, reason=reason, error=error)
+
+
+def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
+    """Mark the plugins that give a name which another gives too."""
+    givers: dict[tuple[str, str], list[Plugin]] = defaultdict(list)
+    for plugin in plugins:
+        for kind, specs in plugin.specs.items() if plugin.usable else ():
+            for spec in specs:
+                givers[kind, spec.name].append(plugin)
+    clashes: dict[int, list[str]] = defaultdict(list)
+    for (kind, name), several in givers.items():
+        for plugin in several if len(several) > 1 else ():
+            others = " and ".join(other.label for other in several if other is not plugin)
+            clashes[id(plugin)].append(f"{kind} {name!r} is also provided by {others}")
+    return tuple(
+        replace(plugin, status=Status.CONFLICTING, reason="; ".join(clashes[id(plugin)]))
+        if id(plugin) in clashes
+        else plugin
+        for plugin in plugins
+    )
+
+
+def _warn_about(plugins: Sequence[Plugin], entries: Sequence[EntryPoint]) -> None:
+    if not plugins:
+        return
+    present = {normalise(name) for entry in entries for name in (entry.name, entry.distribution)}
+    for name in sorted(_listed("TFX_PLUGINS") - present - {"tfx-core"}):
+        message = f"TFX_PLUGINS names {name!r}, and no installed plugin or distribution of a plugin is called that"
+        warnings.warn(message, PluginWarning, stacklevel=2)
+    for plugin in plugins:
+        if plugin.problem:
+            message = f"{plugin.label} is left out: {plugin.reason} (details: tfx-core --debug plugins --check)"
+            warnings.warn(message, PluginWarning, stacklevel=2)
+
+
+def _switched_off(entry: EntryPoint) -> str:
+    own = {normalise(entry.name), normalise(entry.distribution)}
+    if own & _listed("TFX_DISABLE_PLUGINS"):
+        return "switched off by TFX_DISABLE_PLUGINS"
+    allowed = _listed("TFX_PLUGINS")
+    return "not named by TFX_PLUGINS" if allowed and not own & allowed else ""
+
+
+def _listed(variable: str) -> set[str]:
+    return {normalise(name.strip()) for name in os.environ.get(variable, "").split(",") if name.strip()}
+
+
+def _switched_on(variable: str) -> bool:
+    return os.environ.get(variable, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+_plugins = _Plugins()
