@@ -63,6 +63,9 @@ class Settings:
     added_tokens: Mapping[int, AddedToken]
     """Id -> token added to the vocabulary, special ones included (``added_tokens_decoder``, ``added_tokens.json``)."""
 
+    declared: frozenset[str]
+    """The keys and roles that the folder's files or the caller gave; the rest are the family's own defaults."""
+
     label: str
     """The file that error messages about a value name."""
 
@@ -141,14 +144,22 @@ class Recipe(Protocol):
         """Make the tokenizer from the legacy files: model, normalizer, pre-tokenizer, post-processor and decoder.
 
         The caller then registers the special and added tokens of ``settings``, in the order of their ids; `build` adds
-        only those whose ids depend on the family. Raises `TextError` that names the file and the cure.
+        only those whose ids depend on the family. A role whose token came from the family's facts, not from a file, and
+        that the vocabulary lacks is dropped. Raises `TextError` that names the file and the cure.
         """
         ...
 
     def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
-        """Apply to a tokenizer read from ``tokenizer.json`` what ``tokenizer_config.json`` says over it."""
+        """Apply to a tokenizer read from ``tokenizer.json`` what ``tokenizer_config.json`` says over it.
+
+        Only keys in ``settings.declared`` count: a default that nobody wrote down overrules no file.
+        """
         ...
 
-    def legacy_files(self, tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
-        """The legacy files to write beside ``tokenizer.json``, name -> contents; empty when it cannot make them."""
+    def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+        """The legacy files to write beside ``tokenizer.json``, name -> contents; empty when it cannot make them.
+
+        ``folder`` is the one that the tokenizer was read from, for files that can only be copied (``spiece.model``).
+        They are all that is written where ``tokenizer`` has parts in Python, which ``tokenizer.json`` cannot hold.
+        """
         ...
