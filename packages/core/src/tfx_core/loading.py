@@ -21,7 +21,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 
 def load_model(
-    path: str | Path,
+    path: str | Path | Folder,
     *,
     head: str | None = None,
     dtype: str | torch.dtype = "float32",
@@ -30,16 +30,16 @@ def load_model(
     revision: str | None = None,
     **overrides: Any,
 ) -> Model:
-    """Load a checkpoint folder or hub id, in evaluation mode.
+    """Load a checkpoint folder (also one that is open already) or hub id, in evaluation mode.
 
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
     initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored. ``overrides`` are
     fields of the config, such as ``num_labels=5``. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError`
     or `UnknownNameError`, each naming what is wrong and what would do.
     """
-    folder = open_folder(path, revision=revision)
+    folder = path if isinstance(path, Folder) else open_folder(path, revision=revision)
     architecture, config = read_config(folder)
-    stored = _stored_head(config, folder)
+    stored = stored_head(config, folder)
     head = stored or "backbone" if head is None else head
     if head != stored:
         config = architecture.adapt(config, head)
@@ -89,12 +89,12 @@ def new_model(
     return model.to(device=device, dtype=_dtype(dtype))
 
 
-def load_tokenizer(path: str | Path, *, revision: str | None = None, **options: Any) -> Tokenizer:
+def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **options: Any) -> Tokenizer:
     """The tokenizer of a checkpoint folder or hub id: its ``tokenizer.json``, else the family's released files.
 
     ``options`` are those of `Tokenizer` and of the family's recipe. Raises `TextError` naming the file and the cure.
     """
-    folder = open_folder(path, revision=revision)
+    folder = path if isinstance(path, Folder) else open_folder(path, revision=revision)
     values = folder.json("config.json") or {}
     name = values.get("model_type")
     if not isinstance(name, str) or not name:
@@ -126,7 +126,7 @@ def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:
     return architecture, architecture.config.from_dict(values, where=where)
 
 
-def _stored_head(config: ModelConfig, folder: Folder) -> str | None:
+def stored_head(config: ModelConfig, folder: Folder) -> str | None:
     """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing."""
     if config.tfx_head is not None:
         return config.tfx_head
