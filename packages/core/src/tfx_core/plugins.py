@@ -65,10 +65,18 @@ class Plugin:
     error: BaseException | None = None
     requires: tuple[str, ...] = ()
     specs: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
-    """Kind -> what it provides; for a failed plugin, as much as could be learned of what it would have provided."""
+    """Kind -> what it provides."""
+
+    lost: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
+    """Kind -> what a failed plugin would have provided, as far as could be learned."""
 
     manager: pluggy.PluginManager | None = field(default=None, repr=False)
     """Asks this plugin, and no other."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from every other plugin, whatever its status."""
+        return normalise(self.distribution), self.name, self.target
 
     @property
     def usable(self) -> bool:
@@ -86,6 +94,12 @@ class Plugin:
         if self.name == self.distribution:
             return f"plugin {self.name!r}"
         return f"plugin {self.name!r} of {self.distribution} {self.version}".rstrip()
+
+    @property
+    def outcome(self) -> str:
+        """One line on what became of it, to tell what is wrong."""
+        verb = "failed" if self.status is Status.FAILED else f"is {self.status}"
+        return f"{self.label} {verb}: {self.reason}"
 
     def traceback(self) -> str:
         """Where it failed; empty when nothing was raised."""
@@ -122,13 +136,18 @@ def discovered(*, strict: bool | None = None) -> tuple[Plugin, ...]:
     The first call reads the installed metadata and imports the plugins. ``strict`` raises `PluginError` for the first
     one that has a problem; by default ``TFX_STRICT_PLUGINS`` decides.
     """
-    strict = _switched_on("TFX_STRICT_PLUGINS") if strict is None else strict
+    strict = is_strict() if strict is None else strict
     found = _plugins.all(warn=not strict)
     if strict:
         for plugin in found:
             if plugin.problem:
-                raise PluginError(f"{plugin.label} is {plugin.status}: {plugin.reason}") from plugin.error
+                raise PluginError(plugin.outcome) from plugin.error
     return found
+
+
+def is_strict() -> bool:
+    """Whether ``TFX_STRICT_PLUGINS`` asks for errors."""
+    return os.environ.get("TFX_STRICT_PLUGINS", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def register(plugin: object, name: str | None = None) -> Registration:
@@ -306,12 +325,12 @@ def _examined(plugin: object, draft: Plugin) -> Plugin:
         raise
     except BaseException as error:
         return _failed(draft, "", error)
-    specs, faults = ask(manager)
-    draft = replace(draft, specs=MappingProxyType(specs), manager=manager)
+    answers, faults = ask(manager)
+    specs = MappingProxyType(answers)
     if faults:
         reason = "; ".join(str(fault) for fault in faults)
-        return replace(draft, status=Status.FAILED, reason=reason, error=faults[0].__cause__ or faults[0])
-    return draft
+        return replace(draft, status=Status.FAILED, reason=reason, error=faults[0].__cause__ or faults[0], lost=specs)
+    return replace(draft, specs=specs, manager=manager)
 
 
 def _failed(draft: Plugin, what: str, error: BaseException) -> Plugin:
@@ -324,7 +343,7 @@ def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
     """Mark the plugins that give a name which another gives too."""
     givers: dict[tuple[str, str], list[Plugin]] = defaultdict(list)
     for plugin in plugins:
-        for kind, specs in plugin.specs.items() if plugin.usable else ():
+        for kind, specs in plugin.specs.items():
             for spec in specs:
                 givers[kind, spec.name].append(plugin)
     clashes: dict[int, list[str]] = defaultdict(list)
@@ -349,7 +368,7 @@ def _warn_about(plugins: Sequence[Plugin], entries: Sequence[EntryPoint]) -> Non
         warnings.warn(message, PluginWarning, stacklevel=2)
     for plugin in plugins:
         if plugin.problem:
-            message = f"{plugin.label} is left out: {plugin.reason} (details: tfx-core --debug plugins --check)"
+            message = f"{plugin.outcome} (tfx-core --debug plugins --check tells more)"
             warnings.warn(message, PluginWarning, stacklevel=2)
 
 
@@ -363,10 +382,6 @@ def _switched_off(entry: EntryPoint) -> str:
 
 def _listed(variable: str) -> set[str]:
     return {normalise(name.strip()) for name in os.environ.get(variable, "").split(",") if name.strip()}
-
-
-def _switched_on(variable: str) -> bool:
-    return os.environ.get(variable, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 _plugins = _Plugins()

@@ -1,7 +1,7 @@
 """Look-up by name of everything that the core and the plugins provide; imports code only when a thing is loaded."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Generic, Literal, TypeAlias, TypeVar, overload
@@ -121,11 +121,12 @@ def architecture_for_class(class_name: str) -> tuple[ArchitectureSpec, str]:
     if entries:
         raise PluginError(_ambiguous(f"class {class_name!r}", entries))
     for plugin in plugins.discovered():
-        if not plugin.usable and any(class_name in spec.hf_classes for spec in _architectures_of(plugin)):
+        lost = [spec for spec in plugin.lost.get("architecture", ()) if isinstance(spec, ArchitectureSpec)]
+        if any(class_name in spec.hf_classes for spec in lost):
             raise _unusable(plugin, f"class {class_name!r}")
     model_type = official.architecture_of_class(class_name)
     if model_type is not None and model_type not in _index()["architecture"]:
-        raise _missing("architecture", model_type, f"class {class_name!r} (model type {model_type!r})")
+        raise missing("architecture", model_type, f"class {class_name!r} (model type {model_type!r})")
     known = [known_class for entry in specs("architecture") for known_class in entry.spec.hf_classes]
     close = get_close_matches(class_name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "tfx-core architectures --json lists those that are known"
@@ -141,7 +142,7 @@ def _entry(kind: KindName, name: str) -> Registered[Spec]:
         return entries[0]
     if entries:
         raise PluginError(_ambiguous(f"{kind} {bare!r}", entries))
-    raise _missing_from(distribution, kind, bare) if distribution else _missing(kind, bare, repr(bare))
+    raise _missing_from(distribution, kind, bare) if distribution else missing(kind, bare)
 
 
 def _index() -> _Index:
@@ -151,7 +152,7 @@ def _index() -> _Index:
     if known is None or known[0] is not current:
         index: dict[str, dict[str, list[Registered[Spec]]]] = {kind: defaultdict(list) for kind in KINDS}
         for plugin in current:
-            for kind, provided in plugin.specs.items() if plugin.usable else ():
+            for kind, provided in plugin.specs.items():
                 for spec in provided:
                     index[kind][spec.name].append(Registered(spec, plugin.distribution, plugin))
         known = _index_of = current, {kind: dict(entries) for kind, entries in index.items()}
@@ -189,10 +190,15 @@ def _missing_from(distribution: str, kind: str, name: str) -> TfxError:
     return UnknownNameError(f"no plugin of a distribution {distribution!r} is installed{hint}")
 
 
-def _missing(kind: str, name: str, asked: str) -> TfxError:
-    """Why nothing installed provides a name."""
+def missing(kind: str, name: str, asked: str = "", installed: Iterable[str] | None = None) -> TfxError:
+    """The error that tells why nothing installed provides a name, and the cure.
+
+    ``asked`` is what the user asked for when that is not the name; ``installed`` the names to choose from when the kind
+    is not one that `find` knows.
+    """
+    asked = asked or repr(name)
     for plugin in plugins.discovered():  # a failed plugin may still have told what it would have provided
-        if not plugin.usable and any(spec.name == name for spec in plugin.specs.get(kind, ())):
+        if any(spec.name == name for spec in plugin.lost.get(kind, ())):
             return _unusable(plugin, asked)
     home = official.distribution_of(kind, name)
     if home is not None:
@@ -204,18 +210,13 @@ def _missing(kind: str, name: str, asked: str) -> TfxError:
             newer = f"a newer {home} than the installed {present[0].version}: pip install --upgrade {home}"
             return UnknownNameError(f"{asked} is provided by {newer}")
         return UnknownNameError(_to_install(asked, home))
-    installed = sorted(_index()[kind])
+    installed = sorted(_index()[kind] if installed is None else installed)
     close = get_close_matches(name, {*installed, *official.names(kind)}, n=1)
-    parts = [f"no {kind} {asked} is installed"]
-    if close:
-        where = "" if close[0] in installed else f" (of {official.distribution_of(kind, close[0])})"
-        parts.append(f"did you mean {close[0]!r}{where}?")
-    parts.append(f"installed: {', '.join(installed) or 'none'}")
-    return UnknownNameError("; ".join(parts) + _suspects())
-
-
-def _architectures_of(plugin: Plugin) -> list[ArchitectureSpec]:
-    return [spec for spec in plugin.specs.get("architecture", ()) if isinstance(spec, ArchitectureSpec)]
+    where = f" of {official.distribution_of(kind, close[0])}" if close and close[0] not in installed else ""
+    hint = f"did you mean {close[0]!r}{where}? " if close else ""
+    return UnknownNameError(
+        f"no {kind} {asked} is installed; {hint}installed: {', '.join(installed) or 'none'}{_suspects()}"
+    )
 
 
 def _plugins_of(distribution: str) -> list[Plugin]:
@@ -223,7 +224,7 @@ def _plugins_of(distribution: str) -> list[Plugin]:
 
 
 def _unusable(plugin: Plugin, asked: str) -> PluginError:
-    error = PluginError(f"{asked} is provided by {plugin.label}, which is {plugin.status}: {plugin.reason}")
+    error = PluginError(f"{asked} is provided by a plugin that cannot be used: {plugin.outcome}")
     error.__cause__ = plugin.error
     return error
 

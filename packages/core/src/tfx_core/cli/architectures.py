@@ -1,0 +1,41 @@
+"""``tfx-core architectures``: the model types that can be loaded."""
+
+import click
+
+from tfx_core import official, registry
+from tfx_core.cli.output import print_json, print_table
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, one for each architecture.")
+@click.option("--all", "also_missing", is_flag=True, help="Also those of tfx distributions that are not installed.")
+def architectures(as_json: bool, also_missing: bool) -> None:
+    """List the model types that can be loaded, and their heads."""
+    entries = sorted(registry.specs("architecture"), key=lambda entry: entry.spec.name)
+    installed = {entry.spec.name for entry in entries}
+    missing = [name for name in official.names("architecture") if also_missing and name not in installed]
+    if as_json:
+        for entry in entries:
+            spec = entry.spec
+            print_json(
+                {
+                    "name": spec.name,
+                    "distribution": entry.distribution,
+                    "version": entry.plugin.version or None,
+                    "installed": True,
+                    "heads": list(spec.heads),
+                    "hf_classes": dict(spec.hf_classes),
+                    "tokenizer_classes": list(spec.tokenizer_classes),
+                    "summary": spec.summary,
+                    "paper": spec.paper,
+                }
+            )
+        for name in missing:
+            distribution = official.distribution_of("architecture", name)
+            print_json({"name": name, "distribution": distribution, "installed": False})
+        return
+    rows = [(entry.spec.name, entry.distribution, ", ".join(entry.spec.heads)) for entry in entries]
+    for name in missing:
+        distribution = official.distribution_of("architecture", name) or ""
+        rows.append((name, distribution, f"(not installed: pip install {distribution})"))
+    print_table(("ARCHITECTURE", "DISTRIBUTION", "HEADS"), rows)

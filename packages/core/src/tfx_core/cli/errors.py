@@ -1,0 +1,96 @@
+"""How the command line ends when something goes wrong: one line on stderr and an exit code."""
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any, TextIO
+
+import click
+from click.exceptions import Exit
+
+from tfx_core.errors import TfxError
+from tfx_core.plugins import PluginWarning
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+READER_GONE = 141
+"""Exit code when the reader of our output has gone away: 128 + SIGPIPE."""
+
+_HELP_ERROR: tuple[type[click.UsageError], ...] = tuple(
+    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])  # click 8.2 shows help by raising it
+)
+
+
+class Failure(click.ClickException):
+    """An error that click prints as one line, after its traceback when there is one to show."""
+
+    def __init__(self, message: str, exit_code: int, trace: str = "") -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # newer click declares it for the class; it reads the instance's
+        self.trace = trace
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it on stderr."""
+        click.echo(f"{self.trace}Error: {self.format_message()}", file=file, err=True)
+
+
+@contextmanager
+def one_line_errors(*, debug: bool) -> Iterator[None]:
+    """Turn whatever the block raises into what click ends the process with; ``debug`` adds tracebacks."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            yield
+    except _HELP_ERROR:
+        raise
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
+        raise Failure(error.format_message().rstrip(".") + hint, 2) from error
+    except (click.ClickException, click.Abort, Exit):
+        raise
+    except KeyboardInterrupt:
+        if debug:
+            click.echo(traceback.format_exc(), err=True)
+        raise Exit(INTERRUPTED) from None
+    except TfxError as error:
+        raise Failure(str(error), 1, traceback.format_exc() if debug else "") from error
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            raise Exit(READER_GONE) from None
+        name = type(error).__name__
+        hint = "" if debug else " (tfx-core --debug … shows where)"
+        raise Failure(f"{name}: {error}{hint}", 1, traceback.format_exc() if debug else "") from error
+
+
+def _nobody_reads() -> bool:
+    """Whether the pipe behind stdout is closed; if so, point stdout to nowhere, for Python flushes it at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        return True
+    return False
+
+
+_show_any_warning = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, PluginWarning):
+        click.echo(f"Warning: {message}", err=True)
+    else:
+        _show_any_warning(message, category, filename, lineno, file, line)
