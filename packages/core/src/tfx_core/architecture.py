@@ -37,8 +37,11 @@ class Architecture(Generic[C]):
     weights: Callable[[C], WeightTable]
     """The names of the tensors in a checkpoint, which parts they make up, and which parts each head needs."""
 
-    initialise: Callable[[nn.Module, C, torch.Generator | None], None]
-    """Fills one module's own parameters (not its children's) as the paper did; called for every module."""
+    initialise: Callable[[str, nn.Module, C, torch.Generator | None], None]
+    """``(path, module, config, generator)``: fills one module's own parameters (not its children's) as the paper did.
+
+    Called for every module with its path in the model, such as ``backbone.stack.layers.0.feed_forward``.
+    """
 
     ties: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """Head name -> pairs of parameter names (of ours) that may share one tensor, the one to store second."""
@@ -63,5 +66,5 @@ class HeadFactory:
     rules: tuple[Rule, ...]
     """Names of its tensors: in a checkpoint -> in the model, where they start with ``head.``."""
 
-    initialise: Callable[[nn.Module, ModelConfig, torch.Generator | None], None]
-    """Fills one module's own parameters."""
+    initialise: Callable[[str, nn.Module, ModelConfig, torch.Generator | None], None]
+    """Fills one module's own parameters, see `Architecture.initialise`."""

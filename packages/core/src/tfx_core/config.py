@@ -104,6 +104,15 @@ class ModelConfig:
         if not holds:
             raise ConfigError(f"{key}={getattr(self, key)!r}: must be {allowed}")
 
+    def require_prunable(self, layers: int, heads: int) -> None:
+        """Raise `ConfigError` unless the pruned heads exist and every layer keeps one."""
+        for layer, pruned in self.pruned_heads.items():
+            self.require(
+                0 <= layer < layers and len(set(pruned)) == len(pruned) < heads and all(each < heads for each in pruned),
+                "pruned_heads",
+                f"some, not all, of {heads} heads in each of {layers} layers",
+            )
+
     @property
     def label2id(self) -> dict[str, int]:
         """Number of each class by its name."""

@@ -142,15 +142,7 @@ class MultipleChoiceHead(Head):
 
     def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
-        arranged = dict(inputs)
-        for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds"):
-            value = inputs.get(name)
-            if value is None:
-                continue
-            if value.dim() != (4 if name == "inputs_embeds" else 3):
-                raise InputError(f"{name} of shape {tuple(value.shape)}: multiple choice takes (batch, choices, …)")
-            arranged[name] = value.flatten(0, 1)
-        return arranged
+        return flatten_choices(inputs)
 
     def forward(
         self,
@@ -165,6 +157,19 @@ class MultipleChoiceHead(Head):
         assert given is not None  # the backbone has refused a call without either
         logits = self.classifier(states.pooler_output).view(given.shape[:2])
         return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+
+def flatten_choices(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Make every choice a row of the batch, ``(B, choices, …) -> (B·choices, …)``; raises `InputError` for less."""
+    arranged = dict(inputs)
+    for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds"):
+        value = inputs.get(name)
+        if value is None:
+            continue
+        if value.dim() != (4 if name == "inputs_embeds" else 3):
+            raise InputError(f"{name} of shape {tuple(value.shape)}: multiple choice takes (batch, choices, …)")
+        arranged[name] = value.flatten(0, 1)
+    return arranged
 
 
 def token_loss(logits: Tensor, labels: Tensor | None) -> Tensor | None:

@@ -171,7 +171,7 @@ def _initialise(
             continue
         of_head = path == "head" or path.startswith("head.")
         fill = model.head_initialise if of_head else architecture.initialise
-        fill(module, config, generator)
+        fill(path, module, config, generator)
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:

@@ -1,9 +1,9 @@
 """A backbone and a head, made one callable model."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +125,11 @@ class Model(nn.Module):
             return table
         factory, needed = self._foreign
         return table.with_head(self.head_name, like=needed, rules=factory.rules)
+
+    @property
+    def head_initialise(self) -> Callable[[str, nn.Module, Any, torch.Generator | None], None]:
+        """Fills the head's modules: a third party's head brings its own way."""
+        return self.architecture.initialise if self._foreign is None else self._foreign[0].initialise
 
     @property
     def input_names(self) -> tuple[str, ...]:

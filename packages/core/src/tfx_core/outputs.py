@@ -1,6 +1,6 @@
 """The result of a model call."""
 
-from collections.abc import ItemsView, Iterator, KeysView
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -83,9 +83,17 @@ class ModelOutput:
     def __len__(self) -> int:
         return len(self.__dict__)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a name, or ``default``."""
+        return self.__dict__.get(name, default)
+
     def keys(self) -> KeysView[str]:
         """Names that the call produced."""
         return self.__dict__.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """Values that the call produced."""
+        return self.__dict__.values()
 
     def items(self) -> ItemsView[str, Any]:
         """Names and values that the call produced."""

@@ -1,14 +1,14 @@
 """From a model to a folder that transformers and tfx both read."""
 
-import json
 from pathlib import Path
 
 from tfx_core import registry
+from tfx_core.checkpoint import collect_weights, write_folder
 from tfx_core.config import ModelConfig
 from tfx_core.model import Model
 
 
-def saved_config(model: Model) -> ModelConfig:
+def stored_config(model: Model) -> ModelConfig:
     """The model's config, saying which head is stored and whether its output layer is tied."""
     classes = registry.find("architecture", model.config.model_type).hf_classes
     named = [name for name, head in classes.items() if head == model.head_name]

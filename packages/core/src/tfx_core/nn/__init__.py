@@ -12,10 +12,11 @@ from tfx_core.nn.attention import (
     Projections,
 )
 from tfx_core.nn.cache import NO_CACHE, CrossAttentionCache, DecoderCache, LayerCache, SelfAttentionCache
+from tfx_core.nn.embeddings import Embeddings, NoPositions, SegmentEmbeddings, UnreadPositions
+from tfx_core.nn.initialise import initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, EagerAttention, eager, sdpa
 from tfx_core.nn.layers import (
     Absent,
-    Embeddings,
     FeedForward,
     Layer,
     LayerCall,
@@ -25,10 +26,9 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
     expand_head_mask,
-    initialise_normal,
 )
 from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
-from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, padding_mask, positions_of
+from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
 from tfx_core.nn.span import Span
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "LayerCall",
     "Layout",
     "NoPosition",
+    "NoPositions",
     "Padded",
     "Pooler",
     "PositionSeam",
@@ -61,9 +62,12 @@ __all__ = [
     "Ragged",
     "RowsPerSource",
     "SelfAttentionCache",
+    "SegmentEmbeddings",
+    "SelfAttentionCache",
     "Span",
     "Stack",
     "StackCall",
+    "UnreadPositions",
     "activation",
     "additive",
     "causal_mask",
@@ -73,6 +77,7 @@ __all__ = [
     "has_padding",
     "initialise_normal",
     "last_tokens",
+    "mean_tokens",
     "padding_mask",
     "positions_of",
     "sdpa",

@@ -142,10 +142,11 @@ class DecoderCache:
         assert self.mask is not None
         rows = torch.arange(len(self.mask), device=self.mask.device).repeat_interleave(copies)
         self.reorder(rows)
-        self.rows_per_source *= copies
 
     def reorder(self, rows: Tensor) -> None:
-        """Row ``i`` continues what row ``rows[i]`` was; rows stay with their source."""
+        """Row ``i`` continues what row ``rows[i]`` was; rows stay with their source, equally many for each."""
+        if self.mask is not None:
+            self.rows_per_source = self.rows_per_source * len(rows) // len(self.mask)
         for layer in self.self_attention:
             layer.select(rows)
         if self.mask is not None:
@@ -153,8 +154,10 @@ class DecoderCache:
 
     def select(self, sources: Tensor) -> None:
         """Keep only these sources, with all their rows."""
-        offsets = torch.arange(self.rows_per_source, device=sources.device)
-        self.reorder((sources[:, None] * self.rows_per_source + offsets).flatten())
+        rows_per_source = self.rows_per_source
+        offsets = torch.arange(rows_per_source, device=sources.device)
+        self.reorder((sources[:, None] * rows_per_source + offsets).flatten())
+        self.rows_per_source = rows_per_source
         for layer in self.cross_attention:
             layer.select(sources)
 

@@ -1,9 +1,8 @@
 """Transformer layers and stacks out of built parts."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor, nn
 
 from tfx_core.nn.attention import AttentionCall
@@ -89,12 +88,21 @@ class StackCall:
     cross_head_mask: Sequence[Tensor | None] | None = None
     hidden_states: list[Tensor] | None = None
     attentions: list[Tensor] | None = None
-    cross_attentions: list[Tensor] | None = field(default=None)
+    cross_attentions: list[Tensor] | None = None
 
     def record(self, x: Tensor) -> None:
         """Report a hidden state, padded, if they are asked for."""
         if self.hidden_states is not None:
             self.hidden_states.append(self.self_attention.layout.unpack(x))
+
+    def recorded(self) -> dict[str, tuple[Tensor, ...]]:
+        """What was reported, by the names that outputs give it."""
+        reports = {
+            "hidden_states": self.hidden_states,
+            "attentions": self.attentions,
+            "cross_attentions": self.cross_attentions,
+        }
+        return {name: tuple(report) for name, report in reports.items() if report is not None}
 
     def layer(self, step: int) -> LayerCall:
         """The call of the layer that runs as number ``step``."""
@@ -156,45 +164,18 @@ class Stack(nn.Module):
         call.record(x)
         return x
 
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Remove self-attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
+        for layer, removed in heads.items():
+            attention = self.layers[layer].self_attention.sublayer
+            attention.keep_heads([head for head in range(attention.heads) if head not in set(removed)])
+
 
 def expand_head_mask(head_mask: Tensor, layers: int) -> list[Tensor | None]:
     """``(H,)`` or ``(layers, H)`` of factors -> for each layer ``(1, H, 1, 1)``."""
     if head_mask.dim() == 1:
         head_mask = head_mask.expand(layers, -1)
     return [row[None, :, None, None] for row in head_mask]
-
-
-class Embeddings(nn.Module):
-    """Sum of looked-up tables, scaled, projected, normalised and dropped out, in the order of the original papers.
-
-    ``tables`` are looked up in the ids given at the same place; the first one is the token table, whose vectors are
-    multiplied by ``scale``.
-    """
-
-    def __init__(
-        self,
-        tables: dict[str, nn.Embedding],
-        *,
-        scale: float = 1.0,
-        norm: nn.Module | None = None,
-        dropout: float = 0.0,
-        project: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.tables = nn.ModuleDict(tables)
-        self.scale = scale
-        self.norm = nn.Identity() if norm is None else norm
-        self.dropout = nn.Dropout(dropout)
-        self.project = nn.Identity() if project is None else project
-
-    def forward(self, tokens: Tensor, **others: Tensor) -> Tensor:
-        """Token ids, or vectors that replace the token table's, and other tables' ids by name -> ``(…, D)``."""
-        x: Tensor = tokens if tokens.is_floating_point() else self.tables["token"](tokens)
-        x = x * self.scale if self.scale != 1.0 else x
-        for name, ids in others.items():
-            x = x + self.tables[name](ids)
-        y: Tensor = self.project(self.dropout(self.norm(x)))
-        return y
 
 
 class Pooler(nn.Module):
@@ -209,26 +190,3 @@ class Pooler(nn.Module):
         """``(B, D) -> (B, D)``."""
         pooled: Tensor = self.activation(self.dense(state))
         return pooled
-
-
-@torch.no_grad()
-def initialise_normal(
-    module: nn.Module, std: float, generator: torch.Generator | None = None, *, truncated: bool = False
-) -> None:
-    """Fill a linear layer, an embedding or a norm: weights normal with mean 0 and ``std``, biases 0, norm weights 1.
-
-    ``truncated`` cuts the distribution at two standard deviations (BERT, Devlin et al. 2019, the released code);
-    the row of an embedding's padding token is zero.
-    """
-    if isinstance(module, nn.Linear | nn.Embedding):
-        if truncated:
-            nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std, generator=generator)
-        else:
-            module.weight.normal_(0.0, std, generator=generator)
-        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            module.weight[module.padding_idx].zero_()
-    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
-        module.weight.fill_(1.0)
-    bias = getattr(module, "bias", None)
-    if isinstance(bias, Tensor):
-        bias.zero_()

@@ -69,6 +69,14 @@ class Span:
             dtype=dtype,
         )
 
+    def check_positions(self, limit: int | None) -> None:
+        """Raise `InputError` where a token stands at ``limit`` or beyond."""
+        if limit is None or self.positions.device.type == "meta" or torch.compiler.is_compiling():
+            return
+        last = int(self.positions.max()) if self.positions.numel() else 0
+        if last >= limit:
+            raise InputError(f"text of {last + 1} tokens: this model has positions for {limit}; shorten it")
+
     def self_attention(self, kernel: AttentionKernel) -> AttentionCall:
         """The call for attention among these tokens and the remembered ones."""
         return AttentionCall(kernel=kernel, mask=self.mask, geometry=self.geometry, layout=self.layout)

@@ -7,13 +7,13 @@ from tfx_core.architecture import Architecture
 from tfx_core.nn import initialise_normal
 from tfx_encoders.bert import heads
 from tfx_encoders.bert.config import BertConfig
-from tfx_encoders.bert.model import BertBackbone, build_backbone
+from tfx_encoders.bert.model import build_backbone
 from tfx_encoders.bert.weights import TIES, weight_table
 
-__all__ = ["ARCHITECTURE", "BertBackbone", "BertConfig"]
+__all__ = ["ARCHITECTURE", "BertConfig"]
 
 
-def _initialise(module: nn.Module, config: BertConfig, generator: torch.Generator | None) -> None:
+def _initialise(path: str, module: nn.Module, config: BertConfig, generator: torch.Generator | None) -> None:
     initialise_normal(module, config.initializer_range, generator, truncated=True)
 
 

@@ -50,14 +50,7 @@ class BertConfig(ModelConfig):
             "num_attention_heads",
             f"a divisor of hidden_size={self.hidden_size}",
         )
-        for layer, heads in self.pruned_heads.items():
-            self.require(
-                0 <= layer < self.num_hidden_layers
-                and len(set(heads)) == len(heads) < self.num_attention_heads
-                and all(head < self.num_attention_heads for head in heads),
-                "pruned_heads",
-                f"some, not all, of {self.num_attention_heads} heads in each of {self.num_hidden_layers} layers",
-            )
+        self.require_prunable(self.num_hidden_layers, self.num_attention_heads)
         self.require(
             self.pad_token_id is None or 0 <= self.pad_token_id < self.vocab_size,
             "pad_token_id",

@@ -40,9 +40,9 @@ _EMBEDDINGS = (
     Legacy("{x}.LayerNorm.gamma", "{x}.LayerNorm.weight"),  # TensorFlow's names, in the first conversions
     Legacy("{x}.LayerNorm.beta", "{x}.LayerNorm.bias"),
     Drop("bert.embeddings.position_ids"),  # 0, 1, 2, …, stored by older versions of the reference
-    Rename("bert.embeddings.word_embeddings.weight", "backbone.embeddings.tables.token.weight"),
-    Rename("bert.embeddings.token_type_embeddings.weight", "backbone.embeddings.tables.type.weight"),
-    Rename("bert.embeddings.position_embeddings.weight", "backbone.embeddings.tables.position.weight"),
+    Rename("bert.embeddings.word_embeddings.weight", "backbone.embeddings.token.weight"),
+    Rename("bert.embeddings.token_type_embeddings.weight", "backbone.embeddings.segment.weight"),
+    Rename("bert.embeddings.position_embeddings.weight", "backbone.embeddings.position.weight"),
     Rename("bert.embeddings.LayerNorm.{p}", "backbone.embeddings.norm.{p}"),
 )
 _PREDICTIONS = (
@@ -56,7 +56,7 @@ _RELATIONSHIP = (Rename("cls.seq_relationship.{p}", "head.relationship.{p}"),)
 # one name for three classifiers, so a checkpoint's classifier serves only the head that it was stored with
 _CLASSIFIER = (Rename("classifier.{p}", "head.classifier.1.{p}"),)
 
-TIES = (("head.predictions.decoder.weight", "backbone.embeddings.tables.token.weight"),)
+TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
 
 
 def weight_table(config: BertConfig) -> WeightTable:

@@ -1,0 +1,111 @@
+"""The backbone of encoders and decoders of one stack: embeddings, layers and perhaps a pooler, all of them parts."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.nn import (
+    AttentionKernel,
+    DecoderCache,
+    Embeddings,
+    Span,
+    Stack,
+    StackCall,
+    expand_head_mask,
+    first_tokens,
+    sdpa,
+)
+from tfx_core.outputs import ModelOutput
+
+
+class TransformerBackbone(nn.Module):
+    """Embeddings, a stack and a pooler.
+
+    ``causal`` lets each token see only itself and what came before. ``pooler`` reads the state of the first token.
+    """
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        stack: Stack,
+        *,
+        pooler: nn.Module | None = None,
+        causal: bool = False,
+        max_positions: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        self.stack = stack
+        self.pooler = pooler
+        self.causal = causal
+        self.max_positions = max_positions
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past_key_values: DecoderCache | None = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> ModelOutput:
+        """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, D)``, pooled ``(B, D)``.
+
+        ``attention_mask`` is ``(B, T)`` or ``(B, T, T)``. With ``use_cache``, or a cache to go on from, pass only the
+        new tokens. Raises `InputError` for inputs that contradict each other or the positions that there are.
+        """
+        tokens = one_of(input_ids, inputs_embeds)
+        cache = DecoderCache(len(self.stack.order)) if use_cache and past_key_values is None else past_key_values
+        span = Span.of(
+            tokens, attention_mask, causal=self.causal, dtype=self.dtype, position_ids=position_ids, cache=cache
+        )
+        span.check_positions(self.max_positions)
+        call = StackCall(
+            self_attention=span.self_attention(attention),
+            cross_attention=span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),
+            cache=cache,
+            head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
+            hidden_states=[] if output_hidden_states else None,
+            attentions=[] if output_attentions else None,
+            cross_attentions=[] if output_attentions and encoder_hidden_states is not None else None,
+        )
+        pack = span.layout.pack
+        types = None if token_type_ids is None else pack(token_type_ids)
+        x = self.stack(self.embeddings(pack(tokens), pack(span.positions), types), call)
+        x = span.layout.unpack(x)  # (B, T, D)
+        return ModelOutput(
+            last_hidden_state=x,
+            pooler_output=None if self.pooler is None else self.pooler(first_tokens(x, attention_mask)),
+            past_key_values=cache if use_cache else None,
+            **call.recorded(),
+        )
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Remove attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
+        self.stack.prune_heads(heads)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the hidden states."""
+        return self.embeddings.token.weight.dtype
+
+
+def one_of(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """The ids or the vectors, whichever was given; raises `InputError` for both and for neither."""
+    if input_ids is not None and inputs_embeds is not None:
+        raise InputError("input_ids and inputs_embeds were both given; give one of them")
+    tokens = inputs_embeds if input_ids is None else input_ids
+    if tokens is None:
+        raise InputError("neither input_ids nor inputs_embeds was given; give one of them")
+    if tokens.dim() < 2 or 0 in tokens.shape[:2]:
+        raise InputError(f"input of shape {tuple(tokens.shape)}: must be (batch, tokens) with at least one of each")
+    return tokens

@@ -1,0 +1,85 @@
+"""From token ids to the vectors that a stack reads."""
+
+import torch
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+
+
+class Embeddings(nn.Module):
+    """Token vectors times ``scale``, plus position vectors, normalised, dropped out, projected.
+
+    ``position`` turns position numbers into vectors, learned or computed; where positions come in elsewhere, give none.
+    """
+
+    def __init__(
+        self,
+        token: nn.Embedding,
+        position: nn.Module | None = None,
+        *,
+        scale: float = 1.0,
+        norm: nn.Module | None = None,
+        dropout: float = 0.0,
+        project: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.token = token
+        self.position = NoPositions() if position is None else position
+        self.scale = scale
+        self.norm = nn.Identity() if norm is None else norm
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Identity() if project is None else project
+
+    def forward(self, tokens: Tensor, positions: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Ids ``(…)``, or vectors ``(…, D)`` in the place of the token table's -> ``(…, D)``."""
+        x: Tensor = tokens if tokens.is_floating_point() else self.token(tokens)
+        x = x if self.scale == 1.0 else x * self.scale
+        x = self.add_segments(x, segments)
+        x = x + self.position(positions)
+        y: Tensor = self.project(self.dropout(self.norm(x)))
+        return y
+
+    def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
+        """Add what stands for segments (token types); raises `InputError` where the model has none."""
+        if segments is not None:
+            raise InputError("token_type_ids: this model has no token types; leave them out")
+        return x
+
+
+class SegmentEmbeddings(Embeddings):
+    """Embeddings with a table of segments; tokens without one belong to segment 0."""
+
+    def __init__(
+        self,
+        token: nn.Embedding,
+        position: nn.Module | None,
+        segment: nn.Embedding,
+        *,
+        norm: nn.Module | None = None,
+        dropout: float = 0.0,
+        project: nn.Module | None = None,
+    ) -> None:
+        super().__init__(token, position, norm=norm, dropout=dropout, project=project)
+        self.segment = segment
+
+    def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
+        """Add the segments' vectors."""
+        # a lookup of zeros would give the same; the row itself broadcasts
+        of_segments: Tensor = self.segment.weight[0] if segments is None else self.segment(segments)
+        return x + of_segments
+
+
+class NoPositions(nn.Module):
+    """Adds nothing: positions come in with attention, or not at all."""
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros((), device=positions.device)
+
+
+class UnreadPositions(nn.Embedding):
+    """A position table that checkpoints store though their model has relative positions and never reads it."""
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Zero."""
+        return self.weight.new_zeros(())

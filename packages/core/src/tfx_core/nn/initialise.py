@@ -1,0 +1,27 @@
+"""How new models are filled."""
+
+import torch
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def initialise_normal(
+    module: nn.Module, std: float, generator: torch.Generator | None = None, *, truncated: bool = False
+) -> None:
+    """Fill a linear layer, an embedding or a norm: weights normal with mean 0 and ``std``, biases 0, norm weights 1.
+
+    ``truncated`` cuts the distribution at two standard deviations (BERT, Devlin et al. 2019, the released code);
+    the row of an embedding's padding token is zero.
+    """
+    if isinstance(module, nn.Linear | nn.Embedding):
+        if truncated:
+            nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std, generator=generator)
+        else:
+            module.weight.normal_(0.0, std, generator=generator)
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            module.weight[module.padding_idx].zero_()
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        module.weight.fill_(1.0)
+    bias = getattr(module, "bias", None)
+    if isinstance(bias, Tensor):
+        bias.zero_()

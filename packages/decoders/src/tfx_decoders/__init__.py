@@ -1,0 +1,3 @@
+"""Decoder architectures for tfx."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,38 @@
+"""GPT-2 (Radford et al. 2019)."""
+
+import torch
+from torch import nn
+
+from tfx_core.architecture import Architecture
+from tfx_core.generation.causal import CausalDecoding
+from tfx_core.nn import initialise_normal
+from tfx_decoders.gpt2 import heads
+from tfx_decoders.gpt2.config import GPT2Config
+from tfx_decoders.gpt2.model import build_backbone
+from tfx_decoders.gpt2.weights import TIES, weight_table
+
+__all__ = ["ARCHITECTURE", "GPT2Config"]
+
+
+def _initialise(path: str, module: nn.Module, config: GPT2Config, generator: torch.Generator | None) -> None:
+    std = config.initializer_range
+    if path.endswith((".out", ".down")):
+        std /= (2 * config.n_layer) ** 0.5  # layers that write to the residual stream (paper, §2.3)
+    initialise_normal(module, std, generator)
+
+
+ARCHITECTURE = Architecture(
+    config=GPT2Config,
+    backbone=build_backbone,
+    heads={
+        "causal-lm": heads.causal_lm,
+        "double-heads": heads.double_heads,
+        "sequence-classification": heads.sequence_classification,
+        "token-classification": heads.token_classification,
+        "question-answering": heads.question_answering,
+    },
+    weights=weight_table,
+    initialise=_initialise,
+    ties=dict.fromkeys(("causal-lm", "double-heads"), TIES),
+    decoding=CausalDecoding,
+)

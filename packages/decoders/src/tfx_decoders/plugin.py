@@ -1,0 +1,35 @@
+"""What this distribution gives to tfx; imports neither torch nor the architectures."""
+
+from tfx_core.hookspecs import hookimpl
+from tfx_core.specs import ArchitectureSpec
+
+TFX_API = 1
+
+
+@hookimpl
+def tfx_architectures() -> list[ArchitectureSpec]:
+    """The decoders."""
+    return [
+        ArchitectureSpec(
+            "gpt2",
+            target="tfx_decoders.gpt2:ARCHITECTURE",
+            heads=(
+                "causal-lm",
+                "double-heads",
+                "sequence-classification",
+                "token-classification",
+                "question-answering",
+            ),
+            hf_classes={
+                "GPT2Model": "backbone",
+                "GPT2LMHeadModel": "causal-lm",
+                "GPT2DoubleHeadsModel": "double-heads",
+                "GPT2ForSequenceClassification": "sequence-classification",
+                "GPT2ForTokenClassification": "token-classification",
+                "GPT2ForQuestionAnswering": "question-answering",
+            },
+            tokenizer_classes=("GPT2Tokenizer", "GPT2TokenizerFast"),
+            summary="Pre-norm decoder with learned positions, byte-level BPE",
+            paper="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
+        ),
+    ]

@@ -1,0 +1,87 @@
+"""Configs: what a config.json may hold, and errors that name key, value and what is allowed."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import pytest
+
+from tfx_core.config import Activation, ModelConfig, Rate, Size
+from tfx_core.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig(ModelConfig):
+    model_type: ClassVar[str] = "sample"
+    aliases: ClassVar[dict[str, str]] = {"n_embd": "hidden_size"}
+
+    hidden_size: Size = 12
+    heads: Size = 3
+    dropout: Rate = 0.1
+    act: Activation = "gelu"
+    kind: Literal["a", "b"] = "a"
+    axes: tuple[Size, Size] | None = None
+    cutoffs: tuple[int, ...] = ()
+
+    def validate(self) -> None:
+        self.require(self.hidden_size % self.heads == 0, "heads", f"a divisor of hidden_size={self.hidden_size}")
+
+
+def test_reads_aliases_and_keeps_unknown_keys() -> None:
+    config = SampleConfig.from_dict({"model_type": "sample", "n_embd": 6, "axes": [2, 3], "new_key": {"a": [1]}})
+    assert (config.hidden_size, config.axes, config.extra) == (6, (2, 3), {"new_key": {"a": [1]}})
+    assert config.to_dict()["new_key"] == {"a": [1]}
+    assert config.to_dict()["axes"] == [2, 3]
+
+
+def test_the_present_spelling_wins_over_an_alias() -> None:
+    assert SampleConfig.from_dict({"n_embd": 6, "hidden_size": 9}).hidden_size == 9
+
+
+def test_a_written_config_reads_back_as_it_was() -> None:
+    config = SampleConfig(
+        hidden_size=6, num_labels=3, axes=(2, 3), cutoffs=(4, 5), pruned_heads={1: (0,)}, eos_token_id=(1, 2),
+        extra={"more": None},
+    )  # fmt: skip
+    assert SampleConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"hidden_size": "12"}, r"here/config.json: hidden_size='12': must be an integer at least 1"),
+        ({"hidden_size": -12}, r"hidden_size=-12: must be an integer at least 1"),
+        ({"hidden_size": True}, r"hidden_size=True: must be an integer"),
+        ({"hidden_size": 12.0}, r"hidden_size=12.0: must be an integer"),
+        ({"hidden_size": None}, r"hidden_size=None: must be an integer"),
+        ({"dropout": 1.5}, r"dropout=1.5: must be a number from 0 to 1"),
+        ({"dropout": "0.1"}, r"dropout='0.1': must be a number from 0 to 1"),
+        ({"act": "gelo"}, r"act='gelo': must be one of 'gelu', "),
+        ({"kind": "c"}, r"kind='c': must be one of 'a', 'b'"),
+        ({"kind": ["a"]}, r"kind=\['a'\]: must be one of"),
+        ({"axes": [1, 2, 3]}, r"axes=\[1, 2, 3\]: must be a list of"),
+        ({"cutoffs": ["x"]}, r"cutoffs=\['x'\]: must be a list of an integer"),
+        ({"is_decoder": 1}, r"is_decoder=1: must be true or false"),
+        ({"heads": 5}, r"heads=5: must be a divisor of hidden_size=12"),
+        ({"id2label": {"a": "b"}}, r"id2label=\{'a': 'b'\}: must be an object of an integer to a string"),
+        ({"id2label": {"0": "b", "2": "c"}}, r"id2label=.*: the class numbers must be 0 to 1"),
+        ({"id2label": {"0": "b"}, "num_labels": 3}, r"num_labels=3: id2label names 1 classes"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(values: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        SampleConfig.from_dict(values, where="here/config.json")
+
+
+def test_labels_follow_their_number_and_their_names() -> None:
+    assert SampleConfig().id2label == {0: "LABEL_0", 1: "LABEL_1"}
+    assert SampleConfig(num_labels=3).id2label[2] == "LABEL_2"
+    named = SampleConfig.from_dict({"id2label": {"0": "no", "1": "yes", "2": "both"}})
+    assert (named.num_labels, named.label2id["both"]) == (3, 2)
+    assert named.replace(num_labels=5).id2label[4] == "LABEL_4"
+    assert named.replace(id2label={0: "one"}).num_labels == 1
+    assert named.replace(num_labels=3).id2label == named.id2label
+
+
+def test_an_unknown_field_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="no field 'hidden_sise'; it has"):
+        SampleConfig().replace(hidden_sise=3)

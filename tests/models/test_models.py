@@ -1,0 +1,179 @@
+"""What holds for every architecture and head that is installed."""
+
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import torch
+from torch import Tensor
+
+import tfx_core
+from tests.models.tiny import random_ids, tiny_config
+from tfx_core import registry
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.model import Model
+
+CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
+LENGTHS = (9, 4, 1, 6)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    chosen: tuple[str, str] = request.param
+    return chosen
+
+
+@pytest.fixture
+def model(case: tuple[str, str]) -> Model:
+    """A tiny model with every parameter perturbed, norms and biases included."""
+    made = tfx_core.new_model(case[0], head=case[1], seed=1, **tiny_config(case[0])).eval()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
+    return made
+
+
+def batch(model: Model, side: str, extra: int = 0) -> tuple[Tensor, Tensor]:
+    """Texts of different lengths, padded on one side, with ``extra`` more columns than needed."""
+    width = max(LENGTHS) + extra
+    ids, mask = torch.zeros(len(LENGTHS), width, dtype=torch.long), torch.zeros(len(LENGTHS), width, dtype=torch.long)
+    for row, length in enumerate(LENGTHS):
+        place = slice(0, length) if side == "right" else slice(width - length, width)
+        ids[row, place] = random_ids(model.config.model_type, 1, length, seed=row)[0]
+        mask[row, place] = 1
+    return ids, mask
+
+
+def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
+    """For each row its results, those of single tokens on real tokens only."""
+    if model.head_name == "multiple-choice":
+        ids, mask = ids[:, None].repeat(1, 2, 1), mask[:, None].repeat(1, 2, 1)
+    with torch.no_grad():
+        output = model(input_ids=ids, attention_mask=mask)
+    rows = mask[:, 0] if mask.dim() == 3 else mask
+    per_row: list[dict[str, Tensor]] = [{} for _ in rows]
+    for name, value in output.items():
+        if not isinstance(value, Tensor):
+            continue
+        value = value.unflatten(0, (len(rows), -1))[:, 0] if len(value) != len(rows) else value
+        for row, real in enumerate(rows.bool()):
+            per_token = value.dim() > 1 and value.shape[1] == len(real)
+            per_row[row][name] = value[row][real] if per_token else value[row]
+    return per_row
+
+
+@pytest.mark.parametrize(("side", "extra"), [("right", 0), ("right", 5), ("left", 0), ("left", 3)])
+def test_a_text_gives_in_any_batch_what_it_gives_alone(model: Model, side: str, extra: int) -> None:
+    ids, mask = batch(model, side, extra)
+    together = run(model, ids, mask)
+    for row, real in enumerate(mask.bool()):
+        alone = run(model, ids[row : row + 1, real], mask[row : row + 1, real])[0]
+        assert alone.keys() == together[row].keys()
+        for name, value in alone.items():
+            torch.testing.assert_close(together[row][name], value, rtol=1e-4, atol=1e-5, msg=f"row {row}, {name}")
+
+
+def test_every_parameter_gets_a_gradient(model: Model) -> None:
+    model.train()
+    ids, mask = batch(model, "right")
+    if model.head_name == "multiple-choice":
+        ids, mask = ids[:, None], mask[:, None]
+    output = model(input_ids=ids, attention_mask=mask)
+    total = sum((value.square().sum() for value in output.values() if isinstance(value, Tensor)), torch.zeros(()))
+    total.backward()
+    without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert not without
+
+
+def test_saved_and_loaded_it_is_the_same(model: Model, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    again = tfx_core.load_model(tmp_path)
+    assert (again.head_name, again.config.to_dict()) == (model.head_name, _stored(model))
+    ours, theirs = dict(model.named_parameters()), dict(again.named_parameters())
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(parameter, theirs[name]) for name, parameter in ours.items())
+
+
+def _stored(model: Model) -> dict[str, object]:
+    from tfx_core.saving import stored_config
+
+    return stored_config(model).to_dict()
+
+
+def test_unknown_inputs_are_refused_by_name(model: Model) -> None:
+    with pytest.raises(TypeError, match="unknown input 'attention_maks'; this model takes .*attention_mask"):
+        model(random_ids(model.config.model_type, 1, 3), attention_maks=torch.ones(1, 3))
+
+
+def test_a_text_beyond_the_positions_is_an_error_that_says_so(model: Model) -> None:
+    limit = model.max_positions
+    if limit is None:
+        longest = run(model, random_ids(model.config.model_type, 1, 80), torch.ones(1, 80, dtype=torch.long))
+        assert all(value.isfinite().all() for value in longest[0].values())
+        return
+    shape = (1, 1, limit + 1) if model.head_name == "multiple-choice" else (1, limit + 1)
+    with pytest.raises(InputError, match=f"{limit + 1} tokens.*positions for {limit}"):
+        model(torch.ones(shape, dtype=torch.long))
+
+
+def test_threads_share_a_model(model: Model) -> None:
+    ids, mask = batch(model, "right")
+    alone = run(model, ids, mask)
+    results: list[list[dict[str, Tensor]]] = []
+    threads = [Thread(target=lambda: results.append(run(model, ids, mask))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 3
+    for result in results:
+        for row, values in enumerate(result):
+            assert all(torch.allclose(value, alone[row][name], atol=1e-6) for name, value in values.items())
+
+
+def test_modules_keep_nothing_of_a_call(model: Model) -> None:
+    before = {name: set(vars(module)) for name, module in model.named_modules()}
+    ids, mask = batch(model, "left")
+    run(model, ids, mask)
+    assert {name: set(vars(module)) for name, module in model.named_modules()} == before
+    assert not list(model.buffers())
+
+
+def test_it_runs_in_bfloat16(case: tuple[str, str]) -> None:
+    made = tfx_core.new_model(case[0], head=case[1], dtype="bfloat16", seed=1, **tiny_config(case[0])).eval()
+    ids, mask = batch(made, "right")
+    for values in run(made, ids, mask):
+        assert all(value.isfinite().all() for value in values.values())
+
+
+def test_a_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(case: tuple[str, str]) -> None:
+    before = torch.random.get_rng_state()
+    one, other = (tfx_core.new_model(case[0], head=case[1], seed=5, **tiny_config(case[0])) for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for (_, ours), (_, theirs) in zip(one.named_parameters(), other.named_parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+        assert ours.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+def test_the_weight_table_names_every_parameter_once(name: str) -> None:
+    for head in ("backbone", *registry.find("architecture", name).heads):
+        made = tfx_core.new_model(name, head=head, seed=0, **tiny_config(name))
+        made.weight_table.check(head, dict(made.named_parameters(remove_duplicate=False)))
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+def test_a_config_refuses_wrong_types_by_name(name: str) -> None:
+    for key in tiny_config(name):
+        with pytest.raises(ConfigError, match=f"{key}="):
+            tfx_core.new_model(name, **{**tiny_config(name), key: {"no": "thing"}})
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+def test_every_class_of_the_reference_stands_for_a_head(name: str) -> None:
+    spec = registry.find("architecture", name)
+    assert set(spec.hf_classes.values()) >= {"backbone"}
+    assert set(spec.hf_classes.values()) - {"backbone"} <= set(spec.heads)
+    assert spec.summary
+    assert spec.paper

@@ -1,0 +1,153 @@
+"""What a parity case is: a tiny configuration of an architecture, one head, inputs and the reference's class."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tfx_core import registry
+from tfx_core.config import ModelConfig
+
+Inputs = dict[str, Tensor]
+BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A configuration, for all heads of the architecture or the named ones."""
+
+    name: str
+    config: dict[str, Any]
+    heads: tuple[str, ...] | None = None
+    source_width: int | None = None
+    """Width of the states that cross-attention reads, where the variant has any."""
+    inputs: Callable[["Case", torch.Generator], Inputs] | None = None
+    """Inputs of an architecture whose own differ from those made here, labels included."""
+    patch: Callable[[torch.nn.Module], None] | None = None
+    """Mends the reference model where it is known to be wrong."""
+    kernel: str = "eager"
+    """The reference's attention implementation to compare with."""
+    heads_of_reference: dict[str, str] = field(default_factory=dict)
+    """Head -> class of the reference, where the registered name is not the one to compare with."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One variant with one head."""
+
+    model_type: str
+    variant: Variant
+    head: str
+
+    def __str__(self) -> str:
+        return f"{self.model_type}-{self.variant.name}-{self.head}".replace(" ", "-")
+
+    @property
+    def reference_class(self) -> str:
+        """The reference's class for this head."""
+        if self.head in self.variant.heads_of_reference:
+            return self.variant.heads_of_reference[self.head]
+        classes = registry.find("architecture", self.model_type).hf_classes
+        return next(name for name, head in classes.items() if head == self.head)
+
+    def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
+        """A batch ``(3, 11)``, padded on the right if asked for."""
+        generator = torch.Generator().manual_seed(seed)
+        if self.variant.inputs is not None:
+            made = self.variant.inputs(self, generator)
+        else:
+            made = encoder_inputs(self, generator)
+        if not labels:
+            made = {name: x for name, x in made.items() if "label" not in name and "_positions" not in name}
+        return padded_right(made, self) if padded else made
+
+
+def cases(model_types: tuple[str, ...] | None = None) -> Iterator[Case]:
+    """Every variant of every registered architecture with every head that it is meant for."""
+    for spec in registry.architectures():
+        if model_types is not None and spec.name not in model_types:
+            continue
+        variants: tuple[Variant, ...] = importlib.import_module(
+            f"tests.parity.cases.{spec.name.replace('-', '_')}"
+        ).VARIANTS
+        for variant in variants:
+            for head in variant.heads or ("backbone", *spec.heads):
+                yield Case(spec.name, variant, head)
+
+
+def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
+    """Token ids, types and mask, with the labels of the head."""
+
+    def random(high: int, *shape: int) -> Tensor:
+        return torch.randint(1, high, shape, generator=generator)
+
+    config = case.variant.config
+    vocab, labels = config["vocab_size"], config.get("num_labels", 2)
+    shape = (BATCH, CHOICES, LENGTH) if case.head == "multiple-choice" else (BATCH, LENGTH)
+    inputs: Inputs = {
+        "input_ids": random(vocab, *shape),
+        "attention_mask": torch.ones(shape, dtype=torch.long),
+    }
+    if config.get("type_vocab_size", 2) > 1:
+        inputs["token_type_ids"] = random(3, *shape) - 1
+    if case.variant.source_width is not None:
+        inputs["encoder_hidden_states"] = torch.randn(
+            BATCH, SOURCE_LENGTH, case.variant.source_width, generator=generator
+        )
+        source_mask = torch.ones(BATCH, SOURCE_LENGTH, dtype=torch.long)
+        source_mask[1, 4:] = 0
+        inputs["encoder_attention_mask"] = source_mask
+    inputs.update(head_labels(case, vocab, labels, generator))
+    return inputs
+
+
+def head_labels(case: Case, vocab: int, labels: int, generator: torch.Generator) -> Inputs:
+    """Labels for the standard heads."""
+
+    def random(high: int, *shape: int) -> Tensor:
+        return torch.randint(0, high, shape, generator=generator)
+
+    token_labels = random(vocab, BATCH, LENGTH)
+    token_labels[:, 2:4] = -100
+    if case.head == "pretraining":
+        return {"labels": token_labels, "next_sentence_label": random(2, BATCH)}
+    if case.head in ("masked-lm", "causal-lm"):
+        return {"labels": token_labels}
+    if case.head == "token-classification":
+        classes = random(labels, BATCH, LENGTH)
+        classes[:, 0] = -100
+        return {"labels": classes}
+    if case.head == "question-answering":
+        ends = random(LENGTH, BATCH)
+        ends[0] = LENGTH + 5  # beyond the text: does not count
+        return {"start_positions": random(LENGTH, BATCH), "end_positions": ends}
+    if case.head == "sequence-classification":
+        if case.variant.config.get("problem_type") == "multi_label_classification":
+            return {"labels": random(2, BATCH, labels).float()}
+        return {"labels": torch.randn(BATCH, generator=generator) if labels == 1 else random(labels, BATCH)}
+    if case.head == "next-sentence":
+        return {"labels": random(2, BATCH)}
+    if case.head == "multiple-choice":
+        return {"labels": random(CHOICES, BATCH)}
+    return {}
+
+
+def padded_right(inputs: Inputs, case: Case) -> Inputs:
+    """The batch with its rows cut to different lengths; padding is token 0 and, in labels, what does not count."""
+    mask = inputs["attention_mask"].clone()
+    for row, real in enumerate((LENGTH, 4, 8)):
+        mask[row, ..., real:] = 0
+    made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"] * mask}
+    if "labels" in inputs and inputs["labels"].shape == mask.shape:
+        made["labels"] = inputs["labels"].masked_fill(mask == 0, -100)
+    return made
+
+
+def config_of(case: Case) -> ModelConfig:
+    """Our configuration of the case."""
+    architecture: Any = registry.load("architecture", case.model_type)
+    config: ModelConfig = architecture.config.from_dict(case.variant.config)
+    return config
