@@ -30,7 +30,10 @@ class TextFacts:
     """Written to ``tokenizer_config.json``, so that transformers reads a saved folder back."""
 
     special_tokens: Mapping[str, str | AddedToken] = field(default_factory=dict)
-    """Role (one of `SPECIAL_ROLES`) -> token; an `AddedToken` where it takes the blanks beside it (``lstrip``)."""
+    """Role (one of `SPECIAL_ROLES`) -> token; an `AddedToken` where it takes the blanks beside it (``lstrip``).
+
+    A folder that gives the role to another token, without flags, gives it these flags.
+    """
 
     additional_special_tokens: tuple[str | AddedToken, ...] = ()
     """Special tokens without a role, such as T5's sentinels and mBART's language codes."""
@@ -43,6 +46,12 @@ class TextFacts:
     pad_token_type_id: int = 0
     clean_up_tokenization: bool = False
     """Whether `decode` removes the blanks before English punctuation and contractions by default."""
+
+
+NO_FAMILY = TextFacts(
+    tokenizer_class="PreTrainedTokenizerFast", model_input_names=("input_ids", "token_type_ids", "attention_mask")
+)
+"""What holds for a ``tokenizer.json`` that is of no known family."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,9 @@ class Settings:
 
     declared: frozenset[str]
     """The keys and roles that the folder's files or the caller gave; the rest are the family's own defaults."""
+
+    flagged: frozenset[str]
+    """Tokens whose matching flags were stated, by the folder's files or the family; they go over ``tokenizer.json``."""
 
     label: str
     """The file that error messages about a value name."""

@@ -1,0 +1,72 @@
+"""Ids and tokens back to text."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tokenizers import Tokenizer as Backend
+
+from tfx_core.errors import InputError, TextError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+Row: TypeAlias = "Sequence[int] | NDArray[np.integer[Any]] | torch.Tensor"
+"""Token ids of one text, as lists, arrays or tensors."""
+
+_ENGLISH_SPACING = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+"""What the reference's ``clean_up_tokenization_spaces`` replaces, in its order."""
+
+
+def clean_up(text: str) -> str:
+    """The text without the blanks that English does not write before punctuation and in contractions."""
+    for spaced, joined in _ENGLISH_SPACING:
+        text = text.replace(spaced, joined)
+    return text
+
+
+def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_tokens: bool) -> list[str]:
+    """The text of each row of ids; an id beyond the vocabulary, as models with padded vocabularies have, is no text.
+
+    Raises `TextError` that names row and position of what is no id.
+    """
+    try:
+        return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+    except (OverflowError, TypeError) as error:
+        for i, row in enumerate(rows):
+            for j, number in enumerate[object](row):
+                if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**32:
+                    cure = "; replace it by pad_token_id" if number == -100 else ""
+                    raise TextError(f"row {i}, position {j}: {number!r} is not a token id{cure}") from error
+        raise
+
+
+def ids_of(value: object) -> list[int]:
+    """The ids of one text as a list; raises `InputError` for those of several."""
+    value = _plain(value)
+    if isinstance(value, int):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise InputError(f"token ids of type {type(value).__name__}; give a list, array or tensor of whole numbers")
+    numbers = [_plain(number) for number in value]
+    if any(isinstance(number, list | tuple) for number in numbers):
+        raise InputError("the ids of several texts; use batch_decode for them")
+    return numbers
+
+
+def rows_of(values: object) -> list[list[int]]:
+    """The ids of several texts as lists."""
+    values = _plain(values)
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(f"batch_decode takes a sequence of ids for each text, not {type(values).__name__}")
+    return [ids_of(row) for row in values]
+
+
+def _plain(value: Any) -> Any:
+    """Python numbers and lists in place of numpy's and torch's."""
+    return value.tolist() if hasattr(value, "tolist") else value

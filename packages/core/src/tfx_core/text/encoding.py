@@ -1,0 +1,106 @@
+"""From checked texts to a `Batch`: tokenize, cut, fill up, and lay out the columns that a call asks for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tokenizers import Encoding, pre_tokenizers
+from tokenizers import Tokenizer as Backend
+
+from tfx_core.errors import InputError, TextError
+from tfx_core.text.batch import Batch
+from tfx_core.text.columns import Grid, Rows, TensorKind, as_tensor, padded_lists
+from tfx_core.text.inputs import Inputs, lone_surrogate
+from tfx_core.text.lengths import Padding
+from tfx_core.text.vocabulary import Truncation, Vocabulary
+
+_PER_TOKEN: dict[str, Callable[[Encoding], Sequence[Any]]] = {
+    "input_ids": lambda encoding: encoding.ids,
+    "token_type_ids": lambda encoding: encoding.type_ids,
+    "attention_mask": lambda encoding: encoding.attention_mask,
+    "special_tokens_mask": lambda encoding: encoding.special_tokens_mask,
+    "offset_mapping": lambda encoding: encoding.offsets,
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a call asks for, its arguments resolved."""
+
+    columns: tuple[str, ...]
+    """Names of the columns to return, without ``"overflow_to_sample_mapping"``, which comes with ``overflowing``."""
+
+    truncation: Truncation | None
+    padding: Padding | None
+    tensors: TensorKind
+    words: bool
+    add_special_tokens: bool
+    split_special_tokens: bool
+    overflowing: bool
+
+
+def encode(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str = "text") -> Batch:
+    """Tokenize ``inputs``; raises `TextError` for what is no text and `InputError` for what fits no tensor."""
+    if call.tensors is not None and not inputs.items:
+        raise InputError(f"{name} is an empty batch, which makes no tensor")
+    encodings = _tokenize(vocabulary.configured(call.truncation, call.split_special_tokens), inputs, call, name)
+    samples = list(range(len(encodings)))
+    if call.overflowing:
+        samples = [i for i, encoding in enumerate(encodings) for _ in range(1 + len(encoding.overflowing))]
+        encodings = [row for encoding in encodings for row in (encoding, *encoding.overflowing)]
+
+    lengths = [len(encoding) for encoding in encodings]
+    longest = max(lengths, default=0)
+    length = longest if call.padding is None else call.padding.target(longest)
+    rows: dict[str, Rows] = {
+        column: [_PER_TOKEN[column](encoding) for encoding in encodings]
+        for column in call.columns
+        if column in _PER_TOKEN
+    }
+    per_row: dict[str, list[int]] = {}
+    if "length" in call.columns:
+        per_row["length"] = lengths if call.padding is None else [max(length, count) for count in lengths]
+    if call.overflowing:
+        per_row["overflow_to_sample_mapping"] = samples
+
+    columns: dict[str, Any] = dict(rows)
+    if call.tensors is not None:
+        columns = tensors(rows, per_row, Grid(lengths, length, call.padding), call.tensors)
+    else:
+        if call.padding is not None:
+            columns = dict(padded_lists(rows, call.padding, length))
+        if not inputs.batched and not call.overflowing:
+            columns = {column: values[0] for column, values in columns.items()}
+        columns |= per_row
+    return Batch(columns, encodings, call.padding, length)
+
+
+def tensors(rows: dict[str, Rows], per_row: dict[str, list[int]], grid: Grid, kind: TensorKind) -> dict[str, Any]:
+    """Columns of tokens, (rows, length), and of rows, (rows,), as tensors of 64-bit integers."""
+    columns = {column: as_tensor(grid.array(column, values), kind) for column, values in rows.items()}
+    return columns | {column: as_tensor(np.array(values, dtype=np.int64), kind) for column, values in per_row.items()}
+
+
+def _tokenize(backend: Backend, inputs: Inputs, call: Call, name: str) -> list[Encoding]:
+    """The rows of the `tokenizers` library, whose errors say neither which text nor why."""
+    pre_tokenizer = backend.pre_tokenizer
+    if call.words and isinstance(pre_tokenizer, pre_tokenizers.ByteLevel) and not pre_tokenizer.add_prefix_space:
+        raise TextError(
+            "is_split_into_words=True: this tokenizer tells a word in a text from the start of the text by the blank "
+            "before it, which words lack; load_tokenizer(…, add_prefix_space=True) gives them one"
+        )
+    try:
+        return list(
+            backend.encode_batch(inputs.items, is_pretokenized=call.words, add_special_tokens=call.add_special_tokens)
+        )
+    except Exception as error:
+        surrogate = lone_surrogate(inputs, name)
+        if surrogate is not None:
+            raise surrogate from None
+        if "Truncation error" in str(error) and call.truncation is not None:
+            raise InputError(
+                f"truncation={call.truncation.strategy!r} cannot cut every pair to max_length="
+                f"{call.truncation.max_length}: in one, the other text alone is longer; pass truncation=True"
+            ) from None
+        raise TextError(f"{name} cannot be tokenized: {error}") from error

@@ -1,0 +1,97 @@
+"""Reading a folder's tokenizer: ``tokenizer.json`` where there is one, else what the family's recipe builds."""
+
+from typing import TYPE_CHECKING
+
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+
+from tfx_core.errors import TextError
+from tfx_core.text.lengths import check_side
+from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings
+from tfx_core.text.saving import TOKENIZER_FILE, Origin
+from tfx_core.text.settings import read_settings, token_flags, tokenizer_class
+from tfx_core.text.tokenizer import Tokenizer
+from tfx_core.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from tfx_core.checkpoint import Folder
+
+
+def load_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -> Tokenizer:
+    """The tokenizer of a folder; ``recipe`` is that of its family, None where no installed family knows it.
+
+    ``options`` go over ``tokenizer_config.json``: those of every tokenizer (`GENERAL_OPTIONS`) and the recipe's own.
+    Raises `TextError` that names file and cure, and `TypeError` for an unknown option.
+    """
+    facts = NO_FAMILY if recipe is None else recipe.facts
+    settings = read_settings(folder, facts, {} if recipe is None else recipe.options, options)
+    path = folder.path(TOKENIZER_FILE)
+    if path is not None:
+        backend = _read(path.read_bytes(), f"{folder.label}/{TOKENIZER_FILE}")
+        if recipe is not None:
+            recipe.adapt(backend, settings)
+    elif recipe is None:
+        raise TextError(
+            f"{folder.label}: there is no {TOKENIZER_FILE}, and no installed architecture says how to read the "
+            f"tokenizer files of {tokenizer_class(folder) or 'this model'}; install the family that it belongs to"
+        )
+    else:
+        _require(folder, recipe)
+        backend = recipe.build(folder, settings)
+    return Tokenizer(
+        _vocabulary(backend, settings, folder),
+        model_max_length=settings.integer("model_max_length"),
+        model_input_names=settings.texts("model_input_names"),
+        padding_side=check_side(settings.text("padding_side"), "padding_side"),
+        truncation_side=check_side(settings.text("truncation_side"), "truncation_side"),
+        pad_token_type_id=facts.pad_token_type_id,
+        clean_up_tokenization_spaces=settings.flag("clean_up_tokenization_spaces"),
+        split_special_tokens=settings.flag("split_special_tokens"),
+        origin=Origin(folder, settings, facts, recipe),
+    )
+
+
+def _read(data: bytes, label: str) -> Backend:
+    """The tokenizer in the contents of a ``tokenizer.json``, which may have been saved set to truncate and pad."""
+    cure = "copy the file again, or remove it where the folder has the files that it was made from"
+    try:
+        return Backend.from_str(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise TextError(f"{label}: byte {error.start} is not UTF-8; {cure}") from error
+    except Exception as error:  # the library has no narrower one
+        raise TextError(f"{label}: {error}; {cure}") from error
+
+
+def _require(folder: "Folder", recipe: Recipe) -> None:
+    """Raise `TextError` unless the folder has every file of one of the recipe's sets."""
+    if not any(all(folder.path(name) is not None for name in files) for files in recipe.files):
+        wanted = ", or ".join(" with ".join(files) for files in ((TOKENIZER_FILE,), *recipe.files))
+        raise TextError(f"{folder.label}: there is no tokenizer; it needs {wanted}")
+
+
+def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocabulary:
+    """The tokenizer with the added tokens and special roles of its settings."""
+    special = {token.content for token in (*settings.special_tokens.values(), *settings.additional_special_tokens)}
+    for number, token in settings.added_tokens.items():
+        _register(backend, token, token.special or token.content in special)
+        if backend.token_to_id(token.content) != number:
+            raise TextError(
+                f"{folder.label}: the added token {token.content!r} should have the id {number}, but the vocabulary "
+                f"gives it {backend.token_to_id(token.content)}; the files are of different tokenizers"
+            )
+    # A role that only the family's facts give does not make a token that the vocabulary lacks.
+    roles = {
+        role: token
+        for role, token in settings.special_tokens.items()
+        if role in settings.declared or backend.token_to_id(token.content) is not None
+    }
+    registered = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+    for token in (*roles.values(), *settings.additional_special_tokens):
+        flagged = token.content in settings.flagged
+        _register(backend, token if flagged else registered.get(token.content, token), True)
+    return Vocabulary(backend, roles, settings.additional_special_tokens)
+
+
+def _register(backend: Backend, token: AddedToken, special: bool) -> None:
+    """Have ``token`` taken out of texts before they are split; a token registered before gets these flags."""
+    backend.add_tokens([AddedToken(token.content, **{**token_flags(token), "special": special})])

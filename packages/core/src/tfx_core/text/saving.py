@@ -1,0 +1,112 @@
+"""Writing a tokenizer so that this library and transformers read it back with the same ids."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import AddedToken
+
+from tfx_core.errors import TextError
+from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
+from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, token_flags
+
+if TYPE_CHECKING:
+    from tfx_core.checkpoint import Folder
+    from tfx_core.text.tokenizer import Tokenizer
+
+TOKENIZER_FILE = "tokenizer.json"
+
+_NOT_WRITTEN = {
+    *("name_or_path", "tokenizer_file", "special_tokens_map_file", "vocab_file", "merges_file", "device_map"),
+    "extra_special_tokens",  # they are among the special tokens without a role
+}
+"""Keys of ``tokenizer_config.json`` that say where files once lay, or that are written in another form."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a tokenizer came from."""
+
+    folder: "Folder"
+    settings: Settings
+    facts: TextFacts
+    recipe: Recipe | None
+
+
+def write_tokenizer(tokenizer: "Tokenizer", folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Write a tokenizer's files, each whole or not at all; gives their paths.
+
+    Raises `TextError` for a tokenizer with parts in Python whose recipe cannot make its legacy files.
+    """
+    from tfx_core.checkpoint import replacing
+
+    origin = tokenizer.origin
+    backend = tokenizer.vocabulary.backend
+    files: dict[str, bytes] = {}
+    if origin is not None and origin.recipe is not None:
+        files.update(origin.recipe.legacy_files(backend, origin.settings, origin.folder))
+    try:
+        files[TOKENIZER_FILE] = backend.to_str(pretty=True).encode("utf-8")
+    except Exception as error:  # the library has no narrower one
+        if not files:
+            raise TextError(f"{folder}: this tokenizer has parts that no file can hold: {error}") from error
+    added = tokenizer.added_tokens_decoder
+    files[CONFIG_FILE] = _json(_config(tokenizer, added))
+    files[SPECIAL_FILE] = _json(_special_tokens(tokenizer))
+    beyond = {token.content: number for number, token in added.items() if number >= tokenizer.vocab_size}
+    if beyond:
+        files[ADDED_FILE] = _json(beyond)
+
+    root = Path(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    for name, contents in files.items():
+        with replacing(root / name) as path:
+            path.write_bytes(contents)
+    for name in {TOKENIZER_FILE, ADDED_FILE} - set(files):
+        (root / name).unlink(missing_ok=True)  # an older tokenizer's would be read in place of this one's
+    return tuple(str(root / name) for name in sorted(files))
+
+
+def _config(tokenizer: "Tokenizer", added: Mapping[int, AddedToken]) -> dict[str, JSON]:
+    """``tokenizer_config.json``: what was read, with what the tokenizer is now."""
+    origin = tokenizer.origin
+    facts = NO_FAMILY if origin is None else origin.facts
+    read = {} if origin is None else origin.settings.values
+    written = {key: value for key, value in read.items() if origin is not None and key in origin.settings.declared}
+    roles = dict.fromkeys(facts.special_tokens) | tokenizer.special_tokens_map
+    return {
+        "tokenizer_class": facts.tokenizer_class,
+        **{key: value for key, value in written.items() if key not in _NOT_WRITTEN},
+        **{role: tokens if isinstance(tokens, str) or tokens is None else [*tokens] for role, tokens in roles.items()},
+        "added_tokens_decoder": {str(number): _flags(token) for number, token in added.items()},
+        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
+        "model_input_names": list(tokenizer.model_input_names),
+        "model_max_length": tokenizer.model_max_length,
+        "padding_side": tokenizer.padding_side,
+        "truncation_side": tokenizer.truncation_side,
+    }
+
+
+def _special_tokens(tokenizer: "Tokenizer") -> dict[str, JSON]:
+    """``special_tokens_map.json``, which older versions of transformers read."""
+    tokens: dict[str, JSON] = {role: _short(token) for role, token in tokenizer.vocabulary.roles.items()}
+    additional: list[JSON] = [_short(token) for token in tokenizer.vocabulary.additional]
+    return tokens | ({"additional_special_tokens": additional} if additional else {})
+
+
+def _flags(token: AddedToken) -> dict[str, JSON]:
+    return {"content": token.content, **token_flags(token)}
+
+
+def _short(token: AddedToken) -> JSON:
+    """The text alone, which is how the reference writes a token that is matched as it stands."""
+    flags = _flags(token)
+    del flags["special"]
+    return flags if any(flag is True for flag in flags.values()) else str(token.content)
+
+
+def _json(value: Mapping[str, object]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
