@@ -1,7 +1,7 @@
 """What the core itself provides, through the same hooks as every other plugin."""
 
 from tfx_core.hookspecs import hookimpl
-from tfx_core.specs import AttentionSpec
+from tfx_core.specs import AttentionSpec, TaskSpec
 
 
 @hookimpl
@@ -10,4 +10,41 @@ def tfx_attentions() -> list[AttentionSpec]:
     return [
         AttentionSpec("sdpa", target="tfx_core.nn.kernels:sdpa", summary="torch's fused attention; the default"),
         AttentionSpec("eager", target="tfx_core.nn.kernels:eager", summary="in separate steps, to read and to compare"),
+    ]
+
+
+@hookimpl
+def tfx_tasks() -> list[TaskSpec]:
+    """The tasks that the core carries out."""
+    return [
+        TaskSpec(
+            "fill-mask",
+            target="tfx_core.tasks.fill_mask:FillMask",
+            heads=("masked-lm", "pretraining"),
+            summary="the most probable tokens in the place of each mask token",
+        ),
+        TaskSpec(
+            "text-classification",
+            target="tfx_core.tasks.text_classification:TextClassification",
+            heads=("sequence-classification",),
+            summary="the class of a text, or of a pair of texts",
+        ),
+        TaskSpec(
+            "token-classification",
+            target="tfx_core.tasks.token_classification:TokenClassification",
+            heads=("token-classification",),
+            summary="a label for each token, or the entities that the labels spell out",
+        ),
+        TaskSpec(
+            "question-answering",
+            target="tfx_core.tasks.question_answering:QuestionAnswering",
+            heads=("question-answering",),
+            summary="the part of a context that answers a question",
+        ),
+        TaskSpec(
+            "feature-extraction",
+            target="tfx_core.tasks.feature_extraction:FeatureExtraction",
+            heads=("backbone", "encoder-only"),
+            summary="vectors of a text: one for each token, or one pooled from them",
+        ),
     ]

@@ -1,0 +1,205 @@
+"""``tfx-core run TASK``: any installed task on texts, files and pipes, with the options that the task declares."""
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from tfx_core import registry
+from tfx_core.cli.progress import ProgressBar
+from tfx_core.cli.task_inputs import open_inputs
+from tfx_core.cli.task_results import json_line, tabbed, table
+from tfx_core.errors import InputError, PluginError, UnknownNameError
+from tfx_core.specs import TaskSpec
+from tfx_core.tasks import ItemError, Task
+from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
+from tfx_core.tasks.pipeline import load_task
+
+
+class Tasks(click.Group):
+    """The installed tasks as commands; a task's code is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the installed tasks, qualified by distribution where several give the same."""
+        entries = registry.specs("task")
+        names = [entry.spec.name for entry in entries]
+        return sorted(entry.qualified if names.count(entry.spec.name) > 1 else entry.spec.name for entry in entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """The command of a task; `click.UsageError` for a name that nothing installed provides."""
+        try:
+            spec = registry.find("task", cmd_name)
+        except UnknownNameError as error:
+            raise click.UsageError(str(error), ctx) from None
+        return _command(cmd_name, spec, load_task(cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the tasks without importing any."""
+        rows = [(name, registry.find("task", name).summary) for name in self.list_commands(ctx)]
+        with formatter.section("Tasks"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=Tasks, subcommand_metavar="TASK --model MODEL [OPTIONS] [TEXT]...")
+def run() -> None:
+    """Run a task on texts, a file or a pipe.
+
+    ``tfx-core run TASK --help`` shows the options of a task.
+    """
+
+
+class OrNone(click.ParamType):  # type: ignore[type-arg]  # generic only in newer click
+    """Values of another type, or the word ``none``."""
+
+    def __init__(self, inner: click.ParamType) -> None:  # type: ignore[type-arg]
+        self.inner = inner
+        self.name = f"{inner.name}|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click has it."""
+        return NONE if value == "none" or value is NONE else self.inner.convert(value, param, ctx)
+
+
+class _None:
+    """Stands for None among click's values, where None means that an option was not given."""
+
+
+NONE = _None()
+
+_PARAMETERS: list[click.Parameter] = [
+    click.Argument(["text"], nargs=-1, metavar="[TEXT]..."),
+    click.Option(["--model", "-m"], required=True, metavar="MODEL", help="Folder or hub id of a checkpoint."),
+    click.Option(["--tokenizer"], metavar="FOLDER|ID", help="Where the tokenizer comes from, if not from MODEL."),
+    click.Option(["--revision"], metavar="REVISION", help="Branch, tag or commit of a hub id."),
+    click.Option(["--device"], metavar="DEVICE", help="Where to compute: cpu, cuda, … [default: cpu]"),
+    click.Option(["--dtype"], metavar="DTYPE", help="Number type: float32, bfloat16, …, auto. [default: float32]"),
+    click.Option(["--attention"], metavar="NAME", help="Attention kernel. [default: sdpa]"),
+    click.Option(
+        ["--file", "-f"],
+        type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+        help="Read the inputs from FILE, or from standard input for -.",
+    ),
+    click.Option(
+        ["--read-as"],
+        type=click.Choice(["lines", "jsonl", "whole"]),
+        help="One text per line, one JSON value per line, or all as one text. [default: jsonl for .jsonl, else lines]",
+    ),
+    click.Option(
+        ["--output", "-o"],
+        type=click.Path(dir_okay=False, writable=True),
+        help="Write the results to FILE, which appears when all are done.",
+    ),
+    click.Option(["--json", "as_json"], is_flag=True, help="Print one line of JSON per input."),
+]
+_TASK_OPTION = "task_option_"
+
+
+def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> click.Command:
+    options_type: type[TaskOptions] = task.options_type
+    own = describe_options(options_type)
+    taken = {flag for parameter in _PARAMETERS for flag in parameter.opts}
+    for entry in own:
+        if _flag(entry) in taken:
+            raise PluginError(f"task {name!r}: the option {entry.name!r} is one of tfx-core run's own; rename it")
+    parameters = [*_PARAMETERS, *map(_parameter, own)]
+    flags = {_TASK_OPTION + entry.name: entry.name for entry in own}
+
+    def invoke(**values: Any) -> None:
+        options = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
+        options = {key: None if value is NONE else value for key, value in options.items()}
+        _run(task, options, **{key: value for key, value in values.items() if key not in flags})
+
+    epilog = (
+        "Results are printed as a table on a terminal; elsewhere as lines with tabs, which begin with the number of "
+        "the input where an input can have several results."
+    )
+    return click.Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=epilog)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _flag(entry: OptionDescription) -> str:
+    return f"--{entry.name.replace('_', '-')}"
+
+
+def _parameter(entry: OptionDescription) -> click.Option:
+    """The command-line option of a task's option."""
+    flag = _flag(entry)
+    text = _sentence(entry.help)
+    if entry.default not in (None, False, ()):
+        shown = entry.default if isinstance(entry.default, tuple) else (entry.default,)
+        text += f" [default: {', '.join(str(each) if str(each).strip() else repr(each) for each in shown)}]"
+    if entry.scalar is bool:
+        return click.Option([f"{flag}/--no-{flag[2:]}", _TASK_OPTION + entry.name], default=None, help=text)
+    kind: click.ParamType = click.STRING  # type: ignore[type-arg]
+    low, high = (-inf, inf) if entry.bounds is None else (entry.bounds.low, entry.bounds.high)
+    if entry.choices:
+        kind = click.Choice(entry.choices)
+    elif entry.scalar is int:
+        kind = click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None)
+    elif entry.scalar is float:
+        kind = click.FloatRange(low, high)
+    if entry.optional and entry.default is not None:
+        kind = OrNone(kind)
+    return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=entry.many, default=None, help=text)
+
+
+def _run(
+    task: type[Task[Any, Any, Any]],
+    options: dict[str, Any],
+    *,
+    text: tuple[str, ...],
+    model: str,
+    file: str | None,
+    read_as: Any,
+    output: str | None,
+    as_json: bool,
+    **loading: str | None,
+) -> None:
+    inputs = open_inputs(text, file, read_as, click.get_binary_stream("stdin"))
+    loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
+    waiting: deque[object] = deque()
+
+    def noted() -> Iterator[object]:
+        for value in inputs.values:
+            waiting.append(value)
+            yield value
+
+    with ProgressBar(task.name, inputs.total) as bar, _sink(output) as sink:
+        try:
+            for number, result in enumerate(loaded.stream(noted(), progress=bar.advance), 1):
+                value = waiting.popleft()
+                bar.hide()
+                for line in _lines(result, value, number, as_json=as_json, terminal=sink.isatty()):
+                    sink.write(f"{line}\n")
+        except ItemError as error:
+            raise InputError(f"{inputs.place(error.index)}: {error.reason}") from None
+
+
+def _lines(result: Any, value: object, number: int, *, as_json: bool, terminal: bool) -> Iterator[str]:
+    if as_json:
+        return iter([json_line(result)])
+    if not terminal:
+        return tabbed(result, number)
+    heading = value if isinstance(value, str) else json_line(value)
+    width = 100
+    return table(heading if len(heading) <= width else heading[: width - 1] + "…", result)
+
+
+@contextmanager
+def _sink(output: str | None) -> Iterator[TextIO]:
+    """Where results go, as UTF-8: stdout, or a file that takes its name once it is whole."""
+    if output is None:
+        yield sys.stdout
+        return
+    from tfx_core.checkpoint import replacing
+
+    with replacing(Path(output)) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        yield stream

@@ -1,0 +1,290 @@
+"""Reads sentence-transformers folders: which files hold the encoder, how it pools, and what follows.
+
+``modules.json`` lists the steps; each step's folder has its ``config.json``. Classes are known by name, never imported
+from what a folder says.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tfx_core.checkpoint import Folder, read_tensors
+from tfx_core.errors import CheckpointError
+from tfx_core.tasks.pooling import Pooling
+
+Value = TypeVar("Value")
+
+_POOLING_NAMES: Mapping[str, Pooling] = {
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weightedmean",
+    "lasttoken": "lasttoken",
+}
+
+_POOLING_FLAGS: Mapping[str, Pooling] = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""Names in files written before release 6, in the order in which vectors of several are joined."""
+
+_TRANSFORMER_FILES = tuple(
+    f"sentence_{name}_config.json"
+    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+"""Where old releases put the settings of the encoder, by model type; newer ones always use the first."""
+
+_ACTIVATIONS: Mapping[str, type[nn.Module]] = {
+    kind.__name__: kind
+    for kind in (
+        nn.ELU, nn.GELU, nn.Hardswish, nn.Identity, nn.LeakyReLU, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.Sigmoid,
+        nn.SiLU, nn.Softplus, nn.Softsign, nn.Tanh,
+    )
+}  # fmt: skip
+
+
+class Normalize(nn.Module):
+    """Scales vectors to length 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D) -> (B, D)."""
+        return F.normalize(x, dim=-1)
+
+
+class Dense(nn.Module):
+    """A linear layer with an activation, and perhaps the input added to its output."""
+
+    def __init__(self, linear: nn.Linear, activation: nn.Module, residual: nn.Module | None = None) -> None:
+        super().__init__()
+        self.linear = linear
+        self.activation = activation
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D_in) -> (B, D_out)."""
+        y: Tensor = self.activation(self.linear(x))
+        return y if self.residual is None else y + self.residual(x)
+
+
+@dataclass(frozen=True)
+class SentenceRecipe:
+    """What a folder says about turning texts into vectors."""
+
+    transformer: Folder
+    max_length: int | None = None
+    """Tokens to which texts are cut; None where the folder leaves it to the tokenizer."""
+    lower_case: bool = False
+    pooling: tuple[Pooling, ...] = ("mean",)
+    """Several are joined into one longer vector."""
+    pool_prompt: bool = True
+    """Whether the tokens of a prompt count in the pooling."""
+    stages: tuple[nn.Module, ...] = ()
+    """What follows the pooling, (B, D) -> (B, D')."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str | None = None
+    """Name of the prompt for texts that come without one."""
+
+
+def read_sentence_folder(folder: Folder) -> SentenceRecipe:
+    """Read a folder with a ``modules.json``; `CheckpointError` names file, key and value that are not understood."""
+    steps = _steps(folder)
+    kinds = [kind for kind, _ in steps]
+    if kinds[:2] != ["Transformer", "Pooling"]:
+        raise CheckpointError(
+            f"{folder.label}/modules.json: the steps are {', '.join(kinds)}; Transformer and Pooling must come first"
+        )
+    transformer, pooling = steps[0][1], steps[1][1]
+    max_length, lower_case = _read_transformer(transformer)
+    modes, pool_prompt = _read_pooling(pooling)
+    prompts, default_prompt = _read_prompts(folder)
+    return SentenceRecipe(
+        transformer,
+        max_length,
+        lower_case,
+        modes,
+        pool_prompt,
+        tuple(_stage(kind, own, folder) for kind, own in steps[2:]),
+        prompts,
+        default_prompt,
+    )
+
+
+class Subfolder(Folder):
+    """A folder inside a checkpoint, local or on the hub."""
+
+    def __init__(self, parent: Folder, name: str) -> None:
+        self.parent = parent
+        self.name = name
+        self.label = f"{parent.label}/{name}"
+
+    def _find(self, name: str) -> Path | None:
+        return self.parent.path(f"{self.name}/{name}")
+
+
+class _Settings:
+    """The JSON object in a file, whose values are checked when they are read."""
+
+    def __init__(self, folder: Folder, *names: str, needed: bool = False) -> None:
+        found = next((name for name in names if folder.path(name) is not None), None)
+        if needed:
+            found = found or names[0]
+            folder.require(found)
+        self.where = f"{folder.label}/{found or names[0]}"
+        self.values: Mapping[str, Any] = {} if found is None else folder.json(found) or {}
+
+    def get(self, key: str, kind: type[Value], default: Value) -> Value:
+        """The value of ``key``; absent or null it is ``default``."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise self.refused(key, f"a value of type {kind.__name__}")
+        return value
+
+    def require(self, key: str, allowed: Sequence[object]) -> None:
+        """Refuse a file whose ``key`` is there and says something else than what is implemented."""
+        if key in self.values and self.values[key] not in allowed:
+            raise self.refused(key, " or ".join(map(repr, allowed)))
+
+    def refused(self, key: str, allowed: str) -> CheckpointError:
+        return CheckpointError(f"{self.where}: {key}={self.values.get(key)!r}: {allowed} is expected")
+
+
+def _steps(folder: Folder) -> list[tuple[str, Folder]]:
+    """The class name and the folder of each step."""
+    where = f"{folder.label}/modules.json"
+    try:
+        modules: object = json.loads(folder.require("modules.json").read_bytes().decode("utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{where}: is not JSON: {error}") from None
+    if not isinstance(modules, list) or not modules:
+        raise CheckpointError(f"{where}: a list of the encoder's steps is expected")
+    steps = []
+    for number, module in enumerate(modules):
+        kind, path = (module.get(key) if isinstance(module, dict) else None for key in ("type", "path"))
+        if not isinstance(kind, str) or not isinstance(path, str):
+            raise CheckpointError(f"{where}: step {number} is {module!r}; an object with type and path is expected")
+        package, _, name = kind.rpartition(".")
+        if package.split(".")[0] != "sentence_transformers" or name not in _KNOWN:
+            raise CheckpointError(
+                f"{where}: step {number} is of type {kind!r}; the types understood are those of sentence_transformers "
+                f"named {', '.join(_KNOWN)}"
+            )
+        steps.append((name, Subfolder(folder, path) if path else folder))
+    return steps
+
+
+def _read_transformer(folder: Folder) -> tuple[int | None, bool]:
+    settings = _Settings(folder, *_TRANSFORMER_FILES)
+    settings.require("transformer_task", ["feature-extraction", None])
+    settings.require("module_output_name", ["token_embeddings", None])
+    length = settings.get("max_seq_length", int, 0)
+    if length < 0:
+        raise settings.refused("max_seq_length", "a number of tokens, or null")
+    return length or None, settings.get("do_lower_case", bool, False)
+
+
+def _read_pooling(folder: Folder) -> tuple[tuple[Pooling, ...], bool]:
+    settings = _Settings(folder, "config.json", needed=True)
+    include_prompt = settings.get("include_prompt", bool, True)
+    named = settings.values.get("pooling_mode")
+    if named is None:
+        flags = tuple(mode for flag, mode in _POOLING_FLAGS.items() if settings.get(flag, bool, False))
+        return flags or ("mean",), include_prompt
+    names = named if isinstance(named, list) else [named]
+    if not names or not all(isinstance(name, str) and name in _POOLING_NAMES for name in names):
+        raise settings.refused("pooling_mode", f"one or several of {', '.join(_POOLING_NAMES)}")
+    return tuple(_POOLING_NAMES[name] for name in names), include_prompt
+
+
+def _read_prompts(folder: Folder) -> tuple[Mapping[str, str], str | None]:
+    settings = _Settings(folder, "config_sentence_transformers.json")
+    prompts = settings.get("prompts", dict, {})
+    if not all(isinstance(prompt, str) for prompt in prompts.values()):
+        raise settings.refused("prompts", "an object of strings")
+    default = settings.get("default_prompt_name", str, "")
+    if default and default not in prompts:
+        raise settings.refused("default_prompt_name", f"one of the prompts ({', '.join(prompts) or 'there are none'})")
+    return prompts, default or None
+
+
+def _stage(kind: str, folder: Folder, parent: Folder) -> nn.Module:
+    """A step behind the pooling, in evaluation form."""
+    if kind == "Normalize":
+        _only_vectors(_Settings(folder, "config.json"))
+        return Normalize()
+    if kind == "Dropout":
+        return nn.Identity()
+    if kind == "LayerNorm":
+        size = _size(_Settings(folder, "config.json", needed=True), "dimension")
+        norm = nn.LayerNorm(size)
+        _fill(norm, folder, {"norm.weight": "weight", "norm.bias": "bias"})
+        return norm
+    if kind == "Dense":
+        return _dense(folder)
+    raise CheckpointError(f"{parent.label}/modules.json: a step {kind} cannot follow the pooling")
+
+
+def _dense(folder: Folder) -> Dense:
+    settings = _Settings(folder, "config.json", needed=True)
+    _only_vectors(settings)
+    inputs, outputs = _size(settings, "in_features"), _size(settings, "out_features")
+    name = settings.get("activation_function", str, "torch.nn.modules.activation.Tanh")
+    package, _, activation = name.rpartition(".")
+    if activation not in _ACTIVATIONS or not f"{package}.".startswith("torch.nn."):
+        raise settings.refused("activation_function", f"torch.nn.modules… {', '.join(_ACTIVATIONS)}")
+    bias = settings.get("bias", bool, True)
+    residual = settings.get("use_residual", bool, False)
+    projected = residual and inputs != outputs
+    skip: nn.Module | None = (
+        nn.Linear(inputs, outputs, bias=False) if projected else nn.Identity() if residual else None
+    )
+    dense = Dense(nn.Linear(inputs, outputs, bias=bias), _ACTIVATIONS[activation](), skip)
+    names = ["linear.weight", *(["linear.bias"] if bias else []), *(["residual.weight"] if projected else [])]
+    _fill(dense, folder, {name: name for name in names})
+    return dense
+
+
+def _only_vectors(settings: _Settings) -> None:
+    """Refuse a step that works on the states of tokens, or beside the one vector of a text."""
+    settings.require("module_input_name", ["sentence_embedding", None])
+    settings.require("module_output_name", ["sentence_embedding", None])
+
+
+def _size(settings: _Settings, key: str) -> int:
+    size = settings.get(key, int, 0)
+    if size < 1:
+        raise settings.refused(key, "a positive whole number")
+    return size
+
+
+def _fill(module: nn.Module, folder: Folder, names: Mapping[str, str]) -> None:
+    """Fill the parameters, stored name -> ours, each exactly once."""
+    tensors = read_tensors(folder)
+    wanted = {theirs: module.get_parameter(ours) for theirs, ours in names.items()}
+    faults = [f"{name} is missing" for name in wanted if name not in tensors]
+    faults += [f"{name} is unknown" for name in tensors if name not in wanted]
+    faults += [
+        f"{name} has shape {tensors[name].shape}, expected {tuple(parameter.shape)}"
+        for name, parameter in wanted.items()
+        if name in tensors and tensors[name].shape != tuple(parameter.shape)
+    ]
+    if faults:
+        raise CheckpointError(f"{folder.label}: {'; '.join(faults)}")
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            parameter.copy_(tensors[name].load())
+
+
+_KNOWN = ("Transformer", "Pooling", "Dense", "Normalize", "LayerNorm", "Dropout")

@@ -1,0 +1,22 @@
+"""Tasks: a model, its tokenizer and what a user wants of them, by name.
+
+Importing this package imports no torch, so that the command line can show a task's options at once.
+"""
+
+from tfx_core.tasks.base import Progress, Result, Task
+from tfx_core.tasks.options import Help, LengthOptions, TaskOptions
+from tfx_core.tasks.pipeline import pipeline
+from tfx_core.tasks.windows import ItemError, Window, tokenize
+
+__all__ = [
+    "Help",
+    "ItemError",
+    "LengthOptions",
+    "Progress",
+    "Result",
+    "Task",
+    "TaskOptions",
+    "Window",
+    "pipeline",
+    "tokenize",
+]

@@ -1,0 +1,232 @@
+"""The base of every task: inputs in, plain results out, batched by length in between."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
+
+from tfx_core.errors import InputError
+from tfx_core.tasks.batching import chunks, token_batches
+from tfx_core.tasks.options import TaskOptions, read_options
+from tfx_core.tasks.windows import ItemError, Window
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from tfx_core.checkpoint import Folder
+    from tfx_core.model import Model
+    from tfx_core.nn import AttentionKernel
+    from tfx_core.text import Tokenizer
+
+OptionsT = TypeVar("OptionsT", bound=TaskOptions)
+ItemT = TypeVar("ItemT")
+RowT = TypeVar("RowT")
+
+Result: TypeAlias = Any
+"""Dicts, lists, strings and numbers (arrays where a task says so), in a form that depends on the task's options."""
+
+Progress: TypeAlias = Callable[[int], object]
+"""Called with the number of inputs that were finished since its last call."""
+
+
+class Task(ABC, Generic[OptionsT, ItemT, RowT]):
+    """A model, its tokenizer and what to do with them.
+
+    A subclass says what an input is (`parse`), how it becomes rows of model input (`encode`), what to keep of a batch
+    of model output (`compute`) and how one input's rows become its result (`decode`). The base sorts the rows of many
+    inputs by length, runs them in batches under a token budget and gives the results back in the order of the inputs.
+
+    ``ItemT`` is a parsed input, ``RowT`` what is kept of one row. A task holds no state of a call, so that threads can
+    share it.
+    """
+
+    name: ClassVar[str]
+    heads: ClassVar[tuple[str, ...]]
+    """Heads that can serve the task, the preferred one first."""
+    options_type: type[OptionsT]
+
+    def __init__(self, model: "Model", tokenizer: "Tokenizer", **options: object) -> None:
+        self.check_model(model)
+        self.model = model.eval()  # dropout would make results random
+        self.tokenizer = tokenizer
+        self.options = read_options(self.options_type(), options, self.name)
+
+    @classmethod
+    def load(
+        cls,
+        model: "str | Path | Model",
+        *,
+        tokenizer: "str | Path | Tokenizer | None" = None,
+        device: "str | torch.device | None" = None,
+        dtype: "str | torch.dtype | None" = None,
+        attention: "str | AttentionKernel | None" = None,
+        revision: str | None = None,
+        **options: object,
+    ) -> Self:
+        """The task with the model of a folder or hub id, and the tokenizer that comes with it.
+
+        The model is loaded with a head that serves the task; `InputError` when the checkpoint has none. A model that
+        was loaded before needs its tokenizer, and is what ``device``, ``dtype``, ``attention`` and ``revision`` made
+        it.
+        """
+        from tfx_core.checkpoint import open_folder
+        from tfx_core.loading import load_model, load_tokenizer
+
+        read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
+        given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention}
+        given = {name: value for name, value in given.items() if value is not None}
+        if isinstance(model, str | Path):
+            folder = open_folder(model, revision=revision)
+            loaded = load_model(folder, head=cls.head_for(folder), **given)
+            tokenizer = load_tokenizer(folder) if tokenizer is None else tokenizer
+        else:
+            if given or revision is not None:
+                wrong = ", ".join([*given, *(() if revision is None else ("revision",))])
+                raise InputError(f"{wrong}: for a model that is loaded by name; this one is loaded already")
+            if tokenizer is None:
+                raise InputError(f"{cls.name}: a model that is loaded already needs its tokenizer beside it")
+            loaded = model
+        if isinstance(tokenizer, str | Path):
+            tokenizer = load_tokenizer(tokenizer)
+        return cls(loaded, tokenizer, **options)
+
+    @classmethod
+    def head_for(cls, folder: "Folder") -> str:
+        """The head with which to load a checkpoint; `InputError` when it has none that serves the task."""
+        from tfx_core.loading import read_config, stored_head
+
+        _, config = read_config(folder)
+        stored = stored_head(config, folder)
+        if stored in cls.heads:
+            return stored
+        if "backbone" in cls.heads:
+            return "backbone"  # part of every checkpoint
+        needed = " or ".join(repr(head) for head in cls.heads)
+        raise InputError(
+            f"{folder.label}: holds a model with the head {stored or 'backbone'!r}; {cls.name} needs one that was "
+            f"trained with {needed}"
+        )
+
+    def __call__(self, inputs: object, *, progress: Progress | None = None, **options: object) -> Result:
+        """The results of a list (or other iterable) of inputs, in their order; for a single input its result.
+
+        ``options`` are the task's own (`options_type`), for this call only. Raises `TypeError` for an option that the
+        task lacks and `InputError` for an input or a value that it cannot use.
+        """
+        if isinstance(inputs, str | Mapping | tuple):
+            return next(self.stream([inputs], progress=progress, **options))
+        if not isinstance(inputs, Iterable):
+            raise InputError(f"{self.name} takes a list of inputs, not {type(inputs).__name__}")
+        return list(self.stream(inputs, progress=progress, **options))
+
+    def stream(
+        self, inputs: Iterable[object], *, progress: Progress | None = None, **options: object
+    ) -> Iterator[Result]:
+        """The same results one by one, reading ``inputs`` no further ahead than sorting by length needs."""
+        settings = read_options(self.options, options, self.name)
+        self.check_options(settings)
+        return self._stream(inputs, settings, progress)
+
+    # what a subclass says
+
+    @abstractmethod
+    def parse(self, value: object, options: OptionsT) -> ItemT:
+        """One input, checked; raises `InputError` that says what is wrong with it."""
+
+    @abstractmethod
+    def encode(self, items: Sequence[ItemT], options: OptionsT) -> Sequence[Sequence[Window]]:
+        """The rows of model input of each item; raises `ItemError` with the position in ``items``."""
+
+    @abstractmethod
+    def compute(self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: OptionsT) -> Sequence[RowT]:
+        """Run the model on ``windows``, padded into ``batch``; keep of each row only what `decode` needs."""
+
+    @abstractmethod
+    def decode(self, item: ItemT, windows: Sequence[Window], rows: Sequence[RowT], options: OptionsT) -> Result:
+        """The result of one item from its windows and what was kept of each."""
+
+    def check_model(self, model: "Model") -> None:
+        """Raise `InputError` for a model that cannot serve the task."""
+        if model.head_name not in self.heads:
+            needed = " or ".join(repr(head) for head in self.heads)
+            raise InputError(f"{self.name} needs a model with the head {needed}; this one has {model.head_name!r}")
+
+    def check_options(self, options: OptionsT) -> None:
+        """Raise `InputError` for options that contradict each other or the model; called before anything runs."""
+
+    def collate(self, windows: Sequence[Window]) -> "Mapping[str, Tensor]":
+        """The windows as one padded batch on the model's device, each feature (B, S) int64."""
+        import torch
+
+        padding = {"input_ids": self.tokenizer.pad_token_id or 0, "token_type_ids": self.tokenizer.pad_token_type_id}
+        length = max(len(window) for window in windows)
+        batch = {}
+        for name in windows[0].features:
+            values = torch.full((len(windows), length), padding.get(name, 0))
+            for row, window in zip(values, windows, strict=True):
+                row[self.place(window, length)] = torch.tensor(window.features[name])
+            batch[name] = values.to(self.model.device)
+        return batch
+
+    def place(self, window: Window, length: int) -> slice:
+        """Where the tokens of ``window`` stand in a row of a batch of this length."""
+        if self.tokenizer.padding_side == "right":
+            return slice(0, len(window))
+        return slice(length - len(window), length)
+
+    def token_budget(self, options: OptionsT) -> int:
+        """Tokens of one forward pass, padding included."""
+        return options.batch_tokens or (DEVICE_TOKENS if self.model.device.type != "cpu" else CPU_TOKENS)
+
+    # how it runs
+
+    def _stream(self, inputs: Iterable[object], options: OptionsT, progress: Progress | None) -> Iterator[Result]:
+        first = 0
+        for chunk in chunks(inputs):
+            try:
+                results = self._run(chunk, options, progress)
+            except ItemError as error:
+                raise ItemError(first + error.index, error.reason) from None
+            yield from results
+            first += len(chunk)
+
+    def _run(self, values: Sequence[object], options: OptionsT, progress: Progress | None) -> list[Result]:
+        """The results of inputs that are tokenized and sorted together."""
+        import torch
+
+        items = [self._parse(index, value, options) for index, value in enumerate(values)]
+        windows = self.encode(items, options)
+        places = [(index, number) for index, own in enumerate(windows) for number in range(len(own))]
+        kept: list[dict[int, RowT]] = [{} for _ in items]
+        results: list[Result] = [None] * len(items)
+        lengths = [len(windows[index][number]) for index, number in places]
+        for batch in token_batches(lengths, self.token_budget(options)):
+            with torch.inference_mode():
+                rows = [windows[index][number] for index, number in (places[place] for place in batch)]
+                computed = self.compute(self.collate(rows), rows, options)
+            finished = 0
+            for place, row in zip(batch, computed, strict=True):
+                index, number = places[place]
+                kept[index][number] = row
+                if len(kept[index]) == len(windows[index]):
+                    ordered = [kept[index][number] for number in range(len(windows[index]))]
+                    results[index] = self.decode(items[index], windows[index], ordered, options)
+                    kept[index] = {}
+                    finished += 1
+            if progress is not None and finished:
+                progress(finished)
+        return results
+
+    def _parse(self, index: int, value: object, options: OptionsT) -> ItemT:
+        try:
+            return self.parse(value, options)
+        except InputError as error:
+            raise ItemError(index, str(error)) from None
+
+
+CPU_TOKENS = 2048
+"""Default budget on a CPU: beyond it a forward pass gains nothing and its activations leave the caches."""
+
+DEVICE_TOKENS = 32768
+"""Default budget on an accelerator."""

@@ -1,0 +1,35 @@
+"""Pooling: one vector for a text from the states of its tokens."""
+
+from typing import Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor
+
+Pooling: TypeAlias = Literal["cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"]
+
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+
+
+def pool(states: Tensor, mask: Tensor, how: Pooling, *, skip: int = 0) -> Tensor:
+    """States (B, S, D) and mask (B, S), 1 for a token, to vectors (B, D) float32, whatever side the padding is on.
+
+    ``skip`` leaves out the first tokens of every text (a prompt). ``weightedmean`` weighs a token by its position,
+    counted from 1 and from the first token even when that is left out, as SGPT does (Muennighoff 2022, section 4).
+    """
+    states = states.float()
+    position = mask.cumsum(-1)  # (B, S), from 1
+    used = (mask > 0) & (position > skip)
+    if how == "cls":
+        return states[_rows(states), used.int().argmax(-1)]
+    if how == "lasttoken":
+        # the last token with the highest count is the last of the text; padding repeats the count but is not used
+        return states[_rows(states), (position * used).argmax(-1)]
+    if how == "max":
+        return states.masked_fill(~used.unsqueeze(-1), -torch.inf).amax(1)
+    weights = (used * position if how == "weightedmean" else used).unsqueeze(-1).float()  # (B, S, 1)
+    total = weights.sum(1).clamp(min=1e-9)
+    return (states * weights).sum(1) / (total.sqrt() if how == "mean_sqrt_len" else total)
+
+
+def _rows(states: Tensor) -> Tensor:
+    return torch.arange(len(states), device=states.device)

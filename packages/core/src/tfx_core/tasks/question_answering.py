@@ -1,0 +1,213 @@
+"""Question answering: the part of a context that answers a question."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfx_core.config import Between
+from tfx_core.errors import InputError
+from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.options import Help, TaskOptions
+from tfx_core.tasks.spans import Span, best_spans, span_probabilities
+from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit, tokenize_in_windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SpanLogits: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Start and end logits of one window, (S,) each."""
+
+LONGEST_WINDOW = 384
+"""Tokens of question and context together that the released models were fine-tuned with."""
+
+LARGEST_STRIDE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and the text that may answer it."""
+
+    question: str
+    context: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionAnsweringOptions(TaskOptions):
+    """Options of `QuestionAnswering`."""
+
+    context: Annotated[str | None, Help("the text that answers the questions which come without one")] = None
+    top_k: Annotated[int, Between(1), Help("answers to return, the best first")] = 1
+    max_answer_len: Annotated[int, Between(1), Help("longest answer, in tokens")] = 15
+    max_seq_len: Annotated[
+        int | None,
+        Between(1),
+        Help("tokens of question and context in one window (default: 384, or what the model takes)"),
+    ] = None
+    doc_stride: Annotated[
+        int | None,
+        Between(0),
+        Help("tokens that neighbouring windows share (default: 128, or half a short window)"),
+    ] = None
+    max_question_len: Annotated[int | None, Between(1), Help("cut questions to this many tokens")] = None
+    handle_impossible_answer: Annotated[bool, Help("let the empty answer compete with the others")] = False
+    return_no_answer_score: Annotated[
+        bool, Help("add the score of the empty answer, no_answer_score, to each answer")
+    ] = False
+    align_to_words: Annotated[bool, Help("widen answers to whole words")] = True
+
+
+class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
+    """``{"question": …, "context": …}``, pairs, or questions alone in; ``score``, ``start``, ``end``, ``answer`` out.
+
+    ``start`` and ``end`` are characters of the context. The result is one dict with ``top_k=1``, else a list of dicts,
+    the best first. A long context is read in overlapping windows. An answer found more than once, up to case, counts
+    with the sum of its scores, as in the reference library; so a score can exceed 1.
+    """
+
+    name = "question-answering"
+    heads = ("question-answering",)
+    options_type = QuestionAnsweringOptions
+
+    def parse(self, value: object, options: QuestionAnsweringOptions) -> Question:
+        """A question with its context; the option serves where a question has none."""
+        if isinstance(value, str):
+            if options.context is None:
+                raise InputError(
+                    "a question alone needs the option context; or give {'question': …, 'context': …} or a pair"
+                )
+            value = (value, options.context)
+        elif isinstance(value, Mapping):
+            if value.keys() != {"question", "context"}:
+                raise InputError(f"keys {sorted(map(str, value))}: a dict has 'question' and 'context'")
+            value = (value["question"], value["context"])
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise InputError(f"a question and its context are needed, not {type(value).__name__}")
+        item = Question(check_text(value[0], "question"), check_text(value[1], "context"))
+        for name in ("question", "context"):
+            if not getattr(item, name).strip():
+                raise InputError(f"the {name} is empty")
+        return item
+
+    def encode(self, items: Sequence[Question], options: QuestionAnsweringOptions) -> list[list[Window]]:
+        """Windows of question and as much context as fits."""
+        limit = self._window_length(options)
+        stride = options.doc_stride if options.doc_stride is not None else min(limit // 2, LARGEST_STRIDE)
+        questions, sizes = self._questions(items, options)
+        added = self.tokenizer.num_special_tokens_to_add(pair=True)
+        by_stride: dict[int, list[int]] = {}
+        for index, size in enumerate(sizes):
+            room = limit - added - size
+            if room < 1 or (options.doc_stride is not None and room <= stride):
+                raise ItemError(
+                    index,
+                    f"the question's {size} tokens leave {max(0, room)} of {limit} for the context, which is too few "
+                    f"for a stride of {stride}; give a max_question_len, a larger max_seq_len or a smaller doc_stride",
+                )
+            by_stride.setdefault(stride if room > stride else room // 2, []).append(index)
+        windows: list[list[Window]] = [[] for _ in items]
+        for own_stride, chosen in by_stride.items():
+            asked = [questions[index] for index in chosen]
+            read = [items[index].context for index in chosen]
+            tokenized = tokenize_in_windows(
+                self.model,
+                self.tokenizer,
+                *((asked, read) if self._question_first else (read, asked)),
+                stride=own_stride,
+                max_length=limit,
+                truncation="only_second" if self._question_first else "only_first",
+            )
+            for index, own in zip(chosen, tokenized, strict=True):
+                windows[index] = own
+        return windows
+
+    def compute(
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: QuestionAnsweringOptions
+    ) -> list[SpanLogits]:
+        """Start and end logits, (S,) each."""
+        output = self.model(**batch)
+        starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+        places = [self.place(window, starts.shape[1]) for window in windows]
+        return [(starts[row, place], ends[row, place]) for row, place in enumerate(places)]
+
+    def decode(
+        self,
+        item: Question,
+        windows: Sequence[Window],
+        rows: Sequence[SpanLogits],
+        options: QuestionAnsweringOptions,
+    ) -> Result:
+        """The best answer, or a list of the best."""
+        no_answer = 1.0
+        answers: dict[str, dict[str, float | int | str]] = {}
+        # widening to words can make answers equal, so a few more are needed than are asked for
+        count = 2 * options.top_k + 10 if options.align_to_words else options.top_k
+        for window, (start_logits, end_logits) in zip(windows, rows, strict=True):
+            start, end, none_here = span_probabilities(
+                start_logits, end_logits, self._answerable(window), self._cls(window)
+            )
+            no_answer = min(no_answer, none_here)
+            for span in best_spans(start, end, count=count, longest=options.max_answer_len):
+                first, last = self._characters(window, span, options.align_to_words)
+                text = item.context[first:last]
+                answer = answers.setdefault(text.lower(), {"score": 0.0, "start": first, "end": last, "answer": text})
+                answer["score"] = float(answer["score"]) + span.score
+        nothing: dict[str, float | int | str] = {"score": no_answer, "start": 0, "end": 0, "answer": ""}
+        candidates = list(answers.values())
+        if options.handle_impossible_answer:
+            candidates.append(nothing)
+        ranked = sorted(candidates, key=lambda answer: -float(answer["score"])) or [{**nothing, "score": 0.0}]
+        if options.return_no_answer_score:
+            ranked = [{**answer, "no_answer_score": no_answer} for answer in ranked]
+        return ranked[0] if options.top_k == 1 else ranked[: options.top_k]
+
+    @property
+    def _question_first(self) -> bool:
+        # models that are padded on the left (XLNet) read the context first
+        return self.tokenizer.padding_side == "right"
+
+    def _window_length(self, options: QuestionAnsweringOptions) -> int:
+        if options.max_seq_len is None:
+            return min(length_limit(self.model, self.tokenizer) or LONGEST_WINDOW, LONGEST_WINDOW)
+        if self.model.max_positions is not None and options.max_seq_len > self.model.max_positions:
+            raise InputError(
+                f"max_seq_len={options.max_seq_len}: the model takes at most {self.model.max_positions} tokens"
+            )
+        return options.max_seq_len
+
+    def _questions(self, items: Sequence[Question], options: QuestionAnsweringOptions) -> tuple[list[str], list[int]]:
+        """The questions, cut where the options ask for it, and their lengths in tokens."""
+        batch = self.tokenizer([item.question for item in items], add_special_tokens=False, return_offsets_mapping=True)
+        texts, sizes = [], []
+        for item, offsets in zip(items, batch["offset_mapping"], strict=True):
+            size = len(offsets)
+            if options.max_question_len is not None and size > options.max_question_len:
+                size = options.max_question_len
+                texts.append(item.question[: offsets[size - 1][1]])
+            else:
+                texts.append(item.question)
+            sizes.append(size)
+        return texts, sizes
+
+    def _answerable(self, window: Window) -> NDArray[np.bool_]:
+        context = 1 if self._question_first else 0
+        return np.array([sequence == context for sequence in window.sequences])
+
+    def _cls(self, window: Window) -> int | None:
+        """Position of the classifier token that was added."""
+        ids = window.features["input_ids"]
+        places = (place for place, special in enumerate(window.special) if special)
+        return next((place for place in places if ids[place] == self.tokenizer.cls_token_id), None)
+
+    def _characters(self, window: Window, span: Span, align_to_words: bool) -> tuple[int, int]:
+        """First and past-the-last character of an answer in the context."""
+        first, last = span.start, span.end
+        words, sequences = window.words, window.sequences
+        if align_to_words and words[first] is not None and words[last] is not None:
+            while first and (words[first - 1], sequences[first - 1]) == (words[first], sequences[first]):
+                first -= 1
+            while last + 1 < len(words) and (words[last + 1], sequences[last + 1]) == (words[last], sequences[last]):
+                last += 1
+        return window.offsets[first][0], window.offsets[last][1]

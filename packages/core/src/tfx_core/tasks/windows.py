@@ -1,0 +1,170 @@
+"""From texts to rows of model input, within the length that the model takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tfx_core.errors import InputError
+
+if TYPE_CHECKING:
+    from tfx_core.model import Model
+    from tfx_core.text import Batch, Tokenizer
+
+UNLIMITED = 1_000_000
+"""Above this a tokenizer's ``model_max_length`` is the reference library's way to say that there is none."""
+
+
+class ItemError(InputError):
+    """An input that a task cannot process; ``index`` counts from 0, ``reason`` says what is wrong and the cure."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"inputs[{index}]: {reason}")
+        self.index = index
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One row of model input: a text, or the part of a long text that one forward pass sees."""
+
+    features: Mapping[str, Sequence[int]]
+    """What the model is given, ``input_ids`` first of all, each as long as the window."""
+
+    offsets: Sequence[tuple[int, int]] = ()
+    """First and past-the-last character of each token in the text that it comes from."""
+
+    special: Sequence[int] = ()
+    """1 for each token that the tokenizer added."""
+
+    words: Sequence[int | None] = ()
+    """Number of the word that each token is part of; None for a token that was added."""
+
+    sequences: Sequence[int | None] = ()
+    """0 for tokens of the text, 1 for those of its pair, None for those that were added."""
+
+    def __len__(self) -> int:
+        return len(self.features["input_ids"])
+
+
+def check_text(value: object, name: str = "a text") -> str:
+    """``value`` if it is a string of valid Unicode; `InputError` otherwise."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a string, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{name} is not valid Unicode: character {error.start} is {value[error.start]!a}, half of a surrogate pair "
+            "or a byte that was not UTF-8"
+        ) from None
+    return value
+
+
+def length_limit(model: "Model", tokenizer: "Tokenizer", max_length: int | None = None) -> int | None:
+    """Tokens to which a text is cut: ``max_length``, else what tokenizer and model take; None when nothing limits it.
+
+    Raises `InputError` for a ``max_length`` that the model cannot take.
+    """
+    positions = model.max_positions
+    if max_length is not None:
+        if positions is not None and max_length > positions:
+            raise InputError(f"max_length={max_length}: the model takes at most {positions} tokens")
+        return max_length
+    limits = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit < UNLIMITED]
+    return min(limits, default=None)
+
+
+def tokenize(
+    model: "Model",
+    tokenizer: "Tokenizer",
+    texts: Sequence[str | list[str]],
+    text_pairs: Sequence[str] | None = None,
+    *,
+    truncation: bool = False,
+    max_length: int | None = None,
+    details: bool = False,
+) -> list[Window]:
+    """One window for each text, or for each text and its pair; a text may be a list of words.
+
+    A text with more tokens than the model takes is cut to fit when ``truncation`` or a ``max_length`` asks for it, and
+    is an `ItemError` that names the limit otherwise. So is a text of which the tokenizer makes no tokens. ``details``
+    fills the fields of `Window` beside ``features``.
+    """
+    limit = length_limit(model, tokenizer, max_length)
+    cut = (truncation or max_length is not None) and limit is not None
+    batch = tokenizer(
+        list(texts),
+        None if text_pairs is None else list(text_pairs),
+        truncation=cut,
+        max_length=limit if cut else None,
+        return_offsets_mapping=details,
+        return_special_tokens_mask=details,
+        is_split_into_words=_as_words(texts),
+    )
+    windows = [window_of(model, batch, row, details) for row in range(len(texts))]
+    for index, window in enumerate(windows):
+        check_length(model, index, window)
+    return windows
+
+
+def check_length(model: "Model", index: int, window: Window) -> None:
+    """Raise `ItemError` for a window that the model cannot take, as the window of the item ``index``."""
+    if not len(window):
+        raise ItemError(index, "the tokenizer makes no tokens of this text")
+    if model.max_positions is not None and len(window) > model.max_positions:
+        raise ItemError(
+            index,
+            f"{len(window)} tokens, but the model takes at most {model.max_positions}; "
+            "truncation=True (--truncation) cuts the text to fit",
+        )
+
+
+def window_of(model: "Model", batch: "Batch", row: int, details: bool) -> Window:
+    """One row of an unpadded batch; ``details`` needs its offsets and special-tokens mask."""
+    features = {name: values[row] for name, values in batch.items() if name in model.input_names}
+    if not details:
+        return Window(features)
+    return Window(
+        features,
+        batch["offset_mapping"][row],
+        batch["special_tokens_mask"][row],
+        batch.word_ids(row),
+        batch.sequence_ids(row),
+    )
+
+
+def tokenize_in_windows(
+    model: "Model",
+    tokenizer: "Tokenizer",
+    texts: Sequence[str | list[str]],
+    text_pairs: Sequence[str] | None = None,
+    *,
+    stride: int,
+    max_length: int | None = None,
+    truncation: Literal["longest_first", "only_first", "only_second"] = "longest_first",
+) -> list[list[Window]]:
+    """As many windows for each text, or text and pair, as it takes for each window to fit.
+
+    Neighbouring windows share ``stride`` tokens. ``truncation`` says which part of a pair is spread over windows.
+    """
+    limit = length_limit(model, tokenizer, max_length)
+    batch = tokenizer(
+        list(texts),
+        None if text_pairs is None else list(text_pairs),
+        truncation=truncation if limit is not None else False,
+        max_length=limit,
+        stride=stride if limit is not None else 0,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        is_split_into_words=_as_words(texts),
+    )
+    windows: list[list[Window]] = [[] for _ in texts]
+    for row, index in enumerate(batch["overflow_to_sample_mapping"]):
+        windows[index].append(window_of(model, batch, row, details=True))
+        check_length(model, index, windows[index][-1])
+    return windows
+
+
+def _as_words(texts: Sequence[str | list[str]]) -> bool:
+    return len(texts) > 0 and not isinstance(texts[0], str)
