@@ -1,0 +1,80 @@
+"""Checkpoint folders and hub ids: files, tensors, names, loading and saving.
+
+Nothing in a checkpoint is executed. Names are imported on first use, so that reading a folder's JSON files (all that a
+tokenizer needs) does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfx_core.checkpoint.folder import Folder, open_folder
+    from tfx_core.checkpoint.loading import LoadReport, load_weights
+    from tfx_core.checkpoint.replacing import replacing, replacing_files, replacing_folder
+    from tfx_core.checkpoint.rules import Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
+    from tfx_core.checkpoint.saving import collect_weights, save_tensors, write_folder
+    from tfx_core.checkpoint.table import WeightTable
+    from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
+    from tfx_core.checkpoint.weight_file import TensorEntry
+
+_HOMES = {
+    "Drop": "rules",
+    "Folder": "folder",
+    "Fuse": "rules",
+    "Legacy": "rules",
+    "LoadReport": "loading",
+    "Rename": "rules",
+    "Reshape": "rules",
+    "Rule": "rules",
+    "Same": "rules",
+    "TensorEntry": "weight_file",
+    "TensorFiles": "tensor_files",
+    "Transpose": "rules",
+    "WeightTable": "table",
+    "collect_weights": "saving",
+    "load_weights": "loading",
+    "open_folder": "folder",
+    "read_tensors": "tensor_files",
+    "replacing": "replacing",
+    "replacing_files": "replacing",
+    "replacing_folder": "replacing",
+    "save_tensors": "saving",
+    "write_folder": "saving",
+}
+
+__all__ = [
+    "Drop",
+    "Folder",
+    "Fuse",
+    "Legacy",
+    "LoadReport",
+    "Rename",
+    "Reshape",
+    "Rule",
+    "Same",
+    "TensorEntry",
+    "TensorFiles",
+    "Transpose",
+    "WeightTable",
+    "collect_weights",
+    "load_weights",
+    "open_folder",
+    "read_tensors",
+    "replacing",
+    "replacing_files",
+    "replacing_folder",
+    "save_tensors",
+    "write_folder",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfx_core.checkpoint' has no attribute {name!r}")
+    value: object = getattr(import_module(f"tfx_core.checkpoint.{_HOMES[name]}"), name)
+    globals()[name] = value  # the next access finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,113 @@
+"""Where the files of a checkpoint come from: a local folder, or a hub id resolved by `tfx_core.checkpoint.hub`."""
+
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from tfx_core.errors import CheckpointError
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+class Folder(ABC):
+    """The files of one checkpoint by name; ``label`` is what messages call it."""
+
+    label: str
+
+    @abstractmethod
+    def _find(self, name: str) -> Path | None: ...
+
+    def path(self, name: str) -> Path | None:
+        """The local file of this name (downloaded if need be), ``None`` when there is none.
+
+        ``name`` may lie in a subfolder, ``"1_Pooling/config.json"``, but not outside the checkpoint: names also come
+        out of files that a stranger wrote. Raises `CheckpointError` for such a name and `HubError` for a failed
+        download.
+        """
+        windows = PureWindowsPath(name)  # understands both separators, drives and UNC roots
+        if not name or "\0" in name or windows.drive or windows.root or {"..", "."} & set(windows.parts):
+            raise CheckpointError(f"{self.label}: file name {name!r} leads out of the folder; it must be relative")
+        if "\\" in name or str(PurePosixPath(name)) != name:
+            raise CheckpointError(f"{self.label}: file name {name!r} must be plain, with '/' between folders")
+        return self._find(name)
+
+    def require(self, name: str) -> Path:
+        """The local file of this name; raises `CheckpointError` when there is none."""
+        path = self.path(name)
+        if path is None:
+            raise CheckpointError(f"{self.label}: the file {name!r} is missing")
+        return path
+
+    def json(self, name: str) -> dict[str, Any] | None:
+        """The object in a JSON file, ``None`` when there is no such file.
+
+        Raises `CheckpointError` that names file and position if it is not UTF-8, not JSON or not an object.
+        """
+        path = self.path(name)
+        return None if path is None else read_json(path, f"{self.label}/{name}")
+
+
+class LocalFolder(Folder):
+    """A folder on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.label = str(root)
+
+    def _find(self, name: str) -> Path | None:
+        path = self.root / name
+        return path if path.is_file() else None
+
+
+def open_folder(path_or_id: str | os.PathLike[str], *, revision: str | None = None) -> Folder:
+    """The checkpoint at a local path or under a hub id such as ``"google-t5/t5-small"``.
+
+    A path that exists never touches the network, and a path that does not exist is never looked up on the hub: neither
+    a `pathlib.Path` nor a string that starts with ``/``, ``./``, ``../`` or ``~`` or has two slashes. ``revision`` (a
+    branch, tag or commit) is for hub ids. Raises `CheckpointError`.
+    """
+    text = os.fspath(path_or_id)
+    if not text:
+        raise CheckpointError("an empty string names no checkpoint; give a folder or a hub id such as 'org/name'")
+    path = Path(os.path.expanduser(text))  # keeps an unknown ~user, where Path.expanduser raises RuntimeError
+    if path.is_dir():
+        if revision is not None:
+            raise CheckpointError(f"{path}: is a local folder and has no revision {revision!r}; leave revision out")
+        return LocalFolder(path)
+    if path.exists():
+        raise CheckpointError(f"{path}: is a file; give the folder that holds config.json and the weights")
+    if not isinstance(path_or_id, str) or _looks_like_a_path(text):
+        raise CheckpointError(f"{path}: there is no such folder")
+    if not _HUB_ID.fullmatch(text):
+        raise CheckpointError(f"{text!r}: there is no such folder, and a hub id reads 'name' or 'org/name'")
+
+    from tfx_core.checkpoint.hub import HubFolder  # imports huggingface_hub, which a local folder never needs
+
+    return HubFolder(text, revision)
+
+
+def read_json(path: Path, label: str) -> dict[str, Any]:
+    """The object in a JSON file; raises `CheckpointError` that starts with ``label``."""
+    return parse_json(path.read_bytes(), label)
+
+
+def parse_json(data: bytes, label: str) -> dict[str, Any]:
+    """The JSON object in ``data``; raises `CheckpointError` that starts with ``label``."""
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{label}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{label}: line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
+        raise CheckpointError(f"{label}: is not usable JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{label}: holds a JSON {type(value).__name__}; an object {{…}} is expected")
+    return value
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return text.startswith(("/", "./", "../", "~")) or text.count("/") > 1

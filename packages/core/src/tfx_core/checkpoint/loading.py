@@ -1,0 +1,289 @@
+"""From the tensors of a checkpoint to a module, by a table of names."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from tfx_core.checkpoint.rules import Rename, WeightRule
+from tfx_core.checkpoint.table import WeightTable
+from tfx_core.checkpoint.weight_file import TensorEntry
+from tfx_core.errors import CheckpointError
+
+_log = logging.getLogger("tfx_core")
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What `load_weights` did beyond filling every parameter from the tensor of its name."""
+
+    fresh: tuple[str, ...] = ()
+    """Our parameters that the checkpoint has no tensors for, initialised."""
+
+    tied: tuple[tuple[str, str], ...] = ()
+    """Those of the ties that hold now."""
+
+    dropped: tuple[str, ...] = ()
+    """The checkpoint's tensors that this head does not need."""
+
+
+@dataclass(eq=False)
+class _Slot:
+    """A parameter or buffer of ours and where it comes from."""
+
+    names: list[str]
+    """More than one where the module itself uses one parameter in several places."""
+
+    meta: Tensor
+    part: str
+    rule: WeightRule
+    sources: tuple[str, ...]
+    """Names in the checkpoint, as the rules spell them."""
+
+    entries: list[TensorEntry] = field(default_factory=list)
+    """The sources that the checkpoint has; some but not all is an error."""
+
+    same_as: "_Slot | None" = None
+    """The slot that this one is tied to."""
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.entries) == len(self.sources)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [entry.shape for entry in self.entries]
+
+
+def load_weights(
+    module: nn.Module,
+    tensors: Mapping[str, TensorEntry],
+    table: WeightTable,
+    *,
+    head: str,
+    stored_heads: Collection[str] = (),
+    ties: Iterable[tuple[str, str]] = (),
+    fresh: Collection[str] = (),
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    initialise: Callable[[nn.Module, Collection[str]], object] | None = None,
+    label: str = "checkpoint",
+) -> LoadReport:
+    """Fill a module that was built on the meta device, every parameter and buffer once.
+
+    A parameter of the file's type on the CPU is the mapped file itself, any other a copy. Floating-point tensors become
+    ``dtype``, or stay as they are stored with ``None``.
+
+    A part of the table that the checkpoint lacks altogether is left to ``initialise(module, names of ours)``, and a
+    one-line warning says so; it is an error where one of ``stored_heads`` has that part, or every head of the table
+    does. The parts named in ``fresh`` are initialised in any case. ``initialise`` meets every other parameter
+    still on the meta device, so it cannot overwrite what comes from the checkpoint. Tensors that only other heads need
+    are left out.
+
+    ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
+    only one of them or has two that are equal, and stay two where it has two that differ.
+
+    Raises one `CheckpointError` that lists every missing, unexpected and misshapen tensor.
+    """
+    slots = _slots(module, table, head)
+    found = _found(tensors, table, label)
+    faults: list[str] = []
+    for slot in slots:
+        entries = (_source(name, found, table, faults) for name in slot.sources)
+        slot.entries = [entry for entry in entries if entry is not None]
+    lacking = _lacking_parts(slots, table, head, stored_heads) | set(fresh)
+    for slot in slots:
+        if slot.part in lacking:
+            slot.entries = []
+    tied = tuple(_tie(slots, ties))
+    new = [slot for slot in slots if slot.part in lacking and slot.same_as is None]
+    filled = [slot for slot in slots if slot.part not in lacking and slot.same_as is None]
+    faults += _missing(filled if initialise is not None else filled + new)
+    faults += _misshapen(filled)
+    dropped, unexpected = _left_over(found, slots, table, head)
+    faults += unexpected
+    if faults:
+        lines = "\n  ".join(faults)
+        raise CheckpointError(
+            f"{label}: its tensors do not fit its config.json with head {head!r} ({len(faults)} faults); correct the "
+            f"config or choose another head:\n  {lines}"
+        )
+
+    device = torch.device(device)
+    if new and initialise is not None:
+        _initialise(module, new, dtype or _stored_dtype(filled), device, initialise)
+        names = ", ".join(name for slot in new for name in slot.names)
+        _log.warning("%s: initialised afresh, for the checkpoint has no %s: %s", label, _listed(new), names)
+    for slot in filled:
+        _place(module, slot, _filled(slot, dtype, device))
+    for slot in slots:
+        if slot.same_as is not None:
+            _share(module, slot, _root(slot))
+    return LoadReport(fresh=tuple(name for slot in new for name in slot.names), tied=tied, dropped=dropped)
+
+
+def _slots(module: nn.Module, table: WeightTable, head: str) -> list[_Slot]:
+    """Every parameter and buffer with its rule; raises `ValueError` where module and table do not fit together."""
+    state: dict[str, Tensor] = module.state_dict(keep_vars=True)
+    unsaved = [name for name, _ in module.named_buffers() if name not in state]
+    if unsaved:
+        raise ValueError(f"non-persistent buffers {unsaved} would stay empty; compute such values in forward")
+    names: dict[int, list[str]] = {}
+    for name, tensor in state.items():
+        if not tensor.is_meta:
+            raise ValueError(f"{name} is on {tensor.device}; build the module on the meta device")
+        names.setdefault(id(tensor), []).append(name)
+    slots, faults = [], []
+    for group in names.values():
+        places = [place for place in (table.find(head, name) for name in group) if place is not None]
+        if len(places) == 1:
+            slots.append(_Slot(group, state[group[0]], *places[0]))
+        else:
+            faults.append(f"{' = '.join(group)} has {len(places)} rules")  # tied modules are built untied, see ties
+    if faults:
+        raise ValueError(f"the weight table does not cover head {head!r}: {'; '.join(faults)}")
+    return slots
+
+
+def _found(tensors: Mapping[str, TensorEntry], table: WeightTable, label: str) -> dict[str, TensorEntry]:
+    """The tensors by the names that the rules use."""
+    try:
+        return {name: tensors[own] for name, own in table.present_names(tensors).items()}
+    except CheckpointError as error:
+        raise CheckpointError(f"{label}: {error}") from error
+
+
+def _source(name: str, found: Mapping[str, TensorEntry], table: WeightTable, faults: list[str]) -> TensorEntry | None:
+    """The tensor of this name, or the one that stands for it under a second name."""
+    held = [(each, found[each]) for each in (name, *table.second_names(name)) if each in found]
+    for other, entry in held[1:]:
+        if not entry.same_values(held[0][1]):
+            faults.append(f"differing {held[0][0]} and {other}: two names of one tensor, which must be equal")
+    return held[0][1] if held else None
+
+
+def _lacking_parts(slots: list[_Slot], table: WeightTable, head: str, stored_heads: Collection[str]) -> set[str]:
+    """The parts of the head that the checkpoint does not have and need not have."""
+    stored = {part for each in stored_heads for part in table.heads.get(each, ())}
+    required = (stored | table.common_parts) - set(table.optional)
+    lacking = set()
+    for part in set(table.heads[head]) - required:
+        # a stored head's classifier may have the very names of this part's, and is another thing
+        others = stored - {part}
+        own = (slot for slot in slots if slot.part == part)
+        if not any(slot.entries and not all(table.knows(name, others) for name in slot.sources) for slot in own):
+            lacking.add(part)
+    return lacking
+
+
+def _tie(slots: list[_Slot], ties: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Join the slots of each pair that is to be one tensor."""
+    by_name = {name: slot for slot in slots for name in slot.names}
+    for name, to in ties:
+        one, other = _root(by_name[name]), _root(by_name[to])
+        if one is not other and one.meta.shape == other.meta.shape and _are_one(one, other):
+            if one.entries and not other.entries:
+                other.same_as = one
+            else:
+                one.same_as = other
+        if _root(one) is _root(other):
+            yield name, to
+
+
+def _are_one(one: _Slot, other: _Slot) -> bool:
+    if not one.entries or not other.entries:
+        return True
+    if type(one.rule) is not type(other.rule) or len(one.entries) != len(other.entries):
+        return False
+    return all(mine.same_values(its) for mine, its in zip(one.entries, other.entries, strict=True))
+
+
+def _root(slot: _Slot) -> _Slot:
+    return slot if slot.same_as is None else _root(slot.same_as)
+
+
+def _missing(slots: Iterable[_Slot]) -> Iterator[str]:
+    for slot in slots:
+        if not slot.is_complete:
+            shapes = [tuple(view.shape) for view in slot.rule.views(slot.meta)]
+            present = {entry.name for entry in slot.entries}
+            for name, shape in zip(slot.sources, shapes, strict=True):
+                if name not in present:
+                    yield f"missing {name} {shape}, for {slot.names[0]}"
+
+
+def _misshapen(slots: Iterable[_Slot]) -> Iterator[str]:
+    for slot in slots:
+        if not slot.is_complete:
+            continue
+        for view, entry in zip(slot.rule.views(slot.meta, slot.shapes), slot.entries, strict=True):
+            if tuple(view.shape) != entry.shape:
+                yield f"misshapen {entry.name}: is {entry.shape}, {slot.names[0]} needs {tuple(view.shape)}"
+            elif view.dtype.is_floating_point != entry.dtype.is_floating_point:
+                yield f"mistyped {entry.name}: is {entry.dtype}, {slot.names[0]} needs {view.dtype}"
+
+
+def _left_over(
+    found: Mapping[str, TensorEntry], slots: list[_Slot], table: WeightTable, head: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """What no parameter took: (tensors that the table knows for something else, faults for those it does not)."""
+    sources = {name for slot in slots for name in slot.sources}
+    taken = {id(entry) for slot in slots for entry in slot.entries}
+    left = [(name, entry) for name, entry in found.items() if id(entry) not in taken]
+    other_parts = table.parts.keys() - set(table.heads[head])
+    known = [n for n, _ in left if n in sources or table.knows(n, other_parts) or table.ignores(n)]
+    unexpected = [f"unexpected {entry.name} {entry.shape}" for name, entry in left if name not in set(known)]
+    return tuple(found[name].name for name in known), unexpected
+
+
+def _initialise(
+    module: nn.Module,
+    slots: list[_Slot],
+    dtype: torch.dtype | None,
+    device: torch.device,
+    initialise: Callable[[nn.Module, Collection[str]], object],
+) -> None:
+    for slot in slots:
+        kind = dtype if dtype is not None and slot.meta.dtype.is_floating_point else slot.meta.dtype
+        _place(module, slot, torch.empty(slot.meta.shape, dtype=kind, device=device))
+    with torch.no_grad():
+        initialise(module, frozenset(name for slot in slots for name in slot.names))
+
+
+def _stored_dtype(slots: list[_Slot]) -> torch.dtype | None:
+    types = (entry.dtype for slot in slots for entry in slot.entries)
+    return next((dtype for dtype in types if dtype.is_floating_point), None)
+
+
+def _filled(slot: _Slot, dtype: torch.dtype | None, device: torch.device) -> Tensor:
+    """The values of a slot, in memory of its own."""
+    stored = slot.entries[0].dtype
+    wanted = dtype if dtype is not None and stored.is_floating_point else stored
+    if type(slot.rule) is Rename and wanted == stored and device.type == "cpu":
+        return slot.entries[0].load()
+    tensor = torch.empty(slot.meta.shape, dtype=wanted, device=device)
+    for view, entry in zip(slot.rule.views(tensor, slot.shapes), slot.entries, strict=True):
+        entry.copy_into(view)
+    return tensor
+
+
+def _place(module: nn.Module, slot: _Slot, tensor: Tensor) -> None:
+    if isinstance(slot.meta, nn.Parameter):
+        tensor = nn.Parameter(tensor, requires_grad=slot.meta.requires_grad)
+    for name in slot.names:
+        owner, _, attribute = name.rpartition(".")
+        setattr(module.get_submodule(owner), attribute, tensor)
+
+
+def _share(module: nn.Module, slot: _Slot, root: _Slot) -> None:
+    owner, _, attribute = root.names[0].rpartition(".")
+    shared = getattr(module.get_submodule(owner), attribute)
+    for name in slot.names:
+        owner, _, attribute = name.rpartition(".")
+        setattr(module.get_submodule(owner), attribute, shared)
+
+
+def _listed(slots: list[_Slot]) -> str:
+    return ", ".join(dict.fromkeys(slot.part for slot in slots))
