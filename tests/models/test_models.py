@@ -14,6 +14,7 @@ from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
+CHOICE_HEADS = ("multiple-choice", "double-heads")
 LENGTHS = (9, 4, 1, 6)
 
 
@@ -47,7 +48,7 @@ def batch(model: Model, side: str, extra: int = 0) -> tuple[Tensor, Tensor]:
 
 def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
     """For each row its results, those of single tokens on real tokens only."""
-    if model.head_name == "multiple-choice":
+    if model.head_name in CHOICE_HEADS:
         ids, mask = ids[:, None].repeat(1, 2, 1), mask[:, None].repeat(1, 2, 1)
     with torch.no_grad():
         output = model(input_ids=ids, attention_mask=mask)
@@ -56,10 +57,11 @@ def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
     for name, value in output.items():
         if not isinstance(value, Tensor):
             continue
-        value = value.unflatten(0, (len(rows), -1))[:, 0] if len(value) != len(rows) else value
+        if len(value) != len(rows):  # a row for each choice
+            value = value.unflatten(0, (len(rows), -1))
         for row, real in enumerate(rows.bool()):
-            per_token = value.dim() > 1 and value.shape[1] == len(real)
-            per_row[row][name] = value[row][real] if per_token else value[row]
+            of_row = value[row][0] if value.dim() > 3 or mask.dim() == 3 else value[row]
+            per_row[row][name] = of_row[real] if of_row.dim() and of_row.shape[0] == len(real) else of_row
     return per_row
 
 
@@ -77,7 +79,7 @@ def test_a_text_gives_in_any_batch_what_it_gives_alone(model: Model, side: str, 
 def test_every_parameter_gets_a_gradient(model: Model) -> None:
     model.train()
     ids, mask = batch(model, "right")
-    if model.head_name == "multiple-choice":
+    if model.head_name in CHOICE_HEADS:
         ids, mask = ids[:, None], mask[:, None]
     output = model(input_ids=ids, attention_mask=mask)
     total = sum((value.square().sum() for value in output.values() if isinstance(value, Tensor)), torch.zeros(()))
@@ -112,7 +114,7 @@ def test_a_text_beyond_the_positions_is_an_error_that_says_so(model: Model) -> N
         longest = run(model, random_ids(model.config.model_type, 1, 80), torch.ones(1, 80, dtype=torch.long))
         assert all(value.isfinite().all() for value in longest[0].values())
         return
-    shape = (1, 1, limit + 1) if model.head_name == "multiple-choice" else (1, limit + 1)
+    shape = (1, 1, limit + 1) if model.head_name in CHOICE_HEADS else (1, limit + 1)
     with pytest.raises(InputError, match=f"{limit + 1} tokens.*positions for {limit}"):
         model(torch.ones(shape, dtype=torch.long))
 

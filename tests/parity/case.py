@@ -86,7 +86,7 @@ def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
 
     config = case.variant.config
     vocab, labels = config["vocab_size"], config.get("num_labels", 2)
-    shape = (BATCH, CHOICES, LENGTH) if case.head == "multiple-choice" else (BATCH, LENGTH)
+    shape = (BATCH, CHOICES, LENGTH) if case.head in ("multiple-choice", "double-heads") else (BATCH, LENGTH)
     inputs: Inputs = {
         "input_ids": random(vocab, *shape),
         "attention_mask": torch.ones(shape, dtype=torch.long),
@@ -114,6 +114,12 @@ def head_labels(case: Case, vocab: int, labels: int, generator: torch.Generator)
     token_labels[:, 2:4] = -100
     if case.head == "pretraining":
         return {"labels": token_labels, "next_sentence_label": random(2, BATCH)}
+    if case.head == "double-heads":
+        return {
+            "labels": random(vocab, BATCH, CHOICES, LENGTH),
+            "mc_labels": random(CHOICES, BATCH),
+            "mc_token_ids": random(LENGTH, BATCH, CHOICES),
+        }
     if case.head in ("masked-lm", "causal-lm"):
         return {"labels": token_labels}
     if case.head == "token-classification":

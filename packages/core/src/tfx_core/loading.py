@@ -1,6 +1,6 @@
 """From a folder, a hub id or a name to a model or a tokenizer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,11 @@ def load_model(
     if head != stored:
         config = architecture.adapt(config, head)
     config = config.replace(**overrides)
-    model = _empty_model(architecture, config, head, attention)
-    tensors = read_tensors(folder)
+    generation_config = folder.json("generation_config.json")
+    model = _empty_model(architecture, config, head, attention, generation_config)
     load_weights(
         model,
-        tensors,
+        read_tensors(folder),
         model.weight_table,
         head=head,
         stored_heads=() if stored is None else (stored,),
@@ -146,13 +146,17 @@ def _architecture_of_tokenizer(tokenizer_class: object) -> str | None:
 
 
 def _empty_model(
-    architecture: Architecture[Any], config: ModelConfig, head: str, attention: str | AttentionKernel
+    architecture: Architecture[Any],
+    config: ModelConfig,
+    head: str,
+    attention: str | AttentionKernel,
+    generation_config: Mapping[str, Any] | None = None,
 ) -> Model:
     kernel = registry.load("attention", attention) if isinstance(attention, str) else attention
     if not callable(kernel):
         raise TypeError(f"attention {attention!r} stands for {kernel!r}, which is not an attention kernel")
     with torch.device("meta"):
-        return Model(architecture, config, head, attention=kernel)
+        return Model(architecture, config, head, attention=kernel, generation_config=generation_config)
 
 
 def _initialise(

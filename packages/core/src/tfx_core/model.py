@@ -1,9 +1,10 @@
 """A backbone and a head, made one callable model."""
 
 import inspect
+from functools import cached_property
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,10 @@ from tfx_core.errors import InputError
 from tfx_core.heads import Head, NoHead
 from tfx_core.nn import AttentionKernel, sdpa
 from tfx_core.outputs import ModelOutput
+
+if TYPE_CHECKING:
+    from tfx_core.generation.options import GenerationOptions
+
 
 class Backbone(Protocol):
     """What `Architecture.backbone` returns: an ``nn.Module`` whose ``forward`` names every input that it takes.
@@ -41,6 +46,7 @@ class Model(nn.Module):
 
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
     unknown one is a `TypeError`. ``attention`` selects the attention kernel, by default the model's own.
+    ``generation_config`` are the contents of the file of that name.
     """
 
     def __init__(
@@ -50,12 +56,14 @@ class Model(nn.Module):
         head_name: str = "backbone",
         *,
         attention: AttentionKernel = sdpa,
+        generation_config: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.architecture = architecture
         self.config = config
         self.head_name = head_name
         self.attention = attention
+        self.generation_config = generation_config
         self._foreign = foreign_head(architecture, config, head_name)
         factory, needed = (None, head_name) if self._foreign is None else self._foreign
         self.backbone = architecture.backbone(config, needed)
@@ -89,7 +97,7 @@ class Model(nn.Module):
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones."""
         from tfx_core.saving import save_model
 
-        save_model(self, Path(folder), max_shard_size=max_shard_size)
+        save_model(self, folder, max_shard_size=max_shard_size)
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove attention heads for good: layer -> numbers of the heads in the unpruned model.
@@ -135,6 +143,13 @@ class Model(nn.Module):
     def input_names(self) -> tuple[str, ...]:
         """Names of all inputs that a call takes."""
         return tuple(sorted(self._backbone_inputs | self._head_inputs))
+
+    @cached_property
+    def generation_options(self) -> "GenerationOptions":
+        """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
+        from tfx_core.generation.defaults import options_from_files
+
+        return options_from_files(self.generation_config, self.config.to_dict())
 
     @property
     def max_positions(self) -> int | None:

@@ -4,7 +4,9 @@ import torch
 from torch import nn
 
 from tfx_core.architecture import Architecture
+from tfx_core.generation.causal import CausalDecoding
 from tfx_core.nn import initialise_normal
+from tfx_core.text import WordPiece
 from tfx_encoders.bert import heads
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.model import build_backbone
@@ -38,4 +40,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     ties=dict.fromkeys(("masked-lm", "causal-lm", "pretraining"), TIES),
     adapt=_adapt,
+    text=WordPiece(),
+    decoding=CausalDecoding,
 )

@@ -91,4 +91,5 @@ def weight_table(config: BertConfig) -> WeightTable:
             "pooled-state": ("core", "pooler"),
         },
         prefix="bert.",
+        optional=("pooler",),
     )
