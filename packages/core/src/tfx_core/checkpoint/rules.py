@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
@@ -43,20 +43,23 @@ class WeightRule(ABC):
 
     def sources(self, ours: str) -> tuple[str, ...] | None:
         """Names in the checkpoint for a name of ours, ``None`` if the rule is not about it."""
-        fields = _match(self.ours, self._choices, ours)
-        return None if fields is None else tuple(_FIELD.sub(lambda f: fields[f[1]], p) for p in self.their_patterns)
+        match = self._regexes[-1].fullmatch(ours)
+        return None if match is None else tuple(_filled(pattern, match) for pattern in self.their_patterns)
 
     def target(self, theirs: str) -> str | None:
         """Our name for a name in the checkpoint, ``None`` if the rule is not about it."""
-        matches = (_match(pattern, self._choices, theirs) for pattern in self.their_patterns)
-        fields = next((match for match in matches if match is not None), None)
-        return None if fields is None else _FIELD.sub(lambda f: fields[f[1]], self.ours)
+        for regex in self._regexes[:-1]:
+            match = regex.fullmatch(theirs)
+            if match is not None:
+                return _filled(self.ours, match)
+        return None
 
-    @property
-    def _choices(self) -> tuple[tuple[str, str], ...]:
-        """``{word:this|that}`` of either side, which the other side writes ``{word}``."""
+    @cached_property
+    def _regexes(self) -> tuple[re.Pattern[str], ...]:
+        """Of the checkpoint's names and, last, of ours; ``{word:this|that}`` in one of them holds for all."""
         patterns = (*self.their_patterns, self.ours)
-        return tuple({field: words for p in patterns for field, words in _FIELD.findall(p) if words}.items())
+        choices = tuple({field: words for p in patterns for field, words in _FIELD.findall(p) if words}.items())
+        return tuple(_compiled(pattern, choices) for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,8 @@ class Legacy:
 
     def respell(self, name: str) -> str | None:
         """The present spelling, ``None`` if this is not the old one."""
-        fields = _match(self.old, (), name)
-        return None if fields is None else _FIELD.sub(lambda f: fields[f[1]], self.new)
+        match = _compiled(self.old).fullmatch(name)
+        return None if match is None else _filled(self.new, match)
 
 
 @dataclass(frozen=True)
@@ -177,8 +180,8 @@ class Same:
 
     def second_name(self, first: str) -> str | None:
         """The second name of a tensor, ``None`` if the rule is not about it."""
-        fields = _match(self.first, (), first)
-        return None if fields is None else _FIELD.sub(lambda f: fields[f[1]], self.second)
+        match = _compiled(self.first).fullmatch(first)
+        return None if match is None else _filled(self.second, match)
 
 
 Rule = WeightRule | Drop | Legacy | Same
@@ -188,7 +191,7 @@ def is_about(rule: Rule, theirs: str) -> bool:
     """Whether a rule knows a name of the checkpoint, in its present spelling."""
     match rule:
         case Drop(pattern) | Same(pattern, _):
-            return _match(pattern, (), theirs) is not None
+            return _compiled(pattern).fullmatch(theirs) is not None
         case Legacy():
             return False
         case _:
@@ -219,13 +222,13 @@ def _fields(pattern: str) -> Iterable[str]:
     return (field for field, _ in _FIELD.findall(pattern))
 
 
-def _match(pattern: str, choices: tuple[tuple[str, str], ...], name: str) -> dict[str, str] | None:
-    match = _compiled(pattern, choices).fullmatch(name)
-    return None if match is None else match.groupdict()
+def _filled(pattern: str, match: re.Match[str]) -> str:
+    """The name that a pattern gives with the fields of a match."""
+    return _FIELD.sub(lambda field: match[field[1]], pattern)
 
 
 @cache
-def _compiled(pattern: str, choices: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
+def _compiled(pattern: str, choices: tuple[tuple[str, str], ...] = ()) -> re.Pattern[str]:
     words = dict(choices)
     parts: list[str] = []
     end, seen = 0, set[str]()
