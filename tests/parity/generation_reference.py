@@ -49,8 +49,9 @@ def perturbed(cls: Any, settings: Any, seed: int) -> Any:
         torch.manual_seed(seed)
         model = cls(settings)
         with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn_like(parameter) * 0.3)
+            for name, parameter in model.named_parameters():
+                # positions must matter, or the models only repeat themselves
+                parameter.add_(torch.randn_like(parameter) * (1.0 if "wpe" in name or "positions" in name else 0.3))
     model.generation_config.forced_eos_token_id = None
     return model.eval()
 
@@ -190,9 +191,13 @@ def theirs(model: Any, ids: Tensor, mask: Tensor | None = None, **options: Any) 
         return model.generate(
             ids,
             attention_mask=torch.ones_like(ids) if mask is None else mask,
-            return_dict_in_generate=True,
-            output_scores=True,
-            **{"eos_token_id": EOS, "pad_token_id": PAD, **options},
+            **{
+                "eos_token_id": EOS,
+                "pad_token_id": PAD,
+                "return_dict_in_generate": True,
+                "output_scores": True,
+                **options,
+            },
         )
 
 

@@ -1,0 +1,44 @@
+"""Generation: greedy search, sampling, beams in all kinds, contrastive search and prompt lookup, for any model.
+
+A model is known here only as a `DecodingState`; `generate` makes one for a call and `decode` runs on one directly.
+"""
+
+from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
+from tfx_core.generation.defaults import options_from_files
+from tfx_core.generation.engine import decode, generate
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
+from tfx_core.generation.output import GenerationOutput, transition_scores
+from tfx_core.generation.processors import AllowedTokens, Processor
+from tfx_core.generation.rows import Prompts, Rows
+from tfx_core.generation.sampling import row_seed
+from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState
+from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
+from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+
+__all__ = [
+    "OPTION_NAMES",
+    "AllowedTokens",
+    "Constraint",
+    "DecodingState",
+    "DisjunctiveConstraint",
+    "ExtendingState",
+    "GenerationOptions",
+    "GenerationOutput",
+    "GenerativeModel",
+    "PhrasalConstraint",
+    "Processor",
+    "Prompts",
+    "RevealingState",
+    "Rows",
+    "StoppingCriterion",
+    "Strategy",
+    "Streamer",
+    "TextDecoder",
+    "TextIteratorStreamer",
+    "TextStreamer",
+    "decode",
+    "generate",
+    "options_from_files",
+    "row_seed",
+    "transition_scores",
+]

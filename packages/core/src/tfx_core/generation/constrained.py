@@ -1,0 +1,163 @@
+"""Constrained beam search: outputs that contain given words. Follows transformers 4.51, with one difference.
+
+Beside the best continuations of all beams, every beam is continued with each token that brings it closer to meeting its
+constraints. The candidates are divided into banks of equal progress (arXiv 1804.06609), and the next beams are taken
+from all banks in turn, the best of each first. Only texts that meet all constraints are finished.
+
+The difference: a text that misses a word is returned only where fewer texts than asked for have them all, and with a
+warning; in transformers it may take the place of a less likely one that has them.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tfx_core.errors import InputError
+from tfx_core.generation.beam import Beams, log_probabilities, reorder
+from tfx_core.generation.constraints import Progress, constraints_of
+from tfx_core.generation.groups import add
+from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, found
+from tfx_core.generation.output import Found
+from tfx_core.generation.search import Search, check_best
+from tfx_core.generation.state import DecodingState
+
+
+def decode_constrained(state: DecodingState, search: Search) -> Found:
+    """Constrained beam search over every source."""
+    options = search.options
+    beams = options.num_beams
+    constraints = constraints_of(options)
+    sources = [Source(search, Progress.begin(constraints), place) for place in range(len(search.prompts))]
+    logits = state.prefill().repeat_interleave(beams, dim=0)
+    state.expand(beams)
+    running = Beams.begin(search.rows(beams), len(sources), beams)
+    going = sources
+    while True:
+        scores = log_probabilities(search, logits, running.rows)
+        vocabulary = scores.shape[1]
+        totals = scores.view(-1, beams, vocabulary).add_(running.scores[..., None])
+        ahead = min(max(2, 1 + len(options.eos_ids)) * beams, beams * vocabulary)
+        best, index = totals.flatten(1).topk(ahead)
+        check_best(best[:, 0], running.rows.take(running.first))
+        candidates = running.extended(best, index // vocabulary, index % vocabulary)
+        ended = search.stopping.ended(candidates.rows).view_as(best)
+        texts = running.rows.ids[:, : running.rows.width].view(len(going), beams, -1).tolist()
+        chosen = []
+        for place, source in enumerate(going):
+            source.finish(candidates, place, ended[place].tolist())
+            following = source.candidates(candidates, place, ended[place].tolist())
+            chosen.append(source.choose(following, totals[place], [tuple(text) for text in texts[place]]))
+        running = _continued(running, chosen)
+        over = search.stopping.expired(running.rows).view(-1, beams).all(1).tolist()
+        for place, source in enumerate(going):
+            if over[place] and not source.done:
+                source.close(running, place)
+        left = [place for place, source in enumerate(going) if not (over[place] or source.done)]
+        if not left:
+            return found([source.best() for source in sources], logits.device)
+        if len(left) < len(going):
+            going = [going[place] for place in left]
+            index = torch.tensor(left, device=logits.device)
+            state.select(index)
+            running = running.select(index)
+        reorder(state, running.parents)
+        logits = state.step(running.rows.last)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A beam with one more token."""
+
+    parent: int
+    token: int
+    score: float
+    progress: Progress
+
+
+class Source:
+    """One row of the batch: how far its beams are, and what is finished."""
+
+    def __init__(self, search: Search, nothing: Progress, number: int) -> None:
+        self.options = search.options
+        beams, length = self.options.num_beams, int(search.prompts.lengths[number])
+        for token in search.prompts.ids[number, :length].tolist():
+            nothing = nothing.after(token)
+        self.progress = [nothing] * beams
+        room = int(search.limits[number]) - length
+        self.met = Hypotheses(self.options, beams, room)
+        self.unmet = Hypotheses(self.options, beams, room)
+        self.done = False
+
+    def candidates(self, beams: Beams, place: int, ended: list[bool]) -> list[Candidate]:
+        """The best continuations that have not ended, one for each beam."""
+        following: list[Candidate] = []
+        parents, tokens = beams.parents[place].tolist(), beams.tokens(place)
+        for parent, token, score, over in zip(parents, tokens, beams.scores[place].tolist(), ended, strict=True):
+            if not over and len(following) < self.options.num_beams:
+                following.append(Candidate(parent, token, score, self.progress[parent].after(token)))
+        if len(following) < self.options.num_beams:
+            raise InputError(
+                "stop_strings or stopping_criteria end nearly every continuation of a constrained beam search; "
+                "more beams leave some to go on with"
+            )
+        return following
+
+    def finish(self, beams: Beams, place: int, ended: list[bool]) -> None:
+        """Keep the best continuations that have ended and meet all constraints."""
+        parents, tokens = beams.parents[place].tolist(), beams.tokens(place)
+        for rank in range(self.options.num_beams):
+            if ended[rank] and self.progress[parents[rank]].after(tokens[rank]).complete:
+                add(self.met, beams, place, rank)
+        self.done = self.met.complete(float(beams.scores[place, 0]), beams.origins.shape[2])
+
+    def choose(self, following: list[Candidate], totals: Tensor, texts: list[tuple[int, ...]]) -> list[Candidate]:
+        """The next beams among ``following`` and those that make progress; ``totals`` ``(K, V)``."""
+        seen = {(texts[each.parent], each.token) for each in following}
+        every = list(following)
+        for parent, progress in enumerate(self.progress):
+            for token in progress.following():
+                if token >= totals.shape[1]:
+                    raise InputError(f"forced word: token {token} is outside the vocabulary of {totals.shape[1]}")
+                if (texts[parent], token) not in seen:
+                    seen.add((texts[parent], token))
+                    every.append(Candidate(parent, token, float(totals[parent, token]), progress.after(token)))
+        if len(every) > len(following):
+            banks = torch.tensor([each.progress.bank for each in every])
+            # a bank is worth more than any score
+            order = (banks * 100 + torch.tensor([each.score for each in every])).sort(descending=True).indices.tolist()
+            taken: dict[int, int] = {}
+            turns = []
+            for each in order:
+                bank = every[each].progress.bank
+                turns.append(taken.get(bank, 0))
+                taken[bank] = turns[-1] + 1
+            in_turn = sorted(range(len(order)), key=turns.__getitem__)
+            following = [every[order[each]] for each in in_turn[: len(following)]]
+        self.progress = [each.progress for each in following]
+        return following
+
+    def close(self, beams: Beams, place: int) -> None:
+        """Keep the beams that may not go on."""
+        for rank, progress in enumerate(self.progress):
+            add(self.met if progress.complete else self.unmet, beams, place, rank)
+
+    def best(self) -> list[Hypothesis]:
+        """The texts to return."""
+        count = self.options.num_return_sequences
+        best = best_of([self.met], count)
+        if len(best) < count:
+            warnings.warn(
+                f"{count - len(best)} of {count} texts lack forced words: too few tokens are allowed, or too few beams",
+                stacklevel=2,
+            )
+        return best + best_of([self.unmet], count - len(best))
+
+
+def _continued(running: Beams, chosen: list[list[Candidate]]) -> Beams:
+    device = running.scores.device
+    scores = torch.tensor([[each.score for each in beams] for beams in chosen], device=device)
+    parents = torch.tensor([[each.parent for each in beams] for beams in chosen], device=device)
+    tokens = torch.tensor([[each.token for each in beams] for beams in chosen], device=device)
+    return running.extended(scores, parents, tokens).settled()

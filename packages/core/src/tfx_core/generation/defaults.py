@@ -1,0 +1,78 @@
+"""The generation defaults of a checkpoint: ``generation_config.json``, else the legacy keys of ``config.json``."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
+
+_LEGACY = (
+    "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
+    "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores",
+    "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
+    "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
+)  # fmt: skip
+_TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
+
+# how the reference library computes, not what: these never change a result
+_NO_MATTER = frozenset({
+    "use_cache", "cache_implementation", "cache_config", "return_legacy_cache", "prefill_chunk_size", "low_memory",
+    "compile_config", "disable_compile", "transformers_version", "is_assistant", "num_assistant_tokens",
+    "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind",
+    "target_lookbehind",
+})  # fmt: skip
+# written by the reference library with values that ask for nothing
+_IDLE: dict[str, tuple[Any, ...]] = {
+    "guidance_scale": (1, 1.0), "token_healing": (False,), "output_attentions": (False,),
+    "output_hidden_states": (False,),
+}  # fmt: skip
+_DEFAULT_MAX_LENGTH = 20
+
+
+def options_from_files(
+    generation_config: Mapping[str, Any] | None,
+    config: Mapping[str, Any] | None,
+    *,
+    where: str = "generation_config.json",
+    config_where: str = "config.json",
+) -> GenerationOptions:
+    """The options that a checkpoint's files ask for; each file as the contents of its JSON, ``None`` where absent.
+
+    With a ``generation_config.json`` the other file only adds special tokens that the first one lacks. Settings under
+    ``task_specific_params`` are for the tasks that they name and not applied here. A key that cannot be honoured is
+    named in a warning; a value that cannot be meant is a `ConfigError` with file, key and value.
+    """
+    config = config or {}
+    if generation_config is None:
+        given = {name: config[name] for name in _LEGACY + _TOKENS if config.get(name) is not None}
+        where = config_where
+    else:
+        given = {name: config[name] for name in _TOKENS if config.get(name) is not None}
+        given.update(_understood(generation_config, where))
+    for name in ("pad_token_id", "bos_token_id"):
+        if isinstance(given.get(name), int) and given[name] < 0:
+            del given[name]  # some files write -1 for "none"
+    if given.get("max_length") == _DEFAULT_MAX_LENGTH or given.get("max_new_tokens") is not None:
+        given.pop("max_length", None)  # 20 is what the reference library writes for "not set"
+    if given.get("min_new_tokens") is not None:
+        given.pop("min_length", None)
+    try:
+        return GenerationOptions(**given)
+    except InputError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    given, ignored = {}, []
+    for name, value in values.items():
+        if value is None or name.startswith("_") or name in _NO_MATTER or value in _IDLE.get(name, ()):
+            continue
+        if name in OPTION_NAMES:
+            given[name] = value
+        else:
+            ignored.append(name)
+    if ignored:
+        warnings.warn(f"{where}: not known and ignored: {', '.join(sorted(ignored))}", stacklevel=3)
+    return given

@@ -1,0 +1,69 @@
+"""The finished texts of one group of beams, as transformers 4.51 keeps them for group and constrained beam search."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tfx_core.generation.options import GenerationOptions
+from tfx_core.generation.output import Found
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """A finished text."""
+
+    score: float
+    tokens: Tensor
+    """The new tokens ``(t,)``."""
+    origins: Tensor
+    """``(t,)``: the row of the result's ``scores`` that each was chosen from."""
+
+
+class Hypotheses:
+    """The ``capacity`` best finished texts of one group.
+
+    ``longest`` is the greatest number of new tokens that a text may have.
+    """
+
+    def __init__(self, options: GenerationOptions, capacity: int, longest: int) -> None:
+        self.options = options
+        self.capacity = capacity
+        self.longest = longest
+        self.texts: list[Hypothesis] = []
+
+    def add(self, total: float, tokens: Tensor, origins: Tensor) -> None:
+        """Keep a text, with its sum of log-probabilities, if it is among the best."""
+        score = total / len(tokens) ** self.options.length_penalty
+        if len(self.texts) < self.capacity:
+            self.texts.append(Hypothesis(score, tokens, origins))
+            return
+        worst = min(self.texts, key=lambda text: text.score)
+        if score > worst.score:
+            self.texts.remove(worst)
+            self.texts.append(Hypothesis(score, tokens, origins))
+
+    def complete(self, best_total: float, length: int) -> bool:
+        """Whether nothing better can be expected of beams with ``length`` new tokens, the best of ``best_total``."""
+        if len(self.texts) < self.capacity:
+            return False
+        if self.options.early_stopping is True:
+            return True
+        if self.options.early_stopping == "never" and self.options.length_penalty > 0:
+            length = self.longest
+        possible = best_total / length**self.options.length_penalty
+        worst = min(text.score for text in self.texts)
+        return bool(worst >= possible)
+
+
+def best_of(groups: list[Hypotheses], count: int) -> list[Hypothesis]:
+    """The ``count`` best texts of all groups; of equal ones the latest."""
+    texts = [text for group in groups for text in group.texts]
+    return sorted(texts, key=lambda text: text.score)[::-1][:count]
+
+
+def found(best: list[list[Hypothesis]], device: torch.device) -> Found:
+    """The result with these texts for each source."""
+    texts = [text for source in best for text in source]
+    scores = torch.tensor([text.score for text in texts], device=device)
+    return Found([text.tokens for text in texts], scores, [text.origins for text in texts])

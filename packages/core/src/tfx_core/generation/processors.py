@@ -1,0 +1,228 @@
+"""Processors: what changes the scores of the next token before one is chosen.
+
+A processor is called with the scores ``(R, V)`` in float32, logits or with beams log-probabilities, and the `Rows`
+that they continue. It returns scores, which may be the same tensor, written into. All state is in the rows, so that
+beams can be reordered and texts may have different lengths.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tfx_core.errors import InputError
+from tfx_core.generation.options import GenerationOptions
+from tfx_core.generation.repetition import (
+    EncoderRepetitionPenalty,
+    NoEncoderRepeats,
+    NoRepeats,
+    RepetitionPenalty,
+    SequenceBias,
+)
+from tfx_core.generation.rows import Prompts, Rows
+
+BANNED = float("-inf")
+
+AllowedTokens = Callable[[int, Tensor], Sequence[int]]
+"""``(row of the batch, its tokens so far)`` -> the tokens that may follow."""
+
+
+class Processor(Protocol):
+    """What may stand in ``logits_processor``."""
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """The scores ``(R, V)`` to go on with."""
+        ...
+
+
+def build_processors(
+    options: GenerationOptions,
+    source: Prompts | None,
+    allowed: AllowedTokens | None = None,
+    added: Sequence[Processor] = (),
+    first: Sequence[Processor] = (),
+) -> tuple[Processor, ...]:
+    """The processors that the options ask for, in the order in which the reference library applies them.
+
+    ``source`` is the encoder's input, or the prompts. ``first`` stand right after the sequence biases, ``added`` last.
+    """
+    eos = options.eos_ids
+    chain: list[Processor] = []
+    if options.biases:
+        chain.append(SequenceBias(options.biases, "sequence_bias"))
+    chain.extend(first)
+    if options.encoder_repetition_penalty != 1:
+        chain.append(EncoderRepetitionPenalty(options.encoder_repetition_penalty, _known(source, "repetition_penalty")))
+    if options.repetition_penalty != 1:
+        chain.append(RepetitionPenalty(options.repetition_penalty))
+    if options.no_repeat_ngram_size:
+        chain.append(NoRepeats(options.no_repeat_ngram_size))
+    if options.encoder_no_repeat_ngram_size:
+        source = _known(source, "no_repeat_ngram_size")
+        chain.append(NoEncoderRepeats(options.encoder_no_repeat_ngram_size, source))
+    if options.bad_words_ids is not None:
+        # ending a text is never a bad word
+        words = [tuple(word) for word in options.bad_words_ids if not (len(word) == 1 and word[0] in eos)]
+        chain.append(SequenceBias(dict.fromkeys(words, BANNED), "bad_words_ids"))
+    if eos and (options.min_length or options.min_new_tokens):
+        chain.append(LeastLength(eos, options.min_length, options.min_new_tokens))
+    if allowed is not None:
+        chain.append(OnlyAllowed(allowed))
+    if options.forced_bos_token_id is not None:
+        chain.append(ForcedSecond(options.forced_bos_token_id))
+    if options.forced_eos_ids:
+        chain.append(ForcedLast(options.forced_eos_ids))
+    if options.remove_invalid_values:
+        chain.append(replace_invalid)
+    if options.exponential_decay_length_penalty is not None and eos:
+        start, factor = options.exponential_decay_length_penalty
+        chain.append(EndMoreLikely(eos, int(start), float(factor)))
+    if options.suppress_tokens:
+        chain.append(Suppressed(tuple(options.suppress_tokens)))
+    if options.begin_suppress_tokens:
+        chain.append(SuppressedAtBegin(tuple(options.begin_suppress_tokens), options.forced_bos_token_id is not None))
+    chain.extend(added)
+    return tuple(chain)
+
+
+@dataclass(frozen=True)
+class LeastLength:
+    """No end token before a length."""
+
+    eos: tuple[int, ...]
+    length: int
+    new_tokens: int
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Ban the end tokens in rows that are too short."""
+        short = (rows.lengths < self.length) | (rows.new_lengths < self.new_tokens)
+        known = [token for token in self.eos if token < scores.shape[1]]
+        scores[:, known] = scores[:, known].masked_fill(short[:, None], BANNED)
+        return scores
+
+
+@dataclass(frozen=True)
+class OnlyAllowed:
+    """A function of the text so far says which tokens may follow (arXiv 2010.00904)."""
+
+    allowed: AllowedTokens
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Ban all other tokens; an `InputError` where none is allowed."""
+        mask = torch.full_like(scores, BANNED)
+        for row, source in enumerate(rows.sources.tolist()):
+            tokens = [int(token) for token in self.allowed(source, rows.tokens(row))]
+            check_vocabulary(tokens, scores, "prefix_allowed_tokens_fn")
+            if not tokens:
+                raise InputError(
+                    f"prefix_allowed_tokens_fn allows no token after {rows.tokens(row).tolist()} in row {source}; "
+                    "it must always allow one, at the end for example the end token"
+                )
+            mask[row, tokens] = 0
+        return scores + mask
+
+
+@dataclass(frozen=True)
+class ForcedSecond:
+    """The second token of every text."""
+
+    token: int
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Leave only the token in rows of one token."""
+        return _forced(scores, rows.lengths == 1, (self.token,), "forced_bos_token_id")
+
+
+@dataclass(frozen=True)
+class ForcedLast:
+    """The last token of a text that reaches its greatest length."""
+
+    tokens: tuple[int, ...]
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Leave only these tokens in rows with room for one."""
+        return _forced(scores, rows.lengths == rows.limits - 1, self.tokens, "forced_eos_token_id")
+
+
+@dataclass(frozen=True)
+class EndMoreLikely:
+    """From a number of new tokens on, the end token's score rises exponentially."""
+
+    eos: tuple[int, ...]
+    start: int
+    factor: float
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Add ``|score| · (factor ** tokens beyond start - 1)``."""
+        beyond = (rows.new_lengths - self.start).clamp(min=0).double()
+        growth = (self.factor**beyond - 1).to(scores.dtype)[:, None]
+        known = [token for token in self.eos if token < scores.shape[1]]
+        before = scores[:, known]
+        # a banned end token stays banned
+        scores[:, known] = torch.where(before.isfinite(), before + before.abs() * growth, before)
+        return scores
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """Tokens that never occur."""
+
+    tokens: tuple[int, ...]
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Ban them."""
+        check_vocabulary(self.tokens, scores, "suppress_tokens")
+        scores[:, list(self.tokens)] = BANNED
+        return scores
+
+
+@dataclass(frozen=True)
+class SuppressedAtBegin:
+    """Tokens that are never the first new one; the one after a forced second token is meant where there is one."""
+
+    tokens: tuple[int, ...]
+    after_forced: bool
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Ban them in rows that begin."""
+        check_vocabulary(self.tokens, scores, "begin_suppress_tokens")
+        begin = rows.prompt_lengths
+        if self.after_forced:
+            begin = begin + (begin == 1)
+        at_begin = rows.lengths == begin
+        scores[:, list(self.tokens)] = scores[:, list(self.tokens)].masked_fill(at_begin[:, None], BANNED)
+        return scores
+
+
+def replace_invalid(scores: Tensor, rows: Rows) -> Tensor:
+    """NaN becomes 0, infinite the greatest or least number."""
+    return torch.nan_to_num(scores, nan=0.0)
+
+
+def normalise(scores: Tensor, rows: Rows) -> Tensor:
+    """Log-probabilities of the scores."""
+    return scores.log_softmax(-1)
+
+
+def check_vocabulary(tokens: Sequence[int], scores: Tensor, what: str) -> None:
+    """Raise `InputError` for a token that the scores lack."""
+    greatest = max(tokens, default=0)
+    if greatest >= scores.shape[1]:
+        raise InputError(f"{what}: token {greatest} is outside the vocabulary of {scores.shape[1]} tokens")
+
+
+def _forced(scores: Tensor, where: Tensor, tokens: tuple[int, ...], what: str) -> Tensor:
+    check_vocabulary(tokens, scores, what)
+    if not where.any():
+        return scores
+    forced = torch.full_like(scores[:1], BANNED)
+    forced[:, list(tokens)] = 0
+    return torch.where(where[:, None], forced, scores)
+
+
+def _known(source: Prompts | None, what: str) -> Prompts:
+    if source is None:
+        raise InputError(f"encoder_{what}: needs input_ids, which this call does not have")
+    return source

@@ -1,0 +1,136 @@
+"""The texts being decoded, row by row, without their padding."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from tfx_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What every text of a batch begins with: a prompt, or the decoder's start."""
+
+    ids: Tensor
+    """``(B, P)``, each row's tokens from column 0 on; what follows them means nothing."""
+    lengths: Tensor
+    """``(B,)``."""
+    padded: Tensor
+    """``(B, P)``, each row's tokens up to the last column, as they begin the result."""
+
+    @classmethod
+    def from_padded(cls, ids: Tensor, mask: Tensor | None, what: str = "input_ids") -> Self:
+        """Take off the padding: ``mask`` is 0 there, on either side.
+
+        Raises `InputError` naming the row for a prompt without a token.
+        """
+        if ids.ndim != 2 or ids.is_floating_point():
+            raise InputError(f"{what}: must be token ids of shape (batch, length), got {ids.dtype} {tuple(ids.shape)}")
+        if mask is None:
+            lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
+            prompts = cls(ids, lengths, ids)
+        else:
+            if mask.shape != ids.shape:
+                raise InputError(f"the mask of {what} has shape {tuple(mask.shape)}, the tokens {tuple(ids.shape)}")
+            real = mask.to(ids.device) != 0
+            # stable sorts keep the order among tokens and among padding
+            first = ids.gather(1, torch.argsort((~real).to(torch.uint8), dim=1, stable=True))
+            last = ids.gather(1, torch.argsort(real.to(torch.uint8), dim=1, stable=True))
+            prompts = cls(first, real.sum(1), last)
+        if len(ids) == 0:
+            raise InputError(f"{what}: the batch is empty")
+        empty = (prompts.lengths == 0).nonzero().flatten().tolist()
+        if empty:
+            raise InputError(
+                f"{what}: row {empty[0]} has no token; every text needs one to begin with, for example the tokenizer's "
+                "bos token"
+            )
+        return prompts
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Rows:
+    """Token sequences that grow, with where each belongs; ``R`` rows.
+
+    ``ids`` ``(R, capacity)`` holds the tokens of row ``r`` in columns 0 to ``lengths[r] - 1``; what stands behind them
+    means nothing. ``sources`` and ``places`` ``(R,)`` are the row of the batch that it continues and the row of the
+    result that it may become; ``prompt_lengths`` and ``limits`` the length it began with and the greatest allowed.
+    """
+
+    def __init__(
+        self, ids: Tensor, lengths: Tensor, prompt_lengths: Tensor, limits: Tensor, sources: Tensor, places: Tensor
+    ) -> None:
+        self.ids = ids
+        self.lengths = lengths
+        self.prompt_lengths = prompt_lengths
+        self.limits = limits
+        self.sources = sources
+        self.places = places
+        # no row is longer: saves asking the device for the greatest length
+        self.width = ids.shape[1]
+
+    @classmethod
+    def of(cls, prompts: Prompts, limits: Tensor, copies: int = 1) -> Self:
+        """``copies`` adjacent rows for every prompt; ``limits`` ``(B,)``."""
+        places = torch.arange(len(prompts) * copies, device=prompts.ids.device)
+        sources = places // copies
+        lengths = prompts.lengths[sources]
+        return cls(prompts.ids[sources], lengths, lengths.clone(), limits[sources], sources, places)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def new_lengths(self) -> Tensor:
+        """Number of tokens after the prompt ``(R,)``."""
+        return self.lengths - self.prompt_lengths
+
+    @property
+    def last(self) -> Tensor:
+        """The last token of each row ``(R,)``."""
+        return self.ids.gather(1, self.lengths[:, None] - 1).squeeze(1)
+
+    def append(self, tokens: Tensor, where: Tensor | None = None) -> None:
+        """Append a token ``(R,)`` to every row, or to the rows for which ``where`` ``(R,)`` is true."""
+        if self.width == self.ids.shape[1]:
+            grown = self.ids.new_zeros(len(self.ids), 2 * self.width + 16)
+            grown[:, : self.width] = self.ids
+            self.ids = grown
+        # a row that is left out gets the token behind its end, where it means nothing
+        self.ids.scatter_(1, self.lengths[:, None], tokens[:, None])
+        self.lengths = self.lengths + (1 if where is None else where.long())
+        self.width += 1
+
+    def take(self, index: Tensor) -> Self:
+        """The rows at ``index``; a row may be taken more than once."""
+        taken = type(self)(
+            self.ids.index_select(0, index),
+            self.lengths[index],
+            self.prompt_lengths[index],
+            self.limits[index],
+            self.sources[index],
+            self.places[index],
+        )
+        taken.width = self.width
+        return taken
+
+    def inside(self) -> Tensor:
+        """Which columns hold tokens, ``(R, width)``."""
+        return torch.arange(self.width, device=self.ids.device) < self.lengths[:, None]
+
+    def suffixes(self, count: int) -> tuple[Tensor, Tensor]:
+        """The last ``count`` tokens ``(R, count)``, and which rows ``(R,)`` are that long."""
+        columns = self.lengths[:, None] - count + torch.arange(count, device=self.ids.device)
+        return self.ids.gather(1, columns.clamp(min=0)), self.lengths >= count
+
+    def tokens(self, row: int) -> Tensor:
+        """All tokens of one row."""
+        return self.ids[row, : int(self.lengths[row])]
+
+    def new_tokens(self, row: int) -> Tensor:
+        """The tokens of one row after its prompt."""
+        return self.ids[row, int(self.prompt_lengths[row]) : int(self.lengths[row])].clone()

@@ -1,0 +1,95 @@
+"""Strategies that take one token after the other for each row: greedy search and sampling."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tfx_core.generation.output import Found
+from tfx_core.generation.rows import Rows
+from tfx_core.generation.sampling import RowNoise, Sampler
+from tfx_core.generation.search import Search, check_best, drop
+from tfx_core.generation.state import DecodingState
+
+
+class Chooser(Protocol):
+    """Chooses the next token of each row."""
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Tokens ``(R,)`` by the scores ``(R, V)``."""
+        ...
+
+
+def most_likely(scores: Tensor, rows: Rows) -> Tensor:
+    """The token of the highest score; no softmax is needed for that."""
+    best, tokens = scores.max(1)
+    check_best(best, rows)
+    return tokens
+
+
+def chooser(search: Search) -> Chooser:
+    """What the options ask for."""
+    options = search.options
+    if not options.do_sample:
+        return most_likely
+    noise = RowNoise.of(options, len(search.prompts), options.num_return_sequences)
+    return Sampler(options, noise, warped=options.output_scores)
+
+
+def decode_stepwise(state: DecodingState, search: Search) -> Found:
+    """Greedy search, or as many samples of each source as are wanted."""
+    copies = search.options.num_return_sequences
+    choose = chooser(search)
+    rows = search.rows(copies)
+    logits = state.prefill()
+    if copies > 1:
+        state.expand(copies)
+        logits = logits.repeat_interleave(copies, dim=0)
+    finished = Finished(search, len(rows))
+    while True:
+        tokens = choose(search.scores(logits, rows), rows)
+        rows.append(tokens)
+        finished.stream(rows, tokens)
+        over = search.stopping(rows)
+        if bool(over.any()):
+            finished.add(rows, over)
+            if bool(over.all()):
+                return finished.found()
+            rows, copies = drop(state, rows, over, copies)
+            tokens = rows.last
+        logits = state.step(tokens)
+
+
+class Finished:
+    """Gathers the texts that are over, and streams all while they grow."""
+
+    def __init__(self, search: Search, count: int) -> None:
+        self._texts: list[Tensor | None] = [None] * count
+        self._streamer = search.streamer
+        self._pad = search.pad
+        if self._streamer is not None:
+            copies = count // len(search.prompts)
+            self._streamer.put(search.prompts.padded.repeat_interleave(copies, dim=0).cpu())
+
+    def add(self, rows: Rows, over: Tensor) -> None:
+        """Take the new tokens of the rows that are ``over`` ``(R,)``."""
+        for row in over.nonzero().flatten().tolist():
+            self._texts[int(rows.places[row])] = rows.new_tokens(row)
+
+    def stream(self, rows: Rows, tokens: Tensor) -> None:
+        """Hand the newest tokens ``(R,)`` to the streamer, padding for texts that are over."""
+        if self._streamer is not None:
+            newest = torch.full((len(self._texts),), self._pad, device=tokens.device)
+            newest[rows.places] = tokens
+            self._streamer.put(newest.cpu())
+
+    def stream_block(self, tokens: Tensor) -> None:
+        """Hand several new tokens ``(1, n)`` of a single row to the streamer."""
+        if self._streamer is not None:
+            self._streamer.put(tokens.cpu())
+
+    def found(self) -> Found:
+        """All texts, when the last one is over."""
+        if self._streamer is not None:
+            self._streamer.end()
+        return Found([text for text in self._texts if text is not None])

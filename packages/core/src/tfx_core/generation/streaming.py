@@ -1,0 +1,124 @@
+"""Tokens and text handed out while they are generated."""
+
+import sys
+from collections.abc import Callable, Iterator
+from queue import Queue
+from typing import Protocol
+
+from torch import Tensor
+
+from tfx_core.errors import InputError
+from tfx_core.generation.stopping import TextDecoder
+
+_INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+
+
+class Streamer(Protocol):
+    """What may stand in ``streamer``; those of the reference library fit too."""
+
+    def put(self, value: Tensor) -> None:
+        """Take the prompts ``(rows, P)`` first, then the new tokens: ``(rows,)``, or ``(1, n)`` where several come.
+
+        Finished rows go on with the padding token.
+        """
+        ...
+
+    def end(self) -> None:
+        """There is no more."""
+        ...
+
+
+class TextStreamer:
+    """Hands out the text of one row as soon as it is sure: never a part of a character.
+
+    ``write`` gets every piece; by default it goes to the standard output, followed by a newline at the end.
+    """
+
+    def __init__(
+        self,
+        tokenizer: TextDecoder,
+        *,
+        skip_prompt: bool = False,
+        skip_special_tokens: bool = False,
+        write: Callable[[str], object] | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.skip_prompt = skip_prompt
+        self.skip_special_tokens = skip_special_tokens
+        self.write = write
+        self._ids: list[int] = []
+        # ids[settled:seen] have been handed out and stay as context, the older ones are dropped from decoding
+        self._settled = 0
+        self._seen = 0
+        self._in_prompt = True
+
+    def put(self, value: Tensor) -> None:
+        """Take the prompt or new tokens of the one row."""
+        if len(value) != 1:
+            raise InputError(f"a text streamer follows one text; this call generates {len(value)}")
+        value = value.flatten()
+        if not (self._in_prompt and self.skip_prompt):
+            self._ids.extend(value.tolist())
+            self._hand_out(whole=False)
+        self._in_prompt = False
+
+    def end(self) -> None:
+        """Hand out what is left, also an incomplete character."""
+        self._hand_out(whole=True)
+        if self.write is None:
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+        self._ids, self._settled, self._seen, self._in_prompt = [], 0, 0, True
+
+    def _hand_out(self, *, whole: bool) -> None:
+        known = self._decoded(self._ids[self._settled : self._seen])
+        text = self._decoded(self._ids[self._settled :])
+        if not whole and text.endswith(_INCOMPLETE):
+            return  # the next token may complete the character
+        piece = text[len(known) :]
+        # text that only becomes visible with what follows (a space before a word) is handed out with it
+        if piece:
+            self._settled, self._seen = self._seen, len(self._ids)
+            self._emit(piece)
+
+    def _emit(self, piece: str) -> None:
+        if self.write is not None:
+            self.write(piece)
+        else:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+
+    def _decoded(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(
+            ids, skip_special_tokens=self.skip_special_tokens, clean_up_tokenization_spaces=False
+        )
+
+
+class TextIteratorStreamer(TextStreamer):
+    """Iterate over it in one thread for the text that is generated in another; ``timeout`` in seconds per piece.
+
+    Raises ``queue.Empty`` when no piece comes in time.
+    """
+
+    def __init__(
+        self,
+        tokenizer: TextDecoder,
+        *,
+        skip_prompt: bool = False,
+        skip_special_tokens: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self._pieces: Queue[str | None] = Queue()
+        super().__init__(
+            tokenizer, skip_prompt=skip_prompt, skip_special_tokens=skip_special_tokens, write=self._pieces.put
+        )
+
+    def end(self) -> None:
+        """Hand out what is left and end the iteration."""
+        super().end()
+        self._pieces.put(None)
+
+    def __iter__(self) -> Iterator[str]:
+        while (piece := self._pieces.get(timeout=self.timeout)) is not None:
+            yield piece
