@@ -46,6 +46,14 @@ class Case:
         return f"{self.model_type}-{self.variant.name}-{self.head}".replace(" ", "-")
 
     @property
+    def config(self) -> dict[str, Any]:
+        """Keys of the config, with the number of classes that the head can have."""
+        config = dict(self.variant.config)
+        if self.head in ("question-answering", "multiple-choice"):
+            config.pop("num_labels", None)
+        return config
+
+    @property
     def reference_class(self) -> str:
         """The reference's class for this head."""
         if self.head in self.variant.heads_of_reference:
@@ -84,7 +92,7 @@ def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
     def random(high: int, *shape: int) -> Tensor:
         return torch.randint(1, high, shape, generator=generator)
 
-    config = case.variant.config
+    config = case.config
     vocab, labels = config["vocab_size"], config.get("num_labels", 2)
     shape = (BATCH, CHOICES, LENGTH) if case.head in ("multiple-choice", "double-heads") else (BATCH, LENGTH)
     inputs: Inputs = {
@@ -131,7 +139,7 @@ def head_labels(case: Case, vocab: int, labels: int, generator: torch.Generator)
         ends[0] = LENGTH + 5  # beyond the text: does not count
         return {"start_positions": random(LENGTH, BATCH), "end_positions": ends}
     if case.head == "sequence-classification":
-        if case.variant.config.get("problem_type") == "multi_label_classification":
+        if case.config.get("problem_type") == "multi_label_classification":
             return {"labels": random(2, BATCH, labels).float()}
         return {"labels": torch.randn(BATCH, generator=generator) if labels == 1 else random(labels, BATCH)}
     if case.head == "next-sentence":
@@ -147,6 +155,8 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
     for row, real in enumerate((LENGTH, 4, 8)):
         mask[row, ..., real:] = 0
     made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"] * mask}
+    if "mc_token_ids" in inputs:
+        made["mc_token_ids"] = inputs["mc_token_ids"].minimum(mask.sum(-1) - 1)
     if "labels" in inputs and inputs["labels"].shape == mask.shape:
         made["labels"] = inputs["labels"].masked_fill(mask == 0, -100)
     return made
@@ -155,5 +165,5 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
 def config_of(case: Case) -> ModelConfig:
     """Our configuration of the case."""
     architecture: Any = registry.load("architecture", case.model_type)
-    config: ModelConfig = architecture.config.from_dict(case.variant.config)
+    config: ModelConfig = architecture.config.from_dict(case.config)
     return config

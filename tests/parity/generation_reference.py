@@ -201,10 +201,15 @@ def theirs(model: Any, ids: Tensor, mask: Tensor | None = None, **options: Any) 
         )
 
 
-def texts(sequences: Tensor, prompt: int) -> list[list[int]]:
+def texts(sequences: Tensor, prompt: int, ends: tuple[int, ...] = (EOS,)) -> list[list[int]]:
     """The new tokens of each text, up to and with its end token."""
     found = []
     for row in sequences[:, prompt:].tolist():
-        end = row.index(EOS) + 1 if EOS in row else len(row)
+        end = next((place + 1 for place, token in enumerate(row) if token in ends), len(row))
         found.append(row[:end])
     return found
+
+
+def prompt_length(model: Any, ids: Tensor) -> int:
+    """How many tokens stand before the new ones."""
+    return 1 if model.config.is_encoder_decoder else ids.shape[1]

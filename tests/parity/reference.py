@@ -13,7 +13,7 @@ def reference_model(case: Case, seed: int = 0) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         cls = getattr(transformers, case.reference_class)
-        config = dict(case.variant.config)
+        config = case.config
         pruned = {int(layer): heads for layer, heads in config.pop("pruned_heads", {}).items()}
         settings = cls.config_class(**config, attn_implementation=case.variant.kernel)
         model = cls(settings)
