@@ -81,7 +81,8 @@ def _read(distribution: metadata.Distribution) -> list[EntryPoint]:
     except Exception as error:  # a damaged file can raise anything out of importlib.metadata
         damage = f"its metadata cannot be read: {type(error).__name__}: {error}"
         return [EntryPoint(normalise(name), "", name, "", damage=damage)]
-    return [EntryPoint(point.name, point.value, name, version, requires) for point in points]
+    # A value may end in extras, "package.plugin [big]", which say nothing about what to import.
+    return [EntryPoint(point.name, point.value.partition("[")[0].strip(), name, version, requires) for point in points]
 
 
 def _concerns_core(requirement: str) -> bool:

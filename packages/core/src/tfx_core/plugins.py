@@ -91,7 +91,7 @@ class Plugin:
     @property
     def label(self) -> str:
         """How messages name it: ``plugin 'encoders' of tfx-encoders 0.1.0``."""
-        if self.name == self.distribution:
+        if not self.version and self.name == self.distribution:  # registered at run time
             return f"plugin {self.name!r}"
         return f"plugin {self.name!r} of {self.distribution} {self.version}".rstrip()
 
@@ -219,7 +219,9 @@ class _Plugins:
                     self._installed = fresh
                 else:
                     fresh = ()
-                found = self._all = _with_conflicts(self._installed + self._registered)
+                if self._all is None:
+                    self._all = _with_conflicts(self._installed + self._registered)
+                found = self._all
             if warn:  # after everything is in place, for a filter may turn the warning into an error
                 _warn_about(fresh, entries)
         return found

@@ -1,11 +1,12 @@
 """How the command line ends when something goes wrong: one line on stderr and an exit code."""
 
 import os
+import select
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any, TextIO
 
 import click
@@ -69,14 +70,18 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
 def _nobody_reads() -> bool:
     """Whether the pipe behind stdout is closed; if so, point stdout to nowhere, for Python flushes it at exit."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
-        return True
-    return False
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False  # no file is behind it, as in tests
+    if hasattr(select, "poll"):  # Windows has none, and there the error alone must do
+        poll = select.poll()
+        poll.register(stdout, 0)
+        if not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
+            return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stdout)
+    os.close(nowhere)
+    return True
 
 
 _show_any_warning = warnings.showwarning

@@ -1,0 +1,166 @@
+"""``tfx-core plugins`` and ``tfx-core architectures``: what they list, for people and for programs."""
+
+import json
+
+import pytest
+from tfx_core import __version__, plugins
+
+from tests.core.fake_site import FakeSite, architectures, command
+from tests.core.test_cli import run
+
+
+def lines(*arguments: str) -> list[dict[str, object]]:
+    result = run(*arguments)
+    assert result.stderr == ""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_table_shows_every_plugin_its_status_and_what_it_provides(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.install("tfx-alien", architectures("alien", "martian") + command("greet", "pass"), version="1.2")
+    site.install("tfx-broken", "1 / 0", entry_point="unlucky")
+    site.install("tfx-future", requires=["tfx-core>=999"])
+    site.install("tfx-off", architectures("off"))
+    monkeypatch.setenv("TFX_DISABLE_PLUGINS", "tfx-off")
+    result = run("plugins")
+    assert result.exit_code == 0
+    assert result.stderr == ""  # the table says it all
+    header, *rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert header == "PLUGIN DISTRIBUTION VERSION STATUS PROVIDES"
+    assert rows[0].startswith(f"builtin tfx-core {__version__} loaded attentions: sdpa, eager")
+    assert rows[1:] == [
+        "tfx-alien tfx-alien 1.2 loaded architectures: alien, martian; commands: greet",
+        "unlucky tfx-broken 1.0 failed (importing tfx_broken_plugin failed: ZeroDivisionError: division by zero)",
+        f"tfx-future tfx-future 1.0 incompatible (it needs tfx-core>=999, and {__version__} is installed; "
+        "pip install --upgrade tfx-core)",
+        "tfx-off tfx-off 1.0 disabled (switched off by TFX_DISABLE_PLUGINS)",
+    ]
+
+
+def test_columns_are_aligned(site: FakeSite) -> None:
+    site.install("tfx-a-distribution-with-a-long-name", architectures("alien"), version="10.20.30")
+    header, *rows = run("plugins").stdout.splitlines()
+    column = header.index("STATUS")
+    assert all(row[column - 2 : column + 6] == "  loaded" for row in rows)
+
+
+def test_json_lines_hold_one_object_per_plugin(site: FakeSite) -> None:
+    module = site.install("tfx-alien", architectures("alien") + command("greet", "pass"), entry_point="outer")
+    site.install("tfx-broken", "1 / 0")
+    core, alien, broken = lines("plugins", "--json")
+    assert core["distribution"] == "tfx-core"
+    assert alien == {
+        "name": "outer",
+        "distribution": "tfx-alien",
+        "version": "1.0",
+        "target": module,
+        "requires": ["tfx-core>=0.1,<100"],
+        "status": "loaded",
+        "reason": None,
+        "provides": {"architectures": ["alien"], "commands": ["greet"]},
+    }
+    assert broken["status"] == "failed"
+    assert "traceback" not in broken
+    assert "ZeroDivisionError" in str(lines("--debug", "plugins", "--json")[2]["traceback"])
+
+
+def test_check_is_content_when_nothing_is_wrong(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("tfx-alien", architectures("alien"))
+    site.install("tfx-off", "1 / 0")
+    monkeypatch.setenv("TFX_DISABLE_PLUGINS", "tfx-off")
+    result = run("plugins", "--check")
+    assert (result.exit_code, result.output) == (0, "nothing is wrong (3 plugins)\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "requires", "told"),
+    [
+        ("1 / 0", ["tfx-core"], "failed: importing tfx_wrong_plugin failed: ZeroDivisionError: division by zero"),
+        ("", ["tfx-core>=999"], "is incompatible: it needs tfx-core>=999"),
+        (
+            architectures("alien"),
+            ["tfx-core"],
+            "is conflicting: architecture 'alien' is also provided by plugin",
+        ),
+        (command("greet", "pass"), ["tfx-core"], "is conflicting: command 'greet' is also added by plugin 'tfx-alien'"),
+        (command("run", "pass"), ["tfx-core"], "is conflicting: command 'run' is also added by the core itself"),
+        (
+            "import tfx_core\n@tfx_core.hookimpl\ndef tfx_commands(cli):\n    1 / 0\n",
+            [],
+            "its tfx_commands raised",
+        ),
+    ],
+)
+def test_check_tells_what_is_wrong_and_fails(site: FakeSite, source: str, requires: list[str], told: str) -> None:
+    site.install("tfx-alien", architectures("alien") + command("greet", "pass"))
+    site.install("tfx-wrong", source, requires=requires)
+    result = run("plugins", "--check")
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    wrong = [line for line in result.stdout.splitlines() if line.startswith("plugin 'tfx-wrong' of tfx-wrong 1.0 ")]
+    assert len(wrong) == 1
+    assert told in wrong[0]
+    assert run("plugins", "--check", "--json").exit_code == 1
+    assert run("plugins").exit_code == 0
+
+
+def test_check_shows_tracebacks_with_debug(site: FakeSite) -> None:
+    site.install("tfx-broken", "def deep():\n    1 / 0\n\ndeep()\n")
+    assert "Traceback" not in run("plugins", "--check").output
+    result = run("--debug", "plugins", "--check")
+    assert result.exit_code == 1
+    assert "in deep" in result.stdout
+
+
+def test_a_plugin_registered_at_run_time_is_listed(site: FakeSite) -> None:
+    class Mine:
+        @plugins.tfx_core.hookimpl
+        def tfx_tasks(self) -> list[object]:
+            return []
+
+    with plugins.register(Mine(), name="mine"):
+        (row,) = [line.split() for line in run("plugins").stdout.splitlines() if line.startswith("mine")]
+        assert row == ["mine", "mine", "-", "loaded"]
+
+
+def test_architectures_are_listed_with_distribution_and_heads(site: FakeSite) -> None:
+    site.install("tfx-alien", architectures("martian", "alien"))
+    header, *rows = [line.split() for line in run("architectures").stdout.splitlines()]
+    assert header == ["ARCHITECTURE", "DISTRIBUTION", "HEADS"]
+    assert rows == [["alien", "tfx-alien", "masked-lm"], ["martian", "tfx-alien", "masked-lm"]]
+
+
+def test_architectures_as_json_lines(site: FakeSite) -> None:
+    site.install("tfx-alien", architectures("alien", classes={"AlienModel": "backbone"}))
+    assert lines("architectures", "--json") == [
+        {
+            "name": "alien",
+            "distribution": "tfx-alien",
+            "version": "1.0",
+            "installed": True,
+            "heads": ["masked-lm"],
+            "hf_classes": {"AlienModel": "backbone"},
+            "tokenizer_classes": [],
+            "summary": "",
+            "paper": "",
+        }
+    ]
+
+
+def test_all_shows_what_could_be_installed(site: FakeSite) -> None:
+    site.install("tfx-seq2seq", architectures("t5"))
+    shown = run("architectures", "--all").stdout.splitlines()
+    assert len(shown) == 1 + 28
+    assert [line.split()[:3] for line in shown if line.startswith("t5 ")] == [["t5", "tfx-seq2seq", "masked-lm"]]
+    assert any(line.startswith("bart ") and "pip install tfx-seq2seq" in line for line in shown)
+    described = {entry["name"]: entry for entry in lines("architectures", "--all", "--json")}
+    assert described["bart"] == {"name": "bart", "distribution": "tfx-seq2seq", "installed": False}
+    assert described["t5"]["installed"] is True
+
+
+def test_an_architecture_that_two_distributions_give_is_listed_twice(site: FakeSite) -> None:
+    site.install("tfx-one", architectures("alien"))
+    site.install("tfx-two", architectures("alien"))
+    rows = [line.split()[:2] for line in run("architectures").stdout.splitlines()[1:]]
+    assert rows == [["alien", "tfx-one"], ["alien", "tfx-two"]]
