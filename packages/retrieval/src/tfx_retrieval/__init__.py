@@ -1,3 +1,48 @@
-"""..."""
+"""Indexes of passages, and search over them by meaning.
+
+Importing this package imports neither torch nor FAISS; each public name is imported on first use (PEP 562).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tfx_core.passage_index import Passage
+
+    from tfx_retrieval.search import Hit, SearchIndex, build_index, open_index, write_index
+    from tfx_retrieval.sources import Collection
+
+_HOMES = {
+    "Collection": "tfx_retrieval.sources",
+    "Hit": "tfx_retrieval.search",
+    "Passage": "tfx_core.passage_index",
+    "SearchIndex": "tfx_retrieval.search",
+    "build_index": "tfx_retrieval.search",
+    "open_index": "tfx_retrieval.search",
+    "write_index": "tfx_retrieval.search",
+}
+
+__all__ = [
+    "Collection",
+    "Hit",
+    "Passage",
+    "SearchIndex",
+    "__version__",
+    "build_index",
+    "open_index",
+    "write_index",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfx_retrieval' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,267 @@
+"""``tfx-core index``: build an index of passages and search it. Models and FAISS are imported when a command runs."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from tfx_core.errors import InputError
+
+if TYPE_CHECKING:
+    from tfx_core.passage_index import Passage
+
+    from tfx_retrieval.encoder import BudgetedEncoder
+    from tfx_retrieval.sources import Collection
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_PIPE_WIDTH = 100
+"""Width of a table that does not go to a terminal."""
+
+_QUESTIONS = 256
+"""Questions that are searched together; their answers are printed before the next are read."""
+
+
+@click.group()
+def index() -> None:
+    """Build and search an index of passages."""
+
+
+def _computing(command: Command) -> Command:
+    """Add the options that say how a model is run."""
+    for option in (
+        click.option("--batch-tokens", type=click.IntRange(1), help="Tokens of one forward pass, padding included."),
+        click.option("--dtype", default="float32", show_default=True, help="Number type: float32, bfloat16, …, auto."),
+        click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …"),
+        click.option("--revision", metavar="REVISION", help="Branch, tag or commit of a hub id."),
+    ):
+        command = option(command)
+    return command
+
+
+@index.command()
+@click.option("--model", "-m", required=True, metavar="MODEL", help="Folder or hub id of a text encoder.")
+@click.option(
+    "--source",
+    "-s",
+    "sources",
+    required=True,
+    multiple=True,
+    metavar="SOURCE",
+    help="A .txt, .md or .jsonl file, a folder of them, or pydoc:topics for Python's language reference. Repeatable.",
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the index is kept; an index that is there is replaced as a whole.",
+)
+@click.option("--index", "kind", default="flat", show_default=True, metavar="NAME", help="Kind of index.")
+@click.option("--index-option", "settings", multiple=True, metavar="KEY=VALUE", help="Option of that kind. Repeatable.")
+@click.option(
+    "--passage-words",
+    type=click.IntRange(0),
+    default=120,
+    show_default=True,
+    metavar="N",
+    help="Longest passage in words; 0 keeps every text whole.",
+)
+@click.option("--topic-prefix/--no-topic-prefix", default=True, show_default=True, help="Embed TOPIC: TEXT.")
+@click.option("--force", is_flag=True, help="Build again even when nothing has changed.")
+@_computing
+def build(
+    model: str,
+    sources: tuple[str, ...],
+    output: Path,
+    kind: str,
+    settings: tuple[str, ...],
+    passage_words: int,
+    topic_prefix: bool,
+    force: bool,
+    revision: str | None,
+    device: str,
+    dtype: str,
+    batch_tokens: int | None,
+) -> None:
+    """Build an index of passages from files and folders.
+
+    A .txt or .md file is cut into passages at paragraphs, sentences and lines; the topic of a passage is the path of
+    Markdown headings above it, else the name of the file. A .jsonl file has one object a line with "text" and, if you
+    like, "topic" (or "title") and "id". Everything is UTF-8.
+
+    When FOLDER holds an index of the same passages, made with the same model and options, nothing is done.
+    """
+    options = _pairs(settings)
+
+    from tfx_core.cli.progress import ProgressBar
+
+    from tfx_retrieval.manifest import Manifest
+    from tfx_retrieval.search import build_index, check_replaceable, embedding_text, is_current, model_identity
+    from tfx_retrieval.sources import Collection, survey
+
+    check_replaceable(output)
+    collection = Collection(sources, words=passage_words)
+    with ProgressBar("reading") as bar:
+        found = survey(_noted(collection, lambda passage: bar.advance()))
+    if found.count == 0:
+        raise InputError(f"{', '.join(sources)}: no text in it")
+    _report_skipped(collection)
+    encoder = _load_encoder(model, revision, device, dtype, batch_tokens)
+    wanted = Manifest(
+        kind=kind,
+        count=found.count,
+        dimension=encoder.dimension,
+        passages=found.digest,
+        topic_prefix=topic_prefix,
+        model=model_identity(model, revision),
+        probed=True,
+        options=options,
+    )
+    if not force and is_current(output, wanted, encoder):
+        click.echo(f"{output}: up to date, {found.count} passages")
+        return
+    cut = 0
+
+    def measure(passage: "Passage") -> None:
+        nonlocal cut
+        cut += encoder.cuts(embedding_text(passage, topic_prefix=topic_prefix))
+
+    with ProgressBar("embedding", found.count) as bar:
+        build_index(
+            _noted(collection, measure),
+            encoder,
+            output,
+            kind=kind,
+            options=options,
+            topic_prefix=topic_prefix,
+            model=wanted.model,
+            progress=bar.advance,
+        )
+    if cut:
+        click.echo(f"{cut} passages were cut to the {encoder.limit} tokens that the model reads", err=True)
+    click.echo(f"{output}: built, {found.count} passages")
+
+
+@index.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("question", nargs=-1)
+@click.option("--model", "-m", metavar="MODEL", help="Folder or hub id of the encoder. [default: the index's own]")
+@click.option("--top-k", "-k", type=click.IntRange(1), default=5, show_default=True, help="Passages for each question.")
+@click.option(
+    "--file",
+    "-f",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="Read the questions from FILE, or from standard input for -, one on each line.",
+)
+@click.option("--table", "form", flag_value="table", help="Print a table, as on a terminal.")
+@click.option("--tsv", "form", flag_value="tsv", help="Print question, rank, score, topic and passage with tabs.")
+@click.option("--json", "form", flag_value="json", help="Print one line of JSON for each question.")
+@click.option(
+    "--lines", type=click.IntRange(0), default=4, show_default=True, help="Lines of a passage in a table; 0 for all."
+)
+@_computing
+def search(
+    folder: Path,
+    question: tuple[str, ...],
+    model: str | None,
+    top_k: int,
+    file: str | None,
+    form: str | None,
+    lines: int,
+    revision: str | None,
+    device: str,
+    dtype: str,
+    batch_tokens: int | None,
+) -> None:
+    """Find the passages of the index in FOLDER that answer each QUESTION."""
+    questions = _questions(question, file)
+
+    from tfx_core.cli.progress import ProgressBar
+
+    from tfx_retrieval import results
+    from tfx_retrieval.manifest import read_manifest
+    from tfx_retrieval.search import model_identity, open_index
+
+    own = read_manifest(folder).model
+    if model is None and own is None:
+        raise InputError(f"{folder}: does not say which model it was made with; give --model")
+    if model is None and own is not None:
+        model, revision = own.name, revision or own.revision
+    assert model is not None
+
+    encoder = _load_encoder(model, revision, device, dtype, batch_tokens)
+    opened = open_index(folder, encoder, model=model_identity(model, revision))
+    form = form or ("table" if sys.stdout.isatty() else "tsv")
+    width = shutil.get_terminal_size((_PIPE_WIDTH, 0)).columns
+    first = True
+    with ProgressBar("searching", len(questions)) as bar:
+        for start in range(0, len(questions), _QUESTIONS):
+            asked = questions[start : start + _QUESTIONS]
+            found = opened.search(asked, top_k)
+            bar.advance(len(asked))
+            bar.hide()
+            for one, hits in zip(asked, found, strict=True):
+                if form == "json":
+                    click.echo(results.as_json(one, hits))
+                elif form == "tsv":
+                    click.echo("\n".join(results.as_tabs(one, hits)))
+                else:
+                    table = results.as_table(one, hits, width=width, lines=lines)
+                    click.echo("\n".join(table if first else ["", *table]))
+                first = False
+
+
+def _load_encoder(
+    model: str, revision: str | None, device: str, dtype: str, batch_tokens: int | None
+) -> "BudgetedEncoder":
+    from tfx_core.embedding import load_encoder
+
+    from tfx_retrieval.encoder import BudgetedEncoder
+
+    return BudgetedEncoder(load_encoder(model, revision=revision, device=device, dtype=dtype), batch_tokens)
+
+
+def _noted(collection: "Collection", note: "Callable[[Passage], None]") -> "Iterator[Passage]":
+    for passage in collection:
+        note(passage)
+        yield passage
+
+
+def _report_skipped(collection: "Collection") -> None:
+    if collection.skipped:
+        kinds = sorted({path.suffix or path.name for path in collection.skipped})
+        shown = ", ".join(kinds[:5]) + (", …" if len(kinds) > 5 else "")
+        click.echo(f"passed over {len(collection.skipped)} files of other kinds ({shown})", err=True)
+
+
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals) or key in options:
+            raise click.UsageError(f"--index-option {setting!r}: give KEY=VALUE, each key once")
+        options[key] = value
+    return options
+
+
+def _questions(given: Sequence[str], file: str | None) -> list[str]:
+    if given and file is not None:
+        raise click.UsageError("give either QUESTION or --file, not both")
+    if given:
+        questions = list(given)
+    else:
+        if file is None and sys.stdin.isatty():
+            raise click.UsageError("nothing to search for: give QUESTION, --file or a pipe (or --file - to type it in)")
+        label = "standard input" if file is None or file == "-" else file
+        data = sys.stdin.buffer.read() if file is None or file == "-" else Path(file).read_bytes()
+        try:
+            questions = [line for line in data.decode("utf-8-sig").splitlines() if line.strip()]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{label}: byte {error.start} (0x{data[error.start]:02x}) is not UTF-8") from error
+    if not all(question.strip() for question in questions) or not questions:
+        raise click.UsageError("an empty question; give some words to search for")
+    return questions

@@ -1,0 +1,35 @@
+"""The encoder of the command line: a text encoder with a token budget, which can tell what it will cut."""
+
+from collections.abc import Callable, Sequence
+
+from tfx_core.embedding import TextEncoder
+from tfx_core.passage_index import Vectors
+
+
+class BudgetedEncoder:
+    """A `TextEncoder` whose forward passes hold at most ``batch_tokens`` tokens; see `tfx_retrieval.probes.Encoder`."""
+
+    def __init__(self, encoder: TextEncoder, batch_tokens: int | None = None) -> None:
+        self._encoder = encoder
+        self._batch_tokens = batch_tokens
+        self.limit = encoder.max_length
+        """Tokens of the longest text that is embedded whole; None where there is no limit."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return self._encoder.dimension
+
+    def encode_document(self, texts: Sequence[str], *, progress: Callable[[int], object] | None = None) -> Vectors:
+        """Return one vector a text."""
+        return self._encoder.encode_document(texts, batch_tokens=self._batch_tokens, progress=progress)
+
+    def encode_query(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector a text."""
+        return self._encoder.encode_query(texts, batch_tokens=self._batch_tokens)
+
+    def cuts(self, text: str) -> bool:
+        """Say whether only the beginning of a text is embedded."""
+        if self.limit is None:
+            return False
+        return len(self._encoder.tokenizer(self._encoder.cased(text))["input_ids"]) > self.limit

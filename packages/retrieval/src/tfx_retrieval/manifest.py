@@ -1,0 +1,168 @@
+"""``passage-index.json``: what an index folder holds, of which passages and model, with a checksum for every file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import cast
+
+from tfx_core.errors import PassageIndexError
+
+MANIFEST = "passage-index.json"
+FORMAT_VERSION = 1
+_REBUILD = "build it again with `tfx-core index build --force`"
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model made the vectors: what to load to search, and what to call it in messages."""
+
+    name: str
+    """The folder or hub id that it was loaded from."""
+
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.revision is None else f"{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """Size in bytes and SHA-256 of a file of the folder."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contents of ``passage-index.json``."""
+
+    kind: str
+    """Name of the index kind, as in ``tfx_indexes``."""
+
+    count: int
+    dimension: int
+
+    passages: str
+    """Digest of the passages, see `tfx_retrieval.sources.PassageDigest`."""
+
+    topic_prefix: bool = True
+    """Whether each passage was embedded with its topic before it."""
+
+    model: ModelIdentity | None = None
+    """None where the vectors were given without an encoder, or it did not know its name."""
+
+    probed: bool = False
+    """Whether the vectors that the model gives fixed texts are kept too, see `tfx_retrieval.probes`."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Options of the index kind."""
+
+    files: Mapping[str, FileRecord] = field(default_factory=dict)
+    """Every file of the folder but this one."""
+
+    metric: str = "inner-product"
+    version: int = FORMAT_VERSION
+
+
+def record_files(folder: Path) -> dict[str, FileRecord]:
+    """Measure every file in a folder."""
+    return {path.name: _measure(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest; the other files must be there already."""
+    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=2)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of an index folder, or raise a `PassageIndexError` that says what is wrong with it."""
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise PassageIndexError(
+            f"{folder}: no such folder; make the index with `tfx-core index build --output {folder}`"
+        )
+    if not path.is_file():
+        raise PassageIndexError(f"{folder}: not a passage index, it has no {MANIFEST}")
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise PassageIndexError(f"{path}: cannot be read ({error}); {_REBUILD}") from error
+    if not isinstance(values, dict):
+        raise PassageIndexError(f"{path}: not a JSON object; {_REBUILD}")
+    version = values.get("version")
+    if version != FORMAT_VERSION:
+        raise PassageIndexError(
+            f"{path}: 'version' is {version!r}; this tfx-retrieval reads version {FORMAT_VERSION}; {_REBUILD}"
+        )
+    return _manifest_of(values, path)
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare every file with its recorded size and checksum, and refuse a folder in which one differs.
+
+    It comes before anything else reads them: an index that was cut short or damaged on the way ends here, with a
+    message, and not inside a library that trusts its input.
+    """
+    for name, recorded in manifest.files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size if path.is_file() else None
+            if size is None:
+                raise PassageIndexError(f"{path}: missing from the index; {_REBUILD}")
+            if size != recorded.size:
+                raise PassageIndexError(f"{path}: {size} bytes, but {recorded.size} were written; {_REBUILD}")
+            if _measure(path) != recorded:
+                raise PassageIndexError(f"{path}: damaged, its checksum is not the recorded one; {_REBUILD}")
+        except OSError as error:
+            raise PassageIndexError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _measure(path: Path) -> FileRecord:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return FileRecord(stream.tell(), digest)
+
+
+def _manifest_of(values: dict[str, object], path: Path) -> Manifest:
+    def read(key: str, kind: type, where: Mapping[str, object] = values) -> object:
+        value = where.get(key)
+        if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or cast(int, value) < 0)):
+            raise PassageIndexError(f"{path}: {key!r} is {value!r}, not a valid {kind.__name__}; {_REBUILD}")
+        return value
+
+    def text(key: str, where: Mapping[str, object] = values) -> str:
+        return cast(str, read(key, str, where))
+
+    def number(key: str, where: Mapping[str, object] = values) -> int:
+        return cast(int, read(key, int, where))
+
+    def table(key: str, where: Mapping[str, object] = values) -> dict[str, object]:
+        return cast(dict[str, object], read(key, dict, where))
+
+    files = {}
+    for name in table("files"):
+        if name in ("", ".", "..", MANIFEST) or Path(name).name != name or "\\" in name or "\0" in name:
+            raise PassageIndexError(f"{path}: 'files' names {name!r}, which is not a file of the folder")
+        entry = table(name, table("files"))
+        files[name] = FileRecord(number("size", entry), text("sha256", entry))
+    if text("metric") != "inner-product":
+        raise PassageIndexError(f"{path}: 'metric' is {text('metric')!r}; only 'inner-product' is known")
+    identity = None
+    if values.get("model") is not None:
+        own = table("model")
+        identity = ModelIdentity(text("name", own), None if own.get("revision") is None else text("revision", own))
+    return Manifest(
+        kind=text("kind"),
+        count=number("count"),
+        dimension=number("dimension"),
+        passages=text("passages"),
+        topic_prefix=cast(bool, read("topic_prefix", bool)),
+        model=identity,
+        probed=cast(bool, read("probed", bool)),
+        options={key: text(key, table("options")) for key in table("options")},
+        files=files,
+    )

@@ -1,0 +1,24 @@
+"""What tfx-retrieval provides, as light as a plugin must be: neither torch nor FAISS is imported here."""
+
+from typing import TYPE_CHECKING
+
+from tfx_core import IndexSpec, hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+TFX_API = 1
+
+
+@hookimpl
+def tfx_indexes() -> list[IndexSpec]:
+    """The flat FAISS index."""
+    return [IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS")]
+
+
+@hookimpl
+def tfx_commands(cli: "click.Group") -> None:
+    """``tfx-core index build`` and ``tfx-core index search``."""
+    from tfx_retrieval.commands import index
+
+    cli.add_command(index)

@@ -1,0 +1,71 @@
+"""Recognising the model behind an index by what it does: the vectors of a few fixed texts, kept with the index.
+
+Two encoders belong to one index when they put the same text in the same place. That is asked of the encoder itself, so
+it holds for a model in memory, in another number type, saved under other file names or reached over a network, and it
+notices other weights, another pooling, length limit, prompt or tokenizer alike.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tfx_core.errors import PassageIndexError
+from tfx_core.passage_index import Vectors
+
+PROBES = "probes.npy"
+
+QUERIES = (
+    "Which River flows through Paris, and when was its oldest bridge built?",
+    "Żółw, naïveté & 東京タワー — 3.14 (x ≠ y)",
+)
+DOCUMENTS = (*QUERIES, " ".join(f"Sentence {number} ends here." for number in range(100)))  # longer than most limits
+
+SAME_MODEL = 0.1
+"""Largest relative distance at which vectors come from one model, in whatever number type."""
+
+SAME_RESULT = 1e-4
+"""Largest relative distance at which building again would change nothing."""
+
+
+class Encoder(Protocol):
+    """What turns text into vectors: `tfx_core.TextEncoder`, or a pair of encoders for questions and for passages."""
+
+    @property
+    def dimension(self) -> int:
+        """Length D of the vectors."""
+        ...
+
+    def encode_document(self, texts: Sequence[str], *, progress: Callable[[int], object] | None = None) -> Vectors:
+        """Return the vectors of texts that are searched in, (len(texts), D); ``progress`` hears how many are new."""
+        ...
+
+    def encode_query(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of texts that are searched for, (len(texts), D)."""
+        ...
+
+
+def probe(encoder: Encoder) -> Vectors:
+    """Encode the fixed texts, those for documents and then those for queries, (len(DOCUMENTS) + len(QUERIES), D)."""
+    return np.concatenate([encoder.encode_document(DOCUMENTS), encoder.encode_query(QUERIES)]).astype(np.float32)
+
+
+def read_probes(folder: Path, dimension: int) -> Vectors:
+    """Read what `probe` gave when the index was built."""
+    path = folder / PROBES
+    try:
+        probes = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise PassageIndexError(f"{path}: cannot be read: {error}") from error
+    expected = (len(DOCUMENTS) + len(QUERIES), dimension)
+    if probes.dtype != np.float32 or probes.shape != expected:
+        raise PassageIndexError(f"{path}: {probes.dtype} of shape {probes.shape}; expected float32 {expected}")
+    return np.asarray(probes)
+
+
+def distance(probes: Vectors, others: Vectors) -> float:
+    """Give the largest relative distance between the vectors of one text; infinite when their lengths differ."""
+    if probes.shape != others.shape:
+        return float("inf")
+    apart = np.linalg.norm(probes - others, axis=-1)
+    return float(np.max(apart / np.maximum(np.linalg.norm(probes, axis=-1), 1e-12)))

@@ -1,0 +1,285 @@
+"""Building, keeping and searching an index of passages: text in, passages out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from tfx_core import registry
+from tfx_core.checkpoint import replacing_folder
+from tfx_core.errors import InputError, PassageIndexError, TfxError
+from tfx_core.passage_index import Passage, PassageBatch, PassageIndex, PassageIndexKind, Rows, Vectors
+
+from tfx_retrieval.manifest import (
+    MANIFEST,
+    Manifest,
+    ModelIdentity,
+    check_files,
+    read_manifest,
+    record_files,
+    write_manifest,
+)
+from tfx_retrieval.probes import PROBES, SAME_MODEL, SAME_RESULT, Encoder, distance, probe, read_probes
+from tfx_retrieval.sources import PassageDigest
+
+Progress = Callable[[int], object]
+"""Called with the number of passages that were embedded since its last call."""
+
+_CHUNK = 4096
+"""Passages that are embedded in one call: enough to sort by length well, few enough to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that a search found."""
+
+    rank: int
+    """1 for the best."""
+
+    score: float
+    """Inner product of question and passage; their cosine where the model normalises."""
+
+    row: int
+    passage: Passage
+
+
+class SearchIndex:
+    """An open index, with the encoder that questions go through if there is one."""
+
+    def __init__(self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None) -> None:
+        self.index = index
+        self.manifest = manifest
+        self.encoder = encoder
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return self.index.dimension
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def search(self, questions: Sequence[str], k: int = 5) -> list[list[Hit]]:
+        """Find the ``k`` best passages for each question, the best first."""
+        if isinstance(questions, str):
+            raise InputError("questions: give a list of questions, not one string")
+        if self.encoder is None:
+            raise InputError("the index was opened without an encoder; give one to open_index, or use search_vectors")
+        if not questions:
+            return []
+        scores, rows = self.search_vectors(self.encoder.encode_query(questions), k)
+        return [self._hits(*found) for found in zip(scores, rows, strict=True)]
+
+    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+        """Find rows by vector: scores and rows, see `tfx_core.PassageIndex.search_vectors`."""
+        return self.index.search_vectors(queries, k)
+
+    def passages(self, rows: Sequence[int] | Rows) -> list[Passage]:
+        """Return the passages of these rows."""
+        return self.index.passages(rows)
+
+    def vectors(self, rows: Sequence[int] | Rows) -> Vectors:
+        """Return the vectors of these rows, (len(rows), D)."""
+        return self.index.vectors(rows)
+
+    def _hits(self, scores: Vectors, rows: Rows) -> list[Hit]:
+        found = [(float(score), int(row)) for score, row in zip(scores, rows, strict=True) if row >= 0]
+        passages = self.passages([row for _, row in found])
+        return [
+            Hit(rank, score, row, passage)
+            for rank, ((score, row), passage) in enumerate(zip(found, passages, strict=True), start=1)
+        ]
+
+
+def build_index(
+    passages: Iterable[Passage],
+    encoder: Encoder,
+    folder: str | Path,
+    *,
+    kind: str = "flat",
+    options: Mapping[str, str] | None = None,
+    topic_prefix: bool = True,
+    model: ModelIdentity | None = None,
+    progress: Progress | None = None,
+) -> SearchIndex:
+    """Embed passages and keep them in a folder, which is replaced whole or, on any failure, left as it was.
+
+    With ``topic_prefix`` a passage is embedded as ``"topic: text"``. ``passages`` is read once, a few thousand at a
+    time. ``model`` says where the encoder comes from; by default its own ``name``, if it has one. Raises `InputError`
+    for no passages at all, or a folder that holds anything but an index, and `PassageIndexError` when it cannot be
+    written.
+    """
+
+    def embedded() -> Iterator[PassageBatch]:
+        remaining = iter(passages)
+        while chunk := list(islice(remaining, _CHUNK)):
+            texts = [embedding_text(passage, topic_prefix=topic_prefix) for passage in chunk]
+            yield chunk, np.asarray(encoder.encode_document(texts, progress=progress), dtype=np.float32)
+
+    _write(
+        embedded(),
+        Path(folder),
+        dimension=encoder.dimension,
+        kind=kind,
+        options=options,
+        topic_prefix=topic_prefix,
+        model=model or identify(encoder),
+        probes=lambda: probe(encoder),
+    )
+    return open_index(folder, encoder)
+
+
+def write_index(
+    batches: Iterable[PassageBatch],
+    folder: str | Path,
+    *,
+    dimension: int,
+    kind: str = "flat",
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Keep passages with vectors made elsewhere, (len(passages), dimension) float32 a batch; see `build_index`.
+
+    Such an index is searched by vector, or with an encoder that is not checked against it.
+    """
+    _write(batches, Path(folder), dimension=dimension, kind=kind, options=options)
+
+
+def _write(
+    batches: Iterable[PassageBatch],
+    folder: Path,
+    *,
+    dimension: int,
+    kind: str,
+    options: Mapping[str, str] | None,
+    topic_prefix: bool = False,
+    model: ModelIdentity | None = None,
+    probes: Callable[[], Vectors] | None = None,
+) -> None:
+    check_replaceable(folder)
+    keeper = _kind(kind)
+    options = dict(options or {})
+    count, digest = 0, PassageDigest()
+
+    def counted() -> Iterator[PassageBatch]:
+        nonlocal count
+        for passages, vectors in batches:
+            for passage in passages:
+                digest.add(passage)
+            count += len(passages)
+            yield passages, vectors
+
+    try:
+        with replacing_folder(folder) as fresh:
+            keeper.write(fresh, counted(), dimension=dimension, options=options)
+            if count == 0:
+                raise InputError("no passages: an index needs at least one")
+            if probes is not None:
+                np.save(fresh / PROBES, probes(), allow_pickle=False)
+            manifest = Manifest(
+                kind=kind,
+                count=count,
+                dimension=dimension,
+                passages=digest.value(),
+                topic_prefix=topic_prefix,
+                model=model,
+                probed=probes is not None,
+                options=options,
+                files=record_files(fresh),
+            )
+            write_manifest(fresh, manifest)
+    except TfxError:
+        raise
+    except OSError as error:
+        raise PassageIndexError(
+            f"{folder}: the index could not be written ({error.strerror or error}); what was there before is unchanged"
+        ) from error
+
+
+def open_index(
+    folder: str | Path, encoder: Encoder | None = None, *, model: ModelIdentity | None = None
+) -> SearchIndex:
+    """Open an index folder after checking every file in it.
+
+    ``encoder`` embeds the questions of `SearchIndex.search`, and ``model`` says where it comes from, as in
+    `build_index`. Raises `PassageIndexError` for a folder that is no index, is damaged or cut short, or was made with
+    another model than the encoder's.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    if encoder is not None:
+        _check_model(folder, manifest, encoder, model or identify(encoder))
+    index = _kind(manifest.kind).open(
+        folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
+    )
+    return SearchIndex(index, manifest, encoder)
+
+
+def is_current(folder: Path, wanted: Manifest, encoder: Encoder) -> bool:
+    """Say whether a folder holds what building again would give: passages, options and vectors, whole and undamaged."""
+    try:
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
+        same = replace(manifest, files={}) == wanted
+        return same and distance(read_probes(folder, manifest.dimension), probe(encoder)) <= SAME_RESULT
+    except PassageIndexError:
+        return False
+
+
+def embedding_text(passage: Passage, *, topic_prefix: bool) -> str:
+    """Give the text that a passage is embedded as."""
+    return f"{passage.topic}: {passage.text}" if topic_prefix and passage.topic else passage.text
+
+
+def identify(encoder: Encoder) -> ModelIdentity | None:
+    """Say where an encoder comes from, if it has a ``name``."""
+    name = getattr(encoder, "name", None)
+    return model_identity(name) if isinstance(name, str) else None
+
+
+def model_identity(name: str, revision: str | None = None) -> ModelIdentity:
+    """Give the identity of a hub id, or of a local folder so that it is found from any working directory."""
+    return ModelIdentity(str(Path(name).absolute()) if Path(name).is_dir() else name, revision)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise an `InputError` unless a folder is absent, empty, or holds an index and nothing else."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; an index is kept in a folder of its own")
+    names = {path.name for path in folder.iterdir()}
+    if not names:
+        return
+    if MANIFEST not in names:
+        raise InputError(f"{folder}: holds other files and is not an index; give a new or an empty folder")
+    try:
+        own = {MANIFEST, *read_manifest(folder).files}
+    except PassageIndexError as error:
+        raise InputError(f"{error} (delete the folder first: which of its files are the index is unknown)") from error
+    if strange := sorted(names - own):
+        raise InputError(f"{folder}: also holds {strange[0]!r}, which would go with the old index; move it away")
+
+
+def _check_model(folder: Path, manifest: Manifest, encoder: Encoder, model: ModelIdentity | None) -> None:
+    """Raise a `PassageIndexError` that names both models unless the encoder puts texts where the index has them."""
+    theirs, ours = f"the model {manifest.model or 'of unknown name'}", f"the model {model or 'given'}"
+    if encoder.dimension != manifest.dimension:
+        raise PassageIndexError(
+            f"{folder}: made with {theirs}, whose vectors have {manifest.dimension} numbers; those of {ours} have "
+            f"{encoder.dimension}; search the index with its own model, or build it again with the other"
+        )
+    if not manifest.probed:
+        return
+    apart = distance(read_probes(folder, manifest.dimension), probe(encoder))
+    if apart > SAME_MODEL:
+        raise PassageIndexError(
+            f"{folder}: made with {theirs}, and {ours} puts the same texts elsewhere ({apart:.2f} of "
+            "their length away); search the index with its own model, or build it again with the other"
+        )
+
+
+def _kind(name: str) -> PassageIndexKind:
+    return cast(PassageIndexKind, registry.load("index", name))

@@ -1,0 +1,230 @@
+"""Passages from a user's files and folders, and from the language reference that comes with Python.
+
+``.txt`` and ``.md`` are text; ``.jsonl`` is one JSON object a line with ``text`` and, if there is one, ``topic`` (or
+``title``) and ``id``. Everything is UTF-8. What is read, and in which order, depends on the files alone.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx_core.errors import InputError
+from tfx_core.passage_index import Passage
+
+from tfx_retrieval.manifest import MANIFEST
+from tfx_retrieval.markdown import markdown_sections
+from tfx_retrieval.splitting import split_passages
+
+DEFAULT_WORDS = 120
+PYTHON_REFERENCE = "pydoc:topics"
+"""The source that is the Python language reference of the running interpreter, one document for each topic."""
+
+SUFFIXES = (".jsonl", ".md", ".txt")
+_TOPIC_KEYS = ("topic", "title")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A named text in sections of one topic each, before it is cut into passages."""
+
+    id: str
+    sections: tuple[tuple[str, str], ...]
+    """(topic, text) in order."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to read, and the name that its passages are known by."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a collection holds: enough to know whether an index of it is still current."""
+
+    count: int
+    digest: str
+    """SHA-256 over every passage, in order."""
+
+
+class Collection:
+    """The passages of some sources, read afresh at every iteration.
+
+    A source is a file, a folder that is searched through, or `PYTHON_REFERENCE`. Hidden files, other kinds of files
+    (in `skipped`) and folders that are passage indexes themselves are passed over; a file named twice is read once.
+    """
+
+    def __init__(self, sources: Sequence[str | Path], *, words: int = DEFAULT_WORDS) -> None:
+        if words < 0:
+            raise InputError(f"passage words: {words} is negative; give a number, or 0 to leave every text whole")
+        if not sources:
+            raise InputError(f"no source: name a file ({', '.join(SUFFIXES)}), a folder or {PYTHON_REFERENCE}")
+        self.words = words
+        self.skipped: list[Path] = []
+        self._parts: list[SourceFile | str] = []
+        seen: set[Path] = set()
+        for source in sources:
+            if str(source) == PYTHON_REFERENCE:
+                self._parts.append(PYTHON_REFERENCE)
+                continue
+            for file in self._find(Path(source)):
+                if (real := file.path.resolve()) not in seen:
+                    seen.add(real)
+                    self._parts.append(file)
+        if not self._parts:
+            raise InputError(f"{', '.join(map(str, sources))}: no {', '.join(SUFFIXES)} file in it")
+
+    def __iter__(self) -> Iterator[Passage]:
+        for document in self.documents():
+            pieces = [(topic, piece) for topic, text in document.sections for piece in split_passages(text, self.words)]
+            for number, (topic, piece) in enumerate(pieces, start=1):
+                name = document.id if len(pieces) == 1 else f"{document.id}#{number}"
+                yield Passage(piece, topic, name)
+
+    def documents(self) -> Iterator[Document]:
+        """Read the sources one document at a time."""
+        for part in self._parts:
+            yield from _read_python_reference() if isinstance(part, str) else _read(part)
+
+    def _find(self, source: Path) -> Iterator[SourceFile]:
+        if source.is_file():
+            if source.suffix.lower() not in SUFFIXES:
+                raise InputError(f"{source}: not one of the files that are read, {', '.join(SUFFIXES)}")
+            yield SourceFile(source, source.name)
+        elif source.is_dir():
+            yield from self._search(source)
+        elif source.exists():
+            raise InputError(f"{source}: neither a file nor a folder")
+        else:
+            raise InputError(f"{source}: no such file or folder")
+
+    def _search(self, folder: Path) -> Iterator[SourceFile]:
+        def fail(error: OSError) -> None:
+            raise InputError(f"{error.filename}: cannot be searched: {error.strerror}") from error
+
+        found: list[Path] = []
+        for place, folders, names in os.walk(folder, onerror=fail):
+            if MANIFEST in names:  # a passage index, whose own files must not become passages
+                folders.clear()
+                continue
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found.extend(Path(place, name) for name in names if not name.startswith("."))
+        for path in sorted(found, key=lambda path: path.relative_to(folder).as_posix()):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                yield SourceFile(path, path.relative_to(folder).as_posix())
+            else:
+                self.skipped.append(path)
+
+
+def survey(passages: Iterable[Passage]) -> Survey:
+    """Count and digest passages without keeping them."""
+    count, digest = 0, PassageDigest()
+    for passage in passages:
+        digest.add(passage)
+        count += 1
+    return Survey(count, digest.value())
+
+
+class PassageDigest:
+    """SHA-256 over passages as they come, each field with its length so that no two collections look alike."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, passage: Passage) -> None:
+        """Take in the next passage."""
+        for field in (passage.id, passage.topic, passage.text):
+            encoded = field.encode("utf-8", "surrogatepass")
+            self._hash.update(len(encoded).to_bytes(8, "little") + encoded)
+
+    def value(self) -> str:
+        """Give the digest of what was added so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
+def _read_python_reference() -> Iterator[Document]:
+    from pydoc_data.topics import topics  # a module of the standard library that holds one dict of strings
+
+    for topic in sorted(topics):
+        yield Document(topic, ((topic, topics[topic]),))
+
+
+def _read(file: SourceFile) -> Iterator[Document]:
+    try:
+        if file.path.suffix.lower() == ".jsonl":
+            yield from _read_json_lines(file)
+            return
+        text = _decoded(file.path.read_bytes(), str(file.path)).replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        raise InputError(f"{file.path}: cannot be read: {error.strerror or error}") from error
+    own_topic = os.path.splitext(file.name)[0]
+    if file.path.suffix.lower() == ".md":
+        sections = tuple((" > ".join(path) or own_topic, part) for path, part in markdown_sections(text))
+    else:
+        sections = ((own_topic, text),)
+    yield Document(file.name, sections)
+
+
+def _read_json_lines(file: SourceFile) -> Iterator[Document]:
+    with file.path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            where = f"{file.path}, line {number}"
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(_decoded(line, where))
+            except (ValueError, RecursionError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f"{where}: not JSON: {error}") from error
+            yield _document_of(record, where, own_id=f"{file.name}:{number}", own_topic=os.path.splitext(file.name)[0])
+
+
+def _document_of(record: object, where: str, *, own_id: str, own_topic: str) -> Document:
+    if not isinstance(record, dict):
+        raise InputError(f'{where}: a {type(record).__name__}, not an object such as {{"text": …, "topic": …}}')
+    text = record.get("text")
+    if not isinstance(text, str):
+        raise InputError(f"{where}: 'text' is {_shown(text)}; every line needs a string there")
+    topic = next((record[key] for key in _TOPIC_KEYS if record.get(key) is not None), own_topic)
+    if not isinstance(topic, str):
+        raise InputError(f"{where}: the topic is {_shown(topic)}; give a string as {' or '.join(_TOPIC_KEYS)}, or none")
+    name = record.get("id")
+    if name is None:
+        name = own_id
+    elif isinstance(name, bool) or not isinstance(name, str | int):
+        raise InputError(f"{where}: 'id' is {_shown(name)}; give a string or an integer, or none")
+    for key, value in (("text", text), ("topic", topic), ("id", str(name))):
+        if not _is_unicode(value):
+            raise InputError(f"{where}: {key!r} holds half of a surrogate pair, which is no character")
+    return Document(str(name), ((topic, text),))
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        place = where if len(data.splitlines()) <= 1 else f"{where}, line {line}"
+        raise InputError(
+            f"{place}: not UTF-8 (byte 0x{data[error.start]:02x} at position {error.start}); convert the file, "
+            "for example with iconv -f latin1 -t utf-8"
+        ) from error
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    shown = "missing" if value is None else repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"
