@@ -4,14 +4,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import torch
-from torch import Tensor
-
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+import torch
 from tfx_core import registry
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
+from torch import Tensor
+
+from tests.models.tiny import random_ids, tiny_config
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
 CHOICE_HEADS = ("multiple-choice", "double-heads")
@@ -104,7 +104,7 @@ def _stored(model: Model) -> dict[str, object]:
 
 
 def test_unknown_inputs_are_refused_by_name(model: Model) -> None:
-    with pytest.raises(TypeError, match="unknown input 'attention_maks'; this model takes .*attention_mask"):
+    with pytest.raises(TypeError, match=r"unknown input 'attention_maks'; this model takes .*attention_mask"):
         model(random_ids(model.config.model_type, 1, 3), attention_maks=torch.ones(1, 3))
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tfx_core
 import torch
+from tfx_core.model import Model
 from torch import Tensor
 
-import tfx_core
 from tests.parity.case import Case, cases, config_of
 from tests.parity.reference import read_reference, reference_model
-from tfx_core.model import Model
 
 CASES = list(cases())
 TOLERANCE = {"rtol": 1e-4, "atol": 2e-5}
@@ -125,7 +125,9 @@ def as_the_reference_names_them(model: Model, tensors: dict[str, Tensor]) -> dic
         found = table.find(model.head_name, ours)
         assert found is not None, f"{ours} has no rule"
         _, rule, sources = found
-        named.update(zip((table.stored_name(model.head_name, each) for each in sources), rule.views(tensor), strict=True))
+        named.update(
+            zip((table.stored_name(model.head_name, each) for each in sources), rule.views(tensor), strict=True)
+        )
     return named
 
 

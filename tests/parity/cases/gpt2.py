@@ -21,5 +21,7 @@ VARIANTS = (
     Variant("cross-attention", {**TINY, "add_cross_attention": True}, heads=("backbone", "causal-lm"), source_width=24),
     Variant("activated summary", {**TINY, "summary_activation": "tanh"}, heads=("double-heads",)),
     Variant("regression", {**TINY, "num_labels": 1}, heads=("sequence-classification",)),
-    Variant("several labels", {**TINY, "problem_type": "multi_label_classification"}, heads=("sequence-classification",)),
+    Variant(
+        "several labels", {**TINY, "problem_type": "multi_label_classification"}, heads=("sequence-classification",)
+    ),
 )

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         ObjectiveSpec,
         TaskSpec,
     )
-    from tfx_core.tasks import Task, pipeline
+    from tfx_core.tasks import Task
+    from tfx_core.tasks.pipeline import pipeline
     from tfx_core.text import Tokenizer
 
 _HOMES = {

@@ -4,7 +4,6 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from tfx_core.errors import ConfigError
@@ -108,7 +107,9 @@ class ModelConfig:
         """Raise `ConfigError` unless the pruned heads exist and every layer keeps one."""
         for layer, pruned in self.pruned_heads.items():
             self.require(
-                0 <= layer < layers and len(set(pruned)) == len(pruned) < heads and all(each < heads for each in pruned),
+                0 <= layer < layers
+                and len(set(pruned)) == len(pruned) < heads
+                and all(each < heads for each in pruned),
                 "pruned_heads",
                 f"some, not all, of {heads} heads in each of {layers} layers",
             )
@@ -167,10 +168,14 @@ class ModelConfig:
         return tuple(each.name for each in dataclasses.fields(cls))
 
 
-@cache
+_hints_of: dict[type[ModelConfig], dict[str, Any]] = {}
+
+
 def _hints(config: type[ModelConfig]) -> dict[str, Any]:
-    hints = get_type_hints(config, include_extras=True)
-    return {each.name: hints[each.name] for each in dataclasses.fields(config)}
+    if config not in _hints_of:
+        hints = get_type_hints(config, include_extras=True)
+        _hints_of[config] = {each.name: hints[each.name] for each in dataclasses.fields(config)}
+    return _hints_of[config]
 
 
 def _plain(value: Any) -> Any:
@@ -216,7 +221,7 @@ def _converted(value: Any, hint: Any) -> Any:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _REFUSED
     if hint is int and isinstance(value, bool):
         return _REFUSED
-    return value if value is None and hint is types.NoneType or isinstance(value, hint) else _REFUSED
+    return value if (value is None and hint is types.NoneType) or isinstance(value, hint) else _REFUSED
 
 
 def _converted_sequence(value: Any, arguments: tuple[Any, ...]) -> Any:

@@ -68,9 +68,7 @@ class CausalLMHead(Head):
         super().__init__()
         self.predictions = predictions
 
-    def forward(
-        self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0
-    ) -> ModelOutput:
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """``labels`` ``(B, S)`` are the inputs themselves, shifted here; logits ``(B, S, V)``.
 
         ``logits_to_keep`` computes only that many of the last positions, all by default.
@@ -220,5 +218,3 @@ def span_loss(
     )
     start_loss, end_loss = losses
     return (start_loss + end_loss) / 2
-
-

@@ -187,5 +187,3 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
     if dtype not in _DTYPES:
         raise InputError(f"dtype={dtype!r}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
     return _DTYPES[dtype]
-
-

@@ -1,8 +1,8 @@
 """A backbone and a head, made one callable model."""
 
 import inspect
-from functools import cached_property
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,7 @@ from tfx_core import registry
 from tfx_core.architecture import Architecture, HeadFactory
 from tfx_core.checkpoint import WeightTable
 from tfx_core.config import ModelConfig
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.heads import Head, NoHead
 from tfx_core.nn import AttentionKernel, sdpa
 from tfx_core.outputs import ModelOutput
@@ -189,16 +189,21 @@ def foreign_head(
     """
     if head_name == "backbone" or head_name in architecture.heads:
         return None
-    spec = registry.find_head(config.model_type, head_name)
+    own = ("backbone", *architecture.heads)
+    foreign = [entry.spec.name for entry in registry.specs("head")]
+    if head_name.rpartition(":")[2] not in foreign:
+        raise UnknownNameError(
+            f"no head {head_name!r} for {config.model_type}: it has {', '.join(own)}"
+            + (f"; installed beside these are {', '.join(foreign)}" if foreign else "")
+        )
+    spec = registry.find("head", head_name)
     factory = registry.load("head", head_name)
     if not isinstance(factory, HeadFactory):
         raise TypeError(f"{spec.target} is {factory!r}; a head's target must be a tfx_core.architecture.HeadFactory")
     return factory, spec.capability
 
 
-def _head(
-    architecture: Architecture[Any], config: ModelConfig, head_name: str, factory: HeadFactory | None
-) -> Head:
+def _head(architecture: Architecture[Any], config: ModelConfig, head_name: str, factory: HeadFactory | None) -> Head:
     if head_name == "backbone":
         return NoHead()
     return factory.build(config) if factory is not None else architecture.heads[head_name](config)

@@ -33,7 +33,7 @@ class ModelOutput:
     pooler_output: "Tensor"
     """``(B, D)``."""
     hidden_states: "tuple[Tensor, ...]"
-    """``(B, S, D)`` each: the embeddings, then every layer's output, the last one after a final norm if there is one."""
+    """``(B, S, D)`` each: the embeddings, then each layer's output, the last one after a final norm if any."""
     attentions: "tuple[Tensor, ...]"
     """Attention probabilities ``(B, H, S, S)`` of each layer."""
     cross_attentions: "tuple[Tensor, ...]"

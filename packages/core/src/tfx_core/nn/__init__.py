@@ -61,7 +61,6 @@ __all__ = [
     "Projections",
     "Ragged",
     "RowsPerSource",
-    "SelfAttentionCache",
     "SegmentEmbeddings",
     "SelfAttentionCache",
     "Span",

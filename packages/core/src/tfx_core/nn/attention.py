@@ -71,9 +71,7 @@ class PositionSeam(Protocol):
 class NoPosition(nn.Module):
     """Positions came in with the embeddings, or in the mask."""
 
-    def forward(
-        self, query: Tensor, key: Tensor, geometry: Geometry | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(self, query: Tensor, key: Tensor, geometry: Geometry | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Everything unchanged, no bias."""
         return query, key, None
 
@@ -91,14 +89,12 @@ class FusedProjections(nn.Module):
             query, key, value = self.qkv(x).chunk(3, dim=-1)
             return query, key, value
         width = self.qkv.out_features // 3
-        bias = None if self.qkv.bias is None else self.qkv.bias[width:]
-        key, value = F.linear(source, self.qkv.weight[width:], bias).chunk(2, dim=-1)
+        key, value = _outputs(self.qkv, slice(width, None), source).chunk(2, dim=-1)
         return self.query(x), key, value
 
     def query(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, H·d)``."""
-        width = self.qkv.out_features // 3
-        return F.linear(x, self.qkv.weight[:width], None if self.qkv.bias is None else self.qkv.bias[:width])
+        return _outputs(self.qkv, slice(self.qkv.out_features // 3), x)
 
     def keep_heads(self, heads: Sequence[int], width: int) -> None:
         """Remove all heads but these from queries, keys and values."""
@@ -181,6 +177,16 @@ class Attention(nn.Module):
         self.heads = len(heads)
 
 
+def _bias(linear: nn.Linear) -> Tensor | None:
+    return linear.bias
+
+
+def _outputs(linear: nn.Linear, part: slice, x: Tensor) -> Tensor:
+    """Only these outputs of a layer."""
+    bias = _bias(linear)
+    return F.linear(x, linear.weight[part], None if bias is None else bias[part])
+
+
 def _places(heads: Sequence[int], width: int) -> Tensor:
     return torch.tensor([head * width + place for head in heads for place in range(width)], dtype=torch.long)
 
@@ -189,7 +195,8 @@ def _keep_outputs(linear: nn.Linear, places: Tensor, parts: int) -> nn.Linear:
     """The layer with only these outputs of each of its ``parts``."""
     size = linear.out_features // parts
     rows = torch.cat([places + part * size for part in range(parts)]).to(linear.weight.device)
-    return _linear(linear, linear.weight[rows], None if linear.bias is None else linear.bias[rows])
+    bias = _bias(linear)
+    return _linear(linear, linear.weight[rows], None if bias is None else bias[rows])
 
 
 def _keep_inputs(linear: nn.Linear, places: Tensor) -> nn.Linear:

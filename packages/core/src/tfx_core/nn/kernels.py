@@ -22,7 +22,7 @@ class AttentionKernel(Protocol):
 
 
 def sdpa(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, scale: float, dropout: float) -> Tensor:
-    """torch's fused attention."""
+    """Torch's fused attention."""
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -167,7 +168,7 @@ class Stack(nn.Module):
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove self-attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
         for layer, removed in heads.items():
-            attention = self.layers[layer].self_attention.sublayer
+            attention: Any = self.layers[layer].get_submodule("self_attention.sublayer")
             attention.keep_heads([head for head in range(attention.heads) if head not in set(removed)])
 
 

@@ -39,7 +39,7 @@ class Padded:
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """``(B, S, H·d) -> (B, H, S, d)``."""
-        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:-1], heads, -1).transpose(1, 2)
 
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, S, d) -> (B, S, H·d)``."""
@@ -63,7 +63,7 @@ class Ragged:
     def unpack(self, x: Tensor) -> Tensor:
         """``(tokens, …) -> (B, S, …)`` with zeros as padding."""
         padded = x.new_zeros(self.batch * self.length, *x.shape[1:])
-        return padded.index_copy(0, self.places, x).unflatten(0, (self.batch, self.length))
+        return padded.index_copy(0, self.places, x).view(self.batch, self.length, *x.shape[1:])
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """``(tokens, H·d) -> (B, H, S, d)``."""
@@ -93,15 +93,15 @@ class RowsPerSource:
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """``(B·rows, T, H·d) -> (B, H, rows·T, d)``."""
-        return PADDED.split(x.unflatten(0, (-1, self.rows)).flatten(1, 2), heads)
+        return PADDED.split(x.reshape(len(x) // self.rows, -1, x.shape[-1]), heads)
 
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, rows·T, d) -> (B·rows, T, H·d)``."""
-        return PADDED.merge(x).unflatten(1, (self.rows, -1)).flatten(0, 1)
+        return PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3])
 
 
 def has_padding(mask: Tensor | None) -> bool | None:
-    """Whether a ``(B, S)`` mask of real tokens has zeros; ``None`` where data cannot be looked at, as in compilation."""
+    """Whether a ``(B, S)`` mask of real tokens has zeros; ``None`` where data cannot be read, as in compilation."""
     if mask is None:
         return False
     if mask.device.type == "meta" or torch.compiler.is_compiling():

@@ -21,9 +21,7 @@ def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
 
     Not minus infinity: a query that may see nothing, such as padding under a causal mask, would become NaN.
     """
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(
-        ~allowed, torch.finfo(dtype).min
-    )
+    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, torch.finfo(dtype).min)
 
 
 def positions_of(attention_mask: Tensor) -> Tensor:

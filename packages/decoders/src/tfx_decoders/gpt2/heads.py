@@ -3,8 +3,7 @@
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-
+from tfx_core.config import ProblemType
 from tfx_core.heads import (
     CausalLMHead,
     Head,
@@ -16,9 +15,10 @@ from tfx_core.heads import (
     next_token_loss,
     token_loss,
 )
-from tfx_core.config import ProblemType
 from tfx_core.nn import first_tokens, last_tokens, mean_tokens
 from tfx_core.outputs import ModelOutput
+from torch import Tensor, nn
+
 from tfx_decoders.gpt2.config import GPT2Config
 
 

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from torch import Tensor, nn
-
 from tfx_core.backbone import TransformerBackbone
 from tfx_core.nn import (
     Attention,
@@ -17,6 +15,8 @@ from tfx_core.nn import (
     Stack,
     activation,
 )
+from torch import Tensor, nn
+
 from tfx_decoders.gpt2.config import GPT2Config
 
 

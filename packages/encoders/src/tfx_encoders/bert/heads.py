@@ -1,7 +1,5 @@
 """BERT's heads, and the two losses of its pretraining."""
 
-from torch import Tensor, nn
-
 from tfx_core.heads import (
     CausalLMHead,
     Head,
@@ -15,6 +13,8 @@ from tfx_core.heads import (
 )
 from tfx_core.nn import activation
 from tfx_core.outputs import ModelOutput
+from torch import Tensor, nn
+
 from tfx_encoders.bert.config import BertConfig
 
 

@@ -1,7 +1,5 @@
 """BERT (Devlin et al. 2019): the encoder, which can also be a decoder with cross-attention."""
 
-from torch import nn
-
 from tfx_core.backbone import TransformerBackbone
 from tfx_core.nn import (
     Attention,
@@ -16,6 +14,8 @@ from tfx_core.nn import (
     UnreadPositions,
     activation,
 )
+from torch import nn
+
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.positions import RelativeKey, RelativeKeyQuery
 

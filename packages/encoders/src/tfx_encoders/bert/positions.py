@@ -1,8 +1,7 @@
 """Relative positions of BERT's ``position_embedding_type``."""
 
-from torch import Tensor, nn
-
 from tfx_core.nn import Geometry
+from torch import Tensor, nn
 
 
 class RelativeKey(nn.Module):

@@ -1,6 +1,7 @@
 """Names of BERT's tensors in a checkpoint."""
 
-from tfx_core.checkpoint import Drop, Fuse, Legacy, Rename, Same, WeightTable
+from tfx_core.checkpoint import Drop, Fuse, Legacy, Rename, Rule, Same, WeightTable
+
 from tfx_encoders.bert.config import BertConfig
 
 _THEIRS = "bert.encoder.layer.{i}."
@@ -61,7 +62,7 @@ TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),
 
 def weight_table(config: BertConfig) -> WeightTable:
     """The rules, by the parts that heads have in common."""
-    core = _EMBEDDINGS + _LAYERS
+    core: tuple[Rule, ...] = _EMBEDDINGS + _LAYERS
     if config.position_embedding_type != "absolute":
         core += _RELATIVE_POSITIONS
     if config.is_decoder and config.add_cross_attention:
