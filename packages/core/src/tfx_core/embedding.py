@@ -46,6 +46,7 @@ class TextEncoder:
         lower_case: bool = False,
         prompts: Mapping[str, str] | None = None,
         default_prompt: str | None = None,
+        name: str | None = None,
     ) -> None:
         modes = (pooling,) if isinstance(pooling, str) else tuple(pooling)
         for mode in modes:
@@ -58,6 +59,8 @@ class TextEncoder:
         self.prompts = dict(prompts or {})
         self.default_prompt = default_prompt
         self.lower_case = lower_case
+        self.name = name
+        """The folder or hub id that it came from, for messages and records; None for one made in memory."""
         self._pool_prompt = pool_prompt
         self._stages = [stage.to(model.device).eval() for stage in stages]
         self._task = _Encode(model, tokenizer, self)
@@ -212,6 +215,7 @@ def load_encoder(
         lower_case=recipe.lower_case,
         prompts=recipe.prompts,
         default_prompt=recipe.default_prompt,
+        name=folder.label,
     )
 
 
