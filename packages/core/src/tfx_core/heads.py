@@ -21,6 +21,9 @@ class Head(nn.Module):
     included: `tfx_core.Model` passes each by name, as the caller gave it, and refuses the rest.
     """
 
+    generates = False
+    """Whether the head predicts the next token, by a module ``predictions`` from states ``(…, D)`` to ``(…, V)``."""
+
     def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The call's inputs as the backbone shall see them; by default unchanged."""
         return inputs
@@ -63,6 +66,8 @@ class MaskedLMHead(Head):
 
 class CausalLMHead(Head):
     """Predicts the token after each position."""
+
+    generates = True
 
     def __init__(self, predictions: nn.Module) -> None:
         super().__init__()

@@ -112,8 +112,10 @@ class Model(nn.Module):
             new = sorted(set(numbers) - before)
             present[layer] = [number - sum(gone < number for gone in before) for number in new]
             before.update(new)
+        # the config refuses what cannot be pruned before anything is
+        config = self.config.replace(pruned_heads={layer: tuple(sorted(all_)) for layer, all_ in pruned.items()})
         self.backbone.prune_heads(present)  # type: ignore[operator]  # see Backbone
-        self.config = self.config.replace(pruned_heads={layer: tuple(sorted(all_)) for layer, all_ in pruned.items()})
+        self.config = config
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""

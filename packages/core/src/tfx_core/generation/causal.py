@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.model import Model
@@ -17,16 +17,19 @@ _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_id
 class CausalDecoding:
     """A decoder's `DecodingState`; it also extends (prompt lookup) and reveals hidden states (contrastive search).
 
-    The head must offer ``predictions``, a module from states ``(…, D)`` to logits ``(…, V)``. Inputs that concern the
+    Inputs that concern the
     prompt's tokens go to the first call alone, all others, such as a head mask, to every call.
     """
 
     def __init__(self, model: Model, inputs: Mapping[str, Tensor]) -> None:
-        predictions = getattr(model.head, "predictions", None)
-        if not isinstance(predictions, nn.Module):
+        if not model.head.generates:
             raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
+        if not getattr(model.backbone, "causal", True):
+            raise InputError(
+                "is_decoder=false: every token sees the ones after it; load the model with is_decoder=True"
+            )
         self._model = model
-        self._predictions = predictions
+        self._predictions = model.head.get_submodule("predictions")
         self._prompt = dict(inputs)
         self._constant: dict[str, Any] = {name: x for name, x in inputs.items() if name not in _FIRST_CALL_ONLY}
         self._cache: DecoderCache | None = None

@@ -12,7 +12,7 @@ from tfx_core.nn.attention import (
     Projections,
 )
 from tfx_core.nn.cache import NO_CACHE, CrossAttentionCache, DecoderCache, LayerCache, SelfAttentionCache
-from tfx_core.nn.embeddings import Embeddings, NoPositions, SegmentEmbeddings, UnreadPositions
+from tfx_core.nn.embeddings import Embeddings, NoPositions, SegmentEmbeddings, UnreadPositions, looked_up
 from tfx_core.nn.initialise import initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, EagerAttention, eager, sdpa
 from tfx_core.nn.layers import (
@@ -76,6 +76,7 @@ __all__ = [
     "has_padding",
     "initialise_normal",
     "last_tokens",
+    "looked_up",
     "mean_tokens",
     "padding_mask",
     "positions_of",

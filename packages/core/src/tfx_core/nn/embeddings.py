@@ -32,7 +32,7 @@ class Embeddings(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor, segments: Tensor | None = None) -> Tensor:
         """Ids ``(…)``, or vectors ``(…, D)`` in the place of the token table's -> ``(…, D)``."""
-        x: Tensor = tokens if tokens.is_floating_point() else self.token(tokens)
+        x = tokens if tokens.is_floating_point() else looked_up(self.token, tokens, "input_ids")
         x = x if self.scale == 1.0 else x * self.scale
         x = self.add_segments(x, segments)
         x = x + self.position(positions)
@@ -65,8 +65,17 @@ class SegmentEmbeddings(Embeddings):
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add the segments' vectors."""
         # a lookup of zeros would give the same; the row itself broadcasts
-        of_segments: Tensor = self.segment.weight[0] if segments is None else self.segment(segments)
-        return x + of_segments
+        return x + (self.segment.weight[0] if segments is None else looked_up(self.segment, segments, "token_type_ids"))
+
+
+def looked_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
+    """The ids' vectors; raises `InputError` for an id that the table does not have (on a GPU torch itself fails)."""
+    try:
+        vectors: Tensor = table(ids)
+    except IndexError:
+        wrong = next(int(each) for each in ids.flatten() if not 0 <= each < table.num_embeddings)
+        raise InputError(f"{name}: id {wrong} is not one of this model's, 0 to {table.num_embeddings - 1}") from None
+    return vectors
 
 
 class NoPositions(nn.Module):

@@ -55,6 +55,8 @@ class SequenceSummary(nn.Module):
 class DoubleHeads(Head):
     """The language model, and a score for each choice of each example: inputs are ``(B, choices, S)``."""
 
+    generates = True
+
     def __init__(self, predictions: nn.Module, summary: nn.Module) -> None:
         super().__init__()
         self.predictions = predictions

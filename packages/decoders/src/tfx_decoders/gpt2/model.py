@@ -14,6 +14,7 @@ from tfx_core.nn import (
     PreNorm,
     Stack,
     activation,
+    looked_up,
 )
 from torch import Tensor, nn
 
@@ -25,10 +26,7 @@ class GPT2Embeddings(Embeddings):
 
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add the segments' token vectors."""
-        if segments is None:
-            return x
-        of_segments: Tensor = self.token(segments)
-        return x + of_segments
+        return x if segments is None else x + looked_up(self.token, segments, "token_type_ids")
 
 
 class Float32Attention(Attention):
