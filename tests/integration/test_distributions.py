@@ -22,7 +22,7 @@ NAMES = sorted(folder.parent.name for folder in (ROOT / "packages").glob("*/pypr
 FAMILIES = [name for name in NAMES if name != "core"]
 
 NEEDS = {
-    "core": {"torch", "numpy", "tokenizers", "safetensors", "pluggy", "click"},
+    "core": {"torch", "numpy", "tokenizers", "safetensors", "pluggy", "click", "packaging"},
     "encoders": {"tfx-core"},
     "decoders": {"tfx-core"},
     "seq2seq": {"tfx-core"},
@@ -31,7 +31,7 @@ NEEDS = {
 }
 MODULES = {"faiss-cpu": "faiss", "pillow": "PIL"}
 """Import names of the requirements where they differ."""
-BROUGHT = {"huggingface_hub": "tokenizers", "packaging": "huggingface-hub"}
+BROUGHT = {"huggingface_hub": "tokenizers"}
 """What may be imported because a requirement always brings it."""
 
 
