@@ -111,7 +111,7 @@ class _Entries:
             characters = [character for character, _ in members]
             first[place] = characters
             by_tail[trie.tail(place, later)] += characters
-        pattern = "|".join(f"{_class(characters)}{tail}" for tail, characters in by_tail.items())
+        pattern = "|".join(f"{character_class(characters)}{tail}" for tail, characters in by_tail.items())
         return cls(single, first, f"[{_JOINING}{_ranges(later)}]", pattern)
 
     def touches(self, symbol: str) -> bool:
@@ -140,7 +140,7 @@ class _Entries:
                     if entry not in right:
                         right[entry] = composed(parts + part) == value
                     if not right[entry]:
-                        patterns[value].append("".join(map(_class, key)))
+                        patterns[value].append("".join(map(character_class, key)))
                 if trie.characters(target):
                     visit(target, key, parts + part)
                 key.pop()
@@ -222,7 +222,7 @@ class _Trie:
         for character, target in following.items():
             rest = tails[target]
             ways[f"{rest}?" if rest and self._has_value(target) else rest].append(character)
-        return "(?:" + "|".join(f"{_class(characters)}{rest}" for rest, characters in ways.items()) + ")"
+        return "(?:" + "|".join(f"{character_class(characters)}{rest}" for rest, characters in ways.items()) + ")"
 
     def _has_value(self, place: int) -> bool:
         return bool(self._units[place] & 0x100)
@@ -241,7 +241,8 @@ class _Trie:
         return TextError(f"{self._label}: precompiled_charsmap is damaged: {problem}; fetch the file again")
 
 
-def _class(characters: Iterable[str]) -> str:
+def character_class(characters: Iterable[str]) -> str:
+    """A regular expression for any one of the characters."""
     return f"[{_ranges(characters)}]"
 
 

@@ -1,0 +1,43 @@
+"""Special tokens around a text or a pair, written with roles in place of tokens."""
+
+from tokenizers import Tokenizer, processors
+
+from tfx_core.errors import TextError
+from tfx_core.text.recipe import Settings
+
+
+def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -> processors.TemplateProcessing:
+    """Templates of the tokenizers library in which a role stands for its token: ``"$A sep_token cls_token:2"``.
+
+    Raises `TextError` where a role has no token, or its token no id.
+    """
+    numbers: dict[str, int] = {}
+
+    def filled(text: str) -> list[str]:
+        words = []
+        for word in text.split():
+            role, _, kind = word.partition(":")
+            if not role.startswith("$"):
+                token = settings.special(role)
+                numbers[token] = special_id(role, tokenizer, settings)
+                word = f"{token}:{kind or 0}"
+            words.append(word)
+        return words
+
+    return processors.TemplateProcessing(single=filled(single), pair=filled(pair), special_tokens=list(numbers.items()))
+
+
+def special_id(role: str, tokenizer: Tokenizer, settings: Settings) -> int:
+    """The id of the token with a role, in the vocabulary or among the tokens that will be added to it.
+
+    Raises `TextError` where the role has no token, or its token no id.
+    """
+    token = settings.special(role)
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        number = next((number for number, added in settings.added_tokens.items() if added.content == token), None)
+    if number is None:
+        raise TextError(
+            f"{settings.label}: {role} is {token!r}, which the vocabulary lacks; name the token of this role there"
+        )
+    return int(number)
