@@ -24,6 +24,7 @@ class TransformerBackbone(nn.Module):
     """Embeddings, a stack and a pooler.
 
     ``causal`` lets each token see only itself and what came before. ``pooler`` reads the state of the first token.
+    ``position_bias`` makes a bias ``(B|1, H, T, S)`` of a `Geometry`, which all layers add to their scores.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class TransformerBackbone(nn.Module):
         stack: Stack,
         *,
         pooler: nn.Module | None = None,
+        position_bias: nn.Module | None = None,
         causal: bool = False,
         max_positions: int | None = None,
     ) -> None:
@@ -39,6 +41,7 @@ class TransformerBackbone(nn.Module):
         self.embeddings = embeddings
         self.stack = stack
         self.pooler = pooler
+        self.position_bias = position_bias
         self.causal = causal
         self.max_positions = max_positions
 
@@ -69,6 +72,8 @@ class TransformerBackbone(nn.Module):
             tokens, attention_mask, causal=self.causal, dtype=self.dtype, position_ids=position_ids, cache=cache
         )
         span.check_positions(self.max_positions)
+        if self.position_bias is not None:
+            span = span.biased(self.position_bias(span.geometry))
         call = StackCall(
             self_attention=span.self_attention(attention),
             cross_attention=span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),

@@ -1,35 +1,41 @@
-"""Decoding with a key-value cache: the state of every decoder whose backbone takes ``past_key_values``."""
+"""Decoding with a key-value cache: the state of every decoder that takes ``past_key_values``."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.nn import DecoderCache, last_tokens
+from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens
 from tfx_core.outputs import ModelOutput
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
 
 
+def causal_decoding(model: Model, inputs: Mapping[str, Tensor]) -> "CausalDecoding":
+    """The state of a model that is one decoder; raises `InputError` for a head or a config that cannot generate."""
+    if not model.head.generates:
+        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
+    if not getattr(model.backbone, "causal", True):
+        raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
+    return CausalDecoding(model.backbone, model.head.get_submodule("predictions"), inputs, model.attention)
+
+
 class CausalDecoding:
     """A decoder's `DecodingState`; it also extends (prompt lookup) and reveals hidden states (contrastive search).
 
-    Inputs that concern the
-    prompt's tokens go to the first call alone, all others, such as a head mask, to every call.
+    ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
+    Inputs that concern the prompt's tokens go to the first call alone, all others, such as a source, to every call.
     """
 
-    def __init__(self, model: Model, inputs: Mapping[str, Tensor]) -> None:
-        if not model.head.generates:
-            raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
-        if not getattr(model.backbone, "causal", True):
-            raise InputError(
-                "is_decoder=false: every token sees the ones after it; load the model with is_decoder=True"
-            )
-        self._model = model
-        self._predictions = model.head.get_submodule("predictions")
+    def __init__(
+        self, decoder: nn.Module, predictions: nn.Module, inputs: Mapping[str, Tensor], attention: AttentionKernel
+    ) -> None:
+        self._decoder = decoder
+        self._predictions = predictions
+        self._attention = attention
         self._prompt = dict(inputs)
         self._constant: dict[str, Any] = {name: x for name, x in inputs.items() if name not in _FIRST_CALL_ONLY}
         self._cache: DecoderCache | None = None
@@ -87,8 +93,8 @@ class CausalDecoding:
         return states, mask, real
 
     def _run(self, **inputs: Any) -> ModelOutput:
-        output: ModelOutput = self._model.backbone(
-            **{"attention": self._model.attention, **self._constant, **inputs},
+        output: ModelOutput = self._decoder(
+            **{"attention": self._attention, **self._constant, **inputs},
             past_key_values=self._cache,
             use_cache=True,
         )

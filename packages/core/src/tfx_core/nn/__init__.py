@@ -16,10 +16,10 @@ from tfx_core.nn.embeddings import Embeddings, NoPositions, SegmentEmbeddings, U
 from tfx_core.nn.initialise import initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, EagerAttention, eager, sdpa
 from tfx_core.nn.layers import (
-    Absent,
     FeedForward,
     Layer,
     LayerCall,
+    NoCrossAttention,
     Pooler,
     PostNorm,
     PreNorm,
@@ -34,7 +34,6 @@ from tfx_core.nn.span import Span
 __all__ = [
     "NO_CACHE",
     "PADDED",
-    "Absent",
     "ActivationFunction",
     "Attention",
     "AttentionCall",
@@ -51,6 +50,7 @@ __all__ = [
     "LayerCache",
     "LayerCall",
     "Layout",
+    "NoCrossAttention",
     "NoPosition",
     "NoPositions",
     "Padded",

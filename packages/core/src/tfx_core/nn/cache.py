@@ -123,6 +123,11 @@ class DecoderCache:
         self.rows_per_source = 1
 
     @property
+    def knows_source(self) -> bool:
+        """Whether a source has been met, so that it need not be given again."""
+        return self.cross_attention[0].stored() is not None
+
+    @property
     def length(self) -> int:
         """Number of remembered tokens of every row, padding included."""
         return self.self_attention[0].length

@@ -6,17 +6,21 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from tfx_core.errors import InputError
 from tfx_core.nn.attention import AttentionCall
 from tfx_core.nn.cache import DecoderCache
 from tfx_core.nn.kernels import EagerAttention
 
 
-class Absent(nn.Module):
-    """A part that an architecture does not have: passes its first argument on."""
+class NoCrossAttention(nn.Module):
+    """Stands where a layer has no cross-attention, and refuses to be given a source."""
 
-    def forward(self, x: Tensor, *call: AttentionCall | None) -> Tensor:
-        """``x`` unchanged."""
-        return x
+    def forward(self, x: Tensor, call: AttentionCall) -> Tensor:
+        """Raise `InputError`."""
+        raise InputError(
+            "encoder_hidden_states: this model has no cross-attention; its config has to say is_decoder=true and "
+            "add_cross_attention=true"
+        )
 
 
 class PostNorm(nn.Module):
@@ -134,13 +138,14 @@ class Layer(nn.Module):
     ) -> None:
         super().__init__()
         self.self_attention = self_attention
-        self.cross_attention = Absent() if cross_attention is None else cross_attention
+        self.cross_attention = NoCrossAttention() if cross_attention is None else cross_attention
         self.feed_forward = feed_forward
 
     def forward(self, x: Tensor, call: LayerCall) -> Tensor:
         """``(…, D) -> (…, D)``."""
         x = self.self_attention(x, call.self_attention)
-        x = self.cross_attention(x, call.cross_attention)
+        if call.cross_attention is not None:  # a decoder may run without a source
+            x = self.cross_attention(x, call.cross_attention)
         x = self.feed_forward(x)
         return x
 

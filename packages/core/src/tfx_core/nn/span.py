@@ -1,6 +1,6 @@
 """The stretch of tokens that one call brings: which of them are real, where they stand, what they may attend to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ class Span:
     geometry: Geometry
     layout: Layout
     mask: Tensor | None
-    """Additive, broadcastable to ``(B, 1, T, S)``."""
+    """Additive, broadcastable to ``(B, H, T, S)``."""
 
     dtype: torch.dtype
 
@@ -69,6 +69,10 @@ class Span:
             dtype=dtype,
         )
 
+    def biased(self, bias: Tensor) -> "Span":
+        """The span with a bias ``(B|1, H, T, S)`` added to its mask: what every layer of a stack shares."""
+        return replace(self, mask=bias if self.mask is None else self.mask + bias)
+
     def check_positions(self, limit: int | None) -> None:
         """Raise `InputError` where a token stands at ``limit`` or beyond."""
         if limit is None or self.positions.device.type == "meta" or torch.compiler.is_compiling():
@@ -87,11 +91,14 @@ class Span:
         source: Tensor | None,
         source_mask: Tensor | None,
         cache: DecoderCache | None = None,
-    ) -> AttentionCall:
+    ) -> AttentionCall | None:
         """The call for attention to ``source`` ``(B, S, D)``, of which ``source_mask`` ``(B, S)`` is real.
 
         With several rows per source the rows attend together; the source may be absent once the cache knows it.
+        ``None`` where there is no source at all.
         """
+        if source is None and (cache is None or not cache.knows_source):
+            return None
         rows = 1 if cache is None else cache.rows_per_source
         return AttentionCall(
             kernel=kernel,

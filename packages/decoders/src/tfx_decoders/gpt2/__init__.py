@@ -2,7 +2,7 @@
 
 import torch
 from tfx_core.architecture import Architecture
-from tfx_core.generation.causal import CausalDecoding
+from tfx_core.generation.causal import causal_decoding
 from tfx_core.nn import initialise_normal
 from torch import nn
 
@@ -34,5 +34,5 @@ ARCHITECTURE = Architecture(
     weights=weight_table,
     initialise=_initialise,
     ties=dict.fromkeys(("causal-lm", "double-heads"), TIES),
-    decoding=CausalDecoding,
+    decoding=causal_decoding,
 )

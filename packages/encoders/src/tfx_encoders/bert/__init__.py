@@ -2,7 +2,7 @@
 
 import torch
 from tfx_core.architecture import Architecture
-from tfx_core.generation.causal import CausalDecoding
+from tfx_core.generation.causal import causal_decoding
 from tfx_core.nn import initialise_normal
 from tfx_core.text import WordPiece
 from torch import nn
@@ -41,5 +41,5 @@ ARCHITECTURE = Architecture(
     ties=dict.fromkeys(("masked-lm", "causal-lm", "pretraining"), TIES),
     adapt=_adapt,
     text=WordPiece(),
-    decoding=CausalDecoding,
+    decoding=causal_decoding,
 )
