@@ -11,7 +11,8 @@ from tfx_core.errors import PassageIndexError
 
 MANIFEST = "passage-index.json"
 FORMAT_VERSION = 1
-_REBUILD = "build it again with `tfx-core index build --force`"
+_REBUILD = "build it again with `tfx-core index build`"
+_DELETE = "delete the folder and build the index again"
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise PassageIndexError(f"{path}: cannot be read ({error}); {_REBUILD}") from error
+        raise PassageIndexError(f"{path}: cannot be read ({error}); {_DELETE}") from error
     if not isinstance(values, dict):
-        raise PassageIndexError(f"{path}: not a JSON object; {_REBUILD}")
+        raise PassageIndexError(f"{path}: not a JSON object; {_DELETE}")
     version = values.get("version")
     if version != FORMAT_VERSION:
         raise PassageIndexError(
-            f"{path}: 'version' is {version!r}; this tfx-retrieval reads version {FORMAT_VERSION}; {_REBUILD}"
+            f"{path}: 'version' is {version!r}; this tfx-retrieval reads version {FORMAT_VERSION}; {_DELETE}"
         )
     return _manifest_of(values, path)
 
@@ -131,7 +132,7 @@ def _manifest_of(values: dict[str, object], path: Path) -> Manifest:
     def read(key: str, kind: type, where: Mapping[str, object] = values) -> object:
         value = where.get(key)
         if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or cast(int, value) < 0)):
-            raise PassageIndexError(f"{path}: {key!r} is {value!r}, not a valid {kind.__name__}; {_REBUILD}")
+            raise PassageIndexError(f"{path}: {key!r} is {value!r}, not a valid {kind.__name__}; {_DELETE}")
         return value
 
     def text(key: str, where: Mapping[str, object] = values) -> str:

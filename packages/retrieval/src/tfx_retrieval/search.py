@@ -234,9 +234,12 @@ def embedding_text(passage: Passage, *, topic_prefix: bool) -> str:
 
 
 def identify(encoder: Encoder) -> ModelIdentity | None:
-    """Say where an encoder comes from, if it has a ``name``."""
+    """Say where an encoder comes from, if it has a ``name``: a folder, or a hub id as ``id@revision``."""
     name = getattr(encoder, "name", None)
-    return model_identity(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None
+    hub_id, _, revision = ("", "", "") if Path(name).is_dir() else name.partition("@")
+    return model_identity(hub_id or name, revision or None)
 
 
 def model_identity(name: str, revision: str | None = None) -> ModelIdentity:
@@ -245,7 +248,10 @@ def model_identity(name: str, revision: str | None = None) -> ModelIdentity:
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raise an `InputError` unless a folder is absent, empty, or holds an index and nothing else."""
+    """Raise an `InputError` unless a folder is absent, empty, or holds an index and nothing else.
+
+    An index whose manifest is damaged is a `PassageIndexError`: which of the files are its own cannot be known.
+    """
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir():
@@ -255,10 +261,7 @@ def check_replaceable(folder: Path) -> None:
         return
     if MANIFEST not in names:
         raise InputError(f"{folder}: holds other files and is not an index; give a new or an empty folder")
-    try:
-        own = {MANIFEST, *read_manifest(folder).files}
-    except PassageIndexError as error:
-        raise InputError(f"{error} (delete the folder first: which of its files are the index is unknown)") from error
+    own = {MANIFEST, *read_manifest(folder).files}
     if strange := sorted(names - own):
         raise InputError(f"{folder}: also holds {strange[0]!r}, which would go with the old index; move it away")
 

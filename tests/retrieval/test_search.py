@@ -1,0 +1,288 @@
+"""Building and opening an index: what is found, what is refused, and that a folder is replaced whole or not at all."""
+
+import json
+import resource
+import sys
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tfx_core
+from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
+from tfx_core.passage_index import Passage, PassageBatch, Rows, Vectors
+from tfx_retrieval import build_index, open_index, search, write_index
+from tfx_retrieval.manifest import MANIFEST
+
+from .fake_encoder import FakeEncoder
+
+PASSAGES = [
+    Passage("the cat sat on the mat", "animals", "1"),
+    Passage("a boat sails on the sea", "travel", "2"),
+    Passage("bread is baked in an oven", "food", "3"),
+]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    build_index(PASSAGES, FakeEncoder(), tmp_path / "index")
+    return tmp_path / "index"
+
+
+def test_a_question_finds_its_passage(folder: Path) -> None:
+    index = open_index(folder, FakeEncoder())
+    (cat, *_), (bread, *others) = index.search(["the cat on the mat", "who baked bread"], k=3)
+    assert (cat.rank, cat.row, cat.passage) == (1, 0, PASSAGES[0])
+    assert bread.passage == PASSAGES[2]
+    assert [hit.rank for hit in (bread, *others)] == [1, 2, 3]
+    assert bread.score > others[0].score > others[1].score
+    assert index.search([]) == []
+    assert [len(hits) for hits in index.search(["cat"], k=50)] == [3]
+
+
+def test_the_topic_is_part_of_what_is_embedded_unless_it_is_not_wanted(tmp_path: Path) -> None:
+    for prefix, expected in ((True, "animals: the cat sat on the mat"), (False, "the cat sat on the mat")):
+        encoder = FakeEncoder()
+        build_index(PASSAGES, encoder, tmp_path / str(prefix), topic_prefix=prefix)
+        assert encoder.encoded[0] == expected
+    without_topic = FakeEncoder()
+    build_index([Passage("words")], without_topic, tmp_path / "none")
+    assert without_topic.encoded[0] == "words"
+
+
+def test_passages_are_read_once_and_in_bounded_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_CHUNK", 4)
+    many = [Passage(f"passage number {number}") for number in range(10)]
+    done: list[int] = []
+    index = build_index(iter(many), FakeEncoder(), tmp_path / "index", progress=done.append)
+    assert done == [4, 4, 2]
+    assert index.passages(range(10)) == many
+    np.testing.assert_array_equal(index.vectors([7]), FakeEncoder().encode_query(["passage number 7"]))
+
+
+def test_vectors_made_elsewhere(tmp_path: Path) -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    write_index([(PASSAGES, vectors)], tmp_path / "index", dimension=3)
+    index = open_index(tmp_path / "index")
+    scores, rows = index.search_vectors(vectors[[2]] * 3, 1)
+    assert (scores.tolist(), rows.tolist()) == ([[3.0]], [[2]])
+    with pytest.raises(InputError, match="opened without an encoder"):
+        index.search(["bread"])
+
+
+def test_the_same_passages_give_the_same_files(tmp_path: Path, folder: Path) -> None:
+    build_index(PASSAGES, FakeEncoder(), tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(folder)
+
+
+def test_an_index_of_another_model_is_refused_by_name(folder: Path) -> None:
+    with pytest.raises(
+        PassageIndexError, match=r"made with the model fake, and the model other puts the same texts else"
+    ):
+        open_index(folder, FakeEncoder(seed="x", name="other"))
+    with pytest.raises(PassageIndexError, match="whose vectors have 16 numbers; those of the model given have 8"):
+        open_index(folder, FakeEncoder(dimension=8, name=None))
+
+
+def test_the_same_model_under_another_name_or_in_another_precision_is_accepted(folder: Path) -> None:
+    class Rough(FakeEncoder):
+        def encode_query(self, texts: Sequence[str]) -> Vectors:
+            return super().encode_query(texts).astype(np.float16).astype(np.float32)
+
+    assert open_index(folder, Rough(name="copy")).search(["cat"])
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "passages.jsonl", "passages.offsets.npy", "probes.npy"])
+def test_a_folder_that_was_cut_short_or_damaged_is_refused_with_the_file(folder: Path, name: str) -> None:
+    whole = (folder / name).read_bytes()
+    for damaged, message in (
+        (whole[:-1], f"{name}: {len(whole) - 1} bytes, but {len(whole)} were written"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), f"{name}: damaged, its checksum is not the recorded one"),
+        (None, f"{name}: missing from the index"),
+    ):
+        if damaged is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(damaged)
+        with pytest.raises(PassageIndexError, match=message):
+            open_index(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda manifest: manifest[:20], "cannot be read"),
+        (lambda manifest: "[]", "not a JSON object"),
+        (
+            lambda manifest: manifest.replace('"version": 1', '"version": 2'),
+            "'version' is 2; this tfx-retrieval reads version 1",
+        ),
+        (lambda manifest: manifest.replace('"count": 3', '"count": -3'), "'count' is -3, not a valid int"),
+        (lambda manifest: manifest.replace('"count": 3', '"count": true'), "'count' is True, not a valid int"),
+        (lambda manifest: manifest.replace('"count": 3', '"count": 2'), "the index has 2 vectors of 16"),
+        (lambda manifest: manifest.replace('"kind": "flat"', '"kind": null'), "'kind' is None, not a valid str"),
+        (lambda manifest: manifest.replace('"inner-product"', '"l2"'), "'metric' is 'l2'"),
+        (
+            lambda manifest: manifest.replace('"vectors.npy"', '"../vectors.npy"'),
+            "names '../vectors.npy', which is not",
+        ),
+        (lambda manifest: manifest.replace('"vectors.npy"', '"/etc/passwd"'), "names '/etc/passwd', which is not"),
+        (lambda manifest: "[" * 100_000, "cannot be read"),
+    ],
+)
+def test_a_manifest_that_cannot_be_trusted_is_refused(folder: Path, change: object, message: str) -> None:
+    path = folder / MANIFEST
+    path.write_text(change(path.read_text()))  # type: ignore[operator]
+    with pytest.raises(PassageIndexError, match=message):
+        open_index(folder)
+
+
+def test_a_kind_that_is_not_installed_is_named(folder: Path) -> None:
+    path = folder / MANIFEST
+    path.write_text(path.read_text().replace('"kind": "flat"', '"kind": "tree"'))
+    with pytest.raises(UnknownNameError, match="tree"):
+        open_index(folder)
+
+
+def test_what_is_no_index(tmp_path: Path) -> None:
+    with pytest.raises(PassageIndexError, match="absent: no such folder; make the index with"):
+        open_index(tmp_path / "absent")
+    with pytest.raises(PassageIndexError, match="not a passage index, it has no passage-index"):
+        open_index(tmp_path)
+
+
+def test_an_index_is_replaced_as_a_whole(folder: Path) -> None:
+    old = open_index(folder)
+    build_index(PASSAGES[:1], FakeEncoder(), folder)
+    assert len(open_index(folder)) == 1
+    assert old.passages([2]) == [PASSAGES[2]]  # who has the old one open keeps it
+    assert [path.name for path in folder.parent.iterdir()] == ["index"]
+
+
+class Unlucky(FakeEncoder):
+    """Fails at the second chunk."""
+
+    def encode_document(self, texts: Sequence[str], **options: object) -> Vectors:
+        if self.encoded:
+            raise KeyboardInterrupt
+        return super().encode_document(texts)
+
+
+def test_an_interrupted_build_leaves_the_old_index_and_no_trace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_CHUNK", 1)
+    before = contents(folder)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(PASSAGES, Unlucky(), folder)
+    assert contents(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["index"]
+
+
+@pytest.mark.parametrize("limit", [0, 100, 250, 350, 500])
+def test_a_disk_that_fills_up_leaves_the_old_index_and_is_one_message(folder: Path, limit: int) -> None:
+    before = contents(folder)
+    assert sorted(map(len, before.values()))[-1] > limit  # the limit on the size of a file strikes somewhere
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(PassageIndexError, match=r"index could not be written \(.*\); what was there before"):
+            build_index(PASSAGES, FakeEncoder(), folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert contents(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["index"]
+
+
+def test_no_passages_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no passages: an index needs at least one"):
+        build_index([], FakeEncoder(), tmp_path / "index")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_anything_else_in_it_is_never_replaced(tmp_path: Path, folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"also holds 'notes\.txt', which would go with the old index"):
+        build_index(PASSAGES, FakeEncoder(), folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds other files and is not an index"):
+        build_index(PASSAGES, FakeEncoder(), tmp_path / "mine")
+    with pytest.raises(InputError, match="not a folder"):
+        build_index(PASSAGES, FakeEncoder(), tmp_path / "mine" / "notes.txt")
+    (folder / "notes.txt").unlink()
+    (folder / MANIFEST).write_text("{")
+    with pytest.raises(PassageIndexError, match="delete the folder and build the index again"):
+        build_index(PASSAGES, FakeEncoder(), folder)
+
+
+def test_questions_are_a_list(folder: Path) -> None:
+    with pytest.raises(InputError, match="give a list of questions, not one string"):
+        open_index(folder, FakeEncoder()).search("cat")
+
+
+class Reversed:
+    """A kind of index as a third party would bring it: its own files, and one option."""
+
+    class Opened:
+        def __init__(self, folder: Path) -> None:
+            stored = json.loads((folder / "all.json").read_text())
+            self.stored = [Passage(*fields) for fields in stored["passages"]]
+            self.matrix = np.array(stored["vectors"], np.float32)
+            self.dimension = self.matrix.shape[1]
+
+        def __len__(self) -> int:
+            return len(self.stored)
+
+        def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+            scores = queries @ self.matrix.T
+            rows = np.argsort(-scores, axis=1)[:, :k]
+            found = np.take_along_axis(scores, rows, axis=1)
+            rows[:, -1], found[:, -1] = -1, -np.inf  # as an approximate index that found one less
+            return found, rows
+
+        def passages(self, rows: Iterable[int]) -> list[Passage]:
+            return [self.stored[row] for row in rows]
+
+        def vectors(self, rows: Iterable[int]) -> Vectors:
+            return self.matrix[list(rows)]
+
+    def write(
+        self, folder: Path, batches: Iterable[PassageBatch], *, dimension: int, options: Mapping[str, str]
+    ) -> None:
+        assert options == {"color": "blue"}
+        everything = list(batches)
+        passages = [[p.text, p.topic, p.id] for batch, _ in everything for p in batch]
+        vectors = [vector.tolist() for _, batch in everything for vector in batch]
+        (folder / "all.json").write_text(json.dumps({"passages": passages, "vectors": vectors}))
+
+    def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> "Reversed.Opened":
+        assert (count, dimension, options) == (3, 16, {"color": "blue"})
+        return self.Opened(folder)
+
+
+def test_a_third_party_brings_its_own_kind(tmp_path: Path) -> None:
+    plugin = types.ModuleType("reversed_index")
+    plugin.KIND = Reversed()  # type: ignore[attr-defined]
+
+    @tfx_core.hookimpl
+    def tfx_indexes() -> list[tfx_core.IndexSpec]:
+        return [tfx_core.IndexSpec("reversed", target="reversed_index:KIND")]
+
+    plugin.tfx_indexes = tfx_indexes  # type: ignore[attr-defined]
+    sys.modules["reversed_index"] = plugin
+    tfx_core.register(plugin, name="reversed-index")
+    try:
+        built = build_index(PASSAGES, FakeEncoder(), tmp_path / "i", kind="reversed", options={"color": "blue"})
+        (found,) = built.search(["cat mat"], 3)
+        assert len(found) == 2
+        assert found[0].passage == PASSAGES[0]
+        (tmp_path / "i" / "all.json").write_text("{}")
+        with pytest.raises(PassageIndexError, match=r"all\.json: 2 bytes, but"):
+            open_index(tmp_path / "i")
+    finally:
+        tfx_core.unregister("reversed-index")
+        del sys.modules["reversed_index"]
