@@ -29,6 +29,7 @@ from tfx_core.nn.layers import (
 )
 from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
 from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
+from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.span import Span
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "LayerCache",
     "LayerCall",
     "Layout",
+    "Memory",
     "NoCrossAttention",
     "NoPosition",
     "NoPositions",
@@ -80,5 +82,6 @@ __all__ = [
     "mean_tokens",
     "padding_mask",
     "positions_of",
+    "remember",
     "sdpa",
 ]
