@@ -1,8 +1,7 @@
 """GPT-2's heads."""
 
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from tfx_core.config import ProblemType
 from tfx_core.heads import (
     CausalLMHead,
@@ -15,41 +14,12 @@ from tfx_core.heads import (
     next_token_loss,
     token_loss,
 )
-from tfx_core.nn import first_tokens, last_tokens, mean_tokens
+from tfx_core.nn import last_tokens
 from tfx_core.outputs import ModelOutput
+from tfx_core.summary import SequenceSummary
 from torch import Tensor, nn
 
 from tfx_decoders.gpt2.config import GPT2Config
-
-
-class SequenceSummary(nn.Module):
-    """One state of a text, projected: the last, first or mean one, or that of the token at an index."""
-
-    def __init__(
-        self,
-        kind: Literal["last", "first", "mean", "cls_index"],
-        project: nn.Module,
-        activation: nn.Module,
-        first_dropout: float,
-    ) -> None:
-        super().__init__()
-        self.kind = kind
-        self.project = project
-        self.activation = activation
-        self.first_dropout = nn.Dropout(first_dropout)
-
-    def forward(self, states: Tensor, mask: Tensor | None, index: Tensor | None) -> Tensor:
-        """States ``(B, S, D)``, mask ``(B, S)``, index ``(B,)`` -> ``(B, C)``; without an index, the last token."""
-        if self.kind == "first":
-            state = first_tokens(states, mask)
-        elif self.kind == "mean":
-            state = mean_tokens(states, mask)
-        elif self.kind == "last" or index is None:
-            state = last_tokens(states, mask)
-        else:
-            state = states[torch.arange(len(states), device=states.device), index]
-        summary: Tensor = self.activation(self.project(self.first_dropout(state)))
-        return summary
 
 
 class DoubleHeads(Head):
