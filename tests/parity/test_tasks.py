@@ -1,4 +1,4 @@
-"""Tasks give the reference library's results: the same folder, a tiny random model and a trained vocabulary, in both."""
+"""Tasks give the reference's results: the same folder, a tiny random model and a trained vocabulary, in both."""
 
 import random
 import warnings
@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tfx_core
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
-import tfx_core
 from tfx_core.tasks import Task
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog near the river bank.",
@@ -77,7 +76,9 @@ def save(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         key = f"{head}{config}"
         if key not in kept:
             folder = tmp_path_factory.mktemp(head)
-            kinds[request.param](tokenizer_object=backend, model_max_length=POSITIONS, **special).save_pretrained(folder)
+            kinds[request.param](tokenizer_object=backend, model_max_length=POSITIONS, **special).save_pretrained(
+                folder
+            )
             random_bert(head, len(backend.get_vocab()), **config).save_pretrained(folder)
             kept[key] = str(folder)
         return kept[key]
@@ -253,7 +254,12 @@ def test_token_classification_of_words(save: Save) -> None:
 # question-answering
 
 
-QUESTIONS = ["Who visited Paris?", "What is the capital of Japan?", "Why?", "Wie fährt die Straßenbahn über die Brücke?"]
+QUESTIONS = [
+    "Who visited Paris?",
+    "What is the capital of Japan?",
+    "Why?",
+    "Wie fährt die Straßenbahn über die Brücke?",
+]
 
 
 def asked(contexts: list[str]) -> list[dict[str, str]]:

@@ -13,7 +13,6 @@ import click
 from tfx_core import registry
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_inputs import open_inputs
-from tfx_core.cli.task_results import json_line, tabbed, table
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.specs import TaskSpec
 from tfx_core.tasks import ItemError, Task
@@ -163,7 +162,7 @@ def _run(
     as_json: bool,
     **loading: str | None,
 ) -> None:
-    inputs = open_inputs(text, file, read_as, click.get_binary_stream("stdin"))
+    inputs = open_inputs(text, file, read_as, sys.stdin.buffer)
     loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
     waiting: deque[object] = deque()
 
@@ -184,6 +183,8 @@ def _run(
 
 
 def _lines(result: Any, value: object, number: int, *, as_json: bool, terminal: bool) -> Iterator[str]:
+    from tfx_core.cli.task_results import json_line, tabbed, table  # numpy, which a help page does without
+
     if as_json:
         return iter([json_line(result)])
     if not terminal:
@@ -199,7 +200,7 @@ def _sink(output: str | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    from tfx_core.checkpoint import replacing
+    from tfx_core.checkpoint.replacing import replacing
 
     with replacing(Path(output)) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
         yield stream

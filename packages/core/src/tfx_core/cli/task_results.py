@@ -23,10 +23,10 @@ def tabbed(result: Result, number: int) -> Iterator[str]:
     """The lines of a result for a pipe: the values of each dict, with tabs between.
 
     A task that gives one dict, text or vector for each input gives one line for each. Where it gives several, each line
-    begins with the number of its input, counted from 1, then that of its place in it where lists are nested.
+    begins with the number of its input, counted from 1, and where lists are nested with the number of the inner one.
     """
     for place, row in _rows(result):
-        prefix = [str(number), *map(str, place)] if not _single(result) else []
+        prefix = [] if _single(result) else [str(number), *map(str, place[:-1])]
         yield "\t".join([*prefix, *(_cell(value, exact=True) for value in row.values())])
 
 

@@ -28,6 +28,8 @@ def pool(states: Tensor, mask: Tensor, how: Pooling, *, skip: int = 0) -> Tensor
         return states.masked_fill(~used.unsqueeze(-1), -torch.inf).amax(1)
     weights = (used * position if how == "weightedmean" else used).unsqueeze(-1).float()  # (B, S, 1)
     total = weights.sum(1).clamp(min=1e-9)
+    # what stands at padding may be anything, and nan times 0 is nan
+    states = states.masked_fill(~used.unsqueeze(-1), 0)
     return (states * weights).sum(1) / (total.sqrt() if how == "mean_sqrt_len" else total)
 
 

@@ -1,0 +1,323 @@
+"""Texts to vectors: pooling of any checkpoint, and folders in the layout of sentence-transformers."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tfx_core
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from tfx_core.errors import CheckpointError, InputError
+from tfx_core.tasks import batching
+
+from tests.core.tasks.conftest import Folder
+
+TEXTS = ["bob lives in paris", "dog", "who sings ? ann smith .", ""]
+
+
+def states_of(folder: str, texts: list[str], **options: Any) -> list[Any]:
+    found: list[Any] = tfx_core.pipeline("feature-extraction", model=folder)(texts, **options)
+    return found
+
+
+class SentenceFolder:
+    """A folder as sentence-transformers writes it, step by step."""
+
+    def __init__(self, root: Path, encoder: str, path: str = "") -> None:
+        self.root = root
+        self.steps: list[dict[str, Any]] = []
+        shutil.copytree(encoder, root / path, dirs_exist_ok=True)
+        self.step("sentence_transformers.models.Transformer", path)
+
+    def step(
+        self, kind: str, path: str | None = None, config: object = None, **tensors: torch.Tensor
+    ) -> "SentenceFolder":
+        number = len(self.steps)
+        path = f"{number}_{kind.rpartition('.')[2]}" if path is None else path
+        self.steps.append({"idx": number, "name": str(number), "path": path, "type": kind})
+        if config is not None:
+            self.write(f"{path}/config.json", config)
+        if tensors:
+            save_file(tensors, self.root / path / "model.safetensors")
+        self.write("modules.json", self.steps)
+        return self
+
+    def pooling(self, **config: object) -> "SentenceFolder":
+        return self.step("sentence_transformers.models.Pooling", config=config)
+
+    def write(self, name: str, value: object) -> "SentenceFolder":
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(value))
+        return self
+
+    def encoder(self, **options: Any) -> tfx_core.TextEncoder:
+        return tfx_core.load_encoder(self.root, **options)
+
+
+@pytest.fixture
+def toy_folder(folder: Folder) -> str:
+    return folder("backbone")
+
+
+@pytest.fixture
+def sentence(toy_folder: str, tmp_path: Path) -> SentenceFolder:
+    return SentenceFolder(tmp_path / "sentence", toy_folder)
+
+
+# any checkpoint
+
+
+def test_a_plain_checkpoint_is_pooled_as_asked_by_default_with_the_mean(toy_folder: str, folder: Folder) -> None:
+    states = states_of(toy_folder, TEXTS)
+    vectors = tfx_core.load_encoder(toy_folder).encode(TEXTS)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (4, 8))
+    np.testing.assert_allclose(vectors, [each.mean(0) for each in states], rtol=1e-4, atol=1e-6)
+    joined = tfx_core.load_encoder(toy_folder, pooling=["cls", "max"])
+    expected = [np.concatenate([each[0], each.max(0)]) for each in states]
+    np.testing.assert_allclose(joined.encode(TEXTS), expected, rtol=1e-4, atol=1e-6)
+    assert joined.dimension == 16
+    with pytest.raises(InputError, match="pooling='avg': must be one of cls, max, mean"):
+        tfx_core.load_encoder(toy_folder, pooling="avg")  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_with_a_head_gives_its_encoder(folder: Folder) -> None:
+    saved = folder("masked-lm")
+    expected = [each.mean(0) for each in states_of(saved, TEXTS)]
+    np.testing.assert_allclose(tfx_core.load_encoder(saved).encode(TEXTS), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_vectors_do_not_depend_on_order_batches_or_chunks(toy_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = tfx_core.load_encoder(toy_folder)
+    texts = [" ".join(["dog", "bob", "cat"][: 1 + number % 3] * (1 + number % 7)) for number in range(50)]
+    vectors = encoder.encode(texts)
+    np.testing.assert_allclose(encoder.encode(texts[::-1], batch_tokens=20)[::-1], vectors, rtol=1e-4, atol=1e-6)
+    monkeypatch.setattr(batching, "CHUNK_INPUTS", 7)
+    done: list[int] = []
+    np.testing.assert_allclose(encoder.encode(texts, progress=done.append), vectors, rtol=1e-4, atol=1e-6)
+    assert sum(done) == 50
+
+
+def test_long_texts_are_cut_to_what_the_encoder_takes(toy_folder: str) -> None:
+    long = "dog " * 100
+    encoder = tfx_core.load_encoder(toy_folder)
+    assert encoder.max_length == 32
+    np.testing.assert_array_equal(encoder.encode([long]), encoder.encode(["dog " * 30]))
+    short = tfx_core.load_encoder(toy_folder, max_length=10)
+    np.testing.assert_array_equal(short.encode([long]), encoder.encode(["dog " * 8]))
+    assert tfx_core.load_encoder(toy_folder, max_length=1000).max_length == 32
+
+
+def test_no_texts_make_no_vectors_of_the_right_length(toy_folder: str) -> None:
+    assert tfx_core.load_encoder(toy_folder).encode([]).shape == (0, 8)
+
+
+def test_bad_texts_are_named(toy_folder: str) -> None:
+    encoder = tfx_core.load_encoder(toy_folder)
+    with pytest.raises(InputError, match="encode takes a list of texts, and this is a single one"):
+        encoder.encode("bob")
+    with pytest.raises(InputError, match=r"texts\[1\] must be a string, not int"):
+        encoder.encode(["bob", 3])  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"texts\[0\] is not valid Unicode"):
+        encoder.encode(["\ud800"])
+
+
+def test_lengths_are_one_when_asked_for(toy_folder: str) -> None:
+    encoder = tfx_core.load_encoder(toy_folder)
+    plain, unit = encoder.encode(TEXTS), encoder.encode(TEXTS, normalize=True)
+    np.testing.assert_allclose(unit, plain / np.linalg.norm(plain, axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_array_equal(encoder.encode(TEXTS, normalize=False), plain)
+
+
+# sentence-transformers folders
+
+
+@pytest.mark.parametrize(
+    ("config", "modes"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, ("mean",)),
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, ("cls",)),
+        (
+            {f"pooling_mode_{name}": True for name in ("lasttoken", "weightedmean_tokens", "mean_sqrt_len_tokens",
+                                                       "mean_tokens", "max_tokens", "cls_token")},
+            ("cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"),
+        ),
+        ({"pooling_mode": "lasttoken"}, ("lasttoken",)),
+        ({"pooling_mode": ["mean_sqrt_len_tokens", "cls"]}, ("mean_sqrt_len", "cls")),
+        ({"pooling_mode": "max", "pooling_mode_cls_token": True}, ("max",)),
+        ({}, ("mean",)),
+    ],
+)  # fmt: skip
+def test_pooling_is_read_in_its_old_and_its_new_form(
+    config: dict[str, Any], modes: tuple[str, ...], sentence: SentenceFolder
+) -> None:
+    encoder = sentence.pooling(word_embedding_dimension=8, **config).encoder()
+    assert encoder.pooling == modes
+    assert encoder.dimension == 8 * len(modes)
+
+
+def test_steps_behind_the_pooling_are_run_in_order(sentence: SentenceFolder, toy_folder: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    weight, bias, wide, residual, scale, shift = (
+        random(8, 8), random(8), random(5, 8), random(5, 8), random(5), random(5)
+    )  # fmt: skip
+    sentence.pooling(pooling_mode_cls_token=True)
+    sentence.step("sentence_transformers.models.Dropout", config={"dropout": 0.9})
+    sentence.step(
+        "sentence_transformers.models.Dense",
+        config={"in_features": 8, "out_features": 8, "bias": True,
+                "activation_function": "torch.nn.modules.activation.Tanh"},
+        **{"linear.weight": weight, "linear.bias": bias},
+    )  # fmt: skip
+    sentence.step(
+        "sentence_transformers.base.modules.dense.Dense",
+        config={"in_features": 8, "out_features": 5, "bias": False, "use_residual": True,
+                "activation_function": "torch.nn.modules.linear.Identity"},
+        **{"linear.weight": wide, "residual.weight": residual},
+    )  # fmt: skip
+    sentence.step(
+        "sentence_transformers.models.LayerNorm", config={"dimension": 5}, **{"norm.weight": scale, "norm.bias": shift}
+    )
+    sentence.step("sentence_transformers.models.Normalize")
+    x = torch.tensor(np.stack([each[0] for each in states_of(toy_folder, TEXTS)]))
+    x = torch.tanh(F.linear(x, weight, bias))
+    x = F.layer_norm(F.linear(x, wide) + F.linear(x, residual), (5,), scale, shift)
+    encoder = sentence.encoder()
+    assert encoder.dimension == 5
+    np.testing.assert_allclose(encoder.encode(TEXTS), F.normalize(x, dim=-1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(TEXTS, normalize=False), x, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_a_step_may_be_in_a_pickled_file(sentence: SentenceFolder) -> None:
+    config = {"in_features": 8, "out_features": 2}
+    weight = torch.arange(16.0).view(2, 8)
+    sentence.pooling().step("sentence_transformers.models.Dense", "2_Dense", config)
+    torch.save({"linear.weight": weight, "linear.bias": torch.zeros(2)}, sentence.root / "2_Dense/pytorch_model.bin")
+    mean = np.stack([each.mean(0) for each in states_of(str(sentence.root), TEXTS)])
+    # tanh is the activation where none is named
+    np.testing.assert_allclose(sentence.encoder().encode(TEXTS), np.tanh(mean @ weight.numpy().T), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["sentence_bert_config.json", "sentence_xlm-roberta_config.json"])
+def test_the_length_and_case_of_texts_are_read(name: str, sentence: SentenceFolder) -> None:
+    encoder = sentence.pooling().write(name, {"max_seq_length": 7, "do_lower_case": True}).encoder()
+    assert encoder.max_length == 7
+    assert encoder.lower_case
+    np.testing.assert_array_equal(encoder.encode(["dog " * 50]), encoder.encode(["DOG " * 5]))
+    assert sentence.encoder(max_length=9).max_length == 9
+    assert sentence.write(name, {"max_seq_length": None}).encoder().max_length == 32
+
+
+def test_the_encoder_may_be_in_a_subfolder(toy_folder: str, tmp_path: Path) -> None:
+    old = SentenceFolder(tmp_path / "old", toy_folder, "0_Transformer").pooling()
+    old.write("0_Transformer/sentence_bert_config.json", {"max_seq_length": 12})
+    encoder = old.encoder()
+    assert encoder.max_length == 12
+    expected = tfx_core.load_encoder(toy_folder, max_length=12).encode(TEXTS)
+    np.testing.assert_array_equal(encoder.encode(TEXTS), expected)
+
+
+def test_prompts_are_put_before_texts(sentence: SentenceFolder, toy_folder: str) -> None:
+    prompts = {"query": "who ? ", "passage": "the ", "other": ""}
+    settings = {"prompts": prompts, "default_prompt_name": "passage"}
+    encoder = sentence.pooling().write("config_sentence_transformers.json", settings).encoder()
+    plain = tfx_core.load_encoder(toy_folder)
+    texts = TEXTS[:3]
+    for given, prompt in (
+        ({}, "the "),
+        ({"prompt_name": "query"}, "who ? "),
+        ({"prompt": "good "}, "good "),
+        ({"prompt": ""}, ""),
+        ({"prompt_name": "other"}, ""),
+    ):
+        np.testing.assert_array_equal(encoder.encode(texts, **given), plain.encode([prompt + text for text in texts]))
+    np.testing.assert_array_equal(encoder.encode_query(texts), encoder.encode(texts, prompt_name="query"))
+    np.testing.assert_array_equal(encoder.encode_document(texts), encoder.encode(texts, prompt_name="passage"))
+    np.testing.assert_array_equal(plain.encode_query(texts), plain.encode(texts))
+    with pytest.raises(InputError, match="prompt_name='quary': the encoder has 'query', 'passage', 'other'"):
+        encoder.encode(texts, prompt_name="quary")
+    with pytest.raises(InputError, match="prompt_name='query': the encoder has no prompts"):
+        plain.encode(texts, prompt_name="query")
+    with pytest.raises(InputError, match="give one of them"):
+        encoder.encode(texts, prompt="x", prompt_name="query")
+
+
+def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_folder: str) -> None:
+    encoder = sentence.pooling(pooling_mode="mean", include_prompt=False).encoder()
+    states = states_of(toy_folder, ["who ? bob sings"])[0]  # [CLS] who ? bob sing ##s [SEP]
+    np.testing.assert_allclose(encoder.encode(["bob sings"], prompt="who ? ")[0], states[3:].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(encoder.encode(["who ? bob sings"])[0], states.mean(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda s: s.step("sentence_transformers.models.CNN"), "step 2 is of type 'sentence_transformers.models.CNN'"),
+        (lambda s: s.step("evil.Normalize"), "step 2 is of type 'evil.Normalize'; the types understood"),
+        (lambda s: s.step("sentence_transformers.models.Pooling"), "a step Pooling cannot follow the pooling"),
+        (lambda s: s.write("modules.json", s.steps[1:]), "the steps are Pooling; Transformer and Pooling must come"),
+        (lambda s: s.write("modules.json", {}), "modules.json: a list of the encoder's steps is expected"),
+        (lambda s: s.write("modules.json", [3]), "step 0 is 3; an object with type and path is expected"),
+        (lambda s: (s.root / "modules.json").write_text("["), "modules.json: is not JSON"),
+        (
+            lambda s: s.step("sentence_transformers.models.Normalize", "../outside"),
+            "../outside",
+        ),
+        (lambda s: s.write("1_Pooling/config.json", {"pooling_mode": "first"}), "pooling_mode='first': one or several"),
+        (lambda s: s.write("1_Pooling/config.json", {"include_prompt": 3}), "include_prompt=3: a value of type bool"),
+        (lambda s: (s.root / "1_Pooling/config.json").unlink(), "the file 'config.json' is missing"),
+        (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": "x"}), "max_seq_length='x'"),
+        (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": True}), "max_seq_length=True"),
+        (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": -1}), "max_seq_length=-1"),
+        (lambda s: s.write("sentence_bert_config.json", {"transformer_task": "fill-mask"}), "transformer_task"),
+        (lambda s: s.write("config_sentence_transformers.json", {"prompts": {"a": 3}}), "prompts="),
+        (
+            lambda s: s.write("config_sentence_transformers.json", {"default_prompt_name": "a"}),
+            "default_prompt_name='a': one of the prompts (there are none) is expected",
+        ),
+        (
+            lambda s: s.step(
+                "sentence_transformers.models.Normalize", config={"module_input_name": "token_embeddings"}
+            ),
+            "module_input_name='token_embeddings': 'sentence_embedding' or None is expected",
+        ),
+        (
+            lambda s: s.step("sentence_transformers.models.Dense", config={"in_features": 8, "out_features": 0}),
+            "out_features=0: a positive whole number is expected",
+        ),
+        (
+            lambda s: s.step(
+                "sentence_transformers.models.Dense",
+                config={"in_features": 8, "out_features": 2, "activation_function": "os.system"},
+            ),
+            "activation_function='os.system'",
+        ),
+        (
+            lambda s: s.step(
+                "sentence_transformers.models.Dense",
+                config={"in_features": 8, "out_features": 2, "bias": False},
+                **{"linear.weight": torch.zeros(2, 9), "linear.bias": torch.zeros(2)},
+            ),
+            "linear.bias is unknown; linear.weight has shape (2, 9), expected (2, 8)",
+        ),
+    ],
+)
+def test_what_a_folder_says_wrong_is_named(break_it: Any, said: str, sentence: SentenceFolder) -> None:
+    break_it(sentence.pooling())
+    with pytest.raises(CheckpointError) as caught:
+        sentence.encoder()
+    assert said in str(caught.value)
+    assert str(sentence.root) in str(caught.value)
+
+
+def test_the_pooling_of_a_folder_is_not_to_be_overruled(sentence: SentenceFolder) -> None:
+    with pytest.raises(InputError, match=r"pooling='cls': .*modules\.json says how this encoder pools"):
+        sentence.pooling().encoder(pooling="cls")

@@ -1,0 +1,297 @@
+"""What every task does: batching, order, limits, bad input, loading."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import tfx_core
+import torch
+from tfx_core import registry
+from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.tasks import ItemError, Task, batching
+from tfx_core.tasks.pipeline import load_task
+
+from tests.core.tasks.conftest import Folder
+from tests.core.tasks.toy import VOCABULARY
+
+HEADS = {
+    "fill-mask": "masked-lm",
+    "text-classification": "sequence-classification",
+    "token-classification": "token-classification",
+    "question-answering": "question-answering",
+    "feature-extraction": "backbone",
+}
+
+
+def texts(count: int, longest: int = 12) -> list[str]:
+    generator = random.Random(count)
+    return [" ".join(generator.choices(VOCABULARY[5:17], k=generator.randint(1, longest))) for _ in range(count)]
+
+
+def inputs_of(task: str, count: int) -> list[Any]:
+    if task == "question-answering":
+        return [{"question": "who ?", "context": text} for text in texts(count, 60)]
+    return [f"{text} [MASK]" if task == "fill-mask" else text for text in texts(count)]
+
+
+@pytest.mark.parametrize("task", HEADS)
+def test_a_task_is_registered_under_the_name_and_heads_of_its_class(task: str) -> None:
+    spec = registry.find("task", task)
+    found = load_task(task)
+    assert (found.name, found.heads) == (spec.name, spec.heads)
+    assert spec.summary
+
+
+@pytest.mark.parametrize("task", HEADS)
+def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_padding(
+    task: str, folder: Folder
+) -> None:
+    inputs = inputs_of(task, 40)
+    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
+    alone = [run(each) for each in inputs]
+    for batch_tokens in (1, 40, 10_000):
+        same(run(inputs, batch_tokens=batch_tokens), alone)
+    if task == "question-answering":
+        return  # which side is padded says there whether the question comes first
+    left = tfx_core.pipeline(task, model=folder(HEADS[task], padding_side="left"))
+    same(left(inputs, batch_tokens=60), alone)
+
+
+def same(one: Any, other: Any) -> None:
+    """Equal but for the rounding of sums of another order."""
+    if isinstance(other, dict):
+        assert list(one) == list(other)
+        for key in other:
+            same(one[key], other[key])
+    elif isinstance(other, list):
+        assert len(one) == len(other)
+        for mine, theirs in zip(one, other, strict=True):
+            same(mine, theirs)
+    elif isinstance(other, float | np.ndarray):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    else:
+        assert one == other
+
+
+def test_batches_are_longest_first_and_stay_within_the_budget(folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"), batch_tokens=64)
+    shapes: list[tuple[int, int]] = []
+    run.model.register_forward_hook(
+        lambda module, args, kwargs, output: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    run(texts(100))
+    assert sum(rows for rows, _ in shapes) == 100
+    assert all(rows * length <= 64 for rows, length in shapes)
+    assert [length for _, length in shapes] == sorted((length for _, length in shapes), reverse=True)
+    assert len(shapes) < 30
+
+
+def test_the_budget_of_a_large_vocabulary_is_smaller(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tfx_core.pipeline("fill-mask", model=folder("masked-lm"))
+    assert run.token_budget(run.options) == 2048
+    monkeypatch.setattr("tfx_core.tasks.fill_mask.LOGITS_BYTES", 4 * len(run.tokenizer) * 10)
+    assert run.token_budget(run.options) == 10
+
+
+def test_inputs_are_read_in_chunks_and_results_come_in_order(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "CHUNK_INPUTS", 4)
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"), pooling="mean")
+    inputs, read, done = texts(10), [], []
+
+    def source() -> Iterator[str]:
+        for text in inputs:
+            read.append(text)
+            yield text
+
+    results = run.stream(source(), progress=done.append)
+    first = next(results)
+    assert len(read) == 4
+    assert sum(done) == 4
+    same([first, *results], run(inputs))
+    assert sum(done) == 10
+
+
+def test_no_inputs_no_results(folder: Folder) -> None:
+    for task, head in HEADS.items():
+        run = tfx_core.pipeline(task, model=folder(head))
+        assert run([]) == []
+        assert list(run.stream(iter(()))) == []
+
+
+def test_one_input_gives_its_result_and_an_iterable_a_list(folder: Folder) -> None:
+    run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
+    one = run("bob sings")
+    assert isinstance(one, dict)
+    assert run(["bob sings"]) == [one] == run(text for text in ["bob sings"])
+    pair = run(("bob sings", "good"))
+    assert run({"text": "bob sings", "text_pair": "good"}) == pair != one
+
+
+def test_options_of_the_task_hold_until_a_call_says_otherwise(folder: Folder) -> None:
+    run = tfx_core.pipeline("fill-mask", model=folder("masked-lm"), top_k=3)
+    assert len(run("[MASK]")) == 3
+    assert len(run("[MASK]", top_k=2)) == 2
+    assert len(run("[MASK]")) == 3
+
+
+@pytest.mark.parametrize("task", HEADS)
+def test_an_unknown_option_is_a_type_error(task: str, folder: Folder) -> None:
+    saved = folder(HEADS[task])
+    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
+        tfx_core.pipeline(task, model=saved, topk=3)
+    run = tfx_core.pipeline(task, model=saved)
+    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
+        run(["x"], topk=3)
+    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
+        run.stream(["x"], topk=3)  # before the first result is asked for
+
+
+@pytest.mark.parametrize("task", ["text-classification", "token-classification", "feature-extraction", "fill-mask"])
+def test_a_text_that_is_too_long_is_refused_with_the_limit_or_cut(task: str, folder: Folder) -> None:
+    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
+    long = " ".join(["[MASK]", *["dog"] * 40])
+    with pytest.raises(ItemError) as caught:
+        run(["[MASK]", long])
+    assert str(caught.value) == (
+        "inputs[1]: 43 tokens, but the model takes at most 32; truncation=True (--truncation) cuts the text to fit"
+    )
+    assert caught.value.index == 1
+    same(run([long], truncation=True), run([" ".join(["[MASK]", *["dog"] * 29])]))
+    same(run([long], max_length=5), run(["[MASK] dog dog"]))
+    with pytest.raises(InputError, match="max_length=33: the model takes at most 32 tokens"):
+        run(["[MASK]"], max_length=33)
+
+
+def test_the_index_of_a_bad_input_counts_all_inputs(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "CHUNK_INPUTS", 3)
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    with pytest.raises(ItemError, match=r"^inputs\[7\]: 42 tokens"):
+        run([*["dog"] * 7, "dog " * 40])
+    with pytest.raises(ItemError, match=r"^inputs\[8\]: a text must be a string, not int"):
+        run([*["dog"] * 8, 3])
+
+
+def test_a_model_without_limit_takes_any_length(folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone", max_position_embeddings=None))
+    assert run(["dog " * 500])[0].shape == (502, 8)
+    assert run(["dog " * 500], truncation=True)[0].shape == (502, 8)
+    assert run(["dog " * 500], max_length=20)[0].shape == (20, 8)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+def test_an_empty_text_is_its_added_tokens_and_nothing_without_them(text: str, folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    assert run([text])[0].shape == (2, 8)
+    bare = tfx_core.pipeline("feature-extraction", model=folder("backbone", special=False))
+    with pytest.raises(ItemError, match=r"^inputs\[1\]: the tokenizer makes no tokens of this text"):
+        bare(["dog", text])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (3, "a text must be a string, not int"),
+        (None, "not NoneType"),
+        (b"dog", "not bytes"),
+        (["dog"], "not list"),
+        ("dog \udce9", "character 4 is '\\udce9', half of a surrogate pair or a byte that was not UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_refused(value: object, said: str, folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    with pytest.raises(ItemError) as caught:
+        run(["dog", value])
+    assert str(caught.value).startswith("inputs[1]: ")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("inputs", [3, None, object()])
+def test_what_is_no_list_is_refused(inputs: object, folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    with pytest.raises(InputError, match="feature-extraction takes a list of inputs, not"):
+        run(inputs)
+
+
+def test_one_task_serves_many_threads(folder: Folder) -> None:
+    run = tfx_core.pipeline("token-classification", model=folder("token-classification", num_labels=3))
+    inputs = inputs_of("token-classification", 60)
+    expected = run(inputs)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda budget: run(inputs, batch_tokens=budget), [30, 50, 70, 90] * 3):
+            same(found, expected)
+
+
+def test_dropout_is_off_and_nothing_is_recorded_for_gradients(folder: Folder) -> None:
+    model = tfx_core.load_model(folder("backbone")).train()
+    tokenizer = tfx_core.load_tokenizer(folder("backbone"))
+    run = tfx_core.pipeline("feature-extraction", model=model, tokenizer=tokenizer)
+    assert not model.training
+    recorded: list[bool] = []
+    model.register_forward_hook(lambda module, args, output: recorded.append(output.last_hidden_state.requires_grad))
+    run(["dog"])
+    assert recorded == [False]
+
+
+# loading
+
+
+def test_an_unknown_task_is_named_with_those_there_are() -> None:
+    with pytest.raises(UnknownNameError, match="fill-mask"):
+        tfx_core.pipeline("fil-mask", model="nowhere")
+
+
+def test_a_checkpoint_of_another_head_is_refused_not_guessed(folder: Folder) -> None:
+    saved = folder("masked-lm")
+    with pytest.raises(InputError) as caught:
+        tfx_core.pipeline("text-classification", model=saved)
+    assert str(caught.value) == (
+        f"{saved}: holds a model with the head 'masked-lm'; text-classification needs one that was trained with "
+        "'sequence-classification'"
+    )
+    with pytest.raises(InputError, match="with the head 'backbone'"):
+        tfx_core.pipeline("fill-mask", model=folder("backbone"))
+    assert tfx_core.pipeline("feature-extraction", model=saved).model.head_name == "backbone"
+
+
+def test_a_loaded_model_serves_with_its_tokenizer(folder: Folder) -> None:
+    saved = folder("sequence-classification")
+    model, tokenizer = tfx_core.load_model(saved), tfx_core.load_tokenizer(saved)
+    expected = tfx_core.pipeline("text-classification", model=saved)(["bob sings"])
+    assert tfx_core.pipeline("text-classification", model=model, tokenizer=tokenizer)(["bob sings"]) == expected
+    assert tfx_core.pipeline("text-classification", model=model, tokenizer=saved)(["bob sings"]) == expected
+    with pytest.raises(InputError, match="a model that is loaded already needs its tokenizer"):
+        tfx_core.pipeline("text-classification", model=model)
+    with pytest.raises(InputError, match="dtype, revision: for a model that is loaded by name"):
+        tfx_core.pipeline("text-classification", model=model, tokenizer=saved, dtype="bfloat16", revision="main")
+    with pytest.raises(InputError, match="fill-mask needs a model with the head 'masked-lm'"):
+        tfx_core.pipeline("fill-mask", model=model, tokenizer=tokenizer)
+    # its states can be had all the same
+    states = tfx_core.pipeline("feature-extraction", model=model, tokenizer=tokenizer)(["bob"])
+    same(states, tfx_core.pipeline("feature-extraction", model=saved)(["bob"]))
+
+
+def test_type_and_device_reach_the_model(folder: Folder) -> None:
+    saved = folder("sequence-classification")
+    run = tfx_core.pipeline("text-classification", model=saved, dtype="bfloat16", device="cpu")
+    assert run.model.dtype == torch.bfloat16
+    exact = tfx_core.pipeline("text-classification", model=saved)(texts(5), top_k=None)
+    for one, other in zip(run(texts(5), top_k=None), exact, strict=True):
+        scores = {each["label"]: each["score"] for each in one}
+        assert all(abs(scores[each["label"]] - each["score"]) < 0.1 for each in other)
+    with pytest.raises(InputError, match="dtype="):
+        tfx_core.pipeline("text-classification", model=saved, dtype="float17")
+
+
+def test_a_wrong_option_shows_before_the_model_is_loaded() -> None:
+    with pytest.raises(TypeError, match="no option 'topk'"):
+        tfx_core.pipeline("fill-mask", model="/nowhere/at/all", topk=3)
+
+
+def test_a_task_of_a_third_party_needs_only_its_four_methods(folder: Folder) -> None:
+    from tests.core.tasks.counting import Counting
+
+    run: Task[Any, Any, Any] = Counting.load(folder("backbone"))
+    assert run(["bob sings", "a dog"], times=2) == [{"count": 10}, {"count": 8}]

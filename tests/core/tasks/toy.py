@@ -1,0 +1,136 @@
+"""A toy architecture with every encoder head, so that tasks can be tested where no family is installed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tfx_core
+import torch
+from tfx_core import ArchitectureSpec, hookimpl
+from tfx_core.architecture import Architecture
+from tfx_core.checkpoint import Rename, WeightTable
+from tfx_core.config import ModelConfig
+from tfx_core.heads import (
+    MaskedLMHead,
+    QuestionAnsweringHead,
+    SequenceClassificationHead,
+    TokenClassificationHead,
+)
+from tfx_core.nn import AttentionKernel
+from tfx_core.outputs import ModelOutput
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from torch import Tensor, nn
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = """
+    the a of ann bob smith lives in new york paris london who where ? . , - ' cat dog ##s ##ing sing good bad cafe\u0301
+"""
+VOCABULARY = [*SPECIAL, *WORDS.split()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig(ModelConfig):
+    model_type = "toy"
+
+    vocab_size: int = len(VOCABULARY)
+    hidden_size: int = 8
+    max_position_embeddings: int | None = 32
+
+
+class ToyBackbone(nn.Module):
+    """Each token's state is its own vector, its place and the average of the text."""
+
+    def __init__(self, config: ToyConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.max_positions = config.max_position_embeddings
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention: AttentionKernel | None = None,
+    ) -> ModelOutput:
+        x = self.embedding(input_ids)
+        mask = attention_mask.unsqueeze(-1).to(x.dtype)  # (B, S, 1)
+        x = x + 0.1 * (mask.cumsum(1) - 1)
+        if token_type_ids is not None:
+            x = x + 0.3 * token_type_ids.unsqueeze(-1).to(x.dtype)
+        mean = (x * mask).sum(1) / mask.sum(1)  # (B, D)
+        return ModelOutput(last_hidden_state=x + mean.unsqueeze(1), pooler_output=mean)
+
+
+def weights(config: ToyConfig) -> WeightTable:
+    heads = ("masked-lm", "sequence-classification", "token-classification", "question-answering")
+    own = Rename("predictions.{p}", "head.predictions.{p}"), Rename("classifier.{p}", "head.classifier.{p}")
+    return WeightTable(
+        parts={
+            "core": (Rename("toy.embedding.weight", "backbone.embedding.weight"),),
+            **{head: own[:1] if head == "masked-lm" else own[1:] for head in heads},
+        },
+        heads={"backbone": ("core",), **{head: ("core", head) for head in heads}},
+        prefix="toy.",
+    )
+
+
+def initialise(path: str, module: nn.Module, config: ToyConfig, generator: torch.Generator | None) -> None:
+    for parameter in module.parameters(recurse=False):
+        nn.init.normal_(parameter, generator=generator)
+
+
+ARCHITECTURE = Architecture(
+    config=ToyConfig,
+    backbone=lambda config, head: ToyBackbone(config),
+    heads={
+        "masked-lm": lambda config: MaskedLMHead(nn.Linear(config.hidden_size, config.vocab_size)),
+        "sequence-classification": lambda config: SequenceClassificationHead(
+            nn.Linear(config.hidden_size, config.num_labels)
+        ),
+        "token-classification": lambda config: TokenClassificationHead(
+            nn.Linear(config.hidden_size, config.num_labels)
+        ),
+        "question-answering": lambda config: QuestionAnsweringHead(nn.Linear(config.hidden_size, 2)),
+    },
+    weights=weights,
+    initialise=initialise,
+)
+
+
+class Plugin:
+    """Provides the toy architecture."""
+
+    @hookimpl
+    def tfx_architectures(self) -> list[ArchitectureSpec]:
+        classes = {
+            "ToyModel": "backbone",
+            "ToyForMaskedLM": "masked-lm",
+            "ToyForSequenceClassification": "sequence-classification",
+            "ToyForTokenClassification": "token-classification",
+            "ToyForQuestionAnswering": "question-answering",
+        }
+        heads = tuple(head for head in classes.values() if head != "backbone")
+        return [ArchitectureSpec("toy", target=f"{__name__}:ARCHITECTURE", heads=heads, hf_classes=classes)]
+
+
+def save(folder: Path, head: str, *, special: bool = True, padding_side: str = "right", **config: Any) -> str:
+    """Save a random model and its tokenizer; ``special`` is whether texts get [CLS] and [SEP]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tfx_core.new_model("toy", head=head, seed=0, **config).save_pretrained(folder)
+    vocabulary = {token: number for number, token in enumerate(VOCABULARY)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(SPECIAL)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    if special:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    roles = ", ".join(f'"{name.strip("[]").lower()}_token": "{name}"' for name in SPECIAL)
+    names = '"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]'
+    (folder / "tokenizer_config.json").write_text(
+        f'{{"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": "{padding_side}", {roles}, {names}}}'
+    )
+    return str(folder)
