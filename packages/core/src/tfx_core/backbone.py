@@ -52,6 +52,7 @@ class TransformerBackbone(nn.Module):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         head_mask: Tensor | None = None,
+        cross_attn_head_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
@@ -78,7 +79,8 @@ class TransformerBackbone(nn.Module):
             self_attention=span.self_attention(attention),
             cross_attention=span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),
             cache=cache,
-            head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
+            head_mask=self._head_masks(head_mask),
+            cross_head_mask=self._head_masks(cross_attn_head_mask),
             hidden_states=[] if output_hidden_states else None,
             attentions=[] if output_attentions else None,
             cross_attentions=[] if output_attentions and encoder_hidden_states is not None else None,
@@ -97,6 +99,9 @@ class TransformerBackbone(nn.Module):
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
         self.stack.prune_heads(heads)
+
+    def _head_masks(self, head_mask: Tensor | None) -> list[Tensor] | None:
+        return None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order))
 
     @property
     def dtype(self) -> torch.dtype:

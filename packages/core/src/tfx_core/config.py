@@ -49,11 +49,13 @@ class ModelConfig:
     model_type: ClassVar[str] = ""
     aliases: ClassVar[Mapping[str, str]] = {}
     """Other spellings found in released files -> field name."""
+    default_num_labels: ClassVar[int] = 2
+    """Number of classes where the file names neither their number nor them."""
 
     architectures: tuple[str, ...] = ()
     """Class names by which the reference library knows what the checkpoint holds."""
     num_labels: Count = 0
-    """Number of classes of a classification head; by default as many as ``id2label`` names, else 2."""
+    """Number of classes of a classification head; by default as many as ``id2label`` names, else `default_num_labels`."""
     id2label: dict[int, str] = field(default_factory=dict)
     """Name of each class; by default ``LABEL_0``, ``LABEL_1``, …"""
     problem_type: ProblemType | None = None
@@ -90,7 +92,7 @@ class ModelConfig:
         if sorted(labels) != list(range(len(labels))):
             raise ConfigError(f"id2label={labels!r}: the class numbers must be 0 to {len(labels) - 1} without gaps")
         if not labels:
-            labels = {number: f"LABEL_{number}" for number in range(self.num_labels or 2)}
+            labels = {number: f"LABEL_{number}" for number in range(self.num_labels or self.default_num_labels)}
         object.__setattr__(self, "id2label", labels)
         object.__setattr__(self, "num_labels", len(labels))
         self.validate()

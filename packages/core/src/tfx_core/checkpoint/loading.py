@@ -170,10 +170,8 @@ def _lacking_parts(slots: list[_Slot], table: WeightTable, head: str, stored_hea
     required = (stored | table.common_parts) - set(table.optional)
     lacking = set()
     for part in set(table.heads[head]) - required:
-        # a stored head's classifier may have the very names of this part's, and is another thing
-        others = stored - {part}
-        own = (slot for slot in slots if slot.part == part)
-        if not any(slot.entries and not all(table.knows(name, others) for name in slot.sources) for slot in own):
+        other = bool(stored) and part in table.exclusive and part not in stored
+        if other or not any(slot.entries for slot in slots if slot.part == part):
             lacking.add(part)
     return lacking
 

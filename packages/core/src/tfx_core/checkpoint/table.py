@@ -15,15 +15,18 @@ class WeightTable:
     ``parts`` groups the rules by what a checkpoint has or lacks as a whole; ``heads`` names the parts of each head,
     ``"backbone"`` included. ``prefix`` starts the names of the backbone's tensors, except in a checkpoint of the bare
     backbone. ``optional`` are parts that checkpoints of a head may lack all the same, for example BERT's pooler.
+    ``exclusive`` are parts whose tensors share their names with another part's and are another thing, for example the
+    classifiers of two heads: they are taken only from a checkpoint whose own head has that very part.
     """
 
     parts: Mapping[str, Sequence[Rule]]
     heads: Mapping[str, Sequence[str]]
     prefix: str = ""
     optional: Collection[str] = ()
+    exclusive: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        named = {part for parts in self.heads.values() for part in parts} | set(self.optional)
+        named = {part for parts in self.heads.values() for part in parts} | {*self.optional, *self.exclusive}
         if named - self.parts.keys() or "backbone" not in self.heads:
             raise ValueError(
                 f"heads must include 'backbone' and name parts that exist, not {named - self.parts.keys()}"

@@ -12,7 +12,14 @@ from tfx_core.nn.attention import (
     Projections,
 )
 from tfx_core.nn.cache import NO_CACHE, CrossAttentionCache, DecoderCache, LayerCache, SelfAttentionCache
-from tfx_core.nn.embeddings import Embeddings, NoPositions, SegmentEmbeddings, UnreadPositions, looked_up
+from tfx_core.nn.embeddings import (
+    Embeddings,
+    NoPositions,
+    OffsetPositions,
+    SegmentEmbeddings,
+    UnreadPositions,
+    looked_up,
+)
 from tfx_core.nn.initialise import initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, EagerAttention, eager, sdpa
 from tfx_core.nn.layers import (
@@ -55,6 +62,7 @@ __all__ = [
     "NoCrossAttention",
     "NoPosition",
     "NoPositions",
+    "OffsetPositions",
     "Padded",
     "Pooler",
     "PositionSeam",

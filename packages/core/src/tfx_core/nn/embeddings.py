@@ -92,3 +92,15 @@ class UnreadPositions(nn.Embedding):
     def forward(self, positions: Tensor) -> Tensor:
         """Zero."""
         return self.weight.new_zeros(())
+
+
+class OffsetPositions(nn.Embedding):
+    """A position table whose first ``offset`` rows belong to no position (BART's 2, RoBERTa's ``padding_idx + 1``)."""
+
+    def __init__(self, positions: int, width: int, offset: int) -> None:
+        super().__init__(positions + offset, width)
+        self.offset = offset
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """``(…) -> (…, D)``."""
+        return super().forward(positions + self.offset)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
@@ -89,8 +90,8 @@ class StackCall:
     self_attention: AttentionCall
     cross_attention: AttentionCall | None = None
     cache: DecoderCache | None = None
-    head_mask: Sequence[Tensor | None] | None = None
-    cross_head_mask: Sequence[Tensor | None] | None = None
+    head_mask: Sequence[Tensor] | None = None
+    cross_head_mask: Sequence[Tensor] | None = None
     hidden_states: list[Tensor] | None = None
     attentions: list[Tensor] | None = None
     cross_attentions: list[Tensor] | None = None
@@ -122,7 +123,7 @@ class StackCall:
 
 
 def _observed(
-    call: AttentionCall, record: list[Tensor] | None, head_mask: Sequence[Tensor | None] | None, step: int
+    call: AttentionCall, record: list[Tensor] | None, head_mask: Sequence[Tensor] | None, step: int
 ) -> AttentionCall:
     """The call with a kernel that reports or masks heads, if that is asked for."""
     if record is None and head_mask is None:
@@ -151,12 +152,21 @@ class Layer(nn.Module):
 
 
 class Stack(nn.Module):
-    """Layers in ``order`` (by default each once), then a norm; ALBERT's shared layer is ``order=(0,) * 12``."""
+    """Layers in ``order`` (by default each once), then a norm; ALBERT's shared layer is ``order=(0,) * 12``.
+
+    While training, each layer is left out with the probability ``layer_drop`` (LayerDrop, Fan et al. 2020).
+    """
 
     def __init__(
-        self, layers: Iterable[nn.Module], *, order: Sequence[int] | None = None, norm: nn.Module | None = None
+        self,
+        layers: Iterable[nn.Module],
+        *,
+        order: Sequence[int] | None = None,
+        norm: nn.Module | None = None,
+        layer_drop: float = 0.0,
     ) -> None:
         super().__init__()
+        self.layer_drop = layer_drop
         self.layers = nn.ModuleList(layers)
         self.order = tuple(range(len(self.layers))) if order is None else tuple(order)
         self.norm = nn.Identity() if norm is None else norm
@@ -165,6 +175,8 @@ class Stack(nn.Module):
         """``(…, D) -> (…, D)``; the call's recorders receive every layer's input and the last output."""
         for step, index in enumerate(self.order):
             call.record(x)
+            if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
+                continue
             x = self.layers[index](x, call.layer(step))
         x = self.norm(x)
         call.record(x)
@@ -177,7 +189,7 @@ class Stack(nn.Module):
             attention.keep_heads([head for head in range(attention.heads) if head not in set(removed)])
 
 
-def expand_head_mask(head_mask: Tensor, layers: int) -> list[Tensor | None]:
+def expand_head_mask(head_mask: Tensor, layers: int) -> list[Tensor]:
     """``(H,)`` or ``(layers, H)`` of factors -> for each layer ``(1, H, 1, 1)``."""
     if head_mask.dim() == 1:
         head_mask = head_mask.expand(layers, -1)

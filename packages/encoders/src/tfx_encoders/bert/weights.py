@@ -54,7 +54,7 @@ _PREDICTIONS = (
     Rename("cls.predictions.bias", "head.predictions.decoder.bias"),
 )
 _RELATIONSHIP = (Rename("cls.seq_relationship.{p}", "head.relationship.{p}"),)
-# one name for three classifiers, so a checkpoint's classifier serves only the head that it was stored with
+# one name for three classifiers
 _CLASSIFIER = (Rename("classifier.{p}", "head.classifier.1.{p}"),)
 
 TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
@@ -93,4 +93,5 @@ def weight_table(config: BertConfig) -> WeightTable:
         },
         prefix="bert.",
         optional=("pooler",),
+        exclusive=("sequence-classifier", "token-classifier", "choice-classifier"),
     )
