@@ -8,13 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
     from tfx_core.checkpoint.folder import Folder, open_folder
     from tfx_core.checkpoint.loading import LoadReport, load_weights
-    from tfx_core.checkpoint.replacing import replacing, replacing_files, replacing_folder
     from tfx_core.checkpoint.rules import Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.saving import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.table import WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
+    from tfx_core.checkpoint.unfilled import unfilled_modules
     from tfx_core.checkpoint.weight_file import TensorEntry
 
 _HOMES = {
@@ -35,10 +36,11 @@ _HOMES = {
     "load_weights": "loading",
     "open_folder": "folder",
     "read_tensors": "tensor_files",
-    "replacing": "replacing",
-    "replacing_files": "replacing",
-    "replacing_folder": "replacing",
+    "replacing": "atomic",
+    "replacing_files": "atomic",
+    "replacing_folder": "atomic",
     "save_tensors": "saving",
+    "unfilled_modules": "unfilled",
     "write_folder": "saving",
 }
 
@@ -64,6 +66,7 @@ __all__ = [
     "replacing_files",
     "replacing_folder",
     "save_tensors",
+    "unfilled_modules",
     "write_folder",
 ]
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from tfx_core.errors import CheckpointError
@@ -27,11 +27,10 @@ class Folder(ABC):
         out of files that a stranger wrote. Raises `CheckpointError` for such a name and `HubError` for a failed
         download.
         """
-        windows = PureWindowsPath(name)  # understands both separators, drives and UNC roots
-        if not name or "\0" in name or windows.drive or windows.root or {"..", "."} & set(windows.parts):
-            raise CheckpointError(f"{self.label}: file name {name!r} leads out of the folder; it must be relative")
-        if "\\" in name or str(PurePosixPath(name)) != name:
-            raise CheckpointError(f"{self.label}: file name {name!r} must be plain, with '/' between folders")
+        if {"", ".", ".."} & set(name.split("/")) or "\\" in name or "\0" in name or PureWindowsPath(name).drive:
+            raise CheckpointError(
+                f"{self.label}: file name {name!r} may lead out of the folder; it must be relative, with '/' in between"
+            )
         return self._find(name)
 
     def require(self, name: str) -> Path:

@@ -81,8 +81,11 @@ class HubFolder(Folder):
 def _unreachable(error: LocalEntryNotFoundError, offline: bool) -> str:
     if offline:
         return "is not in the cache and HF_HUB_OFFLINE is set; load it once online, or unset HF_HUB_OFFLINE"
-    detail = _one_line(error.__cause__ or error)
-    return f"is not in the cache and {constants.ENDPOINT} cannot be reached; check the connection ({detail})"
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)
+    if response is not None:
+        return f"is not in the cache and {constants.ENDPOINT} answered {response.status_code}; try again later"
+    return f"is not in the cache and {constants.ENDPOINT} cannot be reached; check the connection ({_one_line(cause)})"
 
 
 def _reason(error: Exception, model_id: str) -> str:
@@ -101,9 +104,9 @@ def _reason(error: Exception, model_id: str) -> str:
         status = "nothing usable" if error.response is None else error.response.status_code
         cure = "set HF_TOKEN to a valid token" if status in (401, 403) else "try again later"
         return f"{constants.ENDPOINT} answered {status}; {cure}"
-    return f"the download broke off; try again, what arrived is kept ({_one_line(error)})"
+    return f"the download failed; load it again ({_one_line(error)})"
 
 
 def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text if len(text) < 200 else text[:200] + '…'}"

@@ -73,8 +73,9 @@ def load_weights(
 ) -> LoadReport:
     """Fill a module that was built on the meta device, every parameter and buffer once.
 
-    A parameter of the file's type on the CPU is the mapped file itself, any other a copy. Floating-point tensors become
-    ``dtype``, or stay as they are stored with ``None``.
+    A parameter of the file's type on the CPU is the mapped file itself, any other a copy. Training does not change the
+    file, and saving over it replaces it; only a program that truncates it in place would break the model.
+    Floating-point tensors become ``dtype``, or stay as they are stored with ``None``.
 
     A part of the table that the checkpoint lacks altogether is left to ``initialise(module, names of ours)``, and a
     one-line warning says so; it is an error where one of ``stored_heads`` has that part, or every head of the table

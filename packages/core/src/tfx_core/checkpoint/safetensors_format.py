@@ -52,7 +52,9 @@ def read_safetensors(path: Path, label: str) -> dict[str, TensorEntry]:
             "or no safetensors file; download or save it again"
         )
     header = parse_json(bytes(file.read(8, length)), f"{label}, header")
-    header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise CheckpointError(f"{label}: __metadata__ is not an object of strings; the file is damaged")
     begin = 8 + length
     entries = {name: _entry(name, value, file, begin) for name, value in header.items()}
     end = begin
@@ -70,7 +72,7 @@ def read_safetensors(path: Path, label: str) -> dict[str, TensorEntry]:
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors to a file, one at a time; the caller puts it in place (see `tfx_core.checkpoint.replacing`).
+    """Write tensors to a new file, one at a time; the caller puts it in place (see `tfx_core.checkpoint.replacing`).
 
     Multiples of a cache line come first, so that their mappings are aligned to it. Raises `CheckpointError` for a
     tensor that the format cannot hold, before anything is written.
@@ -88,7 +90,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         header[name] = {"dtype": _NAMES[tensors[name].dtype], "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     text += b" " * (-(8 + len(text)) % _ALIGNMENT)
-    with path.open("wb") as file:
+    with path.open("xb") as file:  # to truncate a file would crash whoever has it mapped
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
         for name in order:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from tfx_core.checkpoint.replacing import replacing_files
+from tfx_core.checkpoint.atomic import replacing_files
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.errors import CheckpointError, InputError

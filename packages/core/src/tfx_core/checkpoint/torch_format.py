@@ -108,7 +108,7 @@ def _place(info: zipfile.ZipInfo, file: WeightFile) -> _Place:
     """Where the bytes of a record lie."""
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != info.file_size:
         raise ValueError(f"record {info.filename!r} is compressed or encrypted, which torch.save never does")
-    if info.header_offset + _RECORD_HEADER.size > file.size:
+    if not 0 <= info.header_offset <= file.size - _RECORD_HEADER.size:
         raise ValueError(f"record {info.filename!r} lies beyond the end, the file is cut short")
     # the header in front of the bytes repeats the directory's, but with padding of a length of its own
     header = file.read(info.header_offset, _RECORD_HEADER.size)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tfx_core.errors import CheckpointError
 
-_PIECE = 8 << 20
+_PIECE = 1 << 20
 """Bytes that a converting copy holds beside its target."""
 
 
@@ -51,9 +51,10 @@ class WeightFile:
         if place < len(self._mapped) and self._mapped[place][0] < start + count:
             return None
         if self._mapping is None:
-            self._mapping = mmap.mmap(self.stream.fileno(), 0, access=mmap.ACCESS_COPY)
-        if start + count > len(self._mapping):
-            raise self._shortened()
+            try:
+                self._mapping = mmap.mmap(self.stream.fileno(), self.size, access=mmap.ACCESS_COPY)
+            except ValueError as error:  # the file has fewer bytes by now
+                raise self._shortened() from error
         self._mapped.insert(place, (start, start + count))
         return torch.frombuffer(self._mapping, dtype=torch.uint8, offset=start, count=count)
 
