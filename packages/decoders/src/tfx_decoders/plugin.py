@@ -32,4 +32,28 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             summary="Pre-norm decoder with learned positions, byte-level BPE",
             paper="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
         ),
+        ArchitectureSpec(
+            "xlnet",
+            target="tfx_decoders.xlnet:ARCHITECTURE",
+            heads=(
+                "causal-lm",
+                "sequence-classification",
+                "token-classification",
+                "multiple-choice",
+                "question-answering",
+                "question-answering-beam",
+            ),
+            hf_classes={
+                "XLNetModel": "backbone",
+                "XLNetLMHeadModel": "causal-lm",
+                "XLNetForSequenceClassification": "sequence-classification",
+                "XLNetForTokenClassification": "token-classification",
+                "XLNetForMultipleChoice": "multiple-choice",
+                "XLNetForQuestionAnsweringSimple": "question-answering",
+                "XLNetForQuestionAnswering": "question-answering-beam",
+            },
+            tokenizer_classes=("XLNetTokenizer", "XLNetTokenizerFast"),
+            summary="Transformer-XL read in any order, with a query stream, memory and relative segments",
+            paper="https://arxiv.org/abs/1906.08237",
+        ),
     ]

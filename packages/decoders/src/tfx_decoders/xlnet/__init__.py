@@ -1,0 +1,43 @@
+"""XLNet (Yang et al. 2019)."""
+
+import torch
+from tfx_core.architecture import Architecture
+from tfx_core.nn import initialise_normal
+from torch import nn
+
+from tfx_decoders.xlnet import heads
+from tfx_decoders.xlnet.config import XLNetConfig
+from tfx_decoders.xlnet.decoding import xlnet_decoding
+from tfx_decoders.xlnet.model import XLNetBackbone, build_backbone
+from tfx_decoders.xlnet.positions import RelativePosition
+from tfx_decoders.xlnet.weights import TIES, weight_table
+
+__all__ = ["ARCHITECTURE", "XLNetConfig"]
+
+
+@torch.no_grad()
+def _initialise(path: str, module: nn.Module, config: XLNetConfig, generator: torch.Generator | None) -> None:
+    if isinstance(module, XLNetBackbone | RelativePosition):
+        # the biases of positions are vectors like others: they do not begin at zero
+        for parameter in module.parameters(recurse=False):
+            parameter.normal_(0.0, config.initializer_range, generator=generator)
+    else:
+        initialise_normal(module, config.initializer_range, generator)
+
+
+ARCHITECTURE = Architecture(
+    config=XLNetConfig,
+    backbone=build_backbone,
+    heads={
+        "causal-lm": heads.causal_lm,
+        "sequence-classification": heads.sequence_classification,
+        "token-classification": heads.token_classification,
+        "multiple-choice": heads.multiple_choice,
+        "question-answering": heads.question_answering,
+        "question-answering-beam": heads.question_answering_beam,
+    },
+    weights=weight_table,
+    initialise=_initialise,
+    ties={"causal-lm": TIES},
+    decoding=xlnet_decoding,
+)

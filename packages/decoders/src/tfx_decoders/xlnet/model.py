@@ -1,0 +1,303 @@
+"""XLNet (Yang et al. 2019): Transformer-XL read in any order, with a second stream that predicts without looking."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from tfx_core.backbone import one_of
+from tfx_core.errors import InputError
+from tfx_core.nn import (
+    Attention,
+    AttentionCall,
+    AttentionKernel,
+    DecoderCache,
+    FeedForward,
+    FusedProjections,
+    Layer,
+    LayerCall,
+    Memory,
+    PostNorm,
+    Stack,
+    StackCall,
+    activation,
+    expand_head_mask,
+    has_padding,
+    remember,
+    sdpa,
+)
+from tfx_core.outputs import ModelOutput
+from torch import Tensor, nn
+
+from tfx_decoders.xlnet.config import XLNetConfig
+from tfx_decoders.xlnet.positions import Distances, PositionKeys, RelativeGeometry, RelativePosition
+from tfx_decoders.xlnet.streams import Reading, StreamRules
+
+
+class TwoStreamAttention(Attention):
+    """Both streams ask, the content stream and what is remembered before it answer (§2.3)."""
+
+    def forward(self, x: Tensor, call: AttentionCall) -> Tensor:
+        """Content states and after them query states ``(B, T + M, D) -> (B, T + M, D)``; ``source`` is the memory."""
+        assert isinstance(call.geometry, RelativeGeometry)
+        content = x[:, : call.geometry.content]
+        if call.source is not None:
+            call = replace(call, source=torch.cat((call.source, content), dim=1))  # (B, S, D)
+        elif content.shape != x.shape:
+            call = replace(call, source=content)
+        return super().forward(x, call)
+
+
+@dataclass
+class StreamCall(StackCall):
+    """The call of a stack with a memory, or with position keys of earlier calls, for each layer."""
+
+    memory: Memory | None = None
+    position_keys: Sequence[PositionKeys] | None = None
+
+    def layer(self, step: int) -> LayerCall:
+        """The call of the layer that runs as number ``step``."""
+        layer = super().layer(step)
+        call = layer.self_attention
+        if self.memory is not None:
+            call = replace(call, source=self.memory.layers[step])
+        if self.position_keys is not None:
+            assert isinstance(call.geometry, RelativeGeometry)
+            call = replace(call, geometry=replace(call.geometry, keys=self.position_keys[step]))
+        return replace(layer, self_attention=call)
+
+
+@dataclass(frozen=True)
+class MemoryRules:
+    """What is remembered: the last ``length`` tokens, of each call the first ``reuse``; and whether by default."""
+
+    length: int | None
+    reuse: int | None
+    in_evaluation: bool
+    in_training: bool
+
+
+class XLNetBackbone(nn.Module):
+    """Token vectors, and one learned vector for every place to predict, through the same layers.
+
+    Tokens stay padded: the two streams are one tensor whose rows end at different places, which a ragged layout cannot
+    tell apart.
+    """
+
+    max_positions: int | None = None
+
+    def __init__(
+        self, token: nn.Embedding, stack: Stack, rules: StreamRules, memory: MemoryRules, *, dropout: float
+    ) -> None:
+        super().__init__()
+        self.token = token
+        self.mask = nn.Parameter(torch.empty(token.embedding_dim))
+        self.stack = stack
+        self.rules = rules
+        self.memory = memory
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        mems: Sequence[Tensor] | None = None,
+        perm_mask: Tensor | None = None,
+        target_mapping: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        input_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        use_mems: bool | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> ModelOutput:
+        """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, D)``, of ``M`` targets ``(B, M, D)``.
+
+        ``perm_mask`` ``(B, T, T)`` is 1 where a token does not see another one. ``target_mapping`` ``(B, M, T)`` is 1
+        where a prediction stands; rows of zeros predict nothing that means anything. ``input_mask`` is the opposite of
+        ``attention_mask``. ``mems`` is a call's `Memory`, or its tensors ``(slots, B, D)``; ``use_mems`` returns one.
+        With targets, hidden states are the content's and the query's of each layer in turn, attentions pairs of them.
+        Raises `InputError` for inputs that contradict each other.
+        """
+        tokens = one_of(input_ids, inputs_embeds)
+        real = real_tokens(attention_mask, input_mask)
+        real = None if has_padding(real) is False else real
+        memory = None if mems is None else Memory.of(mems, len(self.stack.order), len(tokens))
+        targets = None if target_mapping is None else _targets(target_mapping, tokens)
+        reading = _reading(tokens, real, memory, perm_mask, targets, token_type_ids)
+        keeps = self._remembers if use_mems is None else use_mems
+        content = tokens if tokens.is_floating_point() else self.token(tokens)
+        x, call = self.read(
+            content,
+            reading,
+            attention,
+            memory=memory,
+            head_mask=head_mask,
+            hidden_states=[] if output_hidden_states or keeps else None,
+            attentions=[] if output_attentions else None,
+        )
+        reports = call.recorded()
+        states, length = reports.pop("hidden_states", ()), reading.length
+        if output_hidden_states:
+            reports["hidden_states"] = states if targets is None else _in_turn(states, length)
+        new = None
+        if keeps:
+            new = remember(
+                memory,
+                [each[:, :length] for each in states[:-1]],
+                real,
+                length=self.memory.length,
+                reuse=self.memory.reuse,
+            )
+        last = x if targets is None else x[:, length:]
+        output = ModelOutput(last_hidden_state=self.dropout(last), mems=new, **reports)
+        if targets is None or not output_attentions:
+            return output
+        return output.updated(attentions=_pairs(output.attentions, length))
+
+    def read(
+        self,
+        content: Tensor,
+        reading: Reading,
+        attention: AttentionKernel,
+        *,
+        memory: Memory | None = None,
+        head_mask: Tensor | None = None,
+        hidden_states: list[Tensor] | None = None,
+        attentions: list[Tensor] | None = None,
+        cache: DecoderCache | None = None,
+        position_keys: Sequence[PositionKeys] | None = None,
+    ) -> tuple[Tensor, StreamCall]:
+        """Token vectors ``(B, T, D)`` -> states of content and targets ``(B, T + M, D)``, and what the call reports."""
+        x = content
+        if reading.targets is not None:
+            x = torch.cat((content, self.mask.expand(*reading.targets.shape, -1)), dim=1)
+        keys = None if position_keys is None else position_keys[0]
+        geometry = self.rules.geometry(reading, content, self.dropout, keys)
+        mask = self.rules.mask(reading, geometry, content.dtype)
+        call = StreamCall(
+            AttentionCall(attention, mask, geometry),
+            cache=cache,
+            head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
+            hidden_states=hidden_states,
+            attentions=attentions,
+            memory=memory,
+            position_keys=position_keys,
+        )
+        return self.stack(self.dropout(x), call), call
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Refused: position and segment biases are stored for all heads, and no library reads fewer."""
+        raise InputError("XLNet's heads cannot be pruned")
+
+    @property
+    def _remembers(self) -> bool:
+        return self.memory.in_training if self.training else self.memory.in_evaluation
+
+
+def real_tokens(attention_mask: Tensor | None, input_mask: Tensor | None) -> Tensor | None:
+    """Boolean ``(B, …, T)`` out of the two ways to say it; raises `InputError` for both at once."""
+    if input_mask is None:
+        return None if attention_mask is None else attention_mask.bool()
+    if attention_mask is not None:
+        raise InputError("attention_mask and input_mask were both given; they are opposites, give one of them")
+    return ~input_mask.bool()
+
+
+def _reading(
+    tokens: Tensor,
+    real: Tensor | None,
+    memory: Memory | None,
+    perm_mask: Tensor | None,
+    targets: Tensor | None,
+    segments: Tensor | None,
+) -> Reading:
+    """What is read after a memory; raises `InputError` for a shape that does not fit the tokens."""
+    batch, length = tokens.shape[:2]
+    past = 0 if memory is None else memory.length
+    for name, given, shape in (
+        ("attention_mask", real, (batch, length)),
+        ("perm_mask", perm_mask, (batch, length, length)),
+        ("token_type_ids", segments, (batch, length)),
+    ):
+        if given is not None and given.shape != shape:
+            raise InputError(f"{name} of shape {tuple(given.shape)}: these tokens ask for {shape}")
+    known = real
+    if memory is not None and (real is not None or memory.mask is not None):
+        ones = tokens.new_ones(batch, past + length, dtype=torch.bool)
+        known = torch.cat((
+            ones[:, :past] if memory.mask is None else memory.mask,
+            ones[:, past:] if real is None else real,
+        ), dim=1)  # fmt: skip
+    if segments is not None:
+        # what is remembered counts as segment 0
+        segments = torch.cat((segments.new_zeros(batch, past), segments), dim=1)
+    return Reading(length, past + length, known, None if perm_mask is None else perm_mask.bool(), targets, segments)
+
+
+def _targets(target_mapping: Tensor, tokens: Tensor) -> Tensor:
+    """Where each prediction stands, ``(B, M)``; raises `InputError` for rows that are neither one-hot nor zero."""
+    batch, length = tokens.shape[:2]
+    if target_mapping.dim() != 3 or target_mapping.shape[::2] != (batch, length):
+        raise InputError(
+            f"target_mapping of shape {tuple(target_mapping.shape)}: these tokens ask for ({batch}, M, {length})"
+        )
+    if target_mapping.device.type != "meta" and not torch.compiler.is_compiling():
+        rows = target_mapping.sum(-1)
+        if not bool((((target_mapping == 0) | (target_mapping == 1)).all(-1) & (rows <= 1)).all()):
+            raise InputError("target_mapping: each row must have one 1, where its prediction stands, or be all zeros")
+    return target_mapping.argmax(dim=-1)
+
+
+def _in_turn(states: Sequence[Tensor], length: int) -> tuple[Tensor, ...]:
+    return tuple(stream for each in states for stream in (each[:, :length], each[:, length:]))
+
+
+def _pairs(attentions: Sequence[Tensor], length: int) -> tuple[tuple[Tensor, Tensor], ...]:
+    return tuple((each[:, :, :length], each[:, :, length:]) for each in attentions)
+
+
+def build_backbone(config: XLNetConfig, head: str) -> XLNetBackbone:
+    """The backbone; every head reads the same states."""
+    return XLNetBackbone(
+        nn.Embedding(config.vocab_size, config.d_model),
+        Stack(_layer(config) for _ in range(config.n_layer)),
+        StreamRules(
+            Distances(config.d_model, config.clamp_len),
+            causal=config.attn_type == "uni",
+            same_length=config.same_length,
+            backward_half=config.bi_data,
+        ),
+        MemoryRules(config.mem_len, config.reuse_len, config.use_mems_eval, config.use_mems_train),
+        dropout=config.dropout,
+    )
+
+
+def _layer(config: XLNetConfig) -> Layer:
+    width = config.d_model
+    return Layer(
+        self_attention=_post_norm(
+            config,
+            TwoStreamAttention(
+                FusedProjections(width, width, bias=False),
+                nn.Linear(width, width, bias=False),
+                config.n_head,
+                position=RelativePosition(nn.Linear(width, width, bias=False), config.n_head),
+                dropout=config.dropout,
+            ),
+        ),
+        feed_forward=_post_norm(
+            config,
+            FeedForward(
+                nn.Linear(width, config.d_inner),
+                activation(config.ff_activation),
+                nn.Linear(config.d_inner, width),
+                config.dropout,
+            ),
+        ),
+    )
+
+
+def _post_norm(config: XLNetConfig, sublayer: nn.Module) -> PostNorm:
+    return PostNorm(sublayer, nn.LayerNorm(config.d_model, eps=config.layer_norm_eps), config.dropout)

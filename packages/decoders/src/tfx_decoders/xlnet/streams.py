@@ -1,0 +1,164 @@
+"""What one call brings: the text, the places to predict, and what each of them may see (Yang et al. 2019, §2.3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from tfx_core.errors import InputError
+from tfx_core.nn import positions_of
+from torch import Tensor
+
+from tfx_decoders.xlnet.positions import Distances, FreshKeys, PositionKeys, RelativeGeometry
+
+
+@dataclass(frozen=True)
+class Reading:
+    """``T`` tokens of ``B`` rows that are read now, the last of ``S`` that are known, and ``M`` places to predict."""
+
+    length: int
+    """``T``."""
+
+    keys: int
+    """``S``: remembered ones first, then those that are read now."""
+
+    known: Tensor | None = None
+    """Boolean ``(B, S)``, true where there is a real token that may be seen; ``None`` where all are."""
+
+    hidden: Tensor | None = None
+    """Boolean ``(B, T, T)``, true where a permutation hides the second token from the first."""
+
+    targets: Tensor | None = None
+    """``(B, M)``, where each state of the query stream stands; ``T`` is the place after the last token."""
+
+    segments: Tensor | None = None
+    """``(B, S)``."""
+
+
+@dataclass(frozen=True)
+class StreamRules:
+    """How an XLNet sees: what its config says about masks and positions."""
+
+    distances: Distances
+    causal: bool
+    same_length: bool
+    backward_half: bool
+
+    def geometry(
+        self,
+        reading: Reading,
+        like: Tensor,
+        dropout: Callable[[Tensor], Tensor],
+        keys: PositionKeys | None = None,
+    ) -> RelativeGeometry:
+        """Where the content stream's queries, and after them the query stream's, stand to the keys.
+
+        ``like`` ``(B, …)`` has the type and device of the states; ``keys`` replace freshly made position keys.
+        """
+        positions = _positions(reading, like.device)  # (B|1, S + 1), one beyond the last
+        index = _queries(reading, like.device)  # (B|1, T + M)
+        rows = max(len(positions), len(index))
+        query = positions.expand(rows, -1).gather(1, index.expand(rows, -1))
+        farthest, count = reading.keys, reading.keys + reading.length
+        distances = query[:, :, None] - positions[:, None, :-1]
+        if keys is None:
+            vectors = self.distances.vectors(farthest, count, like, backward=self.backward_half)
+            # one draw for all rows: the vectors are the same for them
+            keys = FreshKeys(dropout(vectors), self._directions(len(like), like.device))
+        return RelativeGeometry(
+            query_positions=query,
+            key_positions=positions[:, :-1],
+            content=reading.length,
+            farthest=farthest,
+            # only padding can be out of reach, of which the positions mean nothing
+            places=(farthest - distances).clamp(0, count - 1),
+            keys=keys,
+            other_segment=_other_segment(reading, index),
+        )
+
+    def mask(self, reading: Reading, geometry: RelativeGeometry, dtype: torch.dtype) -> Tensor | None:
+        """Additive ``(B|1, 1, T + M, S)``; a token of the content stream always sees itself.
+
+        A token that may see nothing attends to all real ones alike, as in the released code; for that, what an order
+        hides is less far down than padding.
+        """
+        hidden = _hidden_by_permutation(reading)
+        if self.causal:
+            later = self._out_of_order(reading, geometry)
+            hidden = later if hidden is None else hidden | later
+        if hidden is None and reading.known is None:
+            return None
+        queries = geometry.query_positions.shape[1]
+        lowest = torch.finfo(dtype).min
+        bias = torch.zeros(1, queries, reading.keys, dtype=dtype, device=geometry.places.device)
+        if hidden is not None:
+            bias = bias.masked_fill(hidden, lowest / 2)
+        if reading.known is not None:
+            bias = bias.masked_fill(~reading.known[:, None], lowest)
+        itself = torch.eye(queries, reading.keys, dtype=torch.bool, device=bias.device)
+        itself = itself.roll(reading.keys - reading.length, dims=1)
+        itself[reading.length :] = False
+        return bias.masked_fill(itself, 0.0)[:, None]
+
+    def _out_of_order(self, reading: Reading, geometry: RelativeGeometry) -> Tensor:
+        """What follows, and with ``same_length`` what is farther away than the memory is long."""
+        distances = geometry.distances
+        if not self.same_length:
+            return distances < 0
+        past = reading.keys - reading.length
+        if reading.known is None:
+            return (distances < 0) | (distances > past)
+        return (distances < 0) | (distances > reading.known[:, :past].sum(1)[:, None, None])
+
+    def _directions(self, batch: int, device: torch.device) -> Tensor | None:
+        if not self.backward_half:
+            return None
+        if batch % 2:
+            raise InputError(f"batch of {batch}: with bi_data its second half is read backwards, so it must be even")
+        return torch.arange(2, device=device).repeat_interleave(batch // 2)
+
+
+def _positions(reading: Reading, device: torch.device) -> Tensor:
+    """Of all keys and of what would follow, ``(B|1, S + 1)``.
+
+    Counted by column where no padding comes between real tokens, else in real tokens: so padding moves nothing.
+    """
+    if reading.known is None or _unbroken(reading.known):
+        return torch.arange(reading.keys + 1, device=device)[None]
+    positions = positions_of(reading.known)
+    return torch.cat((positions, positions[:, -1:] + 1), dim=1)
+
+
+def _unbroken(known: Tensor) -> bool:
+    if known.device.type == "meta" or torch.compiler.is_compiling():
+        return False
+    begins = F.pad(known, (1, 0))[:, :-1].logical_not() & known
+    return bool((begins.sum(1) <= 1).all())
+
+
+def _queries(reading: Reading, device: torch.device) -> Tensor:
+    """Which columns the queries stand in, ``(B|1, T + M)``."""
+    past = reading.keys - reading.length
+    content = torch.arange(past, reading.keys, device=device)[None]
+    if reading.targets is None:
+        return content
+    return torch.cat((content.expand(len(reading.targets), -1), reading.targets + past), dim=1)
+
+
+def _hidden_by_permutation(reading: Reading) -> Tensor | None:
+    """``(B, T + M, S)``; nothing hides what is remembered."""
+    hidden = reading.hidden
+    if hidden is None:
+        return None
+    if reading.targets is not None:
+        hidden = torch.cat((hidden, hidden.take_along_dim(reading.targets[..., None], dim=1)), dim=1)
+    return F.pad(hidden, (reading.keys - reading.length, 0))
+
+
+def _other_segment(reading: Reading, index: Tensor) -> Tensor | None:
+    """Whether query and key are of different segments; what follows a text belongs to its last one."""
+    segments = reading.segments
+    if segments is None:
+        return None
+    of_queries = F.pad(segments[:, None], (0, 1), mode="replicate")[:, 0].gather(1, index.expand(len(segments), -1))
+    return of_queries[:, :, None] != segments[:, None]

@@ -1,0 +1,123 @@
+"""XLNet."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.models.tiny import tiny_config
+from tests.parity.case import BATCH, LENGTH, Case, Inputs, Variant, encoder_inputs
+
+TINY = {**tiny_config("xlnet"), "num_labels": 3}
+MEMORY, TARGETS = 5, 4
+ON_LAST_STATES = ("backbone", "causal-lm")
+ON_SUMMARY = ("sequence-classification", "multiple-choice")
+
+
+def inputs(case: Case, generator: torch.Generator) -> Inputs:
+    """The usual ones; for the beam head also what it alone takes."""
+    made = encoder_inputs(case, generator)
+    if case.head == "question-answering-beam":
+        barred = torch.zeros(BATCH, LENGTH)
+        barred[:, 1] = 1
+        made.update(
+            start_positions=torch.tensor([2, 5, 0]),
+            end_positions=torch.tensor([4, 5, 7]),
+            is_impossible=torch.tensor([0.0, 1.0, 0.0]),
+            cls_index=torch.tensor([10, 9, 3]),
+            p_mask=barred,
+        )
+    return made
+
+
+def with_memory(case: Case, generator: torch.Generator) -> Inputs:
+    """After a memory of five tokens."""
+    made: Any = inputs(case, generator)
+    width, layers = case.config["d_model"], case.config["n_layer"]
+    rows = len(made["input_ids"].flatten(0, -2))
+    made["mems"] = [torch.randn(MEMORY, rows, width, generator=generator) for _ in range(layers)]
+    remembered: Inputs = made
+    return remembered
+
+
+def two_streams(case: Case, generator: torch.Generator) -> Inputs:
+    """After a memory, in a random order, with four places to predict."""
+    made = with_memory(case, generator)
+    order = torch.rand(BATCH, LENGTH, generator=generator)
+    made["perm_mask"] = (order[:, :, None] <= order[:, None, :]).float()
+    made["target_mapping"] = torch.zeros(BATCH, TARGETS, LENGTH)
+    for row in range(BATCH):
+        places = torch.randperm(LENGTH, generator=generator)[:TARGETS]
+        made["target_mapping"][row, torch.arange(TARGETS), places] = 1.0
+    if "labels" in made:
+        made["labels"] = made["labels"][:, :TARGETS]
+    return made
+
+
+def even(case: Case, generator: torch.Generator) -> Inputs:
+    """Two texts, of which the second is read backwards."""
+    return {name: value[:2] for name, value in inputs(case, generator).items()}
+
+
+def padded_left(made: Inputs) -> Inputs:
+    """As the tokenizer pads. The reference would remember the padding as if it was text, so nothing is remembered."""
+    shape = made["input_ids"].shape
+    result: Any = dict(made)
+    for row, real in zip(range(shape[0]), (LENGTH, 5, 8), strict=False):
+        for name, value in made.items():
+            if isinstance(value, Tensor) and value.shape == shape:
+                filling = 1 if name == "p_mask" else 0
+                result[name] = result[name].clone()
+                result[name][row, ..., LENGTH - real :] = value[row, ..., :real]
+                result[name][row, ..., : LENGTH - real] = filling
+    if "cls_index" in made:
+        result["cls_index"] = torch.full_like(made["cls_index"], LENGTH - 1)
+    padded: Inputs = {**result, "use_mems": False}
+    return padded
+
+
+def summarise_real_tokens(model: Any) -> None:
+    """The reference's summaries count padding as text."""
+    masks: list[Tensor] = []
+
+    def remember_mask(module: Any, args: Any, given: dict[str, Any]) -> None:
+        masks[:] = [given["attention_mask"].flatten(0, -2).float()]
+
+    def summarise(states: Tensor) -> Tensor:
+        weights = masks[0] if summary.summary_type == "mean" else masks[0] * (masks[0].cumsum(1) == 1)
+        state = (states * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
+        result: Tensor = summary.activation(summary.summary(state))
+        return result
+
+    summary = model.sequence_summary
+    summary.forward = summarise
+    model.register_forward_pre_hook(remember_mask, with_kwargs=True)
+
+
+def variant(name: str, heads: tuple[str, ...] | None = ON_LAST_STATES, **changes: Any) -> Variant:
+    """A variant of the tiny config."""
+    own = {key: changes.pop(key) for key in ("inputs", "patch") if key in changes}
+    return Variant(name, {**TINY, **changes}, heads, **{"inputs": inputs, "padded": padded_left, **own})
+
+
+VARIANTS = (
+    variant("standard", None),
+    variant("two streams", inputs=two_streams),
+    variant("memory", None, inputs=with_memory),
+    variant("short memory", inputs=with_memory, mem_len=3),
+    variant("memory of a text's begin", inputs=with_memory, mem_len=9, reuse_len=6),
+    variant("no memory", mem_len=0, use_mems_eval=False),
+    variant("clamped", inputs=two_streams, clamp_len=4),
+    variant("causal", inputs=two_streams, attn_type="uni"),
+    variant("causal text", attn_type="uni", clamp_len=3),
+    variant("same length", inputs=with_memory, attn_type="uni", same_length=True),
+    variant("both directions", inputs=even, bi_data=True, clamp_len=6),
+    variant("tied biases", untie_r=False, ff_activation="relu", d_head=6, layer_norm_eps=1e-5),
+    variant("first", ON_SUMMARY, summary_type="first", summary_activation="gelu", patch=summarise_real_tokens),
+    variant("mean", ON_SUMMARY, summary_type="mean", summary_activation=None, patch=summarise_real_tokens),
+    variant("cls index", ON_SUMMARY, summary_type="cls_index"),
+    variant("unprojected", ON_SUMMARY, summary_use_proj=False),
+    variant("regression", ("sequence-classification",), num_labels=1),
+    variant("several labels", ("sequence-classification",), problem_type="multi_label_classification"),
+    variant("untied", ("causal-lm",), tie_word_embeddings=False),
+)
