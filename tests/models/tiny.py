@@ -31,7 +31,35 @@ _CONFIGS: dict[str, dict[str, Any]] = {
         "bos_token_id": 52,
         "eos_token_id": 52,
     },
+    "xlnet": {
+        "vocab_size": 53,
+        "d_model": 24,
+        "n_layer": 3,
+        "n_head": 4,
+        "d_inner": 40,
+        "dropout": 0.0,
+        "summary_last_dropout": 0.0,
+        "start_n_top": 2,
+        "end_n_top": 3,
+        "mem_len": None,
+    },
+    "bart": {
+        "vocab_size": 53,
+        "max_position_embeddings": 40,
+        "d_model": 24,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "encoder_ffn_dim": 40,
+        "decoder_layers": 3,
+        "decoder_attention_heads": 2,
+        "decoder_ffn_dim": 32,
+        "dropout": 0.0,
+    },
 }
+
+
+_END_TOKENS = {"bart": 2}
+"""What the inputs of an architecture end with, where a head reads it."""
 
 
 def tiny_config(model_type: str) -> dict[str, Any]:
@@ -43,4 +71,24 @@ def random_ids(model_type: str, rows: int, length: int, seed: int = 0) -> Tensor
     """Token ids ``(rows, length)`` without the smallest, which are often special."""
     config = _CONFIGS[model_type]
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(5, config["vocab_size"] - 1, (rows, length), generator=generator)
+    ids = torch.randint(5, config["vocab_size"] - 1, (rows, length), generator=generator)
+    if model_type in _END_TOKENS:
+        ids[:, -1] = _END_TOKENS[model_type]
+    return ids
+
+
+def source_states(model_type: str, head: str, rows: int) -> dict[str, Tensor]:
+    """What a decoder with cross-attention attends to when it stands alone."""
+    if head != "causal-lm" or "d_model" not in _CONFIGS[model_type] or "decoder_layers" not in _CONFIGS[model_type]:
+        return {}
+    width = _CONFIGS[model_type]["d_model"]
+    return {"encoder_hidden_states": torch.randn(rows, 3, width, generator=torch.Generator().manual_seed(0))}
+
+
+def optional_inputs(model_type: str, ids: Tensor) -> dict[str, Tensor]:
+    """Inputs without which a call leaves some parameters out."""
+    if model_type != "xlnet":
+        return {}
+    length = ids.shape[-1]
+    everywhere = torch.eye(length).expand(ids.numel() // length, length, length)
+    return {"token_type_ids": ids % 2, "target_mapping": everywhere}

@@ -1,15 +1,15 @@
 """What a parity case is: a tiny configuration of an architecture, one head, inputs and the reference's class."""
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from tfx_core import registry
 from tfx_core.config import ModelConfig
+from torch import Tensor
 
 Inputs = dict[str, Tensor]
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
@@ -26,10 +26,14 @@ class Variant:
     """Width of the states that cross-attention reads, where the variant has any."""
     inputs: Callable[["Case", torch.Generator], Inputs] | None = None
     """Inputs of an architecture whose own differ from those made here, labels included."""
+    padded: Callable[[Inputs], Inputs] | None = None
+    """Pads a batch, where that is not done on the right."""
     patch: Callable[[torch.nn.Module], None] | None = None
     """Mends the reference model where it is known to be wrong."""
     kernel: str = "eager"
     """The reference's attention implementation to compare with."""
+    unreadable: str | None = None
+    """Why the reference cannot read this variant from a folder, its own folders included."""
     heads_of_reference: dict[str, str] = field(default_factory=dict)
     """Head -> class of the reference, where the registered name is not the one to compare with."""
 
@@ -53,6 +57,12 @@ class Case:
             config.pop("num_labels", None)
         return config
 
+    def takes(self, name: str) -> bool:
+        """Whether the reference's model takes an input of this name."""
+        import transformers
+
+        return name in inspect.signature(getattr(transformers, self.reference_class).forward).parameters
+
     @property
     def reference_class(self) -> str:
         """The reference's class for this head."""
@@ -62,15 +72,17 @@ class Case:
         return next(name for name, head in classes.items() if head == self.head)
 
     def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
-        """A batch ``(3, 11)``, padded on the right if asked for."""
+        """A batch ``(3, 11)``, padded if asked for."""
         generator = torch.Generator().manual_seed(seed)
         if self.variant.inputs is not None:
             made = self.variant.inputs(self, generator)
         else:
             made = encoder_inputs(self, generator)
         if not labels:
-            made = {name: x for name, x in made.items() if "label" not in name and "_positions" not in name}
-        return padded_right(made, self) if padded else made
+            made = {name: x for name, x in made.items() if not is_label(name)}
+        if not padded:
+            return made
+        return padded_right(made, self) if self.variant.padded is None else self.variant.padded(made)
 
 
 def cases(model_types: tuple[str, ...] | None = None) -> Iterator[Case]:
@@ -86,6 +98,11 @@ def cases(model_types: tuple[str, ...] | None = None) -> Iterator[Case]:
                 yield Case(spec.name, variant, head)
 
 
+def is_label(name: str) -> bool:
+    """Whether an input is what a loss compares with."""
+    return "label" in name or name in ("start_positions", "end_positions", "is_impossible")
+
+
 def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
     """Token ids, types and mask, with the labels of the head."""
 
@@ -99,7 +116,7 @@ def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
         "input_ids": random(vocab, *shape),
         "attention_mask": torch.ones(shape, dtype=torch.long),
     }
-    if config.get("type_vocab_size", 2) > 1:
+    if case.takes("token_type_ids"):
         inputs["token_type_ids"] = random(3, *shape) - 1
     if case.variant.source_width is not None:
         inputs["encoder_hidden_states"] = torch.randn(
@@ -109,6 +126,28 @@ def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
         source_mask[1, 4:] = 0
         inputs["encoder_attention_mask"] = source_mask
     inputs.update(head_labels(case, vocab, labels, generator))
+    return inputs
+
+
+def seq2seq_inputs(case: Case, generator: torch.Generator) -> Inputs:
+    """A source with an end token, a target of another length where the head learns from one, and labels."""
+    config = case.config
+    end = config.get("eos_token_id", 2)
+
+    def random(length: int) -> Tensor:
+        return torch.randint(5, config["vocab_size"], (BATCH, length), generator=generator)
+
+    source = random(LENGTH)
+    source[:, -1] = end
+    inputs: Inputs = {"input_ids": source, "attention_mask": torch.ones_like(source)}
+    if case.head in ("backbone", "conditional-generation"):
+        inputs["decoder_input_ids"] = random(SOURCE_LENGTH)
+    if case.head == "conditional-generation":
+        labels = random(SOURCE_LENGTH)
+        labels[1, 5:] = -100
+        inputs["labels"] = labels
+    else:
+        inputs.update(head_labels(case, config["vocab_size"], config.get("num_labels", 2), generator))
     return inputs
 
 
@@ -155,6 +194,8 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
     for row, real in enumerate((LENGTH, 4, 8)):
         mask[row, ..., real:] = 0
     made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"] * mask}
+    if "encoder_layers" in case.config or "d_kv" in case.config:  # an end token that a classifier reads
+        made["input_ids"][torch.arange(BATCH), mask.sum(-1) - 1] = inputs["input_ids"][:, -1]
     if "mc_token_ids" in inputs:
         made["mc_token_ids"] = inputs["mc_token_ids"].minimum(mask.sum(-1) - 1)
     if "labels" in inputs and inputs["labels"].shape == mask.shape:

@@ -8,6 +8,7 @@ import transformers
 
 from tests.parity.case import Case
 
+
 def reference_model(case: Case, seed: int = 0) -> Any:
     """The reference's model of the case, random, with every parameter perturbed, norms and biases included."""
     with torch.random.fork_rng():

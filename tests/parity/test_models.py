@@ -13,6 +13,7 @@ import pytest
 import tfx_core
 import torch
 from tfx_core.model import Model
+from tfx_core.nn import Memory
 from torch import Tensor
 
 from tests.parity.case import Case, cases, config_of
@@ -54,7 +55,7 @@ def test_outputs_and_loss(case: Case, reference: Any, model: Model) -> None:
     wanted = {"output_hidden_states": True, "output_attentions": True}
     inputs = case.inputs()
     with torch.no_grad():
-        theirs, ours = reference(**inputs, **wanted), model(**inputs, **wanted)
+        theirs, ours = reference(**inputs, **wanted, **uncached(reference)), model(**inputs, **wanted)
     for name, value in flat(theirs):
         compare(name, dict(flat(ours))[name], value)
 
@@ -62,11 +63,9 @@ def test_outputs_and_loss(case: Case, reference: Any, model: Model) -> None:
 def test_outputs_on_real_tokens_of_a_padded_batch(case: Case, reference: Any, model: Model) -> None:
     inputs = case.inputs(padded=True, labels=False)
     mask = inputs["attention_mask"].bool()
-    wanted: dict[str, bool] = {"output_hidden_states": True}
-    if "use_cache" in inspect.signature(reference.forward).parameters:
-        wanted["use_cache"] = False  # with a cache the reference gives all of a text's queries the last one's distances
     with torch.no_grad():
-        theirs, ours = reference(**inputs, **wanted), model(**inputs, **wanted)
+        theirs = reference(**inputs, output_hidden_states=True, **uncached(reference))
+        ours = model(**inputs, output_hidden_states=True)
     for name, value in flat(theirs):
         mine = dict(flat(ours))[name].reshape(value.shape)
         for rows in (mask, mask.flatten(0, -2)):
@@ -79,10 +78,10 @@ def test_gradients(case: Case, reference: Any, model: Model) -> None:
     inputs = case.inputs()
     reference.zero_grad()
     model.zero_grad()
-    for output in (reference(**inputs), model(**inputs)):
+    for output in (reference(**inputs, **uncached(reference)), model(**inputs)):
         scalar(output).backward()
     exported = as_the_reference_names_them(
-        model, {name: gradient(parameter) for name, parameter in model.named_parameters()}
+        model, {name: gradient(parameter) for name, parameter in model.named_parameters(remove_duplicate=False)}
     )
     for name, parameter in reference.named_parameters():
         assert name in exported, f"{name} has no counterpart"
@@ -93,8 +92,13 @@ def test_the_folder_written_back_is_the_reference_model(
     case: Case, reference: Any, model: Model, tmp_path: Path
 ) -> None:
     model.save_pretrained(tmp_path)
+    if case.variant.unreadable:
+        again, ours = tfx_core.load_model(tmp_path).state_dict(), model.state_dict()
+        assert again.keys() == ours.keys()
+        assert all(torch.equal(tensor, ours[name]) for name, tensor in again.items())
+        return
     again, report = read_reference(case, tmp_path)
-    assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")), report
+    assert not faults(again, report)
     before = reference.state_dict()
     for name, tensor in again.state_dict().items():
         assert torch.equal(tensor, before[name]), name
@@ -104,13 +108,28 @@ def test_a_model_made_here_is_read_by_the_reference(case: Case, tmp_path: Path) 
     config = {key: value for key, value in config_of(case).to_dict().items() if key in case.config}
     made = tfx_core.new_model(case.model_type, head=case.head, seed=3, **config).eval()
     made.save_pretrained(tmp_path)
+    if case.variant.unreadable:
+        assert tfx_core.load_model(tmp_path).head_name == case.head
+        return
     theirs, report = read_reference(case, tmp_path)
-    assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")), report
+    assert not faults(theirs, report)
     inputs = case.inputs(labels=False)
     with torch.no_grad():
         ours = dict(flat(made(**inputs)))
-        for name, value in flat(theirs(**inputs)):
+        for name, value in flat(theirs(**inputs, **uncached(theirs))):
             compare(name, ours[name], value)
+
+
+def uncached(reference: Any) -> dict[str, bool]:
+    """No cache in the reference: with one, some of its models misplace a text's tokens or cannot run without a source."""
+    return {"use_cache": False} if "use_cache" in inspect.signature(reference.forward).parameters else {}
+
+
+def faults(model: Any, report: dict[str, Any]) -> list[str]:
+    """What the reference found wrong with a folder; names that share a tensor with a loaded one are not missing."""
+    loaded = {tensor.data_ptr() for name, tensor in model.state_dict().items() if name not in report["missing_keys"]}
+    missing = [name for name in report["missing_keys"] if model.state_dict()[name].data_ptr() not in loaded]
+    return missing + [str(each) for key in ("unexpected_keys", "mismatched_keys", "error_msgs") for each in report[key]]
 
 
 def gradient(parameter: Tensor) -> Tensor:
@@ -123,11 +142,10 @@ def as_the_reference_names_them(model: Model, tensors: dict[str, Tensor]) -> dic
     table, named = model.weight_table, {}
     for ours, tensor in tensors.items():
         found = table.find(model.head_name, ours)
-        assert found is not None, f"{ours} has no rule"
-        _, rule, sources = found
-        named.update(
-            zip((table.stored_name(model.head_name, each) for each in sources), rule.views(tensor), strict=True)
-        )
+        if found is not None:  # a table in two places has its rule for one of them
+            _, rule, sources = found
+            stored = (table.stored_name(model.head_name, each) for each in sources)
+            named.update(zip(stored, rule.views(tensor), strict=True))
     return named
 
 
@@ -136,7 +154,7 @@ def flat(output: Any) -> Iterator[tuple[str, Tensor]]:
     for name, value in output.items():
         if isinstance(value, Tensor):
             yield name, value
-        elif isinstance(value, tuple):
+        elif isinstance(value, tuple | Memory):
             yield from ((f"{name}.{place}", each) for place, each in enumerate(value) if isinstance(each, Tensor))
 
 

@@ -1,0 +1,195 @@
+"""An encoder and a decoder that attends to it, both `tfx_core.backbone.TransformerBackbone`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from tfx_core.backbone import TransformerBackbone
+from tfx_core.errors import InputError
+from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
+from tfx_core.outputs import ModelOutput
+from torch import Tensor, nn
+
+_NOT_PRUNED = "prune_heads: encoder-decoders cannot be pruned, since their checkpoints have no form for it"
+
+
+class Seq2SeqOutput(ModelOutput):
+    """The decoder's results under their usual names, the encoder's with ``encoder_`` before them."""
+
+    encoder_last_hidden_state: Tensor
+    """``(B, S, D)``."""
+    encoder_hidden_states: tuple[Tensor, ...]
+    """``(B, S, D)`` each."""
+    encoder_attentions: tuple[Tensor, ...]
+    """``(B, H, S, S)`` each."""
+    decoder_hidden_states: tuple[Tensor, ...]
+    """``(B, T, D)`` each."""
+    decoder_attentions: tuple[Tensor, ...]
+    """``(B, H, T, T)`` each."""
+
+
+class Seq2SeqBackbone(nn.Module):
+    """Encoder and decoder.
+
+    ``start`` makes the decoder's input and its mask out of the encoder's where the caller gives none (BART's
+    classification does so); without it that is an `InputError`.
+    """
+
+    def __init__(
+        self,
+        encoder: TransformerBackbone,
+        decoder: TransformerBackbone,
+        *,
+        start: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.start = start
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        decoder_head_mask: Tensor | None = None,
+        cross_attn_head_mask: Tensor | None = None,
+        encoder_outputs: Any = None,
+        past_key_values: DecoderCache | None = None,
+        inputs_embeds: Tensor | None = None,
+        decoder_inputs_embeds: Tensor | None = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> Seq2SeqOutput:
+        """Source ids ``(B, S)`` and decoder ids ``(B, T)`` -> decoder states ``(B, T, D)``.
+
+        ``encoder_outputs`` is an earlier output, or its last state ``(B, S, D)``, alone or first in a tuple; then the
+        encoder does not run. Raises `InputError` for inputs that contradict each other.
+        """
+        wanted = {
+            "output_attentions": output_attentions,
+            "output_hidden_states": output_hidden_states,
+            "attention": attention,
+        }
+        if encoder_outputs is None:
+            encoded = self.encoder(
+                input_ids, attention_mask, inputs_embeds=inputs_embeds, head_mask=head_mask, **wanted
+            )
+        else:
+            encoded = encoder_output(encoder_outputs)
+        if decoder_input_ids is None and decoder_inputs_embeds is None:
+            decoder_input_ids, decoder_attention_mask = self._started(input_ids, attention_mask)
+        decoded = self.decoder(
+            input_ids=decoder_input_ids,
+            attention_mask=decoder_attention_mask,
+            inputs_embeds=decoder_inputs_embeds,
+            head_mask=decoder_head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
+            encoder_hidden_states=encoded.last_hidden_state,
+            encoder_attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+            **wanted,
+        )
+        return Seq2SeqOutput(
+            last_hidden_state=decoded.last_hidden_state,
+            past_key_values=decoded.get("past_key_values"),
+            decoder_hidden_states=decoded.get("hidden_states"),
+            decoder_attentions=decoded.get("attentions"),
+            cross_attentions=decoded.get("cross_attentions"),
+            encoder_last_hidden_state=encoded.last_hidden_state,
+            encoder_hidden_states=encoded.get("hidden_states"),
+            encoder_attentions=encoded.get("attentions"),
+        )
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Not offered: the reference's checkpoints have no form for it."""
+        raise InputError(_NOT_PRUNED)
+
+    @property
+    def max_positions(self) -> int | None:
+        """The longest source."""
+        return self.encoder.max_positions
+
+    def _started(self, input_ids: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if self.start is None or input_ids is None:
+            raise InputError("decoder_input_ids: the decoder has no input; give them, or labels to learn from")
+        return self.start(input_ids, mask)
+
+
+class DecoderBackbone(nn.Module):
+    """The decoder without its encoder; it may be given another's states to attend to."""
+
+    causal = True
+
+    def __init__(self, decoder: TransformerBackbone) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        cross_attn_head_mask: Tensor | None = None,
+        past_key_values: DecoderCache | None = None,
+        inputs_embeds: Tensor | None = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> ModelOutput:
+        """Ids ``(B, T)`` -> states ``(B, T, D)``."""
+        output: ModelOutput = self.decoder(
+            input_ids,
+            attention_mask,
+            encoder_hidden_states=encoder_hidden_states,
+            encoder_attention_mask=encoder_attention_mask,
+            head_mask=head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            attention=attention,
+        )
+        return output
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Not offered, see `Seq2SeqBackbone.prune_heads`."""
+        raise InputError(_NOT_PRUNED)
+
+    @property
+    def max_positions(self) -> int | None:
+        """The longest text."""
+        return self.decoder.max_positions
+
+
+def shift_right(ids: Tensor, start: int, pad: int) -> Tensor:
+    """The decoder's input that predicts ``ids`` ``(B, T)``: each one later, ``start`` first; ignored labels are ``pad``."""
+    shifted = torch.cat((torch.full_like(ids[:, :1], start), ids[:, :-1]), dim=1)
+    return shifted.masked_fill(shifted == -100, pad)
+
+
+def encoder_output(given: Any) -> ModelOutput:
+    """What a caller gives as ``encoder_outputs``; raises `InputError` for what is none."""
+    if isinstance(given, Tensor):
+        return ModelOutput(last_hidden_state=given)
+    if isinstance(given, tuple | list) and given and isinstance(given[0], Tensor):
+        return ModelOutput(last_hidden_state=given[0])
+    state = getattr(given, "last_hidden_state", None)
+    if not isinstance(state, Tensor):
+        raise InputError(
+            f"encoder_outputs of type {type(given).__name__}: must be an encoder's output, or its last state alone or "
+            "first in a tuple"
+        )
+    if isinstance(given, ModelOutput):
+        return given
+    return ModelOutput(last_hidden_state=state)

@@ -1,0 +1,48 @@
+"""Decoding from a source: the encoder runs once, and no beam repeats what it found."""
+
+from collections.abc import Mapping
+
+from tfx_core.errors import InputError
+from tfx_core.generation.causal import CausalDecoding, causal_decoding
+from tfx_core.model import Model
+from tfx_core.outputs import ModelOutput
+from torch import Tensor
+
+from tfx_seq2seq.backbone import Seq2SeqBackbone, encoder_output
+
+_OF_DECODER = {
+    "decoder_input_ids": "input_ids",
+    "decoder_attention_mask": "attention_mask",
+    "decoder_inputs_embeds": "inputs_embeds",
+    "decoder_head_mask": "head_mask",
+    "cross_attn_head_mask": "cross_attn_head_mask",
+}
+
+
+def seq2seq_decoding(model: Model, inputs: Mapping[str, Tensor]) -> CausalDecoding:
+    """The state of an encoder-decoder; raises `InputError` for a head that cannot generate.
+
+    A decoder without its encoder (head ``causal-lm``) decodes as every decoder does.
+    """
+    backbone = model.backbone
+    if not isinstance(backbone, Seq2SeqBackbone):
+        return causal_decoding(model, inputs)
+    if not model.head.generates:
+        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='conditional-generation'")
+    mask = inputs.get("attention_mask")
+    decoder_inputs = {ours: inputs[name] for name, ours in _OF_DECODER.items() if inputs.get(name) is not None}
+    decoder_inputs["encoder_hidden_states"] = _encoded(model, backbone, inputs).last_hidden_state
+    if mask is not None:
+        decoder_inputs["encoder_attention_mask"] = mask
+    return CausalDecoding(backbone.decoder, model.head.get_submodule("predictions"), decoder_inputs, model.attention)
+
+
+def _encoded(model: Model, backbone: Seq2SeqBackbone, inputs: Mapping[str, Tensor]) -> ModelOutput:
+    given = inputs.get("encoder_outputs")
+    if given is not None:
+        return encoder_output(given)
+    names = ("input_ids", "attention_mask", "inputs_embeds", "head_mask")
+    output: ModelOutput = backbone.encoder(
+        **{name: inputs[name] for name in names if inputs.get(name) is not None}, attention=model.attention
+    )
+    return output

@@ -1,0 +1,60 @@
+"""Heads of encoder-decoders."""
+
+from typing import Any
+
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.heads import CausalLMHead, Head, token_loss
+from tfx_core.outputs import ModelOutput
+from torch import Tensor, nn
+
+from tfx_seq2seq.backbone import shift_right
+
+
+class DecoderLMHead(CausalLMHead):
+    """The language model of a decoder without its encoder; its labels are the next tokens already, as the reference's."""
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
+        """``labels`` ``(B, T)``: what follows each token; logits ``(B, T, V)``."""
+        output = super().forward(states, logits_to_keep=logits_to_keep)
+        return output.updated(loss=token_loss(output.logits, labels))
+
+
+class ConditionalGenerationHead(Head):
+    """Predicts the target; its labels, shifted right, are the decoder's input where none is given."""
+
+    generates = True
+
+    def __init__(self, predictions: nn.Module, start_token_id: int | None, pad_token_id: int | None) -> None:
+        super().__init__()
+        self.predictions = predictions
+        self.start_token_id = start_token_id
+        self.pad_token_id = pad_token_id
+
+    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Make the decoder's input out of the labels; raises `InputError` where both do not fit together."""
+        labels, ids = inputs.get("labels"), inputs.get("decoder_input_ids")
+        if labels is None:
+            return inputs
+        if ids is not None and ids.shape != labels.shape:
+            raise InputError(
+                f"labels of shape {tuple(labels.shape)}: decoder_input_ids have {tuple(ids.shape)}; must be alike"
+            )
+        if ids is not None or inputs.get("decoder_inputs_embeds") is not None:
+            return inputs
+        return {**inputs, "decoder_input_ids": self.shifted(labels)}
+
+    def shifted(self, labels: Tensor) -> Tensor:
+        """The decoder's input for these labels ``(B, T)``; raises `ConfigError` where the config has no start token."""
+        for key, value in (("decoder_start_token_id", self.start_token_id), ("pad_token_id", self.pad_token_id)):
+            if value is None:
+                raise ConfigError(
+                    f"{key}=None: labels are shifted right with it; set it in config.json or while loading"
+                )
+        assert self.start_token_id is not None
+        assert self.pad_token_id is not None
+        return shift_right(labels, self.start_token_id, self.pad_token_id)
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
+        """``labels`` ``(B, T)`` are the target itself; logits ``(B, T, V)``."""
+        logits = self.predictions(states.last_hidden_state)
+        return states.updated(logits=logits, loss=token_loss(logits, labels))

@@ -1,0 +1,28 @@
+"""What this distribution gives to tfx; imports neither torch nor the architectures."""
+
+from tfx_core.hookspecs import hookimpl
+from tfx_core.specs import ArchitectureSpec
+
+TFX_API = 1
+
+
+@hookimpl
+def tfx_architectures() -> list[ArchitectureSpec]:
+    """The encoder-decoders."""
+    return [
+        ArchitectureSpec(
+            "bart",
+            target="tfx_seq2seq.bart:ARCHITECTURE",
+            heads=("conditional-generation", "sequence-classification", "question-answering", "causal-lm"),
+            hf_classes={
+                "BartModel": "backbone",
+                "BartForConditionalGeneration": "conditional-generation",
+                "BartForSequenceClassification": "sequence-classification",
+                "BartForQuestionAnswering": "question-answering",
+                "BartForCausalLM": "causal-lm",
+            },
+            tokenizer_classes=("BartTokenizer", "BartTokenizerFast"),
+            summary="Encoder-decoder pretrained by restoring corrupted text; summarises, translates, classifies",
+            paper="https://arxiv.org/abs/1910.13461",
+        ),
+    ]
