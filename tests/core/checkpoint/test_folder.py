@@ -1,0 +1,109 @@
+"""Local folders, and what is never looked up on the hub."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tfx_core.checkpoint import open_folder
+from tfx_core.checkpoint.hub import HubFolder
+from tfx_core.errors import CheckpointError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling": "mean"}')
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "name": "höher"}', encoding="utf-8")
+    return tmp_path
+
+
+def test_files_by_name(folder: Path) -> None:
+    files = open_folder(folder)
+    assert files.label == str(folder)
+    assert files.path("config.json") == folder / "config.json"
+    assert files.path("absent.json") is None
+    assert files.path("1_Pooling") is None  # a folder is no file
+    assert files.json("1_Pooling/config.json") == {"pooling": "mean"}
+    assert files.json("config.json") == {"model_type": "bert", "name": "höher"}
+    assert files.json("absent.json") is None
+    with pytest.raises(CheckpointError, match=r"the file 'absent\.json' is missing"):
+        files.require("absent.json")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "..", ".", "../config.json", "1_Pooling/../../x", "/etc/passwd", "C:/x", "C:x", "..\\x", "\\\\host\\x", "a\\b",
+     "a//b", "./config.json", "a/", "a\0b"],
+)  # fmt: skip
+def test_a_name_cannot_leave_the_folder(folder: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match="file name"):
+        open_folder(folder / "1_Pooling").path(name)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"a": "\xff"}', "config.json: byte 7 is not UTF-8"),
+        (b'{"a": 1,\n "b" 2}', "config.json: line 2, column 6: Expecting ':' delimiter"),
+        (b"", "config.json: line 1, column 1"),
+        (b"[1, 2]", "config.json: holds a JSON list; an object"),
+        (b'"text"', "config.json: holds a JSON str"),
+        (b'{"a":' * 100_000, "config.json: is not usable JSON"),
+        (b'{"a":' + b"1" * 5000 + b"}", "config.json: is not usable JSON"),
+    ],
+)
+def test_json_errors_name_file_and_position(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "config.json").write_bytes(data)
+    with pytest.raises(CheckpointError) as caught:
+        open_folder(tmp_path).json("config.json")
+    assert message in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_path_that_exists_is_used_and_never_a_hub_id(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "org" / "model").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert open_folder("org/model").label == "org/model"
+    assert open_folder("org").path("x") is None
+    monkeypatch.setenv("HOME", str(folder))
+    assert open_folder("~/org").label == str(folder / "org")
+
+
+@pytest.mark.parametrize("path", ["./model", "../model", "/model", "~/model", "~nobody/model", "a/b/c", "org/model/"])
+def test_what_looks_like_a_path_is_not_looked_up(path: str) -> None:
+    with pytest.raises(CheckpointError, match="there is no such folder"):
+        open_folder(path)
+
+
+def test_a_path_object_is_not_looked_up() -> None:
+    with pytest.raises(CheckpointError, match="bert-base-uncased: there is no such folder"):
+        open_folder(Path("bert-base-uncased"))
+
+
+def test_what_is_neither_path_nor_hub_id(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="a hub id reads"):
+        open_folder("my model")
+    with pytest.raises(CheckpointError, match="empty string"):
+        open_folder("")
+    with pytest.raises(CheckpointError, match=r"config.json: is a file; give the folder"):
+        open_folder(folder / "config.json")
+    with pytest.raises(CheckpointError, match="has no revision 'main'"):
+        open_folder(folder, revision="main")
+
+
+def test_anything_else_is_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("gpt2", "google-t5/t5-small", "facebook/mbart-large-50_x.y"):
+        folder = open_folder(name, revision="v1")
+        assert isinstance(folder, HubFolder)
+        assert folder.label == f"{name}@v1"
+
+
+def test_reading_a_folder_imports_neither_torch_nor_huggingface_hub(folder: Path) -> None:
+    code = (
+        "import sys; from tfx_core.checkpoint import open_folder\n"
+        f"open_folder({str(folder)!r}).json('config.json')\n"
+        "assert not {'huggingface_hub', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
