@@ -151,9 +151,9 @@ class CausalReference:
 class EncoderDecoderReference(CausalReference):
     """The same of a model with an encoder, which is run once."""
 
-    def __init__(self, model: Any, source: Tensor, mask: Tensor | None, start: Tensor) -> None:
+    def __init__(self, model: Any, source: Tensor, mask: Tensor, start: Tensor) -> None:
         super().__init__(model, start)
-        self.mask = torch.ones_like(source) if mask is None else mask
+        self.mask = mask.long()
         self.encoded = model.get_encoder()(input_ids=source, attention_mask=self.mask).last_hidden_state
 
     def select(self, sources: Tensor) -> None:
@@ -180,8 +180,9 @@ def ours(
             begin = Prompts.from_padded(ids, mask)
             return decode(CausalReference(model, ids, mask), begin, given, **(arguments or {}))
         start = torch.full((len(ids), 1), model.config.decoder_start_token_id)
-        state = EncoderDecoderReference(model, ids, mask, start)
         read = Prompts.from_padded(ids, mask)
+        # the reference's encoders count positions from the first column: padding has to be on the right
+        state = EncoderDecoderReference(model, read.ids, torch.arange(ids.shape[1]) < read.lengths[:, None], start)
         return decode(state, Prompts.from_padded(start, None), given, source=read, **(arguments or {}))
 
 

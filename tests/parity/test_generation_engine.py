@@ -1,6 +1,5 @@
 """The engine finds what transformers 4.57 finds, token for token."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -153,7 +152,7 @@ def test_padded_rows_as_the_reference_alone(kind: str, strategy: str, side: str)
 def test_padded_batch_as_the_reference(kind: str, strategy: str) -> None:
     for seed in (8, 9):
         model = MODELS[kind](seed)
-        ids, mask = ragged(seed, 4)
+        ids, mask = ragged(seed, 4, side="right" if model.config.is_encoder_decoder else "left")
         options = {**STRATEGIES[strategy], "max_new_tokens": 10}
         begin = prompt_length(model, ids)
         mine, reference = ours(model, ids, mask, **options), theirs(model, ids, mask, **options)
@@ -208,8 +207,9 @@ def test_prompt_lookup(processor: str) -> None:
         model = causal_model(seed)
         ids = prompts(seed, 1, 5).repeat(1, 2)
         options = {"max_new_tokens": 12, "prompt_lookup_num_tokens": 4, **PROCESSORS[processor]}
-        expected = theirs(model, ids, **{**options, "use_cache": True})
-        assert texts(ours(model, ids, **options).sequences, 10) == texts(expected.sequences, 10)
+        expected = texts(theirs(model, ids, **options).sequences, 10)
+        # the reference may go on beyond max_new_tokens
+        assert texts(ours(model, ids, **options).sequences, 10) == [text[:12] for text in expected]
 
 
 def test_custom_processors_come_after_the_options_own() -> None:
@@ -234,11 +234,8 @@ def test_bart_defaults_of_its_config() -> None:
     from tfx_core.generation import options_from_files
 
     model = bart_model(4)
-    config = {**model.config.to_dict(), "forced_eos_token_id": EOS, "num_beams": 3, "max_length": 9, "no_repeat_ngram_size": 2}
-    options = options_from_files(None, config)
+    asked = {"num_beams": 3, "max_length": 9, "no_repeat_ngram_size": 2, "forced_eos_token_id": EOS}
+    options = options_from_files(None, {**model.config.to_dict(), **asked})
     ids = prompts(4, 3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        reference = theirs(model, ids, max_length=9, num_beams=3, no_repeat_ngram_size=2, forced_eos_token_id=EOS)
-    mine = ours(model, ids, **{name: getattr(options, name) for name in ("max_length", "num_beams", "no_repeat_ngram_size", "forced_eos_token_id")})
-    assert texts(mine.sequences, 1) == texts(reference.sequences, 1)
+    mine = ours(model, ids, **{name: getattr(options, name) for name in asked})
+    assert texts(mine.sequences, 1) == texts(theirs(model, ids, **asked).sequences, 1)

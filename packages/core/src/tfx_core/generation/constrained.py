@@ -127,12 +127,11 @@ class Source:
             banks = torch.tensor([each.progress.bank for each in every])
             # a bank is worth more than any score
             order = (banks * 100 + torch.tensor([each.score for each in every])).sort(descending=True).indices.tolist()
-            taken: dict[int, int] = {}
-            turns = []
-            for each in order:
-                bank = every[each].progress.bank
-                turns.append(taken.get(bank, 0))
-                taken[bank] = turns[-1] + 1
+            turns: list[int] = []
+            for before, each in zip([-1, *order], order, strict=False):
+                # banned tokens are sorted behind the other banks, where transformers counts their bank anew
+                same = before >= 0 and every[before].progress.bank == every[each].progress.bank
+                turns.append(turns[-1] + 1 if same else 0)
             in_turn = sorted(range(len(order)), key=turns.__getitem__)
             following = [every[order[each]] for each in in_turn[: len(following)]]
         self.progress = [each.progress for each in following]

@@ -14,6 +14,7 @@ from torch import Tensor
 from tfx_core.generation.filters import filtered, most_probable, top_k
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.rows import Rows
+from tfx_core.generation.search import check_best
 
 _BLOCK = 64
 
@@ -66,6 +67,7 @@ class Sampler:
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """A token ``(R,)`` for each row of scores ``(R, V)``."""
+        check_best(scores.amax(1), rows)
         index = None
         if not self.warped:
             if self.options.temperature != 1:

@@ -1,0 +1,159 @@
+"""Options: what is refused, with which words, and where defaults come from."""
+
+import json
+from typing import Any
+
+import pytest
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.generation import GenerationOptions, Strategy, options_from_files
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_new_tokens", 0), ("max_new_tokens", -3), ("max_new_tokens", 2.5), ("max_new_tokens", True),
+        ("max_length", 0), ("min_length", -1), ("min_new_tokens", -1), ("num_beams", 0), ("num_beams", "4"),
+        ("num_return_sequences", 0), ("top_k", -1), ("top_k", 1.5), ("top_p", 1.5), ("top_p", -0.1), ("min_p", 2),
+        ("typical_p", 0), ("typical_p", 1.1), ("temperature", -1.0), ("temperature", "warm"),
+        ("repetition_penalty", 0), ("repetition_penalty", -1.0), ("encoder_repetition_penalty", 0),
+        ("no_repeat_ngram_size", -1), ("encoder_no_repeat_ngram_size", -1), ("penalty_alpha", 2.0),
+        ("prompt_lookup_num_tokens", 0), ("max_matching_ngram_size", 0), ("max_time", 0), ("max_time", -1),
+        ("early_stopping", "always"), ("early_stopping", 1.0), ("do_sample", "yes"), ("do_sample", 1),
+        ("seed", -1), ("seed", 0.5), ("seeds", [1, -1]), ("seeds", 3), ("eos_token_id", -1), ("eos_token_id", [1, -2]),
+        ("eos_token_id", "</s>"), ("pad_token_id", -1), ("forced_bos_token_id", -5), ("suppress_tokens", [-1]),
+        ("bad_words_ids", []), ("bad_words_ids", [[]]), ("bad_words_ids", [3]), ("bad_words_ids", [[-1]]),
+        ("force_words_ids", []), ("force_words_ids", [[]]), ("force_words_ids", [[[]]]), ("sequence_bias", {}),
+        ("sequence_bias", {(1,): "much"}), ("sequence_bias", {(): 1.0}),
+        ("stop_strings", ""), ("stop_strings", ["a", ""]), ("stop_strings", [3]),
+        ("exponential_decay_length_penalty", (1,)), ("use_cache", False),
+        ("exponential_decay_length_penalty", (1.5, 2.0)), ("length_penalty", "long"), ("renormalize_logits", 2),
+    ],
+)  # fmt: skip
+def test_values_that_cannot_be_meant(option: str, value: Any) -> None:
+    with pytest.raises(InputError, match=option):
+        GenerationOptions(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"max_new_tokens": 5, "max_length": 9}, "max_new_tokens=5 and max_length=9"),
+        ({"min_new_tokens": 5, "min_length": 9}, "min_new_tokens=5 and min_length=9"),
+        ({"seed": 0, "seeds": [1, 2]}, "seed=0 and seeds"),
+        ({"min_new_tokens": 5, "max_new_tokens": 4}, "min_new_tokens=5 is more than max_new_tokens=4"),
+        (
+            {"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0},
+            "do_sample=True contradicts",
+        ),
+        ({"num_beams": 4, "num_beam_groups": 3, "diversity_penalty": 1.0}, "num_beam_groups=3"),
+        ({"num_beams": 4, "num_beam_groups": 2}, "diversity_penalty"),
+        ({"num_beams": 4, "diversity_penalty": 1.0}, "num_beam_groups of at least 2"),
+        ({"num_beam_groups": 2, "diversity_penalty": 1.0}, "num_beam_groups=2"),
+        ({"num_return_sequences": 2}, "num_return_sequences=2"),
+        ({"num_beams": 2, "num_return_sequences": 3}, "num_return_sequences=3"),
+        ({"force_words_ids": [[3]]}, "num_beams=1"),
+        ({"force_words_ids": [[3]], "num_beams": 4, "do_sample": True}, "do_sample=True contradicts constrained"),
+        (
+            {"force_words_ids": [[3]], "num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0},
+            "num_beam_groups=2 contradicts constrained",
+        ),
+        ({"penalty_alpha": 0.6, "top_k": 4, "do_sample": True}, "do_sample=True contradicts contrastive"),
+        ({"penalty_alpha": 0.6, "top_k": 1}, "penalty_alpha=0.6 contradicts greedy"),
+        ({"penalty_alpha": 0.6, "num_beams": 2}, "penalty_alpha=0.6 contradicts beam search"),
+        ({"prompt_lookup_num_tokens": 3, "num_beams": 2}, "prompt_lookup_num_tokens=3 contradicts beam search"),
+        ({"do_sample": True, "temperature": 0.0}, "temperature=0.*do_sample=False"),
+    ],
+)  # fmt: skip
+def test_options_that_contradict_each_other(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        GenerationOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "strategy"),
+    [
+        ({}, Strategy.GREEDY),
+        ({"do_sample": True}, Strategy.SAMPLE),
+        ({"num_beams": 2}, Strategy.BEAM),
+        ({"num_beams": 2, "do_sample": True}, Strategy.BEAM),
+        ({"num_beams": 2, "num_beam_groups": 2, "diversity_penalty": 0.1}, Strategy.GROUP_BEAM),
+        ({"num_beams": 2, "force_words_ids": [[4]]}, Strategy.CONSTRAINED_BEAM),
+        ({"penalty_alpha": 0.6, "top_k": 4}, Strategy.CONTRASTIVE),
+        ({"penalty_alpha": 0.0}, Strategy.GREEDY),
+        ({"prompt_lookup_num_tokens": 3}, Strategy.LOOKUP),
+        ({"prompt_lookup_num_tokens": 3, "do_sample": True}, Strategy.LOOKUP),
+    ],
+)
+def test_options_decide_the_strategy(options: dict[str, Any], strategy: Strategy) -> None:
+    assert GenerationOptions(**options).strategy is strategy
+
+
+def test_none_is_as_if_not_given() -> None:
+    options = GenerationOptions(
+        temperature=None, top_k=None, top_p=None, num_beams=None, repetition_penalty=None, min_length=None
+    )  # type: ignore[arg-type]
+    assert options.top_k == 0  # no limit, although 50 is the default
+    assert options == GenerationOptions(top_k=0)
+
+
+def test_a_bound_replaces_its_counterpart() -> None:
+    options = GenerationOptions(max_length=50, min_length=5)
+    assert options.updated(max_new_tokens=3).max_length is None
+    assert options.updated(min_new_tokens=3).min_length == 0
+    assert options.updated(max_length=9).max_length == 9
+    assert options.updated(seeds=[1]).updated(seed=3).seeds is None
+    with pytest.raises(InputError, match="give one of the two"):
+        options.updated(max_new_tokens=3, max_length=9)
+    with pytest.raises(TypeError, match="'top_q'"):
+        options.updated(top_q=3)
+
+
+def test_options_without_effect_are_told() -> None:
+    options = GenerationOptions(top_p=0.5, temperature=2.0, early_stopping=True, output_scores=True)
+    reasons = options.without_effect(["top_p", "temperature", "early_stopping", "output_scores", "num_beams"])
+    assert [reason.split("=")[0] for reason in reasons] == ["top_p", "temperature", "early_stopping", "output_scores"]
+    assert not GenerationOptions(top_k=4, penalty_alpha=0.6).without_effect(["top_k"])
+    assert not GenerationOptions(top_k=4, do_sample=True).without_effect(["top_k", "temperature"])
+
+
+def test_defaults_come_from_generation_config_alone() -> None:
+    config = {
+        "num_beams": 4,
+        "eos_token_id": 2,
+        "pad_token_id": 1,
+        "decoder_start_token_id": 2,
+        "forced_eos_token_id": 2,
+    }
+    written = {
+        "num_beams": 3, "eos_token_id": [5, 6], "transformers_version": "4.57.6", "_from_model_config": True,
+        "use_cache": False, "cache_implementation": "hybrid", "guidance_scale": None, "token_healing": False,
+    }  # fmt: skip
+    options = options_from_files(written, config)
+    assert options.num_beams == 3
+    assert options.eos_ids == (5, 6)
+    assert (options.pad_token_id, options.decoder_start_token_id) == (1, 2)
+    assert options.forced_eos_ids == ()
+
+
+def test_defaults_come_from_legacy_keys() -> None:
+    config = json.loads(
+        '{"model_type": "bart", "num_beams": 4, "early_stopping": true, "max_length": 142, "min_length": 56,'
+        '"length_penalty": 2.0, "no_repeat_ngram_size": 3, "forced_eos_token_id": 2, "eos_token_id": 2, "top_k": null,'
+        '"hidden_size": 8, "task_specific_params": {"summarization": {"num_beams": 9, "max_length": 7}}}'
+    )
+    options = options_from_files(None, config)
+    assert (options.num_beams, options.max_length, options.min_length, options.top_k) == (4, 142, 56, 50)
+    assert options.early_stopping is True
+    assert options_from_files(None, None) == GenerationOptions()
+    assert options_from_files(None, {"max_length": 20}).max_length is None
+    assert options_from_files({"max_length": 99, "max_new_tokens": 4}, None).max_length is None
+    assert options_from_files({"pad_token_id": -1}, None).pad_token_id is None
+
+
+def test_what_cannot_be_honoured_is_named() -> None:
+    with pytest.warns(UserWarning, match=r"my/generation_config.json: .*guidance_scale, some_key"):
+        options_from_files({"guidance_scale": 3.0, "some_key": 1}, None, where="my/generation_config.json")
+    with pytest.raises(ConfigError, match=r"generation_config.json: top_p=7"):
+        options_from_files({"top_p": 7}, None)
+    with pytest.raises(ConfigError, match=r"folder/config.json: num_beams=0"):
+        options_from_files(None, {"num_beams": 0}, config_where="folder/config.json")

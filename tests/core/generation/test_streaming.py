@@ -1,0 +1,128 @@
+"""Streaming: whole characters as soon as they are sure, and tokens as the reference library hands them out."""
+
+import threading
+from queue import Empty
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tfx_core.errors import InputError
+from tfx_core.generation import TextIteratorStreamer, TextStreamer
+from torch import Tensor
+
+from tests.core.generation.texts import Bytes
+from tests.core.generation.toys import PAD, Table, new, run
+
+TOKENIZER = Bytes(["the", " top", "日本", "é "])
+
+
+def pieces_of(ids: list[int], prompt: list[int], **options: bool) -> list[str]:
+    pieces: list[str] = []
+    streamer = TextStreamer(TOKENIZER, write=pieces.append, **options)
+    streamer.put(torch.tensor([prompt]))
+    for token in ids:
+        streamer.put(torch.tensor([token]))
+    streamer.end()
+    return pieces
+
+
+@given(st.text(max_size=20), st.text(max_size=5))
+@settings(max_examples=80, deadline=None)
+def test_pieces_make_up_the_text_and_never_half_a_character(text: str, prompt: str) -> None:
+    ids, begin = TOKENIZER.encode(text), TOKENIZER.encode(prompt)
+    assert "".join(pieces_of(ids, begin)) == prompt + text
+    pieces = pieces_of(ids, begin, skip_prompt=True)
+    assert "".join(pieces) == text
+    if "\N{REPLACEMENT CHARACTER}" not in text:
+        assert all("\N{REPLACEMENT CHARACTER}" not in piece for piece in pieces)
+        # a character is handed out with the token that completes it
+        assert pieces == list(text)
+
+
+@given(st.binary(max_size=12))
+@settings(max_examples=80, deadline=None)
+def test_broken_bytes_are_handed_out_at_the_end_at_the_latest(data: bytes) -> None:
+    ids = TOKENIZER.encode(data)
+    assert "".join(pieces_of(ids, [], skip_prompt=True)) == data.decode("utf-8", errors="replace")
+
+
+def test_special_tokens_may_be_left_out() -> None:
+    ids = [*TOKENIZER.encode("the"), 0, *TOKENIZER.encode(" top")]
+    assert pieces_of(ids, [], skip_prompt=True) == ["the", "<end>", " top"]
+    assert pieces_of(ids, [], skip_prompt=True, skip_special_tokens=True) == ["the", " top"]
+
+
+def test_printing_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    streamer = TextStreamer(TOKENIZER)
+    for _ in range(2):  # a streamer can be used again
+        streamer.put(torch.tensor([TOKENIZER.encode("the")]))
+        streamer.put(torch.tensor(TOKENIZER.encode(" top")))
+        streamer.end()
+    assert capsys.readouterr().out == "the top\nthe top\n"
+
+
+def test_iterating_in_another_thread() -> None:
+    streamer = TextIteratorStreamer(TOKENIZER, skip_prompt=True, timeout=10)
+
+    def generate() -> None:
+        streamer.put(torch.tensor([[1, 2]]))
+        for token in TOKENIZER.encode("日本", "é ", "x"):
+            streamer.put(torch.tensor([token]))
+        streamer.end()
+
+    thread = threading.Thread(target=generate)
+    thread.start()
+    assert list(streamer) == ["日本", "é ", "x"]
+    thread.join()
+
+
+def test_iterating_gives_up_after_the_timeout() -> None:
+    with pytest.raises(Empty):
+        next(iter(TextIteratorStreamer(TOKENIZER, timeout=0.01)))
+
+
+class Noting:
+    def __init__(self) -> None:
+        self.values: list[Tensor] = []
+        self.ended = 0
+
+    def put(self, value: Tensor) -> None:
+        assert not self.ended
+        self.values.append(value)
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+@pytest.mark.parametrize("options", [{}, {"do_sample": True, "seed": 1}, {"penalty_alpha": 0.6, "top_k": 3}])
+def test_tokens_of_all_rows(options: dict[str, object]) -> None:
+    streamer, texts = Noting(), [[3, 4], [5], [6, 6, 6]]
+    output = run(Table(seed=3), texts, max_new_tokens=9, arguments={"streamer": streamer}, **options)
+    assert streamer.ended == 1
+    assert torch.equal(streamer.values[0], output.sequences[:, :3])
+    assert torch.equal(torch.stack(streamer.values[1:], dim=1), output.sequences[:, 3:])
+
+
+def test_finished_rows_stream_padding() -> None:
+    streamer, texts = Noting(), [[3, 4], [5], [6, 7, 8, 2], [4, 4, 4]]
+    output = run(Table(seed=1), texts, max_new_tokens=9, arguments={"streamer": streamer})
+    lengths = [len(text) for text in new(output, texts)]
+    assert min(lengths) < max(lengths)
+    assert int(streamer.values[min(lengths) + 1][lengths.index(min(lengths))]) == PAD
+
+
+def test_prompt_lookup_streams_blocks() -> None:
+    streamer, texts = Noting(), [[3, 4, 3, 4, 3]]
+    output = run(
+        Table(seed=4, sharpness=3.0), texts, max_new_tokens=12, prompt_lookup_num_tokens=3, eos_token_id=None,
+        arguments={"streamer": streamer},
+    )  # fmt: skip
+    assert torch.equal(torch.cat(streamer.values, dim=1), output.sequences)
+    with pytest.raises(InputError, match="one text at a time"):
+        run(Table(), [[3], [4]], prompt_lookup_num_tokens=3, arguments={"streamer": Noting()})
+
+
+def test_a_text_streamer_follows_one_text() -> None:
+    with pytest.raises(InputError, match="this call generates 2"):
+        run(Table(), [[3], [4]], arguments={"streamer": TextStreamer(TOKENIZER)})
