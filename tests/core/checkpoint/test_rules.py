@@ -144,6 +144,13 @@ def test_check_names_every_fault(rules: list[Rule], names: list[str], fault: str
     assert fault in str(caught.value)
 
 
+def test_a_name_with_two_rules_is_refused_when_it_is_looked_up() -> None:
+    rules = table(Rename("bert.{w}.weight", "ff.{w}.weight"), Rename("bert.layer_norm.weight", "ff.norm.weight"))
+    assert rules.find("head", "ff.up.weight") is not None
+    with pytest.raises(ValueError, match=r"ff\.norm\.weight has two rules"):
+        rules.find("head", "ff.norm.weight")
+
+
 def test_a_head_of_a_third_party() -> None:
     base = table(Rename("bert.a.{p}", "backbone.a.{p}"))
     crf = base.with_head("crf", like="head", rules=(Rename("crf.{p}", "head.crf.{p}"),))

@@ -13,8 +13,8 @@ class WeightTable:
     """Reversible names of an architecture's tensors.
 
     ``parts`` groups the rules by what a checkpoint has or lacks as a whole; ``heads`` names the parts of each head,
-    ``"backbone"`` included. ``prefix`` starts the names of the backbone's tensors, except in a checkpoint of the bare
-    backbone. ``optional`` are parts that checkpoints of a head may lack all the same, for example BERT's pooler.
+    ``"backbone"`` included. ``prefix`` starts the names of the backbone's tensors, except in a checkpoint of one of the
+    ``bare`` heads. ``optional`` are parts that checkpoints of a head may lack all the same, for example BERT's pooler.
     ``exclusive`` are parts whose tensors share their names with another part's and are another thing, for example the
     classifiers of two heads: they are taken only from a checkpoint whose own head has that very part.
     """
@@ -22,6 +22,7 @@ class WeightTable:
     parts: Mapping[str, Sequence[Rule]]
     heads: Mapping[str, Sequence[str]]
     prefix: str = ""
+    bare: Collection[str] = ("backbone",)
     optional: Collection[str] = ()
     exclusive: Collection[str] = ()
 
@@ -38,13 +39,19 @@ class WeightTable:
         return frozenset.intersection(*map(frozenset, self.heads.values()))
 
     def find(self, head: str, ours: str) -> tuple[str, WeightRule, tuple[str, ...]] | None:
-        """The part, the rule and the checkpoint's names for one of our parameters; ``None`` if no rule is about it."""
+        """The part, the rule and the checkpoint's names for one of our parameters; ``None`` if no rule is about it.
+
+        Raises `ValueError` if two rules are.
+        """
+        found: list[tuple[str, WeightRule, tuple[str, ...]]] = []
         for part in self.heads[head]:
             for rule in self.parts[part]:
                 sources = rule.sources(ours) if isinstance(rule, WeightRule) else None
                 if isinstance(rule, WeightRule) and sources is not None:
-                    return part, rule, sources
-        return None
+                    found.append((part, rule, sources))
+        if len(found) > 1:
+            raise ValueError(f"{ours} has two rules: {found[0][1]} and {found[1][1]}")
+        return found[0] if found else None
 
     def knows(self, theirs: str, parts: Iterable[str] | None = None) -> bool:
         """Whether any rule of these parts, or of all, is about a name of the checkpoint."""
@@ -81,8 +88,8 @@ class WeightTable:
         return present
 
     def stored_name(self, head: str, theirs: str) -> str:
-        """The name under which a checkpoint of this head has a tensor: the bare backbone goes without the prefix."""
-        return theirs.removeprefix(self.prefix) if head == "backbone" else theirs
+        """The name under which a checkpoint of this head has a tensor: those of bare heads go without the prefix."""
+        return theirs.removeprefix(self.prefix) if head in self.bare else theirs
 
     def with_head(self, head: str, *, like: str, rules: Sequence[Rule]) -> "WeightTable":
         """The table with one more head: the parts of the head ``like`` and one of these rules."""
