@@ -29,6 +29,17 @@ def test_a_text_without_mask_is_told_which_token_is_the_mask(fill: Any) -> None:
         fill(["dog " * 40 + "[MASK]"], truncation=True)
 
 
+def test_only_the_logits_of_masks_are_computed(fill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["bob [MASK] in [MASK]", "[MASK]", "the dog sings in new york . [MASK]"]
+    shapes: list[tuple[int, ...]] = []
+    fill.model.register_forward_hook(lambda module, args, output: shapes.append(tuple(output.logits.shape)))
+    found = fill(texts)
+    monkeypatch.setattr(type(fill), "_predicts_anywhere", False)
+    same(found, fill(texts))
+    size = len(fill.tokenizer)
+    assert shapes == [(4, size), (3, 11, size)]
+
+
 def test_targets_are_scored_as_in_the_whole_vocabulary(fill: Any) -> None:
     every = {each["token_str"]: each["score"] for each in fill("bob [MASK]", top_k=1000)}
     assert sum(every.values()) == pytest.approx(1)

@@ -58,9 +58,19 @@ class MaskedLMHead(Head):
         super().__init__()
         self.predictions = predictions
 
-    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
-        """``labels`` ``(B, S)``, `IGNORED` where a token does not count; logits ``(B, S, V)``."""
-        logits = self.predictions(states.last_hidden_state)
+    def forward(
+        self, states: ModelOutput, *, labels: Tensor | None = None, logits_positions: Tensor | None = None
+    ) -> ModelOutput:
+        """``labels`` ``(B, S)``, `IGNORED` where a token does not count; logits ``(B, S, V)``.
+
+        ``logits_positions`` ``(N, 2)``, row and place, computes only those logits, ``(N, V)``; all by default.
+        """
+        x = states.last_hidden_state
+        if logits_positions is not None:
+            if labels is not None:
+                raise InputError("logits_positions: a loss needs the logits of all positions")
+            x = x[logits_positions.unbind(-1)]
+        logits = self.predictions(x)
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 

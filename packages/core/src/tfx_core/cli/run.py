@@ -200,7 +200,7 @@ def _sink(output: str | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    from tfx_core.checkpoint.replacing import replacing
+    from tfx_core.checkpoint import replacing
 
     with replacing(Path(output)) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
         yield stream

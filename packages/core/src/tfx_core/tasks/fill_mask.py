@@ -79,10 +79,15 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: FillMaskOptions
     ) -> list[list[Candidates]]:
         """The candidates of every mask of every row."""
-        output = self.model(**batch)
-        logits = output.prediction_logits if "prediction_logits" in output else output.logits
-        rows, positions = batch["input_ids"].eq(self._mask).nonzero(as_tuple=True)
-        probabilities = logits[rows, positions].float().softmax(-1)  # (masks, V)
+        masks = batch["input_ids"].eq(self._mask).nonzero()  # (masks, 2): row and place
+        rows = masks[:, 0]
+        if self._predicts_anywhere:
+            logits = self.model(**batch, logits_positions=masks).logits
+        else:
+            output = self.model(**batch)
+            everywhere = output.prediction_logits if "prediction_logits" in output else output.logits
+            logits = everywhere[rows, masks[:, 1]]
+        probabilities = logits.float().softmax(-1)  # (masks, V)
         if options.targets is None:
             scores, ids = probabilities.topk(min(options.top_k, probabilities.shape[-1]))
         else:
@@ -109,10 +114,16 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         return filled[0] if len(filled) == 1 else filled
 
     def token_budget(self, options: FillMaskOptions) -> int:
-        """As many tokens as keep the logits within `LOGITS_BYTES`."""
-        return options.batch_tokens or min(
-            super().token_budget(options), max(1, LOGITS_BYTES // (4 * len(self.tokenizer)))
-        )
+        """As many tokens as keep the logits within `LOGITS_BYTES`, where they are computed for every token."""
+        budget = super().token_budget(options)
+        if options.batch_tokens is not None or self._predicts_anywhere:
+            return budget
+        return min(budget, max(1, LOGITS_BYTES // (4 * len(self.tokenizer))))
+
+    @property
+    def _predicts_anywhere(self) -> bool:
+        """Whether the head can be asked for the logits of the masks alone."""
+        return "logits_positions" in self.model.input_names
 
     def _candidate(
         self, tokens: Sequence[int], place: int, score: float, token: int, *, single: bool
