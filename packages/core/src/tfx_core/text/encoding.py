@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from tokenizers import Encoding, pre_tokenizers
-from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import InputError, TextError
 from tfx_core.text.batch import Batch
 from tfx_core.text.columns import Grid, Rows, TensorKind, as_tensor, padded_lists
 from tfx_core.text.inputs import Inputs, lone_surrogate
-from tfx_core.text.lengths import Padding
+from tfx_core.text.lengths import Padding, check_pair
 from tfx_core.text.vocabulary import Truncation, Vocabulary
 
 _PER_TOKEN: dict[str, Callable[[Encoding], Sequence[Any]]] = {
@@ -44,7 +43,7 @@ def encode(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str = "text
     """Tokenize ``inputs``; raises `TextError` for what is no text and `InputError` for what fits no tensor."""
     if call.tensors is not None and not inputs.items:
         raise InputError(f"{name} is an empty batch, which makes no tensor")
-    encodings = _tokenize(vocabulary.configured(call.truncation, call.split_special_tokens), inputs, call, name)
+    encodings = _tokenize(vocabulary, inputs, call, name)
     samples = list(range(len(encodings)))
     if call.overflowing:
         samples = [i for i, encoding in enumerate(encodings) for _ in range(1 + len(encoding.overflowing))]
@@ -82,14 +81,17 @@ def tensors(rows: dict[str, Rows], per_row: dict[str, list[int]], grid: Grid, ki
     return columns | {column: as_tensor(np.array(values, dtype=np.int64), kind) for column, values in per_row.items()}
 
 
-def _tokenize(backend: Backend, inputs: Inputs, call: Call, name: str) -> list[Encoding]:
+def _tokenize(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str) -> list[Encoding]:
     """The rows of the `tokenizers` library, whose errors say neither which text nor why."""
+    backend = vocabulary.configured(call.truncation, call.split_special_tokens)
     pre_tokenizer = backend.pre_tokenizer
     if call.words and isinstance(pre_tokenizer, pre_tokenizers.ByteLevel) and not pre_tokenizer.add_prefix_space:
         raise TextError(
             "is_split_into_words=True: this tokenizer tells a word in a text from the start of the text by the blank "
             "before it, which words lack; load_tokenizer(…, add_prefix_space=True) gives them one"
         )
+    if call.truncation is not None and call.truncation.stride and inputs.paired:
+        _check_pairs(vocabulary, inputs, call, name)
     try:
         return list(
             backend.encode_batch(inputs.items, is_pretokenized=call.words, add_special_tokens=call.add_special_tokens)
@@ -98,9 +100,28 @@ def _tokenize(backend: Backend, inputs: Inputs, call: Call, name: str) -> list[E
         surrogate = lone_surrogate(inputs, name)
         if surrogate is not None:
             raise surrogate from None
-        if "Truncation error" in str(error) and call.truncation is not None:
-            raise InputError(
-                f"truncation={call.truncation.strategy!r} cannot cut every pair to max_length="
-                f"{call.truncation.max_length}: in one, the other text alone is longer; pass truncation=True"
-            ) from None
+        if inputs.paired and call.truncation is not None:
+            _check_pairs(vocabulary, inputs, call, name)
         raise TextError(f"{name} cannot be tokenized: {error}") from error
+
+
+def _check_pairs(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str) -> None:
+    """Raise `InputError` for a pair that cannot be cut; a text that is cut itself is tokenized here only if need be."""
+    truncation = call.truncation
+    assert truncation is not None
+    backend = vocabulary.configured(None, call.split_special_tokens)
+    special = backend.num_special_tokens_to_add(True) if call.add_special_tokens else 0
+
+    def lengths(side: int) -> list[int]:
+        texts = [item[side] for item in inputs.items if isinstance(item, tuple)]
+        encodings = backend.encode_batch(texts, is_pretokenized=call.words, add_special_tokens=False)
+        return [len(encoding) for encoding in encodings]
+
+    room = truncation.max_length - special
+    intact = {"only_first": 1, "only_second": 0}.get(truncation.strategy)
+    if intact is not None and max(lengths(intact), default=0) < room - truncation.stride:
+        return
+    if intact is None and truncation.stride < room // 2:
+        return
+    for row, (first, second) in enumerate(zip(lengths(0), lengths(1), strict=True)):
+        check_pair(truncation, first, second, special, f"{name}[{row}]" if inputs.batched else name)

@@ -79,6 +79,29 @@ def plan_truncation(
     return Truncation(max_length, strategy, check_side(side, "truncation_side"), stride)
 
 
+def check_pair(truncation: Truncation, first: int, second: int, special_tokens: int, where: str) -> None:
+    """Raise `InputError` where a pair of texts of so many tokens cannot be cut as asked.
+
+    The `tokenizers` library says the same without naming the texts, or ends in a panic where ``stride`` is too large.
+    """
+    room = truncation.max_length - special_tokens
+    if first + second <= room:
+        return
+    short = min(first, second)
+    if truncation.strategy != "longest_first":
+        least = room - (second if truncation.strategy == "only_first" else first)
+    elif 2 * short <= room:  # only the longer one is cut
+        least = room - short
+    else:  # both, to half the room each; the longer one has the odd token, and a text cut to nothing has no overlap
+        least = room // 2 or room - room // 2 or truncation.stride + 1
+    if least <= truncation.stride:
+        raise InputError(
+            f"{where}: {first} and {second} tokens; truncation={truncation.strategy!r} to max_length="
+            f"{truncation.max_length} leaves {max(least, 0)} of the one that is cut, which must be more than "
+            f"stride={truncation.stride}"
+        )
+
+
 def plan_padding_length(option: PaddingOption, max_length: int) -> tuple[bool, int | None]:
     """Whether ``padding=option`` pads, and to which length: None for the longest row.
 

@@ -75,6 +75,9 @@ class Settings:
     declared: frozenset[str]
     """The keys and roles that the folder's files or the caller gave; the rest are the family's own defaults."""
 
+    asked: frozenset[str]
+    """Those of them that the caller gave: a token of the caller's that the vocabulary lacks is added to it."""
+
     flagged: frozenset[str]
     """Tokens whose matching flags were stated, by the folder's files or the family; they go over ``tokenizer.json``."""
 

@@ -21,7 +21,7 @@ TOKENIZER_FILE = "tokenizer.json"
 
 _NOT_WRITTEN = {
     *("name_or_path", "tokenizer_file", "special_tokens_map_file", "vocab_file", "merges_file", "device_map"),
-    "extra_special_tokens",  # they are among the special tokens without a role
+    *("additional_special_tokens", "extra_special_tokens"),  # written as what they are now
 }
 """Keys of ``tokenizer_config.json`` that say where files once lay, or that are written in another form."""
 
@@ -37,11 +37,11 @@ class Origin:
 
 
 def write_tokenizer(tokenizer: "Tokenizer", folder: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Write a tokenizer's files, each whole or not at all; gives their paths.
+    """Write a tokenizer's files, all or none of them; gives their paths.
 
     Raises `TextError` for a tokenizer with parts in Python whose recipe cannot make its legacy files.
     """
-    from tfx_core.checkpoint import replacing
+    from tfx_core.checkpoint import replacing_files
 
     origin = tokenizer.origin
     backend = tokenizer.vocabulary.backend
@@ -60,14 +60,11 @@ def write_tokenizer(tokenizer: "Tokenizer", folder: str | os.PathLike[str]) -> t
     if beyond:
         files[ADDED_FILE] = _json(beyond)
 
-    root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
-    for name, contents in files.items():
-        with replacing(root / name) as path:
-            path.write_bytes(contents)
-    for name in {TOKENIZER_FILE, ADDED_FILE} - set(files):
-        (root / name).unlink(missing_ok=True)  # an older tokenizer's would be read in place of this one's
-    return tuple(str(root / name) for name in sorted(files))
+    # An older tokenizer's files that this one does not have would be read in place of what it has.
+    with replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new:
+        for name, contents in files.items():
+            (new / name).write_bytes(contents)
+    return tuple(os.path.join(folder, name) for name in sorted(files))
 
 
 def _config(tokenizer: "Tokenizer", added: Mapping[int, AddedToken]) -> dict[str, JSON]:
@@ -76,7 +73,9 @@ def _config(tokenizer: "Tokenizer", added: Mapping[int, AddedToken]) -> dict[str
     facts = NO_FAMILY if origin is None else origin.facts
     read = {} if origin is None else origin.settings.values
     written = {key: value for key, value in read.items() if origin is not None and key in origin.settings.declared}
-    roles = dict.fromkeys(facts.special_tokens) | tokenizer.special_tokens_map
+    roles: dict[str, str | list[str] | None] = {**dict.fromkeys(facts.special_tokens), **tokenizer.special_tokens_map}
+    if facts.additional_special_tokens:
+        roles.setdefault("additional_special_tokens", [])
     return {
         "tokenizer_class": facts.tokenizer_class,
         **{key: value for key, value in written.items() if key not in _NOT_WRITTEN},

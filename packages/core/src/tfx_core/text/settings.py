@@ -77,6 +77,7 @@ def read_settings(
         additional_special_tokens=tuple(known.get(token.content, token) for token in additional),
         added_tokens=added,
         declared=frozenset(stored),
+        asked=frozenset(overrides),
         flagged=frozenset(flagged | set(known)),
         label=label,
     )
@@ -119,7 +120,7 @@ def _general_values(values: Mapping[str, JSON], facts: TextFacts, label: str) ->
         length = UNLIMITED
     if isinstance(length, bool) or not isinstance(length, int | float) or not length > 0:
         raise TextError(f"{label}: model_max_length is {length!r}; it must be a number of tokens, or null for no limit")
-    checked: dict[str, JSON] = {"model_max_length": int(min(length, UNLIMITED))}
+    checked: dict[str, JSON] = {"model_max_length": UNLIMITED if length >= 1e20 else int(length)}
     for key, side in (("padding_side", facts.padding_side), ("truncation_side", facts.truncation_side)):
         checked[key] = values.get(key, side)
         if checked[key] not in ("left", "right"):

@@ -289,7 +289,7 @@ class Tokenizer:
         return int(self.vocabulary.backend.get_vocab_size(with_added_tokens=False))
 
     def __len__(self) -> int:
-        return int(self.vocabulary.backend.get_vocab_size(with_added_tokens=True))
+        return len(self.vocabulary)
 
     def __bool__(self) -> bool:
         return True
@@ -351,17 +351,20 @@ class Tokenizer:
         """
         roles: dict[str, AddedToken | None] = {}
         additional = list(self.vocabulary.additional)
+        new: list[AddedToken] = []  # in the order in which they are given, which is that of their ids
         for role, value in special_tokens_dict.items():
             if role == "additional_special_tokens" and not isinstance(value, str | AddedToken):
-                new = [_special(token) for token in value]
-                known = [] if replace_additional_special_tokens else additional
-                additional = known + [token for token in new if token.content not in {old.content for old in known}]
+                tokens = [_special(token) for token in value]
+                kept = [] if replace_additional_special_tokens else additional
+                known = {token.content for token in kept}
+                additional = kept + [token for token in tokens if token.content not in known]
+                new += tokens
             elif role in SPECIAL_ROLES and isinstance(value, str | AddedToken):
                 roles[role] = _special(value)
+                new.append(_special(value))
             else:
                 accepted = ", ".join((*SPECIAL_ROLES, "additional_special_tokens (a list)"))
                 raise InputError(f"{role}={value!r} names no role of a special token; roles are {accepted}")
-        new = [token for token in (*roles.values(), *additional) if token is not None]
         with _CHANGES:
             before = len(self)
             self.vocabulary = self.vocabulary.adding(new, special=True).assigning(roles, additional)

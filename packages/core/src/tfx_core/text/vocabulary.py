@@ -40,6 +40,7 @@ class Vocabulary:
         self.additional = tuple(additional)
         self.special_tokens = tuple(dict.fromkeys(token.content for token in (*self.roles.values(), *self.additional)))
         """Tokens of all roles and those without one, each once, in the order of `SPECIAL_ROLES`."""
+        self._size: int | None = None
         self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): backend}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -64,6 +65,11 @@ class Vocabulary:
             self._variants[key] = backend
         return backend
 
+    def __len__(self) -> int:
+        if self._size is None:  # the library counts by making a list of all tokens
+            self._size = int(self.backend.get_vocab_size(with_added_tokens=True))
+        return self._size
+
     def id(self, token: str) -> int | None:
         """The id of a token, None for one that is not in the vocabulary."""
         number: int | None = self.backend.token_to_id(token)
@@ -73,9 +79,7 @@ class Vocabulary:
         """The token with an id; raises `TextError` for an id that the vocabulary lacks."""
         token = self.backend.id_to_token(number) if 0 <= number < 2**32 else None
         if token is None:
-            raise TextError(
-                f"the id {number} is not in the vocabulary, which has {self.backend.get_vocab_size()} tokens"
-            )
+            raise TextError(f"the id {number} is not in the vocabulary, which has {len(self)} tokens")
         return str(token)
 
     def role_id(self, role: str) -> int | None:

@@ -119,9 +119,8 @@ class WordPiece:
         for role in sorted(needed):
             settings.special(role)
         for role, token in settings.special_tokens.items():
-            if role not in needed and role not in settings.declared:
-                continue
-            if token.content not in vocabulary and token.content not in added:
+            wanted = role in needed or (role in settings.declared and role not in settings.asked)
+            if wanted and token.content not in vocabulary and token.content not in added:
                 raise TextError(
                     f"{label}: lacks {token.content!r}, the {role}; use the vocabulary that belongs to the model, or "
                     f"name the token that is its {role} in tokenizer_config.json"

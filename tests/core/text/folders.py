@@ -1,0 +1,36 @@
+"""Tokenizer folders for tests: a small vocabulary taken from that of BERT, with whatever files a test adds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfx_core.checkpoint import open_folder
+from tfx_core.text import Recipe, Tokenizer, WordPiece, load_tokenizer
+
+DATA = Path(__file__).parent / "data"
+VOCABULARY = (DATA / "vocab.txt").read_text(encoding="utf-8").splitlines()
+
+
+def write(folder: Path, files: Mapping[str, object]) -> Path:
+    """Write files into a folder: bytes and strings as they are, lists as lines, other objects as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, contents in files.items():
+        if isinstance(contents, list):
+            contents = "".join(f"{line}\n" for line in contents)
+        if not isinstance(contents, str | bytes):
+            contents = json.dumps(contents)
+        (folder / name).write_bytes(contents.encode("utf-8") if isinstance(contents, str) else contents)
+    return folder
+
+
+BERT = WordPiece()
+
+
+def read(folder: Path, recipe: Recipe | None = BERT, **options: object) -> Tokenizer:
+    return load_tokenizer(open_folder(folder), recipe, **options)
+
+
+def small(folder: Path, config: Mapping[str, object] | None = None, **files: object) -> Tokenizer:
+    """A tokenizer of the small vocabulary, with this ``tokenizer_config.json``."""
+    write(folder, {"vocab.txt": VOCABULARY, "tokenizer_config.json": dict(config or {}), **files})
+    return read(folder)
