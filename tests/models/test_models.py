@@ -4,14 +4,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import tfx_core
 import torch
+from torch import Tensor
+
+import tfx_core
+from tests.models.tiny import optional_inputs, random_ids, source_states, target_ids, tiny_config
 from tfx_core import registry
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
-from torch import Tensor
-
-from tests.models.tiny import optional_inputs, random_ids, source_states, tiny_config
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
 CHOICE_HEADS = ("multiple-choice", "double-heads")
@@ -51,7 +51,9 @@ def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
     if model.head_name in CHOICE_HEADS:
         ids, mask = ids[:, None].repeat(1, 2, 1), mask[:, None].repeat(1, 2, 1)
     with torch.no_grad():
-        output = model(input_ids=ids, attention_mask=mask)
+        output = model(
+            input_ids=ids, attention_mask=mask, **target_ids(model.config.model_type, model.head_name, len(ids))
+        )
     rows = mask[:, 0] if mask.dim() == 3 else mask
     per_row: list[dict[str, Tensor]] = [{} for _ in rows]
     for name, value in output.items():
@@ -85,7 +87,8 @@ def test_every_parameter_gets_a_gradient(model: Model) -> None:
         ids, mask = ids[:, None], mask[:, None]
     source = source_states(model.config.model_type, model.head_name, len(ids))
     optional = optional_inputs(model.config.model_type, ids)
-    output = model(input_ids=ids, attention_mask=mask, **source, **optional)
+    target = target_ids(model.config.model_type, model.head_name, len(ids))
+    output = model(input_ids=ids, attention_mask=mask, **source, **target, **optional)
     total = sum((value.square().sum() for value in output.values() if isinstance(value, Tensor)), torch.zeros(()))
     total.backward()
     without = [

@@ -43,6 +43,20 @@ _CONFIGS: dict[str, dict[str, Any]] = {
         "end_n_top": 3,
         "mem_len": None,
     },
+    "t5": {
+        "vocab_size": 53,
+        "d_model": 24,
+        "d_kv": 5,
+        "d_ff": 40,
+        "num_layers": 2,
+        "num_decoder_layers": 3,
+        "num_heads": 4,
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 10,
+        "dropout_rate": 0.0,
+        "decoder_start_token_id": 0,
+        "eos_token_id": 1,
+    },
     "bart": {
         "vocab_size": 53,
         "max_position_embeddings": 40,
@@ -58,7 +72,7 @@ _CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-_END_TOKENS = {"bart": 2}
+_END_TOKENS = {"bart": 2, "t5": 1}
 """What the inputs of an architecture end with, where a head reads it."""
 
 
@@ -75,6 +89,13 @@ def random_ids(model_type: str, rows: int, length: int, seed: int = 0) -> Tensor
     if model_type in _END_TOKENS:
         ids[:, -1] = _END_TOKENS[model_type]
     return ids
+
+
+def target_ids(model_type: str, head: str, rows: int) -> dict[str, Tensor]:
+    """What the decoder of an encoder-decoder reads, where the head does not take the source for it."""
+    if model_type not in _END_TOKENS or head not in ("backbone", "conditional-generation"):
+        return {}
+    return {"decoder_input_ids": random_ids(model_type, 1, 4, seed=99).expand(rows, 4)}
 
 
 def source_states(model_type: str, head: str, rows: int) -> dict[str, Tensor]:

@@ -50,7 +50,7 @@ def two_streams(case: Case, generator: torch.Generator) -> Inputs:
         places = torch.randperm(LENGTH, generator=generator)[:TARGETS]
         made["target_mapping"][row, torch.arange(TARGETS), places] = 1.0
     if "labels" in made:
-        made["labels"] = made["labels"][:, :TARGETS]
+        made["labels"] = made["labels"][:, :TARGETS].contiguous()
     return made
 
 
@@ -59,32 +59,40 @@ def even(case: Case, generator: torch.Generator) -> Inputs:
     return {name: value[:2] for name, value in inputs(case, generator).items()}
 
 
-def padded_left(made: Inputs) -> Inputs:
-    """As the tokenizer pads. The reference would remember the padding as if it was text, so nothing is remembered."""
+def padded(made: Inputs) -> Inputs:
+    """On the left, as the tokenizer pads; after a memory on the right, since the reference counts padding between them.
+
+    It would also remember padding as if it was text, so here nothing is remembered.
+    """
     shape = made["input_ids"].shape
     result: Any = dict(made)
-    for row, real in zip(range(shape[0]), (LENGTH, 5, 8), strict=False):
+    lengths = torch.tensor((LENGTH, 5, 8))[: shape[0]]
+    for row, real in enumerate(lengths.tolist()):
+        begin = 0 if "mems" in made else LENGTH - real
         for name, value in made.items():
             if isinstance(value, Tensor) and value.shape == shape:
-                filling = 1 if name == "p_mask" else 0
-                result[name] = result[name].clone()
-                result[name][row, ..., LENGTH - real :] = value[row, ..., :real]
-                result[name][row, ..., : LENGTH - real] = filling
+                filled = torch.full_like(value[row], 1 if name == "p_mask" else 0)
+                filled[..., begin : begin + real] = value[row, ..., :real]
+                result[name] = torch.cat((result[name][:row], filled[None], value[row + 1 :]))
     if "cls_index" in made:
-        result["cls_index"] = torch.full_like(made["cls_index"], LENGTH - 1)
-    padded: Inputs = {**result, "use_mems": False}
-    return padded
+        result["cls_index"] = lengths - 1 if "mems" in made else torch.full_like(lengths, LENGTH - 1)
+    given: Inputs = {**result, "use_mems": False}
+    return given
 
 
 def summarise_real_tokens(model: Any) -> None:
     """The reference's summaries count padding as text."""
+    if not hasattr(model, "sequence_summary"):
+        return
     masks: list[Tensor] = []
 
     def remember_mask(module: Any, args: Any, given: dict[str, Any]) -> None:
         masks[:] = [given["attention_mask"].flatten(0, -2).float()]
 
     def summarise(states: Tensor) -> Tensor:
-        weights = masks[0] if summary.summary_type == "mean" else masks[0] * (masks[0].cumsum(1) == 1)
+        real = masks[0]
+        first, last = real * (real.cumsum(1) == 1), real * (real.flip(1).cumsum(1).flip(1) == 1)
+        weights = {"mean": real, "first": first, "last": last}[summary.summary_type]
         state = (states * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
         result: Tensor = summary.activation(summary.summary(state))
         return result
@@ -94,23 +102,36 @@ def summarise_real_tokens(model: Any) -> None:
     model.register_forward_pre_hook(remember_mask, with_kwargs=True)
 
 
+class OutOfPlace(Tensor):
+    """A tensor to which ``+=`` adds what is larger than itself."""
+
+    def __iadd__(self, other: Tensor) -> Tensor:  # type: ignore[override, misc]
+        return self + other
+
+
+def add_masks(model: Any) -> None:
+    """The reference adds the masks of a batch in place to the causal one, which has no batch, and fails."""
+    create = model.base_model.create_mask
+    model.base_model.create_mask = lambda *lengths: create(*lengths).as_subclass(OutOfPlace)
+
+
 def variant(name: str, heads: tuple[str, ...] | None = ON_LAST_STATES, **changes: Any) -> Variant:
     """A variant of the tiny config."""
     own = {key: changes.pop(key) for key in ("inputs", "patch") if key in changes}
-    return Variant(name, {**TINY, **changes}, heads, **{"inputs": inputs, "padded": padded_left, **own})
+    return Variant(name, {**TINY, **changes}, heads, **{"inputs": inputs, "padded": padded, **own})
 
 
 VARIANTS = (
     variant("standard", None),
     variant("two streams", inputs=two_streams),
-    variant("memory", None, inputs=with_memory),
+    variant("memory", None, inputs=with_memory, patch=summarise_real_tokens),
     variant("short memory", inputs=with_memory, mem_len=3),
     variant("memory of a text's begin", inputs=with_memory, mem_len=9, reuse_len=6),
     variant("no memory", mem_len=0, use_mems_eval=False),
     variant("clamped", inputs=two_streams, clamp_len=4),
-    variant("causal", inputs=two_streams, attn_type="uni"),
-    variant("causal text", attn_type="uni", clamp_len=3),
-    variant("same length", inputs=with_memory, attn_type="uni", same_length=True),
+    variant("causal", inputs=two_streams, attn_type="uni", patch=add_masks),
+    variant("causal text", attn_type="uni", clamp_len=3, patch=add_masks),
+    variant("same length", inputs=with_memory, attn_type="uni", same_length=True, patch=add_masks),
     variant("both directions", inputs=even, bi_data=True, clamp_len=6),
     variant("tied biases", untie_r=False, ff_activation="relu", d_head=6, layer_norm_eps=1e-5),
     variant("first", ON_SUMMARY, summary_type="first", summary_activation="gelu", patch=summarise_real_tokens),

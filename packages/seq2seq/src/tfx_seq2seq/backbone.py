@@ -1,14 +1,16 @@
 """An encoder and a decoder that attends to it, both `tfx_core.backbone.TransformerBackbone`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch import Tensor, nn
+
 from tfx_core.backbone import TransformerBackbone
-from tfx_core.errors import InputError
+from tfx_core.config import ModelConfig
+from tfx_core.errors import ConfigError, InputError
 from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
 from tfx_core.outputs import ModelOutput
-from torch import Tensor, nn
 
 _NOT_PRUNED = "prune_heads: encoder-decoders cannot be pruned, since their checkpoints have no form for it"
 
@@ -40,7 +42,7 @@ class Seq2SeqBackbone(nn.Module):
         encoder: TransformerBackbone,
         decoder: TransformerBackbone,
         *,
-        start: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] | None = None,
+        start: "Start | None" = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -121,6 +123,45 @@ class Seq2SeqBackbone(nn.Module):
         return self.start(input_ids, mask)
 
 
+class EncoderBackbone(nn.Module):
+    """The encoder alone."""
+
+    def __init__(self, encoder: TransformerBackbone) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> ModelOutput:
+        """Ids ``(B, S)`` -> states ``(B, S, D)``."""
+        output: ModelOutput = self.encoder(
+            input_ids,
+            attention_mask,
+            head_mask=head_mask,
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            attention=attention,
+        )
+        return output
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Not offered, see `Seq2SeqBackbone.prune_heads`."""
+        raise InputError(_NOT_PRUNED)
+
+    @property
+    def max_positions(self) -> int | None:
+        """The longest text."""
+        return self.encoder.max_positions
+
+
 class DecoderBackbone(nn.Module):
     """The decoder without its encoder; it may be given another's states to attend to."""
 
@@ -173,9 +214,31 @@ class DecoderBackbone(nn.Module):
 
 
 def shift_right(ids: Tensor, start: int, pad: int) -> Tensor:
-    """The decoder's input that predicts ``ids`` ``(B, T)``: each one later, ``start`` first; ignored labels are ``pad``."""
+    """The decoder's input that predicts ``ids`` ``(B, T)``: each one later, after ``start``; -100 becomes ``pad``."""
     shifted = torch.cat((torch.full_like(ids[:, :1], start), ids[:, :-1]), dim=1)
     return shifted.masked_fill(shifted == -100, pad)
+
+
+Start: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+"""``(input_ids, attention_mask)`` -> the decoder's input and mask."""
+
+
+def start_from_source(config: ModelConfig) -> Start:
+    """The decoder reads the source, shifted right; a config without start or padding token is a `ConfigError` then."""
+
+    def start(input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        first, pad = config.decoder_start_token_id, config.pad_token_id
+        for key, value in (("decoder_start_token_id", first), ("pad_token_id", pad)):
+            if value is None:
+                raise ConfigError(f"{key}=None: the source is shifted right with it; set it, or give decoder_input_ids")
+        assert first is not None
+        assert pad is not None
+        shifted = shift_right(input_ids, first, pad)
+        if mask is not None:  # the text may begin behind padding
+            shifted[torch.arange(len(mask), device=mask.device), mask.long().argmax(dim=-1)] = first
+        return shifted, mask
+
+    return start
 
 
 def encoder_output(given: Any) -> ModelOutput:

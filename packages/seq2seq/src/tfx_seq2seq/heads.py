@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from tfx_core.errors import ConfigError, InputError
-from tfx_core.heads import CausalLMHead, Head, token_loss
-from tfx_core.outputs import ModelOutput
+import torch
 from torch import Tensor, nn
 
+from tfx_core.config import ModelConfig, ProblemType
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.heads import CausalLMHead, Head, classification_loss, token_loss
+from tfx_core.outputs import ModelOutput
 from tfx_seq2seq.backbone import shift_right
 
 
 class DecoderLMHead(CausalLMHead):
-    """The language model of a decoder without its encoder; its labels are the next tokens already, as the reference's."""
+    """The language model of a decoder without its encoder; as in the reference, its labels are the next tokens."""
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """``labels`` ``(B, T)``: what follows each token; logits ``(B, T, V)``."""
@@ -58,3 +60,38 @@ class ConditionalGenerationHead(Head):
         """``labels`` ``(B, T)`` are the target itself; logits ``(B, T, V)``."""
         logits = self.predictions(states.last_hidden_state)
         return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+
+class EndTokenClassificationHead(Head):
+    """Classifies a text by the decoder's state at its last end token."""
+
+    def __init__(self, classifier: nn.Module, eos_token_id: int, problem_type: ProblemType | None) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.eos_token_id = eos_token_id
+        self.problem_type = problem_type
+
+    def forward(self, states: ModelOutput, *, input_ids: Tensor, labels: Tensor | None = None) -> ModelOutput:
+        """``input_ids`` ``(B, S)``, each row with an end token; logits ``(B, C)``."""
+        ends = input_ids == self.eos_token_id
+        if not bool(ends.any(dim=1).all()):
+            row = int((~ends.any(dim=1)).nonzero()[0])
+            raise InputError(f"input_ids: row {row} has no end token {self.eos_token_id}, whose state is classified")
+        last = ends.shape[1] - 1 - ends.long().flip(-1).argmax(dim=-1)
+        state = states.last_hidden_state[torch.arange(len(last), device=last.device), last]
+        logits = self.classifier(state)
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+
+
+def end_token_classifier(config: ModelConfig, width: int, dropout: float) -> EndTokenClassificationHead:
+    """A classifier of the end token's state ``(B, width)``: dropout, dense, tanh, dropout, output."""
+    config.require(isinstance(config.eos_token_id, int), "eos_token_id", "one id for sequence-classification")
+    assert isinstance(config.eos_token_id, int)
+    classifier = nn.Sequential(
+        nn.Dropout(dropout),
+        nn.Linear(width, width),
+        nn.Tanh(),
+        nn.Dropout(dropout),
+        nn.Linear(width, config.num_labels),
+    )
+    return EndTokenClassificationHead(classifier, config.eos_token_id, config.problem_type)

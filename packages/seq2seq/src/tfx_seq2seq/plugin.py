@@ -25,4 +25,27 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             summary="Encoder-decoder pretrained by restoring corrupted text; summarises, translates, classifies",
             paper="https://arxiv.org/abs/1910.13461",
         ),
+        ArchitectureSpec(
+            "t5",
+            target="tfx_seq2seq.t5:ARCHITECTURE",
+            heads=(
+                "conditional-generation",
+                "encoder-only",
+                "sequence-classification",
+                "token-classification",
+                "question-answering",
+            ),
+            hf_classes={
+                "T5Model": "backbone",
+                "T5ForConditionalGeneration": "conditional-generation",
+                "T5EncoderModel": "encoder-only",
+                "T5ForSequenceClassification": "sequence-classification",
+                "T5ForTokenClassification": "token-classification",
+                "T5ForQuestionAnswering": "question-answering",
+                "T5WithLMHeadModel": "conditional-generation",
+            },
+            tokenizer_classes=("T5Tokenizer", "T5TokenizerFast"),
+            summary="Text-to-text encoder-decoder with bucketed relative positions and task prefixes",
+            paper="https://arxiv.org/abs/1910.10683",
+        ),
     ]

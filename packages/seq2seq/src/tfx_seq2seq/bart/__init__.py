@@ -1,10 +1,10 @@
 """BART (Lewis et al. 2020)."""
 
 import torch
-from tfx_core.architecture import Architecture
-from tfx_core.nn import initialise_normal
 from torch import nn
 
+from tfx_core.architecture import Architecture
+from tfx_core.nn import initialise_normal
 from tfx_seq2seq.bart import heads
 from tfx_seq2seq.bart.config import BartConfig
 from tfx_seq2seq.bart.model import build_backbone

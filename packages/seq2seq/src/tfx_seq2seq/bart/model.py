@@ -1,10 +1,8 @@
 """BART (Lewis et al. 2020): a post-norm encoder-decoder with learned positions and normalised embeddings."""
 
-from functools import partial
+from torch import nn
 
-import torch
 from tfx_core.backbone import TransformerBackbone
-from tfx_core.errors import ConfigError
 from tfx_core.nn import (
     Attention,
     CrossProjections,
@@ -17,9 +15,7 @@ from tfx_core.nn import (
     Stack,
     activation,
 )
-from torch import Tensor, nn
-
-from tfx_seq2seq.backbone import DecoderBackbone, Seq2SeqBackbone, shift_right
+from tfx_seq2seq.backbone import DecoderBackbone, Seq2SeqBackbone, start_from_source
 from tfx_seq2seq.bart.config import BartConfig
 
 POSITION_OFFSET = 2  # the released model's table begins with two rows of padding
@@ -30,20 +26,7 @@ def build_backbone(config: BartConfig, head: str) -> Seq2SeqBackbone | DecoderBa
     token = nn.Embedding(config.vocab_size, config.d_model, padding_idx=config.pad_token_id)
     if head == "causal-lm":
         return DecoderBackbone(_decoder(config, token))
-    return Seq2SeqBackbone(_encoder(config, token), _decoder(config, token), start=partial(_start, config))
-
-
-def _start(config: BartConfig, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """The decoder's input where only a source is given: the source, shifted right, and the source's mask."""
-    for key in ("decoder_start_token_id", "pad_token_id"):
-        if getattr(config, key) is None:
-            raise ConfigError(f"{key}=None: the source is shifted right with it; set it, or give decoder_input_ids")
-    assert config.decoder_start_token_id is not None
-    assert config.pad_token_id is not None
-    shifted = shift_right(input_ids, config.decoder_start_token_id, config.pad_token_id)
-    if mask is not None:  # the text may begin behind padding
-        shifted[torch.arange(len(mask), device=mask.device), mask.long().argmax(dim=-1)] = config.decoder_start_token_id
-    return shifted, mask
+    return Seq2SeqBackbone(_encoder(config, token), _decoder(config, token), start=start_from_source(config))
 
 
 def _encoder(config: BartConfig, token: nn.Embedding) -> TransformerBackbone:

@@ -1,7 +1,6 @@
 """Names of BART's tensors in a checkpoint."""
 
 from tfx_core.checkpoint import Fuse, Rename, Rule, Same, WeightTable
-
 from tfx_seq2seq.bart.config import BartConfig
 
 

@@ -1,0 +1,49 @@
+"""T5 (Raffel et al. 2020)."""
+
+import torch
+from torch import nn
+
+from tfx_core.architecture import Architecture
+from tfx_seq2seq.decoding import seq2seq_decoding
+from tfx_seq2seq.t5 import heads
+from tfx_seq2seq.t5.config import T5Config
+from tfx_seq2seq.t5.layers import RMSNorm
+from tfx_seq2seq.t5.model import build_backbone
+from tfx_seq2seq.t5.weights import TIES, weight_table
+
+__all__ = ["ARCHITECTURE", "T5Config"]
+
+
+@torch.no_grad()
+def _initialise(path: str, module: nn.Module, config: T5Config, generator: torch.Generator | None) -> None:
+    """As in the released code: deviations of ``1/√fan-in``, queries also by ``1/√d`` since scores are not scaled."""
+    factor = config.initializer_factor
+    if isinstance(module, RMSNorm):
+        module.weight.fill_(factor)
+    elif isinstance(module, nn.Embedding):
+        of_positions = path.endswith("position_bias.table")
+        module.weight.normal_(0.0, factor * (config.d_model**-0.5 if of_positions else 1.0), generator=generator)
+    elif isinstance(module, nn.Linear):
+        std = factor if path == "head.predictions.decoder" else factor * module.in_features**-0.5
+        module.weight.normal_(0.0, std, generator=generator)
+        if path.endswith(("projections.qkv", "projections.q")):
+            module.weight[: config.num_heads * config.d_kv] *= config.d_kv**-0.5
+        if "bias" in dict(module.named_parameters()):
+            module.bias.zero_()
+
+
+ARCHITECTURE = Architecture(
+    config=T5Config,
+    backbone=build_backbone,
+    heads={
+        "conditional-generation": heads.conditional_generation,
+        "encoder-only": heads.encoder_only,
+        "sequence-classification": heads.sequence_classification,
+        "token-classification": heads.token_classification,
+        "question-answering": heads.question_answering,
+    },
+    weights=weight_table,
+    initialise=_initialise,
+    ties={"conditional-generation": TIES},
+    decoding=seq2seq_decoding,
+)
