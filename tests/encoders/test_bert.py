@@ -5,16 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tfx_core
 import torch
+from torch import Tensor, nn
+
+import tfx_core
+from tests.models.tiny import random_ids, tiny_config
 from tfx_core.architecture import HeadFactory
 from tfx_core.checkpoint import Rename, save_tensors
 from tfx_core.errors import CheckpointError, ConfigError, InputError, UnknownNameError
 from tfx_core.heads import TokenClassificationHead
 from tfx_core.model import Model
-from torch import Tensor, nn
-
-from tests.models.tiny import random_ids, tiny_config
 
 TINY = tiny_config("bert")
 IDS = random_ids("bert", 2, 8)

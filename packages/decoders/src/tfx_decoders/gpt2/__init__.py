@@ -1,11 +1,11 @@
 """GPT-2 (Radford et al. 2019)."""
 
 import torch
+from torch import nn
+
 from tfx_core.architecture import Architecture
 from tfx_core.generation.causal import causal_decoding
 from tfx_core.nn import initialise_normal
-from torch import nn
-
 from tfx_decoders.gpt2 import heads
 from tfx_decoders.gpt2.config import GPT2Config
 from tfx_decoders.gpt2.model import build_backbone

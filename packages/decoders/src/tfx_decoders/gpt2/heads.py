@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor, nn
+
 from tfx_core.config import ProblemType
 from tfx_core.heads import (
     CausalLMHead,
@@ -17,8 +19,6 @@ from tfx_core.heads import (
 from tfx_core.nn import last_tokens
 from tfx_core.outputs import ModelOutput
 from tfx_core.summary import SequenceSummary
-from torch import Tensor, nn
-
 from tfx_decoders.gpt2.config import GPT2Config
 
 

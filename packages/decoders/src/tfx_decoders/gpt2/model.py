@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from torch import Tensor, nn
+
 from tfx_core.backbone import TransformerBackbone
 from tfx_core.nn import (
     Attention,
@@ -16,8 +18,6 @@ from tfx_core.nn import (
     activation,
     looked_up,
 )
-from torch import Tensor, nn
-
 from tfx_decoders.gpt2.config import GPT2Config
 
 

@@ -1,7 +1,6 @@
 """Names of GPT-2's tensors in a checkpoint; its linear layers are stored transposed (Conv1D)."""
 
 from tfx_core.checkpoint import Drop, Rename, Transpose, WeightTable
-
 from tfx_decoders.gpt2.config import GPT2Config
 
 _THEIRS = "transformer.h.{i}."

@@ -1,12 +1,12 @@
 """BERT (Devlin et al. 2019)."""
 
 import torch
+from torch import nn
+
 from tfx_core.architecture import Architecture
 from tfx_core.generation.causal import causal_decoding
 from tfx_core.nn import initialise_normal
 from tfx_core.text import WordPiece
-from torch import nn
-
 from tfx_encoders.bert import heads
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.model import build_backbone

@@ -1,5 +1,7 @@
 """BERT's heads, and the two losses of its pretraining."""
 
+from torch import Tensor, nn
+
 from tfx_core.heads import (
     CausalLMHead,
     Head,
@@ -13,8 +15,6 @@ from tfx_core.heads import (
 )
 from tfx_core.nn import activation
 from tfx_core.outputs import ModelOutput
-from torch import Tensor, nn
-
 from tfx_encoders.bert.config import BertConfig
 
 

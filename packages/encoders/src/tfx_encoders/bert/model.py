@@ -1,5 +1,7 @@
 """BERT (Devlin et al. 2019): the encoder, which can also be a decoder with cross-attention."""
 
+from torch import nn
+
 from tfx_core.backbone import TransformerBackbone
 from tfx_core.nn import (
     Attention,
@@ -14,8 +16,6 @@ from tfx_core.nn import (
     UnreadPositions,
     activation,
 )
-from torch import nn
-
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.positions import RelativeKey, RelativeKeyQuery
 

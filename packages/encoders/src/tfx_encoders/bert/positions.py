@@ -1,7 +1,8 @@
 """Relative positions of BERT's ``position_embedding_type``."""
 
-from tfx_core.nn import Geometry
 from torch import Tensor, nn
+
+from tfx_core.nn import Geometry
 
 
 class RelativeKey(nn.Module):

@@ -1,7 +1,6 @@
 """Names of BERT's tensors in a checkpoint."""
 
 from tfx_core.checkpoint import Drop, Fuse, Legacy, Rename, Rule, Same, WeightTable
-
 from tfx_encoders.bert.config import BertConfig
 
 _THEIRS = "bert.encoder.layer.{i}."

@@ -21,7 +21,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
-        return F.rms_norm(at_least_float32(x), self.weight.shape, None, self.eps).to(self.weight.dtype) * self.weight
+        normed: Tensor = F.rms_norm(at_least_float32(x), self.weight.shape, None, self.eps)
+        return normed.to(self.weight.dtype) * self.weight
 
 
 class WideResidual(nn.Module):
