@@ -1,10 +1,10 @@
 """XLNet (Yang et al. 2019)."""
 
 import torch
-from tfx_core.architecture import Architecture
-from tfx_core.nn import initialise_normal
 from torch import nn
 
+from tfx_core.architecture import Architecture
+from tfx_core.nn import initialise_normal
 from tfx_decoders.xlnet import heads
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.decoding import xlnet_decoding

@@ -5,35 +5,37 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.nn import AttentionKernel, DecoderCache, Memory
-from torch import Tensor, nn
-
 from tfx_decoders.xlnet.model import XLNetBackbone
 from tfx_decoders.xlnet.positions import Distances, PositionKeys
 from tfx_decoders.xlnet.streams import Reading
 
 _READ_AGAIN = 2
+_MORE_POSITIONS = 64
 _INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mems", "use_mems", "head_mask"})
 
 
 class PositionTable:
-    """The projected position keys of one layer, in a table that grows by doubling as the text gets longer."""
+    """The projected position keys of one layer, in a table that grows by a quarter as the text gets longer."""
 
     def __init__(self, distances: Distances, like: Tensor) -> None:
         self._distances = distances
         self._like = like
-        self._farthest = 0
+        self._ahead = 0
+        self._behind = 0
         self._table: Tensor | None = None
 
     def rows(self, project: nn.Module, farthest: int, count: int) -> Tensor:
-        """``(1, count, H·d)`` for the distances from ``farthest`` down; later calls go no further down."""
-        if self._table is None or farthest > self._farthest:
-            behind = count - farthest if self._table is None else self._table.shape[1] - self._farthest
-            self._farthest = farthest + max(64, farthest // 4) if self._table is None else 2 * farthest
-            self._table = project(self._distances.vectors(self._farthest, self._farthest + behind, self._like))
-        start = self._farthest - farthest
+        """``(1, count, H·d)`` for the distances from ``farthest`` down."""
+        if self._table is None or farthest > self._ahead or count - farthest > self._behind:
+            self._ahead = farthest + max(_MORE_POSITIONS, farthest // 4)
+            self._behind = max(self._behind, count - farthest + _MORE_POSITIONS)
+            self._table = project(self._distances.vectors(self._ahead, self._ahead + self._behind, self._like))
+        start = self._ahead - farthest
         return self._table[:, start : start + count]
 
 

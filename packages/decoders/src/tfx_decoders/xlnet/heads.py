@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor, nn
+
 from tfx_core.config import ProblemType
 from tfx_core.heads import (
     Head,
@@ -16,8 +18,6 @@ from tfx_core.nn import activation
 from tfx_core.outputs import ModelOutput
 from tfx_core.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
 from tfx_core.summary import SequenceSummary
-from torch import Tensor, nn
-
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.model import real_tokens
 

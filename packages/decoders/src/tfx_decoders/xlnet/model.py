@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor, nn
+
 from tfx_core.backbone import one_of
 from tfx_core.errors import InputError
 from tfx_core.nn import (
@@ -26,8 +28,6 @@ from tfx_core.nn import (
     sdpa,
 )
 from tfx_core.outputs import ModelOutput
-from torch import Tensor, nn
-
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.positions import Distances, PositionKeys, RelativeGeometry, RelativePosition
 from tfx_decoders.xlnet.streams import Reading, StreamRules

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from tfx_core.nn import PADDED, Geometry
 from torch import Tensor, nn
+
+from tfx_core.nn import PADDED, Geometry
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from tfx_core.errors import InputError
-from tfx_core.nn import positions_of
 from torch import Tensor
 
+from tfx_core.errors import InputError
+from tfx_core.nn import positions_of
 from tfx_decoders.xlnet.positions import Distances, FreshKeys, PositionKeys, RelativeGeometry
 
 

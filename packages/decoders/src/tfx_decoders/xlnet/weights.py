@@ -1,8 +1,8 @@
 """Names of XLNet's tensors in a checkpoint; projections are stored per head, ``(D, H, d)``."""
 
-from tfx_core.checkpoint import Fuse, Rename, Reshape, WeightTable
 from torch import Tensor
 
+from tfx_core.checkpoint import Fuse, Rename, Reshape, WeightTable
 from tfx_decoders.xlnet.config import XLNetConfig
 
 _THEIRS = "transformer.layer.{i}."
