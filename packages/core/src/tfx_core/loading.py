@@ -9,7 +9,7 @@ from torch import nn
 
 from tfx_core import registry
 from tfx_core.architecture import Architecture
-from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors
+from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors, unfilled_modules
 from tfx_core.config import ModelConfig
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model import Model
@@ -155,7 +155,7 @@ def _empty_model(
     kernel = registry.load("attention", attention) if isinstance(attention, str) else attention
     if not callable(kernel):
         raise TypeError(f"attention {attention!r} stands for {kernel!r}, which is not an attention kernel")
-    with torch.device("meta"):
+    with unfilled_modules():
         return Model(architecture, config, head, attention=kernel, generation_config=generation_config)
 
 
