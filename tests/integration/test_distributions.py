@@ -3,6 +3,7 @@
 import ast
 import email.message
 import email.parser
+import importlib
 import subprocess
 import sys
 import zipfile
@@ -121,7 +122,7 @@ def test_the_python_versions_and_the_description_are_stated(wheel: Wheel) -> Non
     assert wheel.metadata["Requires-Python"] == ">=3.11"
     assert wheel.metadata["Summary"]
     assert wheel.metadata["Description-Content-Type"] == "text/markdown"
-    assert len(wheel.metadata.get_payload()) > 200, "the page of the distribution says nothing"
+    assert len(str(wheel.metadata.get_payload())) > 200, "the page of the distribution says nothing"
 
 
 def test_the_licence_is_stated_and_included(wheel: Wheel) -> None:
@@ -136,6 +137,14 @@ def test_a_wheel_holds_its_package_and_nothing_else(name: str, wheel: Wheel) -> 
     assert {Path(file).suffix or Path(file).name for file in expected} <= {".py", ".typed"}
     assert {file for file in wheel.files if ".dist-info/" not in file} == expected
     assert f"{wheel.package}/py.typed" in wheel.files
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_page_of_a_family_lists_its_architectures(name: str, wheel: Wheel) -> None:
+    plugin = importlib.import_module(f"{wheel.package}.plugin")
+    specs = plugin.tfx_architectures() if hasattr(plugin, "tfx_architectures") else []
+    missing = [spec.name for spec in specs if f"| `{spec.name}` |" not in str(wheel.metadata.get_payload())]
+    assert not missing, f"add a row for each to packages/{name}/README.md"
 
 
 @pytest.mark.parametrize("name", FAMILIES)
