@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tfx_core
 from click.testing import CliRunner, Result
-from tfx_core import TaskSpec, hookimpl
-from tfx_core.cli import cli
 
+import tfx_core
 from tests.core.fake_site import FakeSite
 from tests.core.tasks import counting
 from tests.core.tasks.toy import Plugin, save
+from tfx_core import TaskSpec, hookimpl
+from tfx_core.cli import cli
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +175,13 @@ def test_an_empty_file_has_no_results(model: str, tmp_path: Path) -> None:
     path.touch()
     result = run("text-classification", "-m", model, "-f", str(path))
     assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_warning_is_one_line_beside_the_results(tmp_path: Path) -> None:
+    result = run("fill-mask", "-m", save(tmp_path / "lm", "masked-lm"), "--targets", "dogs", "a [MASK]")
+    assert result.exit_code == 0
+    assert result.stdout.split("\t")[3] == "dog"
+    assert result.stderr == "Warning: target 'dogs' is 2 tokens; scoring the first, 'dog'\n"
 
 
 # output files

@@ -13,7 +13,6 @@ import click
 from click.exceptions import Exit
 
 from tfx_core.errors import TfxError
-from tfx_core.plugins import PluginWarning
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
@@ -95,7 +94,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    if issubclass(category, PluginWarning):
+    if issubclass(category, UserWarning):  # what tfx warns of is meant for the user, and needs no line of code
         click.echo(f"Warning: {message}", err=True)
     else:
         _show_any_warning(message, category, filename, lineno, file, line)
