@@ -1,14 +1,14 @@
 """What is XLNet's own: permutations, targets, memory over segments, relative segments."""
 
 import pytest
-import tfx_core
 import torch
+from torch import Tensor
+
+import tfx_core
+from tests.models.tiny import random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.nn import Memory
-from torch import Tensor
-
-from tests.models.tiny import random_ids, tiny_config
 
 LENGTHS = (7, 3, 1, 5)
 

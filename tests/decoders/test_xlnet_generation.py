@@ -1,13 +1,13 @@
 """How XLNet writes: what is kept between tokens gives what the model called step by step gives."""
 
 import pytest
-import tfx_core
 import torch
-from tfx_core.errors import InputError
-from tfx_core.model import Model
 from torch import Tensor
 
+import tfx_core
 from tests.models.tiny import random_ids, tiny_config
+from tfx_core.errors import InputError
+from tfx_core.model import Model
 
 LENGTHS = (6, 1, 4)
 
