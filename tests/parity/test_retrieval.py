@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tfx_core
 import torch
 import transformers
 from numpy.typing import NDArray
+
+import tfx_core
+from examples.python_reference.evaluate import Question, evaluate, first_right, read_questions, read_results
 from tfx_retrieval import Collection, SearchIndex, build_index
 from tfx_retrieval.search import embedding_text
 from tfx_retrieval.sources import PYTHON_REFERENCE
-
-from examples.python_reference.evaluate import Question, evaluate, first_right, read_questions, read_results
 
 Array = NDArray[np.float32]
 

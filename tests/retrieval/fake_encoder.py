@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
+
 from tfx_core.passage_index import Vectors
 
 

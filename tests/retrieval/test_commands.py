@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from tfx_core.cli import cli
 from tfx_retrieval.manifest import MANIFEST
 

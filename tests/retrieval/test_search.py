@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tfx_core
+from tests.retrieval.fake_encoder import FakeEncoder
 from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
 from tfx_core.passage_index import Passage, PassageBatch, Rows, Vectors
 from tfx_retrieval import build_index, open_index, search, write_index
 from tfx_retrieval.manifest import MANIFEST
-
-from .fake_encoder import FakeEncoder
 
 PASSAGES = [
     Passage("the cat sat on the mat", "animals", "1"),

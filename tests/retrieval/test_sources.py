@@ -2,10 +2,12 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tfx_core.errors import InputError
 from tfx_core.passage_index import Passage
 from tfx_retrieval.sources import PYTHON_REFERENCE, Collection, survey
@@ -66,6 +68,17 @@ def test_a_folder_is_searched_in_order_without_hidden_files_other_kinds_and_inde
     collection = Collection([tmp_path])
     assert [passage.id for passage in collection] == ["a/b/c.md", "a/z.TXT", "b.txt"]
     assert [path.name for path in collection.skipped] == ["code.py"]
+
+
+def test_a_file_name_need_not_be_utf8(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("words")
+    assert list(Collection([tmp_path])) == [Passage("words", "caf\ufffd", "caf\ufffd.txt")]
+
+
+def test_a_python_without_its_reference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    with pytest.raises(InputError, match="pydoc:topics: this Python came without its language reference"):
+        list(Collection([PYTHON_REFERENCE]))
 
 
 def test_a_file_that_two_sources_name_is_read_once(tmp_path: Path, write: Write) -> None:

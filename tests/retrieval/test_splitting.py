@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tfx_retrieval.splitting import count_words, split_passages
 
 TEXTS = st.text(alphabet=st.sampled_from("ab.!? \n\t:=-#漢。ก"), max_size=400)

@@ -77,6 +77,6 @@ class ObjectiveSpec(Spec):
 
 @dataclass(frozen=True)
 class IndexSpec(Spec):
-    """A passage index; the target follows `tfx_core.PassageIndex`."""
+    """A kind of passage index; the target follows `tfx_core.passage_index.PassageIndexKind`."""
 
     summary: str = ""

@@ -10,7 +10,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfx_core.passage_index import Passage
-
     from tfx_retrieval.search import Hit, SearchIndex, build_index, open_index, write_index
     from tfx_retrieval.sources import Collection
 

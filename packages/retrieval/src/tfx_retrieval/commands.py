@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
 from tfx_core.errors import InputError
 
 if TYPE_CHECKING:
     from tfx_core.passage_index import Passage
-
     from tfx_retrieval.encoder import BudgetedEncoder
     from tfx_retrieval.sources import Collection
 
@@ -98,7 +98,6 @@ def build(
     options = _pairs(settings)
 
     from tfx_core.cli.progress import ProgressBar
-
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import build_index, check_replaceable, embedding_text, is_current, model_identity
     from tfx_retrieval.sources import Collection, survey
@@ -181,7 +180,6 @@ def search(
     questions = _questions(question, file)
 
     from tfx_core.cli.progress import ProgressBar
-
     from tfx_retrieval import results
     from tfx_retrieval.manifest import read_manifest
     from tfx_retrieval.search import model_identity, open_index
@@ -219,7 +217,6 @@ def _load_encoder(
     model: str, revision: str | None, device: str, dtype: str, batch_tokens: int | None
 ) -> "BudgetedEncoder":
     from tfx_core.embedding import load_encoder
-
     from tfx_retrieval.encoder import BudgetedEncoder
 
     return BudgetedEncoder(load_encoder(model, revision=revision, device=device, dtype=dtype), batch_tokens)

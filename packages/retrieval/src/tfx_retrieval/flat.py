@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_core.passage_index import Passage, PassageBatch, Rows, Vectors
-
 from tfx_retrieval.passage_file import PassageFile, PassageWriter, check_rows
 
 VECTORS = "vectors.npy"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_core.passage_index import Passage, Rows
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
 from tfx_core.errors import PassageIndexError
 from tfx_core.passage_index import Vectors
 
@@ -54,7 +55,7 @@ def read_probes(folder: Path, dimension: int) -> Vectors:
     """Read what `probe` gave when the index was built."""
     path = folder / PROBES
     try:
-        probes = np.load(path, allow_pickle=False)
+        probes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise PassageIndexError(f"{path}: cannot be read: {error}") from error
     expected = (len(DOCUMENTS) + len(QUERIES), dimension)

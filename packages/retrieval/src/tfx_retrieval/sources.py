@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tfx_core.errors import InputError
 from tfx_core.passage_index import Passage
-
 from tfx_retrieval.manifest import MANIFEST
 from tfx_retrieval.markdown import markdown_sections
 from tfx_retrieval.splitting import split_passages
@@ -95,7 +94,7 @@ class Collection:
         if source.is_file():
             if source.suffix.lower() not in SUFFIXES:
                 raise InputError(f"{source}: not one of the files that are read, {', '.join(SUFFIXES)}")
-            yield SourceFile(source, source.name)
+            yield SourceFile(source, _readable(source.name))
         elif source.is_dir():
             yield from self._search(source)
         elif source.exists():
@@ -116,7 +115,7 @@ class Collection:
             found.extend(Path(place, name) for name in names if not name.startswith("."))
         for path in sorted(found, key=lambda path: path.relative_to(folder).as_posix()):
             if path.suffix.lower() in SUFFIXES and path.is_file():
-                yield SourceFile(path, path.relative_to(folder).as_posix())
+                yield SourceFile(path, _readable(path.relative_to(folder).as_posix()))
             else:
                 self.skipped.append(path)
 
@@ -148,8 +147,10 @@ class PassageDigest:
 
 
 def _read_python_reference() -> Iterator[Document]:
-    from pydoc_data.topics import topics  # a module of the standard library that holds one dict of strings
-
+    try:
+        from pydoc_data.topics import topics  # a module of the standard library that holds one dict of strings
+    except ImportError as error:
+        raise InputError(f"{PYTHON_REFERENCE}: this Python came without its language reference ({error})") from error
     for topic in sorted(topics):
         yield Document(topic, ((topic, topics[topic]),))
 
@@ -203,6 +204,11 @@ def _document_of(record: object, where: str, *, own_id: str, own_topic: str) -> 
         if not _is_unicode(value):
             raise InputError(f"{where}: {key!r} holds half of a surrogate pair, which is no character")
     return Document(str(name), ((topic, text),))
+
+
+def _readable(name: str) -> str:
+    """Give the name of a file with a sign in place of each byte that is not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _decoded(data: bytes, where: str) -> str:
