@@ -6,6 +6,7 @@ from torch import nn
 from tfx_core.architecture import Architecture
 from tfx_core.generation.causal import causal_decoding
 from tfx_core.nn import initialise_normal
+from tfx_core.text.byte_bpe import GPT2
 from tfx_decoders.gpt2 import heads
 from tfx_decoders.gpt2.config import GPT2Config
 from tfx_decoders.gpt2.model import build_backbone
@@ -34,5 +35,6 @@ ARCHITECTURE = Architecture(
     weights=weight_table,
     initialise=_initialise,
     ties=dict.fromkeys(("causal-lm", "double-heads"), TIES),
+    text=GPT2,
     decoding=causal_decoding,
 )

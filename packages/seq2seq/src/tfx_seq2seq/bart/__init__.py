@@ -5,6 +5,7 @@ from torch import nn
 
 from tfx_core.architecture import Architecture
 from tfx_core.nn import initialise_normal
+from tfx_core.text.byte_bpe import BART
 from tfx_seq2seq.bart import heads
 from tfx_seq2seq.bart.config import BartConfig
 from tfx_seq2seq.bart.model import build_backbone
@@ -39,5 +40,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     ties=dict.fromkeys(("conditional-generation", "causal-lm"), TIES),
     adapt=_adapt,
+    text=BART,
     decoding=seq2seq_decoding,
 )

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from tfx_core.architecture import Architecture
+from tfx_core.text.sentencepiece import T5
 from tfx_seq2seq.decoding import seq2seq_decoding
 from tfx_seq2seq.t5 import heads
 from tfx_seq2seq.t5.config import T5Config
@@ -45,5 +46,6 @@ ARCHITECTURE = Architecture(
     weights=weight_table,
     initialise=_initialise,
     ties={"conditional-generation": TIES},
+    text=T5,
     decoding=seq2seq_decoding,
 )
