@@ -83,7 +83,7 @@ def _run(
                     stack.append(_MARK)
                 case "TUPLE":
                     stack.append(tuple(pop_to_mark()))
-                case "EMPTY_LIST":
+                case "EMPTY_LIST" | "EMPTY_SET":  # a set stays a list: to hash what a stranger nested could crash
                     stack.append([])
                 case "LIST":
                     stack.append(pop_to_mark())
@@ -94,7 +94,7 @@ def _run(
                 case "APPEND":
                     value = stack.pop()
                     _as_list(stack[-1]).append(value)
-                case "APPENDS":
+                case "APPENDS" | "ADDITEMS":
                     values = pop_to_mark()
                     _as_list(stack[-1]).extend(values)
                 case "SETITEM":
@@ -121,7 +121,7 @@ def _run(
                     stack.append(Global(module, attribute))
                 case "BINPERSID":
                     stack.append(persistent(stack.pop()))
-                case "REDUCE":
+                case "REDUCE" | "NEWOBJ":
                     function, arguments = stack[-2:]
                     del stack[-2:]
                     if not isinstance(function, Global) or not isinstance(arguments, tuple):
