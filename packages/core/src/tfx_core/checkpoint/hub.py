@@ -85,7 +85,8 @@ def _unreachable(error: LocalEntryNotFoundError, offline: bool) -> str:
     response = getattr(cause, "response", None)
     if response is not None:
         return f"is not in the cache and {constants.ENDPOINT} answered {response.status_code}; try again later"
-    return f"is not in the cache and {constants.ENDPOINT} cannot be reached; check the connection ({_one_line(cause)})"
+    root = _one_line(_root(cause))
+    return f"is not in the cache and {constants.ENDPOINT} cannot be reached; check the connection ({root})"
 
 
 def _reason(error: Exception, model_id: str) -> str:
@@ -105,6 +106,12 @@ def _reason(error: Exception, model_id: str) -> str:
         cure = "set HF_TOKEN to a valid token" if status in (401, 403) else "try again later"
         return f"{constants.ENDPOINT} answered {status}; {cure}"
     return f"the download failed; load it again ({_one_line(error)})"
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an error began with: several libraries have wrapped it on its way here."""
+    below = error.__cause__ or error.__context__
+    return error if below is None else _root(below)
 
 
 def _one_line(error: BaseException) -> str:
