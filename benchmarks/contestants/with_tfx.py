@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-import tfx_core
 import torch
+
+import tfx_core
 
 
 def load(folder: str) -> dict[str, float]:
