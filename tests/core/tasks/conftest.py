@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tfx_core
 
+import tfx_core
 from tests.core.tasks.toy import Plugin, save
 
 Folder = Callable[..., str]

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from torch import Tensor
+
 from tfx_core import TaskSpec, hookimpl
 from tfx_core.config import Between
 from tfx_core.tasks import Help, Result, Task, TaskOptions, Window, tokenize
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from tfx_core.tasks import batching
 from tfx_core.tasks.batching import chunks, token_batches
 

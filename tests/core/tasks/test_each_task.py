@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+
 import tfx_core
+from tests.core.tasks.conftest import Folder
+from tests.core.tasks.test_tasks import same
 from tfx_core.errors import InputError
 from tfx_core.tasks import ItemError
 from tfx_core.tasks.text_classification import apply
-
-from tests.core.tasks.conftest import Folder
-from tests.core.tasks.test_tasks import same
 
 # fill-mask
 
@@ -207,6 +208,28 @@ def test_a_long_question_shortens_the_default_stride_instead_of_failing(answer: 
     sides = [zip(window.offsets, window.sequences, strict=True) for window in windows]
     covered = {place for pairs in sides for place, side in pairs if side == 1}
     assert len(covered) == 40
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_answers_are_the_best_spans_of_the_context_on_either_side(side: str, folder: Folder) -> None:
+    """Models that are padded on the left read the context first; the reference lets their questions answer, too."""
+    saved = folder("question-answering", padding_side=side)
+    pair = (ASKED["question"], ASKED["context"]) if side == "right" else (ASKED["context"], ASKED["question"])
+    batch = tfx_core.load_tokenizer(saved)(*pair, return_tensors="pt", return_offsets_mapping=True)
+    offsets = batch.pop("offset_mapping")[0].tolist()
+    context = 1 if side == "right" else 0
+    allowed = torch.tensor([number == context for number in batch.sequence_ids(0)])
+    competing = allowed | (torch.arange(len(allowed)) == 0)  # [CLS]
+    output = tfx_core.load_model(saved)(**batch)
+    start, end = (
+        logits[0].masked_fill(~competing, -torch.inf).softmax(-1).masked_fill(~allowed, 0)
+        for logits in (output.start_logits, output.end_logits)
+    )
+    products = torch.outer(start, end).triu().tril(14)
+    first, last = divmod(int(products.argmax()), len(start))
+    found = tfx_core.pipeline("question-answering", model=saved)([ASKED], align_to_words=False, top_k=1)[0]
+    assert (found["start"], found["end"]) == (offsets[first][0], offsets[last][1])
+    assert found["score"] == pytest.approx(float(products.max().detach()), rel=1e-4)
 
 
 def test_the_score_of_no_answer_is_there_when_asked_for(answer: Any) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tfx_core
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+
+import tfx_core
+from tests.core.tasks.conftest import Folder
 from tfx_core.errors import CheckpointError, InputError
 from tfx_core.tasks import batching
-
-from tests.core.tasks.conftest import Folder
 
 TEXTS = ["bob lives in paris", "dog", "who sings ? ann smith .", ""]
 

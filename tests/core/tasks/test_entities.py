@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from tfx_core.tasks.entities import Entity, ScoredToken, Strategy, drop_overlaps, group, merge_words
 
 

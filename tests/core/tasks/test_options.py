@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import pytest
+
 from tfx_core.config import Between
 from tfx_core.errors import InputError
 from tfx_core.tasks import Help, TaskOptions

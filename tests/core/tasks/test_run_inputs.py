@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from tfx_core.cli.task_inputs import Form, open_inputs
 from tfx_core.errors import InputError
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+
 from tfx_core.cli.task_results import json_line, tabbed, table
 
 ONE = {"label": "GOOD", "score": 0.98765432}

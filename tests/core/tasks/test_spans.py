@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from tfx_core.tasks.spans import Span, best_spans, span_probabilities
 
 

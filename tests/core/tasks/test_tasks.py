@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tfx_core
 import torch
+
+import tfx_core
+from tests.core.tasks.conftest import Folder
+from tests.core.tasks.toy import VOCABULARY
 from tfx_core import registry
 from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.tasks import ItemError, Task, batching
 from tfx_core.tasks.pipeline import load_task
-
-from tests.core.tasks.conftest import Folder
-from tests.core.tasks.toy import VOCABULARY
 
 HEADS = {
     "fill-mask": "masked-lm",

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tfx_core
 import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from torch import Tensor, nn
+
+import tfx_core
 from tfx_core import ArchitectureSpec, hookimpl
 from tfx_core.architecture import Architecture
 from tfx_core.checkpoint import Rename, WeightTable
@@ -18,8 +21,6 @@ from tfx_core.heads import (
 )
 from tfx_core.nn import AttentionKernel
 from tfx_core.outputs import ModelOutput
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from torch import Tensor, nn
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = """

@@ -192,6 +192,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         return texts, sizes
 
     def _answerable(self, window: Window) -> NDArray[np.bool_]:
+        """The tokens of the context alone; the reference lets a question that is read second answer itself."""
         context = 1 if self._question_first else 0
         return np.array([sequence == context for sequence in window.sequences])
 
