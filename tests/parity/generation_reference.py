@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 import transformers
-from tfx_core.generation import GenerationOptions, GenerationOutput, Prompts, decode
 from torch import Tensor
+
+from tfx_core.generation import GenerationOptions, GenerationOutput, Prompts, decode
 
 VOCABULARY = 23
 PAD, BOS, EOS = 0, 1, 2

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from tfx_core.generation import transition_scores
 
 from tests.parity.generation_reference import (
     EOS,
@@ -21,6 +20,7 @@ from tests.parity.generation_reference import (
     texts,
     theirs,
 )
+from tfx_core.generation import transition_scores
 
 MODELS: dict[str, Callable[[int], Any]] = {"gpt2": causal_model, "bart": bart_model, "t5": t5_model}
 SEEDS = (0, 1, 2)

@@ -8,11 +8,12 @@ import pytest
 import tokenizers
 import torch
 import transformers
+from torch import Tensor
+from transformers.generation import logits_process as reference
+
 from tfx_core.generation import GenerationOptions, Prompts, Rows, filters, options_from_files
 from tfx_core.generation.sampling import warped
 from tfx_core.generation.stopping import StopStrings
-from torch import Tensor
-from transformers.generation import logits_process as reference
 
 INPUT = torch.zeros(6, 1, dtype=torch.long)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from tfx_core.errors import InputError
-from tfx_core.generation import GenerationOptions
 
 from tests.core.generation.toys import EOS, Table, TableState, found, new, padded, run
+from tfx_core.errors import InputError
+from tfx_core.generation import GenerationOptions
 
 TEXTS = [[3, 4], [5], [2, 2, 8, 2], [4, 4, 4]]
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+
+from tests.core.generation.toys import EOS, Table, found, run
 from tfx_core.errors import InputError
 from tfx_core.generation import DisjunctiveConstraint, GenerationOptions, PhrasalConstraint
 from tfx_core.generation.constraints import Progress, constraints_of
-
-from tests.core.generation.toys import EOS, Table, found, run
 
 TEXTS = [[3, 4], [5], [2, 2, 8, 2]]
 

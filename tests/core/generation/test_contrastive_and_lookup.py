@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_core.errors import InputError
 from torch.nn.functional import cosine_similarity
 
 from tests.core.generation.toys import EOS, PlainState, Table, TableState, found, run
+from tfx_core.errors import InputError
 
 TEXTS = [[3, 4], [5], [6, 7, 8, 2], [4, 4, 4]]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from tfx_core.errors import InputError
-from tfx_core.generation import GenerationOptions, GenerationOutput, generate, transition_scores
 
 from tests.core.generation.toys import EOS, PAD, Table, ToyConfig, found, padded, run, toy_model
+from tfx_core.errors import InputError
+from tfx_core.generation import GenerationOptions, GenerationOutput, generate, transition_scores
 
 TEXTS = [[3, 4], [5], [6, 7, 8, 2]]
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation import GenerationOptions, Strategy, options_from_files
 

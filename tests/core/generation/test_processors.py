@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_core.errors import InputError
-from tfx_core.generation import GenerationOptions, Prompts, Rows
-from tfx_core.generation.processors import build_processors
 from torch import Tensor
 
 from tests.core.generation.toys import PAD, Table, found, padded, run
+from tfx_core.errors import InputError
+from tfx_core.generation import GenerationOptions, Prompts, Rows
+from tfx_core.generation.processors import build_processors
 
 SIZE = 8
 BANNED = float("-inf")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_core.generation import row_seed
-from tfx_core.generation.sampling import RowNoise, inverted, without_replacement
 
 from tests.core.generation.toys import EOS, PAD, Table, TableState, found, new, run
+from tfx_core.generation import row_seed
+from tfx_core.generation.sampling import RowNoise, inverted, without_replacement
 
 TEXTS = [[3, 4], [5], [6, 7, 8, 2], [4, 4, 4]]
 

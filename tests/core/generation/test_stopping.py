@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from tfx_core.errors import InputError
-from tfx_core.generation import GenerationOptions, GenerationOutput, Prompts, Rows, decode
-from tfx_core.generation import stopping as stopping_module
 
 from tests.core.generation.texts import Bytes, Reciting
 from tests.core.generation.toys import PAD, Table, found, new, padded, run
+from tfx_core.errors import InputError
+from tfx_core.generation import GenerationOptions, GenerationOutput, Prompts, Rows, decode
+from tfx_core.generation import stopping as stopping_module
 
 TOKENIZER = Bytes(["stop", "opera", " sto", "per", "€u", "top", "日本"])
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_core.errors import InputError
-from tfx_core.generation import TextIteratorStreamer, TextStreamer
 from torch import Tensor
 
 from tests.core.generation.texts import Bytes
 from tests.core.generation.toys import PAD, Table, new, run
+from tfx_core.errors import InputError
+from tfx_core.generation import TextIteratorStreamer, TextStreamer
 
 TOKENIZER = Bytes(["the", " top", "日本", "é "])
 

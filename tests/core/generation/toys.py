@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from tfx_core.generation import DecodingState, GenerationOptions, GenerationOutput, Prompts, decode
 from torch import Tensor
+
+from tfx_core.generation import DecodingState, GenerationOptions, GenerationOutput, Prompts, decode
 
 PAD, EOS = 0, 1
 

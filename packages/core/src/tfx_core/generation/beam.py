@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tfx_core.generation.highest import highest
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.output import Found
 from tfx_core.generation.rows import Rows
@@ -199,7 +200,7 @@ def _continuations(totals: Tensor, count: int, noise: RowNoise | None, running: 
     """Scores and places ``(B, n)`` of the best or of drawn continuations among ``(B, K·V)``."""
     rows = running.rows.take(running.first)
     if noise is None:
-        best, index = totals.topk(count)
+        best, index = highest(totals, count)
         check_best(best[:, 0], rows)
         return best, index
     check_best(totals.amax(1), rows)

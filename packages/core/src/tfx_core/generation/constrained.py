@@ -18,6 +18,7 @@ from tfx_core.errors import InputError
 from tfx_core.generation.beam import Beams, log_probabilities, reorder
 from tfx_core.generation.constraints import Progress, constraints_of
 from tfx_core.generation.groups import add
+from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, found
 from tfx_core.generation.output import Found
 from tfx_core.generation.search import Search, check_best
@@ -39,7 +40,7 @@ def decode_constrained(state: DecodingState, search: Search) -> Found:
         vocabulary = scores.shape[1]
         totals = scores.view(-1, beams, vocabulary).add_(running.scores[..., None])
         ahead = min(max(2, 1 + len(options.eos_ids)) * beams, beams * vocabulary)
-        best, index = totals.flatten(1).topk(ahead)
+        best, index = highest(totals.flatten(1), ahead)
         check_best(best[:, 0], running.rows.take(running.first))
         candidates = running.extended(best, index // vocabulary, index % vocabulary)
         ended = search.stopping.ended(candidates.rows).view_as(best)

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tfx_core.errors import InputError
+from tfx_core.generation.highest import highest
 from tfx_core.generation.output import Found
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import Search, check_best
@@ -79,6 +80,6 @@ class Context:
 def _most_probable(search: Search, logits: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
     """Probabilities and ids ``(R, k)`` of the candidates."""
     scores = search.scores(logits, rows).float()
-    highest, candidates = scores.topk(min(search.options.top_k, scores.shape[1]))
-    check_best(highest[:, 0], rows)
-    return (highest - scores.logsumexp(1, keepdim=True)).exp(), candidates
+    best, candidates = highest(scores, min(search.options.top_k, scores.shape[1]))
+    check_best(best[:, 0], rows)
+    return (best - scores.logsumexp(1, keepdim=True)).exp(), candidates

@@ -7,6 +7,7 @@ before may be left away altogether, and none depends on another row.
 
 from torch import Tensor
 
+from tfx_core.generation.highest import highest
 from tfx_core.generation.options import GenerationOptions
 
 OUT = float("-inf")
@@ -18,15 +19,22 @@ def most_probable(scores: Tensor, count: int, keep: int = 1) -> tuple[Tensor, Te
 
     ``K`` is what the row with most ties at the border needs; the others have minus infinity besides.
     """
-    border = scores.topk(min(max(count, keep), scores.shape[1])).values[:, -1:]
-    index = scores.topk(int((scores >= border).sum(1).max())).indices.sort(1).values
-    highest = scores.gather(1, index)
-    return highest.masked_fill(highest < border, OUT), index
+    count = min(max(count, keep), scores.shape[1])
+    values, index = highest(scores, min(count + 1, scores.shape[1]))
+    border = values[:, count - 1 : count]
+    if bool(((values[:, count:] < border) | (border == OUT)).all()):
+        index = index[:, :count]
+    else:
+        ties = (scores >= border) & (scores > OUT)
+        index = highest(scores, int(ties.sum(1).max())).indices
+    index = index.sort(1).values
+    inside = scores.gather(1, index)
+    return inside.masked_fill(inside < border, OUT), index
 
 
 def top_k(scores: Tensor, count: int, keep: int = 1) -> Tensor:
     """Keep the ``count`` highest scores and what ties with the last of them."""
-    border = scores.topk(min(max(count, keep), scores.shape[1])).values[:, -1:]
+    border = highest(scores, min(max(count, keep), scores.shape[1])).values[:, -1:]
     return scores.masked_fill(scores < border, OUT)
 
 
@@ -37,17 +45,19 @@ def top_p(scores: Tensor, mass: float, keep: int = 1) -> Tensor:
     count = min(_NUCLEUS, size)
     while True:
         # the nucleus is small as a rule: sort only as many as it needs
-        highest = scores.topk(count).values
-        reached = (highest - total).exp().cumsum(1)
+        best = highest(scores, count).values
+        reached = (best - total).exp().cumsum(1)
         if count == size or bool((reached[:, -1] >= mass).all()):
             break
         count = min(8 * count, size)
     last = (reached < mass).sum(1, keepdim=True).clamp(min=keep - 1, max=count - 1)
-    border = highest.gather(1, last)
+    border = best.gather(1, last)
+    stays = scores >= border
     # sorting leaves the order of equal scores open: count them off in the vocabulary's
-    room = last + 1 - (highest > border).sum(1, keepdim=True)
+    room = last + 1 - (best > border).sum(1, keepdim=True)
     equal = scores == border
-    stays = (scores > border) | (equal & (equal.cumsum(1) <= room))
+    if bool((equal.sum(1, keepdim=True) > room).any()):
+        stays &= ~equal | (equal.cumsum(1) <= room)
     return scores.masked_fill(~stays, OUT)
 
 
@@ -100,5 +110,5 @@ def filtered(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tenso
 
 def _without(scores: Tensor, out: Tensor, keep: int) -> Tensor:
     """Take candidates out, but never the ``keep`` best or what ties with the last of them."""
-    border = scores.topk(min(keep, scores.shape[1])).values[:, -1:]
+    border = highest(scores, min(keep, scores.shape[1])).values[:, -1:]
     return scores.masked_fill(out & (scores < border), OUT)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.generation.beam import Beams, log_probabilities, reorder
+from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, best_of, found
 from tfx_core.generation.output import Found
 from tfx_core.generation.rows import Rows
@@ -91,7 +92,7 @@ class Turn:
         vocabulary = scores.shape[1]
         totals = (scores.view(-1, size, vocabulary) + running.scores[:, members, None]).flatten(1)
         ahead = min(max(2, 1 + len(options.eos_ids)) * size, totals.shape[1])
-        best, index = totals.topk(ahead)
+        best, index = highest(totals, ahead)
         sources = running.rows.sources[running.first].cpu()
         over = done[sources, group]
         check_best(best[:, 0].masked_fill(over.to(best.device), 0.0), running.rows.take(running.first))
