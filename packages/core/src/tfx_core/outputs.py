@@ -7,12 +7,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.nn.cache import DecoderCache
+    from tfx_core.nn.memory import Memory
 
 _ASKED_WITH = {
     "hidden_states": "output_hidden_states=True",
     "attentions": "output_attentions=True",
     "cross_attentions": "output_attentions=True",
     "past_key_values": "use_cache=True",
+    "mems": "use_mems=True",
 }
 
 
@@ -40,6 +42,8 @@ class ModelOutput:
     """``(B, H, S, S_source)`` of each layer."""
     past_key_values: "DecoderCache"
     """Pass it to the next call with only the new tokens."""
+    mems: "Memory"
+    """Of a model with segment recurrence; pass it to the next call with only the next segment."""
     start_logits: "Tensor"
     """``(B, S)``."""
     end_logits: "Tensor"

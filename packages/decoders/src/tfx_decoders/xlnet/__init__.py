@@ -5,6 +5,7 @@ from torch import nn
 
 from tfx_core.architecture import Architecture
 from tfx_core.nn import initialise_normal
+from tfx_core.text.sentencepiece import XLNET
 from tfx_decoders.xlnet import heads
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.decoding import xlnet_decoding
@@ -39,5 +40,6 @@ ARCHITECTURE = Architecture(
     weights=weight_table,
     initialise=_initialise,
     ties={"causal-lm": TIES},
+    text=XLNET,
     decoding=xlnet_decoding,
 )
