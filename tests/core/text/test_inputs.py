@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tfx_core.errors import InputError, TextError
-from tfx_core.text import Tokenizer
 
 from tests.core.text.folders import small
+from tfx_core.errors import InputError, TextError
+from tfx_core.text import Tokenizer
 
 
 @pytest.fixture

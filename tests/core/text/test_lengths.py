@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from tfx_core.errors import InputError
-from tfx_core.text import UNLIMITED, Tokenizer
 
 from tests.core.text.folders import small
+from tfx_core.errors import InputError
+from tfx_core.text import UNLIMITED, Tokenizer
 
 LETTERS = "a b c d e f g h i j"
 

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tfx_core.checkpoint import open_folder
-from tfx_core.errors import CheckpointError, TextError
-from tfx_core.text import UNLIMITED, TextFacts, WordPiece, tokenizer_class
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import ByteLevel, WhitespaceSplit
+from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, WhitespaceSplit
 
 from tests.core.text.folders import VOCABULARY, read, small, write
+from tfx_core.checkpoint import Folder, open_folder
+from tfx_core.errors import CheckpointError, TextError
+from tfx_core.text import UNLIMITED, Settings, TextFacts, WordPiece, tokenizer_class
 
 WORDS = ["<unk>", "<s>", "</s>", "<pad>", "a", "b", ".", "n't"]
 
@@ -251,3 +251,39 @@ def test_a_tokenizer_is_saved_over_the_folder_that_it_was_read_from(tmp_path: Pa
     tokenizer.add_tokens("<new>")
     tokenizer.save_pretrained(tmp_path)
     assert read(tmp_path)("hello <new>").input_ids == tokenizer("hello <new>").input_ids
+
+
+class SplitAtPlus:
+    """A pre-tokenizer in Python, which ``tokenizer.json`` cannot hold."""
+
+    def pre_tokenize(self, pretokenized: Any) -> None:
+        pretokenized.split(lambda index, text: text.split("+", "removed"))
+
+
+class PythonParts(WordPiece):
+    """A recipe with a part in Python, as those for Moses-style vocabularies are."""
+
+    def build(self, folder: Folder, settings: Settings) -> Backend:
+        backend = super().build(folder, settings)
+        backend.pre_tokenizer = PreTokenizer.custom(SplitAtPlus())
+        return backend
+
+
+class NoLegacyFiles(PythonParts):
+    def legacy_files(self, tokenizer: Backend, settings: Settings, folder: Folder) -> dict[str, bytes]:
+        return {}
+
+
+def test_parts_in_python_are_saved_as_legacy_files_alone(tmp_path: Path) -> None:
+    small(tmp_path / "a").save_pretrained(tmp_path / "b")
+    tokenizer = read(tmp_path / "a", PythonParts())
+    assert tokenizer.tokenize("hello+the") == ["hello", "the"]
+    assert tokenizer("hello+the+quick", truncation=True, max_length=4).tokens() == ["[CLS]", "hello", "the", "[SEP]"]
+    tokenizer.add_tokens("<new>")
+    tokenizer.save_pretrained(tmp_path / "b")
+    assert not (tmp_path / "b" / "tokenizer.json").exists()  # the older one would be read in its place
+    again = read(tmp_path / "b", PythonParts())
+    assert again("hello+the <new>").input_ids == tokenizer("hello+the <new>").input_ids
+    with pytest.raises(TextError, match=r"has parts that no file can hold: .*Custom PreTokenizer"):
+        read(tmp_path / "a", NoLegacyFiles()).save_pretrained(tmp_path / "c")
+    assert not (tmp_path / "c").exists()

@@ -1,6 +1,7 @@
 """One tokenizer serves many threads: calls with different settings leave no trace in each other."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,24 @@ def test_tokens_added_by_many_threads_are_all_there(tmp_path: Path) -> None:
     assert not in_threads([lambda name=name: work(name) for name in range(6)])
     assert len(tokenizer) == size + 60
     assert all(tokenizer.tokenize(f"<{name}-{i}>") == [f"<{name}-{i}>"] for name in range(6) for i in range(10))
+
+
+def test_a_role_can_be_set_while_others_tokenize(tmp_path: Path) -> None:
+    # The library refuses to change a tokenizer that is in use, even to what it is already.
+    tokenizer = small(tmp_path)
+    texts = ["hello the quick " * 500] * 20
+
+    def tokenize() -> None:
+        for _ in range(5):
+            assert len(tokenizer(texts).input_ids) == 20
+
+    def assign() -> None:
+        for _ in range(200):
+            time.sleep(0.001)
+            tokenizer.pad_token = tokenizer.sep_token
+            tokenizer.pad_token = "[PAD]"
+
+    assert not in_threads([tokenize, tokenize, assign])
 
 
 def test_many_lengths_do_not_pile_up(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tfx_core.errors import InputError, TextError
-from tfx_core.text import Batch, Tokenizer
 from tokenizers import AddedToken
 
 from tests.core.text.folders import VOCABULARY, small
+from tfx_core.errors import InputError, TextError
+from tfx_core.text import Batch, Tokenizer
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tfx_core.errors import TextError
-from tfx_core.text import TextFacts, WordPiece
 
 from tests.core.text.folders import read, small, write
+from tfx_core.errors import TextError
+from tfx_core.text import TextFacts, WordPiece
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIAL, "a", "b", "##b", "c"]

@@ -52,7 +52,7 @@ def load_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -
 
 
 def _read(data: bytes, label: str) -> Backend:
-    """The tokenizer in the contents of a ``tokenizer.json``, which may have been saved set to truncate and pad."""
+    """The tokenizer in the contents of a ``tokenizer.json``."""
     cure = "copy the file again, or remove it where the folder has the files that it was made from"
     try:
         return Backend.from_str(data.decode("utf-8"))
@@ -70,10 +70,13 @@ def _require(folder: "Folder", recipe: Recipe) -> None:
 
 
 def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocabulary:
-    """The tokenizer with the added tokens and special roles of its settings."""
+    """The tokenizer with the added tokens and special roles of its settings, set neither to truncate nor to pad."""
+    backend.no_truncation()
+    backend.no_padding()
     special = {token.content for token in (*settings.special_tokens.values(), *settings.additional_special_tokens)}
-    for number, token in settings.added_tokens.items():
-        _register(backend, token, token.special or token.content in special)
+    added = settings.added_tokens
+    backend.add_tokens([_flagged(token, token.special or token.content in special) for token in added.values()])
+    for number, token in added.items():
         if backend.token_to_id(token.content) != number:
             raise TextError(
                 f"{folder.label}: the added token {token.content!r} should have the id {number}, but the vocabulary "
@@ -85,13 +88,13 @@ def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocab
         for role, token in settings.special_tokens.items()
         if role in settings.declared or backend.token_to_id(token.content) is not None
     }
-    registered = {token.content: token for token in backend.get_added_tokens_decoder().values()}
-    for token in (*roles.values(), *settings.additional_special_tokens):
-        flagged = token.content in settings.flagged
-        _register(backend, token if flagged else registered.get(token.content, token), True)
+    present = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+    tokens = (*roles.values(), *settings.additional_special_tokens)
+    stated = [token if token.content in settings.flagged else present.get(token.content, token) for token in tokens]
+    backend.add_tokens([_flagged(token, True) for token in stated])
     return Vocabulary(backend, roles, settings.additional_special_tokens)
 
 
-def _register(backend: Backend, token: AddedToken, special: bool) -> None:
-    """Have ``token`` taken out of texts before they are split; a token registered before gets these flags."""
-    backend.add_tokens([AddedToken(token.content, **{**token_flags(token), "special": special})])
+def _flagged(token: AddedToken, special: bool) -> AddedToken:
+    """The token as one that is special or not; registered again, it gets the flags that it has here."""
+    return AddedToken(token.content, **{**token_flags(token), "special": special})

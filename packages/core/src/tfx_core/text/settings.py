@@ -55,16 +55,9 @@ def read_settings(
     added = _added_tokens_decoder(stored.pop("added_tokens_decoder", None), label)
     stored.update(overrides)  # type: ignore[arg-type]  # checked below, like what the files hold
 
-    roles = {role: stored.get(role, token) for role, token in facts.special_tokens.items()}
-    roles |= {role: stored[role] for role in SPECIAL_ROLES if role in stored}
-    for role, token in facts.special_tokens.items():
-        if isinstance(token, AddedToken) and isinstance(roles[role], str):
-            roles[role] = AddedToken(roles[role], **token_flags(token))
-    extra = {key: stored.get(key) for key in ("additional_special_tokens", "extra_special_tokens")}
-    if "additional_special_tokens" not in stored:
-        extra["additional_special_tokens"] = list(facts.additional_special_tokens)
+    roles = _roles(stored, facts)
     special = {role: _token(value, f"{label}: {role}") for role, value in roles.items() if value is not None}
-    additional = [token for key, value in extra.items() for token in _tokens(value, f"{label}: {key}")]
+    additional = _additional(stored, facts, label)
     if added is None:
         added = _legacy_added_tokens(folder, {token.content for token in (*special.values(), *additional)})
     # The flags of a token are in the list of added tokens; roles only name it.
@@ -113,6 +106,25 @@ def _read_files(folder: "Folder") -> dict[str, JSON]:
     return stored
 
 
+def _roles(stored: Mapping[str, JSON], facts: TextFacts) -> dict[str, object]:
+    """Role -> token as the files write it, from the files or from the family's facts."""
+    roles: dict[str, object] = {}
+    for role in SPECIAL_ROLES:
+        of_family = facts.special_tokens.get(role)
+        token = stored.get(role, of_family)
+        if isinstance(token, str) and isinstance(of_family, AddedToken):
+            token = AddedToken(token, **token_flags(of_family))
+        roles[role] = token
+    return roles
+
+
+def _additional(stored: Mapping[str, JSON], facts: TextFacts, label: str) -> list[AddedToken]:
+    """The special tokens without a role, from the files or from the family's facts."""
+    key = "additional_special_tokens"
+    tokens = _tokens(stored.get(key, facts.additional_special_tokens), f"{label}: {key}")
+    return [*tokens, *_tokens(stored.get("extra_special_tokens"), f"{label}: extra_special_tokens")]
+
+
 def _general_values(values: Mapping[str, JSON], facts: TextFacts, label: str) -> dict[str, JSON]:
     """What every tokenizer has, checked, from the files or from the family's facts."""
     length = values.get("model_max_length")
@@ -122,7 +134,7 @@ def _general_values(values: Mapping[str, JSON], facts: TextFacts, label: str) ->
         raise TextError(f"{label}: model_max_length is {length!r}; it must be a number of tokens, or null for no limit")
     checked: dict[str, JSON] = {"model_max_length": UNLIMITED if length >= 1e20 else int(length)}
     for key, side in (("padding_side", facts.padding_side), ("truncation_side", facts.truncation_side)):
-        checked[key] = values.get(key, side)
+        checked[key] = side if values.get(key) is None else values[key]
         if checked[key] not in ("left", "right"):
             raise TextError(f'{label}: {key} is {checked[key]!r}; it must be "left" or "right"')
     for key, flag in (

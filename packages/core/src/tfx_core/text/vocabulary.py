@@ -28,13 +28,15 @@ class Truncation:
 
 
 class Vocabulary:
-    """A tokenizer of the `tokenizers` library that nothing changes, with the roles of its special tokens."""
+    """A tokenizer of the `tokenizers` library that nothing changes, with the roles of its special tokens.
+
+    ``backend`` neither truncates nor pads, and only this vocabulary, and those made of it, use it: the library refuses
+    to change a tokenizer that another thread is using.
+    """
 
     def __init__(
         self, backend: Backend, roles: Mapping[str, AddedToken], additional: Iterable[AddedToken] = ()
     ) -> None:
-        backend.no_padding()
-        backend.no_truncation()
         self.backend = backend
         self.roles = {role: roles[role] for role in SPECIAL_ROLES if role in roles}
         self.additional = tuple(additional)
@@ -89,11 +91,12 @@ class Vocabulary:
 
     def adding(self, tokens: Iterable[str | AddedToken], special: bool = False) -> "Vocabulary":
         """A vocabulary with these tokens too, at its end where it lacks them."""
-        backend = _copy(self.backend)
-        for token in tokens:
+        new = list(tokens)
+        for token in new:
             if not isinstance(token, str | AddedToken) or not str(token):
                 raise TextError(f"{token!r} cannot be a token; a token is a string that is not empty")
-            (backend.add_special_tokens if special else backend.add_tokens)([token])
+        backend = _copy(self.backend)
+        (backend.add_special_tokens if special else backend.add_tokens)(new)
         return Vocabulary(backend, self.roles, self.additional)
 
     def assigning(self, roles: Mapping[str, AddedToken | None], additional: Iterable[AddedToken]) -> "Vocabulary":
