@@ -13,7 +13,8 @@ from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, WhitespaceSplit
 from tests.core.text.folders import VOCABULARY, read, small, write
 from tfx_core.checkpoint import Folder, open_folder
 from tfx_core.errors import CheckpointError, TextError
-from tfx_core.text import UNLIMITED, Settings, TextFacts, WordPiece, tokenizer_class
+from tfx_core.specs import ArchitectureSpec
+from tfx_core.text import UNLIMITED, Settings, TextFacts, WordPiece, family_of, tokenizer_class
 
 WORDS = ["<unk>", "<s>", "</s>", "<pad>", "a", "b", ".", "n't"]
 
@@ -90,6 +91,37 @@ def test_the_class_that_a_folder_names(tmp_path: Path) -> None:
     write(tmp_path, {"tokenizer_config.json": {"tokenizer_class": 3}})
     with pytest.raises(TextError, match=r"tokenizer_config\.json: tokenizer_class is 3"):
         tokenizer_class(folder)
+
+
+ARCHITECTURES = (
+    ArchitectureSpec("bert", "x:y", tokenizer_classes=("BertTokenizer", "BertTokenizerFast")),
+    ArchitectureSpec("electra", "x:y", tokenizer_classes=("ElectraTokenizer", "BertTokenizer")),
+    ArchitectureSpec("xlm-roberta", "x:y", tokenizer_classes=("XLMRobertaTokenizerFast",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "named", "family"),
+    [
+        ("bert", None, "bert"),
+        ("bert", "BertTokenizer", "bert"),
+        ("electra", "BertTokenizerFast", "electra"),  # its own recipe, where it serves the class
+        ("bert", "XLMRobertaTokenizer", "xlm-roberta"),
+        ("bert", "BertJapaneseTokenizer", None),
+        ("bert", "PreTrainedTokenizerFast", "bert"),
+        (None, "BertTokenizer", "bert"),
+        (None, "T5Tokenizer", None),
+        (None, None, None),
+        ("t5", "T5Tokenizer", "t5"),  # not installed: looking it up says how to install it
+        ("t5", "BertTokenizer", "t5"),
+    ],
+)
+def test_the_family_of_a_tokenizer(
+    model_type: str | None, named: str | None, family: str | None, tmp_path: Path
+) -> None:
+    write(tmp_path, {"config.json": {"model_type": model_type} if model_type else {}})
+    write(tmp_path, {"tokenizer_config.json": {"tokenizer_class": named}})
+    assert family_of(open_folder(tmp_path), ARCHITECTURES) == family
 
 
 def test_settings_come_from_the_caller_then_the_files_then_the_family(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Text to token ids and back, as each family of models was trained on it."""
 
 from tfx_core.text.batch import Batch, CharSpan, TokenSpan
-from tfx_core.text.loading import load_tokenizer
+from tfx_core.text.loading import family_of, load_tokenizer
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Recipe, Settings, TextFacts
 from tfx_core.text.settings import GENERAL_OPTIONS, UNLIMITED, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
@@ -20,6 +20,7 @@ __all__ = [
     "TokenSpan",
     "Tokenizer",
     "WordPiece",
+    "family_of",
     "load_tokenizer",
     "tokenizer_class",
 ]

@@ -1,11 +1,13 @@
 """Reading a folder's tokenizer: ``tokenizer.json`` where there is one, else what the family's recipe builds."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
+from tfx_core.specs import ArchitectureSpec
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings
 from tfx_core.text.saving import TOKENIZER_FILE, Origin
@@ -49,6 +51,25 @@ def load_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -
         split_special_tokens=settings.flag("split_special_tokens"),
         origin=Origin(folder, settings, facts, recipe),
     )
+
+
+def family_of(folder: "Folder", architectures: Iterable[ArchitectureSpec]) -> str | None:
+    """The architecture whose recipe reads a folder's tokenizer: the name to look up, None where none is known to.
+
+    The tokenizer class that the folder names goes before its ``model_type``, for a model can have the vocabulary of
+    another family: the multilingual MiniLM is a BERT with XLM-RoBERTa's, and a Japanese BERT's words are not split at
+    blanks. A ``model_type`` that is not installed is given back all the same, since its look-up says what to install.
+    """
+    specs = {spec.name: spec for spec in architectures}
+    model_type = (folder.json("config.json") or {}).get("model_type")
+    name = model_type if isinstance(model_type, str) and model_type else None
+    named = tokenizer_class(folder)
+    if named in (None, "PreTrainedTokenizer") or (name is not None and name not in specs):
+        return name
+    serving = [
+        spec.name for spec in specs.values() if named in {each.removesuffix("Fast") for each in spec.tokenizer_classes}
+    ]
+    return name if name in serving else next(iter(serving), None)
 
 
 def _read(data: bytes, label: str) -> Backend:
