@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from tests.parity.generation_reference import (
     EOS,
@@ -18,6 +19,9 @@ from tests.parity.generation_reference import (
     texts,
     theirs,
 )
+
+if not transformers.__version__.startswith("4.51."):
+    raise RuntimeError(f"these tests compare with transformers 4.51.3, this environment has {transformers.__version__}")
 
 MODELS: dict[str, Callable[[int], Any]] = {"gpt2": causal_model, "bart": bart_model, "t5": t5_model}
 SEEDS = (0, 1, 2, 3)

@@ -237,7 +237,7 @@ def test_a_whole_output() -> None:
     assert transition_scores(output).shape == (6, length)
     with pytest.raises(KeyError, match="sequences_scores"):
         output["score"]
-    with pytest.raises(ValueError, match="output_scores=True"):
+    with pytest.raises(InputError, match="output_scores=True"):
         transition_scores(GenerationOutput(output.sequences))
 
 

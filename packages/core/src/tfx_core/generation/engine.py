@@ -172,7 +172,7 @@ def prepare(
         if ids is None:
             if options.bos_token_id is None:
                 raise InputError("input_ids: give a prompt; this model has no bos_token_id to begin with")
-            ids = inputs["input_ids"] = torch.tensor([[options.bos_token_id]])
+            ids = inputs["input_ids"] = torch.tensor([[options.bos_token_id]], device=model.device)
         return Prompts.from_padded(ids, mask), None
     source = None if ids is None else Prompts.from_padded(ids, mask)
     start, start_mask = _decoder_start(inputs, options)

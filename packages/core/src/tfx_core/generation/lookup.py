@@ -29,8 +29,7 @@ def decode_lookup(state: DecodingState, search: Search) -> Found:
         logits = logits.repeat_interleave(copies, dim=0)
     counts, over = _accept(search, choose, rows, logits[:, None], torch.empty_like(rows.ids[:, :0]))
     while True:
-        if search.streamer is not None:
-            search.streamer.put(rows.suffixes(int(counts))[0].cpu())
+        finished.stream_block(rows, counts)
         if bool(over.any()):
             finished.add(rows, over)
             if bool(over.all()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tfx_core.errors import InputError
 from tfx_core.generation.rows import Prompts
 
 
@@ -95,7 +96,7 @@ def transition_scores(output: GenerationOutput, *, normalize_logits: bool = Fals
     ``normalize_logits`` makes log-probabilities of the scores first; those of beams are already.
     """
     if output.scores is None:
-        raise ValueError("the output has no scores: generate with output_scores=True, return_dict_in_generate=True")
+        raise InputError("the output has no scores: generate with output_scores=True, return_dict_in_generate=True")
     scores = torch.stack(output.scores, dim=1)  # (rows, T, V)
     if normalize_logits:
         scores = scores.log_softmax(-1)

@@ -10,9 +10,9 @@ Prompts may be padded on either side; the state counts positions in the mask. Th
 to the engine until its next call: it may write into them.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -111,10 +111,11 @@ class GenerativeModel(Protocol):
         ...
 
     @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        ...
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs that a call of the model takes."""
         ...
-
-
-Inputs = Mapping[str, Tensor]
-"""The inputs of a call by name, as an architecture's ``decoding`` gets them."""

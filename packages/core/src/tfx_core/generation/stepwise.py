@@ -83,10 +83,10 @@ class Finished:
             newest[rows.places] = tokens
             self._streamer.put(newest.cpu())
 
-    def stream_block(self, tokens: Tensor) -> None:
-        """Hand several new tokens ``(1, n)`` of a single row to the streamer."""
+    def stream_block(self, rows: Rows, counts: Tensor) -> None:
+        """Hand the newest ``counts`` ``(1,)`` tokens of a single row to the streamer."""
         if self._streamer is not None:
-            self._streamer.put(tokens.cpu())
+            self._streamer.put(rows.suffixes(int(counts))[0].cpu())
 
     def found(self) -> Found:
         """All texts, when the last one is over."""
