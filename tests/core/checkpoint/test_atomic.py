@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tfx_core.checkpoint import atomic, replacing, replacing_files, replacing_folder
 
 
@@ -43,6 +44,35 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
             temporary.write_text(text)
             assert not path.exists() or path.read_text() == "first"
         assert tree(tmp_path) == {"a.json": text}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what a descriptor stands for is read where Linux tells")
+def test_data_is_on_the_disk_before_its_name_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+
+    def noting(call: Callable[..., object], what: str) -> Callable[..., object]:
+        def wrapper(first: int | Path, *rest: object) -> object:
+            path = Path(os.readlink(f"/proc/self/fd/{first}")) if isinstance(first, int) else first
+            events.append(f"{what} {'folder' if path.is_dir() else path.read_text()}")
+            return call(first, *rest)
+
+        return wrapper
+
+    for name in ("fsync", "rename", "replace"):
+        monkeypatch.setattr(atomic.os, name, noting(getattr(os, name), name))
+    with replacing(tmp_path / "a") as temporary:
+        temporary.write_text("1")
+    assert events == ["fsync 1", "replace 1", "fsync folder"]
+    events.clear()
+    with replacing_folder(tmp_path / "new") as fresh:
+        (fresh / "a").write_text("2")
+    assert events == ["fsync 2", "fsync folder", "rename folder", "fsync folder"]
+    events.clear()
+    with replacing_files(tmp_path) as fresh:
+        (fresh / "a").write_text("3")
+        (fresh / "b").write_text("4")
+    assert sorted(events[:3]) == ["fsync 3", "fsync 4", "fsync folder"]
+    assert events[3:] == ["rename 1", "rename 3", "rename 4", "fsync folder"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt(), OSError(28, "No space left on device")])

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tfx_core.checkpoint import open_folder
 from tfx_core.checkpoint.hub import HubFolder
 from tfx_core.errors import CheckpointError

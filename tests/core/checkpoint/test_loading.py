@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
+from tests.core.checkpoint.tiny import TABLE, TIES, Tiny, build, load, weights
 from tfx_core.checkpoint import Fuse, LoadReport, WeightTable, collect_weights, load_weights, open_folder, read_tensors
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.unfilled import unfilled_modules
 from tfx_core.errors import CheckpointError
-from torch import Tensor, nn
-
-from tests.core.checkpoint.tiny import TABLE, TIES, Tiny, build, load, weights
 
 HEADS = list(TABLE.heads)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from tfx_core.checkpoint import Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose, WeightTable
 from tfx_core.errors import CheckpointError
 
@@ -103,6 +104,8 @@ def test_old_spellings_and_a_missing_prefix() -> None:
         "cls.weight": "cls.weight",
         "strange": "strange",
     }
+    both = table(Rename("bert.cls.{p}", "a.{p}"), Rename("cls.{p}", "b.{p}"), Rename("bert.c", "c"))
+    assert both.present_names(["cls.w", "c"]) == {"cls.w": "cls.w", "bert.c": "c"}  # a known name is left as it is
     with pytest.raises(CheckpointError, match=r"two spellings of one name"):
         names.present_names(["bert.layer.0.LayerNorm.gamma", "bert.layer.0.LayerNorm.weight"])
     assert names.stored_name("head", "bert.layer.0.LayerNorm.bias") == "bert.layer.0.LayerNorm.bias"

@@ -11,9 +11,10 @@ import safetensors.torch
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+
 from tfx_core.checkpoint.safetensors_format import read_safetensors, write_safetensors
 from tfx_core.errors import CheckpointError
-from torch import Tensor
 
 DTYPES = [
     *(torch.bool, torch.uint8, torch.int8, torch.uint16, torch.int16, torch.uint32, torch.int32, torch.uint64),
@@ -161,6 +162,13 @@ def test_what_cannot_be_stored_is_refused_before_anything_is_written(tmp_path: P
     with pytest.raises(CheckpointError, match=f"x.weight: a tensor .*{kind}"):
         write_safetensors(tmp_path / "x", {"x.weight": tensor})
     assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_someone_may_have_mapped_is_never_written_over(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "x", {"a": torch.ones(1)})
+    with pytest.raises(FileExistsError):
+        write_safetensors(tmp_path / "x", {"a": torch.zeros(1)})
+    assert read_safetensors(tmp_path / "x", "x")["a"].load() == 1
 
 
 def build(header: Any, data: bytes, length: int | None = None) -> bytes:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from torch import Tensor
+
+from tests.core.checkpoint.tiny import TABLE, TIES, build, load, weights
 from tfx_core.checkpoint import (
     atomic,
     collect_weights,
@@ -19,9 +22,6 @@ from tfx_core.checkpoint import (
     write_folder,
 )
 from tfx_core.errors import CheckpointError, InputError
-from torch import Tensor
-
-from tests.core.checkpoint.tiny import TABLE, TIES, build, load, weights
 
 INDEX = "model.safetensors.index.json"
 
@@ -101,6 +101,30 @@ def test_files_of_one_save_become_visible_together(tmp_path: Path) -> None:
     assert read(tmp_path) == {"t0": [0, 0], "t1": [1, 1], "t2": [2, 2]}
     assert (tmp_path / "config.json").read_text() == "new"
     assert len(files(tmp_path)) == 5
+
+
+def test_whoever_begins_with_the_config_never_meets_weights_of_another_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(mark: int, limit: int) -> None:
+        with write_folder(tmp_path) as staging:
+            (staging / "config.json").write_text(str(mark))
+            save_tensors(staging, {name: tensor + mark for name, tensor in numbered(4, 4, 4).items()}, limit)
+
+    def look(source: Path, target: Path) -> None:
+        os_rename(source, target)
+        if source.parent == tmp_path or target.parent == tmp_path:
+            looks.append((tmp_path / "config.json").exists())
+            if looks[-1]:
+                mark = int((tmp_path / "config.json").read_text())
+                assert read(tmp_path) == {f"t{number}": [number + mark] * 4 for number in range(3)}
+
+    os_rename = os.rename
+    monkeypatch.setattr(atomic.os, "rename", look)
+    for mark, limit in enumerate((100, 16, 16, 32, 100)):
+        looks: list[bool] = []
+        save(mark, limit)
+        assert looks == [*[False] * (len(looks) - 1), True]
 
 
 @pytest.mark.parametrize("max_shard_size", ["5GB", 40])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from tfx_core.checkpoint import open_folder, read_tensors
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.errors import CheckpointError

@@ -13,9 +13,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
+
 from tfx_core.checkpoint.torch_format import read_torch_file
 from tfx_core.errors import CheckpointError
-from torch import Tensor, nn
 
 FORMATS: list[dict[str, Any]] = [
     {},

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from tfx_core.checkpoint import (
     Drop,
     Fuse,
@@ -22,7 +24,6 @@ from tfx_core.checkpoint import (
 )
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.unfilled import unfilled_modules
-from torch import Tensor, nn
 
 TABLE = WeightTable(
     parts={

@@ -106,7 +106,7 @@ def _put_in_place(
     stale: Callable[[Collection[str], Collection[str]], Iterable[str]],
     last: Sequence[str],
 ) -> None:
-    written = sorted(_files(new), key=lambda name: last.index(name) if name in last else -1)
+    written = sorted(_files(new), key=lambda name: (last.index(name) if name in last else -1, name))
     present = {path.name for path in folder.iterdir() if path.is_file()}
     obsolete = sorted((set(stale(present, written)) & present) - set(written))
     if len(written) == 1 and not obsolete:

@@ -169,10 +169,14 @@ class Legacy:
 
 @dataclass(frozen=True)
 class Same:
-    """A second name of a tensor: read where the first is missing, must be equal where both are there. Never written."""
+    """A second name of a tensor: read where the first is missing, must be equal where both are there.
+
+    ``written`` where the reference does not find the tensor by its first name alone.
+    """
 
     second: str
     first: str
+    written: bool = False
 
     def __post_init__(self) -> None:
         if set(_fields(self.first)) != set(_fields(self.second)):
@@ -190,7 +194,7 @@ Rule = WeightRule | Drop | Legacy | Same
 def is_about(rule: Rule, theirs: str) -> bool:
     """Whether a rule knows a name of the checkpoint, in its present spelling."""
     match rule:
-        case Drop(pattern) | Same(pattern, _):
+        case Drop(pattern) | Same(pattern):
             return _compiled(pattern).fullmatch(theirs) is not None
         case Legacy():
             return False
@@ -212,7 +216,7 @@ def moved(rule: Rule, *, strip: str = "", theirs: str = "", ours: str = "") -> R
         case Drop():
             return Drop(their(rule.theirs))
         case Same():
-            return Same(their(rule.second), their(rule.first))
+            return Same(their(rule.second), their(rule.first), rule.written)
         case Legacy():
             return rule if rule.old.startswith("{x}") else Legacy(their(rule.old), their(rule.new))
     raise TypeError(f"{rule!r} is no rule")

@@ -38,7 +38,9 @@ def collect_weights(
             continue
         _, rule, theirs = place
         views = rule.views(tensor.detach())
-        tensors.update(zip((table.stored_name(head, their) for their in theirs), views, strict=True))
+        for first, view in zip(theirs, views, strict=True):
+            for their in (first, *table.second_names(first, written=True)):
+                tensors[table.stored_name(head, their)] = view
         covered.add(id(tensor))
     bare = [name for name, tensor in state.items() if id(tensor) not in covered]
     if bare:

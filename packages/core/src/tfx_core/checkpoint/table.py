@@ -63,11 +63,11 @@ class WeightTable:
         rules = (rule for rules in self.parts.values() for rule in rules if isinstance(rule, (Drop, Same)))
         return any(is_about(rule, theirs) for rule in rules)
 
-    def second_names(self, first: str) -> Iterator[str]:
-        """Other names under which a checkpoint may hold the tensor of this name."""
+    def second_names(self, first: str, *, written: bool = False) -> Iterator[str]:
+        """Other names under which a checkpoint may hold the tensor of this name, or those that are ``written``."""
         for rule in self._same:
             second = rule.second_name(first)
-            if second is not None:
+            if second is not None and (rule.written or not written):
                 yield second
 
     def present_names(self, names: Iterable[str]) -> dict[str, str]:
