@@ -13,6 +13,9 @@ from torch import Tensor
 
 from tests.core.checkpoint.tiny import TABLE, TIES, build, load, weights
 from tfx_core.checkpoint import (
+    Rename,
+    Same,
+    WeightTable,
     atomic,
     collect_weights,
     load_weights,
@@ -224,6 +227,17 @@ def test_saving_over_the_files_that_a_model_is_mapped_from(tmp_path: Path) -> No
     for name, tensor in module.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor)
     assert torch.equal(again.backbone.embeddings.weight, 2 * stored["bert.embeddings.weight"])
+
+
+def test_a_second_name_is_stored_where_the_reference_needs_it() -> None:
+    table = WeightTable(
+        parts={"core": (Rename("a.{p}", "layer.{p}"), Same("b.{p}", "a.{p}", written=True), Same("c.{p}", "a.{p}"))},
+        heads={"backbone": ("core",)},
+    )
+    module = torch.nn.ModuleDict({"layer": torch.nn.Linear(2, 2)})
+    collected = collect_weights(module, table, head="backbone")
+    assert collected.keys() == {"a.weight", "a.bias", "b.weight", "b.bias"}
+    assert torch.equal(collected["b.weight"], module["layer"].weight)
 
 
 def test_tied_parameters_are_stored_once(tmp_path: Path) -> None:

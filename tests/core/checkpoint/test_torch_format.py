@@ -170,7 +170,7 @@ def test_code_is_not_run(tmp_path: Path, wrap: Any, protocol: int, place: str) -
         (b"ctorch._utils\n_rebuild_qtensor\n(tR.", "asks to call 'torch._utils._rebuild_qtensor'"),
         (b"(ios\nsystem\n.", "asks for the instruction INST"),
         (b"(cos\nsystem\no.", "asks for the instruction OBJ"),
-        (b"\x80\x02cos\nsystem\n)\x81.", "asks for the instruction NEWOBJ"),
+        (b"\x80\x02cos\nsystem\n)\x81.", "asks to call 'os.system'"),
         (b"\x80\x02\x82\x01.", "asks for the instruction EXT1"),
         (b"\x80\x05\x97.", "asks for the instruction NEXT_BUFFER"),
         (b"(X\x06\x00\x00\x00moduleX\x01\x00\x00\x00atQ.", "holds a whole pickled model"),
@@ -260,7 +260,7 @@ def test_what_is_no_dict_of_tensors(tmp_path: Path, form: dict[str, Any], value:
 
 def test_a_whole_model_or_a_program_is_refused(tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 2), tmp_path / "x")
-    with pytest.raises(CheckpointError, match=r"asks for the instruction NEWOBJ|asks to call"):
+    with pytest.raises(CheckpointError, match="asks to call 'torch.nn.modules.linear.Linear'"):
         read_torch_file(tmp_path / "x", "x")
     torch.save(nn.Linear(2, 2), tmp_path / "x", _use_new_zipfile_serialization=False)
     with pytest.raises(CheckpointError, match="holds a whole pickled model"):
