@@ -1,0 +1,144 @@
+"""Train a small GPT-2 on the text that CPython carries, for a few minutes, with a plain torch loop.
+
+Prints the loss and the held-out bits per byte as they fall, beside byte models of order 3 and 5 on the same split, and
+completes three prompts. The folder that it writes works with ``tfx-core run text-generation`` and with transformers.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from byte_model import ByteModel
+from corpus import split
+from tokenizers import ByteLevelBPETokenizer
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+import tfx_core
+
+VOCABULARY, LENGTH, BATCH = 4096, 256, 16
+END = "<|endoftext|>"
+PROMPTS = ("The with statement", "Return a list of", "A string literal is")
+
+
+def main() -> None:
+    """Read the options, train, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the model goes")
+    parser.add_argument("--minutes", type=float, default=4.0, help="how long to train (default: 4)")
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--width", type=int, default=256)
+    arguments = parser.parse_args()
+    training, held_out = split()
+    train_bytes, held_bytes = ("\n".join(texts).encode() for texts in (training, held_out))
+    print(f"{len(training)} documents of {len(train_bytes) / 1e6:.1f} MB to learn from")
+    print(f"{len(held_out)} documents of {len(held_bytes) / 1e6:.2f} MB held out")
+    for order in (3, 5):
+        print(
+            f"byte model of order {order}: {ByteModel(train_bytes, order).bits_per_byte(held_bytes):.3f} bits per byte"
+        )
+
+    tokenizer = trained_tokenizer(training, arguments.folder)
+    ids = tokenized(tokenizer, training)
+    held_ids = tokenized(tokenizer, held_out)
+    model = tfx_core.new_model(
+        "gpt2",
+        head="causal-lm",
+        seed=0,
+        vocab_size=len(tokenizer),
+        n_positions=LENGTH,
+        n_embd=arguments.width,
+        n_layer=arguments.layers,
+        n_head=arguments.width // 64,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    print(f"{model.num_parameters() / 1e6:.1f} M parameters, {len(ids) / 1e6:.2f} M tokens")
+    fit(model, ids, held_ids, len(held_bytes), arguments.minutes * 60)
+    model.save_pretrained(arguments.folder)
+    print(f"held out: {bits_per_byte(model, held_ids, len(held_bytes)):.3f} bits per byte")
+    for prompt in PROMPTS:
+        print("\n" + completed(model, tokenizer, prompt))
+
+
+def trained_tokenizer(texts: list[str], folder: Path) -> tfx_core.Tokenizer:
+    """Byte-level BPE of GPT-2's kind, trained on the texts and read back from its released form of files."""
+    trainer = ByteLevelBPETokenizer()
+    trainer.train_from_iterator(texts, vocab_size=VOCABULARY, special_tokens=[END], show_progress=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.save_model(str(folder))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2Tokenizer"}))
+    return tfx_core.load_tokenizer(folder)
+
+
+def tokenized(tokenizer: tfx_core.Tokenizer, texts: list[str]) -> Tensor:
+    """All texts after one another, with the end token between."""
+    rows = tokenizer(texts)["input_ids"]
+    end = [tokenizer.eos_token_id]
+    return torch.from_numpy(np.concatenate([np.asarray([*row, *end], dtype=np.int64) for row in rows]))
+
+
+def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, seconds: float) -> None:
+    """AdamW with warm-up and a cosine that ends with the time."""
+    generator = torch.Generator().manual_seed(0)
+    matrices = [each for each in model.parameters() if each.dim() > 1]
+    others = [each for each in model.parameters() if each.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))
+    begin, step, told, mean = time.monotonic(), 0, 0.0, math.nan
+    while (done := (time.monotonic() - begin) / seconds) < 1:
+        rate = 2e-3 * min(1.0, (step + 1) / 50) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        starts = torch.randint(len(ids) - LENGTH, (BATCH,), generator=generator)
+        batch = torch.stack([ids[start : start + LENGTH] for start in starts])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = model(batch, labels=batch).loss
+        assert loss is not None
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        step += 1
+        mean = loss.item() if math.isnan(mean) else 0.95 * mean + 0.05 * loss.item()
+        if done >= told:
+            told += 0.125
+            bits = bits_per_byte(model, held_ids[: 40 * LENGTH], round(held_bytes * 40 * LENGTH / len(held_ids)))
+            print(f"{done:4.0%}  step {step:5d}  loss {mean:.3f}  held out {bits:.3f} bits per byte", flush=True)
+
+
+@torch.no_grad()
+def bits_per_byte(model: tfx_core.Model, ids: Tensor, size: int) -> float:
+    """Bits for all tokens but the first, each after at least half a window of context where there is as much."""
+    model.eval()
+    half, total = LENGTH // 2, 0.0
+    windows = ids.unfold(0, LENGTH, half)  # (windows, LENGTH); what is left behind the last one goes unread
+    for number, batch in enumerate(windows.split(BATCH)):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(batch).logits
+        labels = batch.clone()
+        labels[1 if number == 0 else 0 :, :half] = -100  # counted in the window before
+        total += float(cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"))
+    model.train()
+    read = half * (len(windows) + 1)
+    return total / math.log(2) / (size * read / len(ids))
+
+
+def completed(model: tfx_core.Model, tokenizer: tfx_core.Tokenizer, prompt: str) -> str:
+    """The prompt with 60 more tokens, sampled."""
+    model.eval()
+    batch = tokenizer([prompt], return_tensors="pt")
+    ids = model.generate(**batch, max_new_tokens=60, do_sample=True, top_p=0.9, temperature=0.7, seed=0)
+    return tokenizer.decode(ids[0], skip_special_tokens=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
