@@ -23,7 +23,7 @@ NAMES = sorted(folder.parent.name for folder in (ROOT / "packages").glob("*/pypr
 FAMILIES = [name for name in NAMES if name != "core"]
 
 NEEDS = {
-    "core": {"torch", "numpy", "tokenizers", "safetensors", "pluggy", "click", "packaging"},
+    "core": {"torch", "numpy", "tokenizers", "pluggy", "click", "packaging"},
     "encoders": {"tfx-core"},
     "decoders": {"tfx-core"},
     "seq2seq": {"tfx-core"},

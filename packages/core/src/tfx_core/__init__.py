@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfx_core.loading import load_model, load_tokenizer, new_model
     from tfx_core.model import Backbone, Model
     from tfx_core.outputs import ModelOutput
-    from tfx_core.passage_index import PassageIndex
+    from tfx_core.passage_index import Passage, PassageIndex
     from tfx_core.plugins import register, unregister
     from tfx_core.specs import (
         ArchitectureSpec,
@@ -44,6 +44,7 @@ _HOMES = {
     "ModelConfig": "config",
     "ModelOutput": "outputs",
     "ObjectiveSpec": "specs",
+    "Passage": "passage_index",
     "PassageIndex": "passage_index",
     "Task": "tasks",
     "TaskSpec": "specs",
@@ -72,6 +73,7 @@ __all__ = [
     "ModelConfig",
     "ModelOutput",
     "ObjectiveSpec",
+    "Passage",
     "PassageIndex",
     "Task",
     "TaskSpec",

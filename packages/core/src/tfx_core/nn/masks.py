@@ -17,11 +17,13 @@ def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
 
 
 def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """Zero where attention is allowed, else the lowest number of ``dtype``.
+    """Zero where attention is allowed, else half the lowest number of ``dtype``.
 
-    Not minus infinity: a query that may see nothing, such as padding under a causal mask, would become NaN.
+    Not minus infinity: a query that may see nothing, such as padding under a causal mask, would become NaN. Half, so
+    that neither a bias nor autocast's narrower type makes it infinite.
     """
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, torch.finfo(dtype).min)
+    lowest = torch.finfo(dtype).min / 2
+    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, lowest)
 
 
 def positions_of(attention_mask: Tensor) -> Tensor:

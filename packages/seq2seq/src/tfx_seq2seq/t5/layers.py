@@ -36,7 +36,8 @@ class WideResidual(nn.Module):
 
     def forward(self, x: Tensor, *call: AttentionCall) -> Tensor:
         """``(…, D) -> (…, D)``."""
-        return at_least_float32(x) + self.dropout(self.sublayer(self.norm(x), *call))
+        y: Tensor = at_least_float32(x) + self.dropout(self.sublayer(self.norm(x), *call))
+        return y
 
 
 class Widen(nn.Module):
