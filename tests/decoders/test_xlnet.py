@@ -191,7 +191,7 @@ def test_configs_that_cannot_be_are_refused() -> None:
 
 def test_a_new_model_begins_with_random_biases() -> None:
     made = tfx_core.new_model("xlnet", seed=0, **{**tiny_config("xlnet"), "d_model": 64, "initializer_range": 0.5})
-    for name in ("content_bias", "position_bias", "segment_bias", "segments"):
+    for name in ("biases.content", "biases.position", "segment_bias", "segments"):
         values = made.get_parameter(f"backbone.stack.layers.1.self_attention.sublayer.position.{name}")
         assert 0.35 < values.std() < 0.65
     assert 0.3 < made.get_parameter("backbone.mask").std() < 0.7

@@ -37,6 +37,18 @@ from tfx_core.nn.layers import (
 from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
 from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
 from tfx_core.nn.memory import Memory, remember
+from tfx_core.nn.relative import (
+    Distances,
+    FreshKeys,
+    PositionKeys,
+    PositionTable,
+    RecurrentCall,
+    RelativeBiases,
+    RelativeGeometry,
+    RelativePosition,
+    TableRows,
+    unbroken,
+)
 from tfx_core.nn.span import Span
 
 __all__ = [
@@ -49,9 +61,11 @@ __all__ = [
     "CrossAttentionCache",
     "CrossProjections",
     "DecoderCache",
+    "Distances",
     "EagerAttention",
     "Embeddings",
     "FeedForward",
+    "FreshKeys",
     "FusedProjections",
     "Geometry",
     "Layer",
@@ -65,17 +79,24 @@ __all__ = [
     "OffsetPositions",
     "Padded",
     "Pooler",
+    "PositionKeys",
     "PositionSeam",
+    "PositionTable",
     "PostNorm",
     "PreNorm",
     "Projections",
     "Ragged",
+    "RecurrentCall",
+    "RelativeBiases",
+    "RelativeGeometry",
+    "RelativePosition",
     "RowsPerSource",
     "SegmentEmbeddings",
     "SelfAttentionCache",
     "Span",
     "Stack",
     "StackCall",
+    "TableRows",
     "UnreadPositions",
     "activation",
     "additive",
@@ -92,4 +113,5 @@ __all__ = [
     "positions_of",
     "remember",
     "sdpa",
+    "unbroken",
 ]

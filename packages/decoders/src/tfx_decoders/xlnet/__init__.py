@@ -4,13 +4,13 @@ import torch
 from torch import nn
 
 from tfx_core.architecture import Architecture
-from tfx_core.nn import initialise_normal
+from tfx_core.nn import RelativeBiases, initialise_normal
 from tfx_core.text.sentencepiece import XLNET
 from tfx_decoders.xlnet import heads
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.decoding import xlnet_decoding
 from tfx_decoders.xlnet.model import XLNetBackbone, build_backbone
-from tfx_decoders.xlnet.positions import RelativePosition
+from tfx_decoders.xlnet.positions import SegmentPosition
 from tfx_decoders.xlnet.weights import TIES, weight_table
 
 __all__ = ["ARCHITECTURE", "XLNetConfig"]
@@ -18,7 +18,7 @@ __all__ = ["ARCHITECTURE", "XLNetConfig"]
 
 @torch.no_grad()
 def _initialise(path: str, module: nn.Module, config: XLNetConfig, generator: torch.Generator | None) -> None:
-    if isinstance(module, XLNetBackbone | RelativePosition):
+    if isinstance(module, XLNetBackbone | SegmentPosition | RelativeBiases):
         # the biases of positions are vectors like others: they do not begin at zero
         for parameter in module.parameters(recurse=False):
             parameter.normal_(0.0, config.initializer_range, generator=generator)

@@ -1,7 +1,6 @@
 """How XLNet writes a text: a query beyond its end predicts the next token."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,47 +8,12 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.nn import AttentionKernel, DecoderCache, Memory
+from tfx_core.nn import AttentionKernel, DecoderCache, Memory, PositionKeys, PositionTable, TableRows
 from tfx_decoders.xlnet.model import XLNetBackbone
-from tfx_decoders.xlnet.positions import Distances, PositionKeys
 from tfx_decoders.xlnet.streams import Reading
 
 _READ_AGAIN = 2
-_MORE_POSITIONS = 64
 _INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mems", "use_mems", "head_mask"})
-
-
-class PositionTable:
-    """The projected position keys of one layer, in a table that grows by a quarter as the text gets longer."""
-
-    def __init__(self, distances: Distances, like: Tensor) -> None:
-        self._distances = distances
-        self._like = like
-        self._ahead = 0
-        self._behind = 0
-        self._table: Tensor | None = None
-
-    def rows(self, project: nn.Module, farthest: int, count: int) -> Tensor:
-        """``(1, count, H·d)`` for the distances from ``farthest`` down."""
-        if self._table is None or farthest > self._ahead or count - farthest > self._behind:
-            self._ahead = farthest + max(_MORE_POSITIONS, farthest // 4)
-            self._behind = max(self._behind, count - farthest + _MORE_POSITIONS)
-            self._table = project(self._distances.vectors(self._ahead, self._ahead + self._behind, self._like))
-        start = self._ahead - farthest
-        return self._table[:, start : start + count]
-
-
-@dataclass(frozen=True)
-class TableRows:
-    """The part of a `PositionTable` that one call needs."""
-
-    table: PositionTable
-    farthest: int
-    count: int
-
-    def projected(self, project: nn.Module) -> Tensor:
-        """``(1, R, H·d)``."""
-        return self.table.rows(project, self.farthest, self.count)
 
 
 def xlnet_decoding(model: Model, inputs: Mapping[str, Any]) -> "XLNetDecoding":

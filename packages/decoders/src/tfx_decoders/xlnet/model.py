@@ -13,14 +13,15 @@ from tfx_core.nn import (
     AttentionCall,
     AttentionKernel,
     DecoderCache,
+    Distances,
     FeedForward,
     FusedProjections,
     Layer,
-    LayerCall,
     Memory,
+    PositionKeys,
     PostNorm,
+    RecurrentCall,
     Stack,
-    StackCall,
     activation,
     expand_head_mask,
     has_padding,
@@ -29,7 +30,7 @@ from tfx_core.nn import (
 )
 from tfx_core.outputs import ModelOutput
 from tfx_decoders.xlnet.config import XLNetConfig
-from tfx_decoders.xlnet.positions import Distances, PositionKeys, RelativeGeometry, RelativePosition
+from tfx_decoders.xlnet.positions import SegmentPosition, StreamGeometry
 from tfx_decoders.xlnet.streams import Reading, StreamRules
 
 
@@ -38,32 +39,13 @@ class TwoStreamAttention(Attention):
 
     def forward(self, x: Tensor, call: AttentionCall) -> Tensor:
         """Content states and after them query states ``(B, T + M, D) -> (B, T + M, D)``; ``source`` is the memory."""
-        assert isinstance(call.geometry, RelativeGeometry)
+        assert isinstance(call.geometry, StreamGeometry)
         content = x[:, : call.geometry.content]
         if call.source is not None:
             call = replace(call, source=torch.cat((call.source, content), dim=1))  # (B, S, D)
         elif content.shape != x.shape:
             call = replace(call, source=content)
         return super().forward(x, call)
-
-
-@dataclass
-class StreamCall(StackCall):
-    """The call of a stack with a memory, or with position keys of earlier calls, for each layer."""
-
-    memory: Memory | None = None
-    position_keys: Sequence[PositionKeys] | None = None
-
-    def layer(self, step: int) -> LayerCall:
-        """The call of the layer that runs as number ``step``."""
-        layer = super().layer(step)
-        call = layer.self_attention
-        if self.memory is not None:
-            call = replace(call, source=self.memory.layers[step])
-        if self.position_keys is not None:
-            assert isinstance(call.geometry, RelativeGeometry)
-            call = replace(call, geometry=replace(call.geometry, keys=self.position_keys[step]))
-        return replace(layer, self_attention=call)
 
 
 @dataclass(frozen=True)
@@ -168,7 +150,7 @@ class XLNetBackbone(nn.Module):
         attentions: list[Tensor] | None = None,
         cache: DecoderCache | None = None,
         position_keys: Sequence[PositionKeys] | None = None,
-    ) -> tuple[Tensor, StreamCall]:
+    ) -> tuple[Tensor, RecurrentCall]:
         """Token vectors ``(B, T, D)`` -> states of content and targets ``(B, T + M, D)``, and what the call reports."""
         x = content
         if reading.targets is not None:
@@ -176,7 +158,7 @@ class XLNetBackbone(nn.Module):
         keys = None if position_keys is None else position_keys[0]
         geometry = self.rules.geometry(reading, content, self.dropout, keys)
         mask = self.rules.mask(reading, geometry, content.dtype)
-        call = StreamCall(
+        call = RecurrentCall(
             AttentionCall(attention, mask, geometry),
             cache=cache,
             head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
@@ -283,7 +265,7 @@ def _layer(config: XLNetConfig) -> Layer:
                 FusedProjections(width, width, bias=False),
                 nn.Linear(width, width, bias=False),
                 config.n_head,
-                position=RelativePosition(nn.Linear(width, width, bias=False), config.n_head),
+                position=SegmentPosition(nn.Linear(width, width, bias=False), config.n_head),
                 dropout=config.dropout,
             ),
         ),

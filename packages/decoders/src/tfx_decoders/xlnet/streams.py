@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import positions_of
-from tfx_decoders.xlnet.positions import Distances, FreshKeys, PositionKeys, RelativeGeometry
+from tfx_core.nn import Distances, FreshKeys, PositionKeys, positions_of, unbroken
+from tfx_decoders.xlnet.positions import StreamGeometry
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class StreamRules:
         like: Tensor,
         dropout: Callable[[Tensor], Tensor],
         keys: PositionKeys | None = None,
-    ) -> RelativeGeometry:
+    ) -> StreamGeometry:
         """Where the content stream's queries, and after them the query stream's, stand to the keys.
 
         ``like`` ``(B, …)`` has the type and device of the states; ``keys`` replace freshly made position keys.
@@ -65,18 +65,17 @@ class StreamRules:
             vectors = self.distances.vectors(farthest, count, like, backward=self.backward_half)
             # one draw for all rows: the vectors are the same for them
             keys = FreshKeys(dropout(vectors), self._directions(len(like), like.device))
-        return RelativeGeometry(
+        return StreamGeometry(
             query_positions=query,
             key_positions=positions[:, :-1],
             content=reading.length,
-            farthest=farthest,
             # only padding can be out of reach, of which the positions mean nothing
             places=(farthest - distances).clamp(0, count - 1),
             keys=keys,
             other_segment=_other_segment(reading, index),
         )
 
-    def mask(self, reading: Reading, geometry: RelativeGeometry, dtype: torch.dtype) -> Tensor | None:
+    def mask(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> Tensor | None:
         """Additive ``(B|1, 1, T + M, S)``; a token of the content stream always sees itself.
 
         A token that may see nothing attends to all real ones alike, as in the released code; for that, what an order
@@ -90,7 +89,7 @@ class StreamRules:
             return None
         queries = geometry.query_positions.shape[1]
         lowest = torch.finfo(dtype).min
-        bias = torch.zeros(1, queries, reading.keys, dtype=dtype, device=geometry.places.device)
+        bias = torch.zeros(1, queries, reading.keys, dtype=dtype, device=geometry.query_positions.device)
         if hidden is not None:
             bias = bias.masked_fill(hidden, lowest / 2)
         if reading.known is not None:
@@ -100,7 +99,7 @@ class StreamRules:
         itself[reading.length :] = False
         return bias.masked_fill(itself, 0.0)[:, None]
 
-    def _out_of_order(self, reading: Reading, geometry: RelativeGeometry) -> Tensor:
+    def _out_of_order(self, reading: Reading, geometry: StreamGeometry) -> Tensor:
         """What follows, and with ``same_length`` what is farther away than the memory is long."""
         distances = geometry.distances
         if not self.same_length:
@@ -123,17 +122,10 @@ def _positions(reading: Reading, device: torch.device) -> Tensor:
 
     Counted by column where no padding comes between real tokens, else in real tokens: so padding moves nothing.
     """
-    if reading.known is None or _unbroken(reading.known):
+    if reading.known is None or unbroken(reading.known):
         return torch.arange(reading.keys + 1, device=device)[None]
     positions = positions_of(reading.known)
     return torch.cat((positions, positions[:, -1:] + 1), dim=1)
-
-
-def _unbroken(known: Tensor) -> bool:
-    if known.device.type == "meta" or torch.compiler.is_compiling():
-        return False
-    begins = F.pad(known, (1, 0))[:, :-1].logical_not() & known
-    return bool((begins.sum(1) <= 1).all())
 
 
 def _queries(reading: Reading, device: torch.device) -> Tensor:
