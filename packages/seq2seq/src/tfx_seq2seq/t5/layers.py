@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.nn import AttentionCall
+from tfx_core.nn import AttentionCall, FeedForward, PreNorm
 
 
 class RMSNorm(nn.Module):
@@ -25,19 +25,12 @@ class RMSNorm(nn.Module):
         return normed.to(self.weight.dtype) * self.weight
 
 
-class WideResidual(nn.Module):
-    """``x + dropout(sublayer(norm(x)))`` with a sum of at least float32."""
-
-    def __init__(self, sublayer: nn.Module, norm: nn.Module, dropout: float) -> None:
-        super().__init__()
-        self.sublayer = sublayer
-        self.norm = norm
-        self.dropout = nn.Dropout(dropout)
+class WideResidual(PreNorm):
+    """A residual whose sum is at least float32."""
 
     def forward(self, x: Tensor, *call: AttentionCall) -> Tensor:
         """``(…, D) -> (…, D)``."""
-        y: Tensor = at_least_float32(x) + self.dropout(self.sublayer(self.norm(x), *call))
-        return y
+        return super().forward(at_least_float32(x), *call)
 
 
 class Widen(nn.Module):
@@ -48,15 +41,8 @@ class Widen(nn.Module):
         return at_least_float32(x)
 
 
-class DenseFeedForward(nn.Module):
+class DenseFeedForward(FeedForward):
     """``down(dropout(activation(up(x))))``."""
-
-    def __init__(self, up: nn.Linear, activation: nn.Module, down: nn.Linear, dropout: float) -> None:
-        super().__init__()
-        self.up = up
-        self.activation = activation
-        self.down = down
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
