@@ -1,0 +1,141 @@
+"""Checkpoint folders that cannot be used: one error that names the file, the key, the value and what would do."""
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tfx_core
+from tests.models.tiny import random_ids, tiny_config
+from tfx_core.errors import CheckpointError, ConfigError, InputError, TextError, TfxError, UnknownNameError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sound BERT with a vocabulary."""
+    tfx_core.new_model("bert", head="masked-lm", seed=0, **tiny_config("bert")).save_pretrained(tmp_path)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(48))]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    return tmp_path
+
+
+def change(folder: Path, **values: Any) -> None:
+    """Other values in config.json; ``None`` removes a key."""
+    file = folder / "config.json"
+    config = {**json.loads(file.read_text()), **values}
+    file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+
+
+def test_the_sound_folder_loads(folder: Path) -> None:
+    assert tfx_core.load_model(folder).head_name == "masked-lm"
+    assert tfx_core.load_tokenizer(folder)("w3 [MASK]")["input_ids"] == [2, 8, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"model_type": None}, "model_type=None: must name an architecture; installed are .*bert"),
+        ({"model_type": 7}, "model_type=7: must name an architecture"),
+        ({"hidden_size": "24"}, "hidden_size='24': must be an integer at least 1"),
+        ({"hidden_size": -24}, "hidden_size=-24: must be an integer at least 1"),
+        ({"num_attention_heads": 5}, "num_attention_heads=5: must be a divisor of hidden_size=24"),
+        ({"hidden_act": "gelo"}, "hidden_act='gelo': must be one of 'gelu'"),
+        ({"position_embedding_type": "rotary"}, "position_embedding_type='rotary': must be one of 'absolute'"),
+        ({"pruned_heads": {"0": [9]}}, "pruned_heads=.*4 heads in each of 3 layers"),
+        ({"architectures": ["BertForMagic"]}, r"architectures=\['BertForMagic'\]: bert has BertModel"),
+        ({"architectures": "BertModel"}, "architectures='BertModel': must be a list"),
+    ],
+)
+def test_a_bad_config_names_file_key_value_and_what_is_allowed(folder: Path, values: dict[str, Any], said: str) -> None:
+    change(folder, **values)
+    with pytest.raises(ConfigError, match=said) as caught:
+        tfx_core.load_model(folder)
+    assert f"{folder}/config.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("contents", ["", "{", "[1, 2]", "\udcff", "nonsense"])
+def test_a_config_that_is_no_json_object_is_named(folder: Path, contents: str) -> None:
+    (folder / "config.json").write_bytes(contents.encode("utf-8", "surrogateescape"))
+    with pytest.raises(TfxError, match=r"config\.json"):
+        tfx_core.load_model(folder)
+
+
+def test_a_folder_without_config_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json: there is no such file"):
+        tfx_core.load_model(tmp_path)
+
+
+def test_an_official_architecture_that_is_not_installed_says_what_to_install(folder: Path) -> None:
+    change(folder, model_type="mmbt", architectures=["MMBTForClassification"])
+    with pytest.raises(UnknownNameError, match="'mmbt' is provided by tfx-multimodal: pip install tfx-multimodal"):
+        tfx_core.load_model(folder)
+
+
+def test_an_unknown_architecture_head_and_task_are_named(folder: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"'brt'.*did you mean 'bert'"):
+        tfx_core.new_model("brt")
+    with pytest.raises(UnknownNameError, match="no head 'magic' for bert: it has backbone, masked-lm"):
+        tfx_core.load_model(folder, head="magic")
+    with pytest.raises(UnknownNameError, match=r"'fil-mask'.*did you mean 'fill-mask'"):
+        tfx_core.pipeline("fil-mask", model=folder)
+
+
+def test_a_folder_without_weights_says_what_was_looked_for(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        tfx_core.load_model(folder)
+
+
+def test_a_vocabulary_of_another_size_than_the_models_is_found_at_the_id(folder: Path) -> None:
+    with (folder / "vocab.txt").open("a") as file:
+        file.write("beyond\n")
+    tokens = tfx_core.load_tokenizer(folder)("beyond", return_tensors="pt")
+    with pytest.raises(InputError, match="input_ids: id 53 is not one of this model's, 0 to 52"):
+        tfx_core.load_model(folder)(**tokens)
+
+
+def test_tokenizer_files_that_are_missing_or_no_text_are_named(folder: Path) -> None:
+    (folder / "vocab.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
+    with pytest.raises(TextError, match=r"vocab\.txt"):
+        tfx_core.load_tokenizer(folder)
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(TextError, match=r"vocab\.txt"):
+        tfx_core.load_tokenizer(folder)
+
+
+def test_a_text_beyond_the_positions_is_cut_only_if_asked(folder: Path) -> None:
+    text = " ".join(["w1"] * 60) + " [MASK]"
+    task = tfx_core.pipeline("fill-mask", model=folder)
+    with pytest.raises(InputError, match="40"):
+        task([text])
+    assert len(task(["[MASK] " + text], truncation=True)[0]) == 5
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    changed = tfx_core.new_model("bert", head="masked-lm", seed=9, **tiny_config("bert"))
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(CheckpointError, match="No space left on device"):
+            changed.save_pretrained(folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    changed.save_pretrained(folder)
+    ids = random_ids("bert", 1, 5)
+    assert torch.equal(tfx_core.load_model(folder)(ids).logits, changed.eval()(ids).logits)
+
+
+def test_nothing_of_a_folder_is_executed(folder: Path) -> None:
+    (folder / "modeling_evil.py").write_text("raise SystemExit('executed')\n")
+    change(folder, auto_map={"AutoModel": "modeling_evil.Evil"}, custom_pipelines={"x": {"impl": "modeling_evil.Evil"}})
+    assert tfx_core.load_model(folder).head_name == "masked-lm"
+    assert "modeling_evil" not in sys.modules
