@@ -52,31 +52,32 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
         return []
     trie = _Trie(table, label)
     entries = _Entries.of(trie)
-    kept = sorted((symbol for symbol in symbols if entries.touches(symbol)), key=len, reverse=True)
-    special = entries.not_composed(trie)
-    stand_ins = [chr(_STAND_INS + place) for place in range(len(kept) + len(special))]
     joining = entries.joining
+    kept = sorted((symbol for symbol in symbols if entries.touches(symbol)), key=len, reverse=True)
+    whole = [*((_unit(symbol, joining), symbol) for symbol in kept), *entries.not_composed(trie)]
+    stand_ins = [chr(_STAND_INS + place) for place in range(len(whole))]
 
     replace = normalizers.Replace
-    unit = rf"(?>{entries.pattern}|(?m:.))" if entries.pattern else "(?m:.)"
-    start = rf"(?:\G|(?!{joining}))(?=(?m:.){joining})"  # \G: a unit that begins where the one before it ended
+    units = "|".join([*map(_literal, kept), *([entries.pattern] if entries.pattern else []), "(?m:.)"])
+    start = rf"(?:\G|(?!{joining}))"  # \G: a unit that begins where the one before it ended
     return [
-        *(replace(symbol, stand_in) for symbol, stand_in in zip(kept, stand_ins, strict=False)),
-        replace(Regex(rf"{start}{unit}\K(?={joining})"), _BETWEEN_UNITS),
+        replace(Regex(rf"{start}(?>{units})\K(?={joining})"), _BETWEEN_UNITS),
         *(
             replace(Regex(rf"(?:{pattern})(?!{joining})"), stand_in)
-            for (pattern, _), stand_in in zip(special, stand_ins[len(kept) :], strict=True)
+            for (pattern, _), stand_in in zip(whole, stand_ins, strict=True)
         ),
         replace(Regex(rf"(?!\A)(?<!{_BETWEEN_UNITS})(?={joining})"), _WITHIN_UNIT),
         normalizers.Precompiled(table),
         replace(_WITHIN_UNIT, ""),
         normalizers.NFC(),
         replace(_BETWEEN_UNITS, ""),
-        *(
-            replace(stand_in, text)
-            for stand_in, text in zip(stand_ins, [*kept, *(value for _, value in special)], strict=True)
-        ),
+        *(replace(stand_in, text) for (_, text), stand_in in zip(whole, stand_ins, strict=True)),
     ]
+
+
+def _unit(symbol: str, joining: str) -> str:
+    """Regular expression of a symbol where it is a unit, and no entry that began earlier has its first character."""
+    return rf"(?:(?!{joining})|(?<={_BETWEEN_UNITS})|\A){_literal(symbol)}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,10 @@ class _Trie:
             raise self._damaged(f"its trie has {size} bytes of the {len(table)} that there are")
         self._units: tuple[int, ...] = struct.unpack(f"<{size // 4}I", table[4 : 4 + size])
         self._strings = table[4 + size :]
+        try:
+            self._strings.decode("utf-8")  # the library reads them all, also what no entry leads to
+        except UnicodeDecodeError as error:
+            raise self._damaged(f"byte {error.start} of its strings is not UTF-8") from error
         self._children: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for place, unit in enumerate(self._units):
             byte = unit & 0xFF
@@ -244,6 +249,10 @@ class _Trie:
 def character_class(characters: Iterable[str]) -> str:
     """A regular expression for any one of the characters."""
     return f"[{_ranges(characters)}]"
+
+
+def _literal(text: str) -> str:
+    return "".join(rf"\x{{{ord(character):x}}}" for character in text)
 
 
 def _ranges(characters: Iterable[str]) -> str:

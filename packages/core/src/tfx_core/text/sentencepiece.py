@@ -86,17 +86,12 @@ def segmenter(
     """
     unknown = next(place for place, piece in enumerate(pieces) if piece.kind is PieceKind.UNKNOWN)
     if model.algorithm is Algorithm.UNIGRAM:
-        highest = max((piece.score for piece in pieces if piece.kind is PieceKind.NORMAL), default=0.0)
-        scores = [(piece.text, NEVER if avoid(piece.text) else _score(piece, highest)) for piece in pieces]
+        scores = unigram_scores(pieces, avoid)
         return models.Unigram(scores, unk_id=unknown, byte_fallback=model.byte_fallback)
     if model.algorithm is Algorithm.BPE:
-        long = [p.text for p in pieces if p.kind is PieceKind.USER_DEFINED and len(p.text) > 1]
-        unused = [p.text for p in pieces if p.kind is PieceKind.UNUSED]
-        if long or unused:
-            what = "user-defined pieces of several characters" if long else "pieces of the type UNUSED"
-            raise TextError(
-                f"{model.label}: a BPE model with {what} ({(long or unused)[0]!r}) cannot be expressed here"
-            )
+        problem = _beyond_bpe(pieces)
+        if problem:
+            raise TextError(f"{model.label}: a BPE model with {problem} cannot be expressed here")
         return models.BPE(
             {piece.text: place for place, piece in enumerate(pieces)},
             bpe_merges([piece for piece in pieces if piece.kind is PieceKind.NORMAL and not avoid(piece.text)]),
@@ -109,12 +104,43 @@ def segmenter(
     )
 
 
-def _score(piece: Piece, highest: float) -> float:
-    if piece.kind is PieceKind.NORMAL:
-        return piece.score
-    if piece.kind is PieceKind.USER_DEFINED:  # as in SentencePiece: the more bytes, the surer it is taken
-        return len(piece.text.encode("utf-8")) * highest - 0.1
-    return NEVER
+def _beyond_bpe(pieces: Sequence[Piece]) -> str | None:
+    """What keeps the tokenizers library's BPE from giving SentencePiece's ids; None for models as they are trained."""
+    texts = {kind: [piece.text for piece in pieces if piece.kind is kind] for kind in PieceKind}
+    normal = texts[PieceKind.NORMAL]
+    long = [text for text in texts[PieceKind.USER_DEFINED] if len(text) > 1]
+    apart = sorted(set("".join(normal)).difference(normal, texts[PieceKind.USER_DEFINED]))
+    if long:
+        return f"user-defined pieces of several characters ({long[0]!r})"
+    if texts[PieceKind.UNUSED]:
+        return f"pieces of the type UNUSED ({texts[PieceKind.UNUSED][0]!r})"
+    if apart:
+        return f"a character in pieces that is no piece ({apart[0]!r})"
+    return None
+
+
+def unigram_scores(pieces: Sequence[Piece], avoid: Callable[[str], bool]) -> list[tuple[str, float]]:
+    """Pieces with scores under which the library finds what SentencePiece finds.
+
+    The library takes an unknown character to be worse than the worst piece, so a score of `NEVER` makes it worse than
+    in SentencePiece. That decides nothing where every character of a piece is a piece, as in all models that were
+    trained; in others no piece gets it, and a control piece can be found in a text.
+    """
+    normal = [piece for piece in pieces if piece.kind is PieceKind.NORMAL]
+    lowest = min((piece.score for piece in normal), default=0.0)
+    known = {piece.text for piece in pieces if piece.kind in (PieceKind.NORMAL, PieceKind.USER_DEFINED)}
+    never = NEVER if known.issuperset("".join(piece.text for piece in normal)) else lowest
+
+    def score(piece: Piece) -> float:
+        if avoid(piece.text):
+            return never
+        if piece.kind is PieceKind.NORMAL:
+            return piece.score
+        if piece.kind is PieceKind.USER_DEFINED:  # what SentencePiece 0.2 gives it, whatever the file says
+            return 0.1 * (len(piece.text.encode("utf-8")) - 1)
+        return never
+
+    return [(piece.text, score(piece)) for piece in pieces]
 
 
 def bpe_merges(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
@@ -142,13 +168,17 @@ def normalizer_steps(model: SentencePieceModel, prefix_once: bool = False) -> li
     steps = charsmap_normalizers(model.precompiled_charsmap, symbols, model.label)
     replace = normalizers.Replace
     space = SPACE if model.escape_whitespaces else " "
+    prefixed = model.add_dummy_prefix and not model.treat_whitespace_as_suffix
     if model.remove_extra_whitespaces:
-        ends = rf"[ {space}]+\z" if prefix_once else rf"\A +|[ {space}]+\z"
-        steps += [replace(Regex(" {2,}"), " "), replace(Regex(ends), "")]
+        steps += [replace(Regex(" {2,}"), " "), replace(Regex(rf"[ {space}]+\z"), "")]
+        if not prefixed:
+            steps.append(replace(Regex(r"\A "), ""))
     if model.add_dummy_prefix and model.treat_whitespace_as_suffix:
-        steps.append(replace(Regex(r"(?<=(?m:.))\z"), space))
-    elif model.add_dummy_prefix and not prefix_once:
-        steps.append(normalizers.Prepend(space))
+        steps.append(replace(Regex(r"(?<=(?m:.))\z"), " "))
+    if prefixed and not prefix_once:
+        steps.append(normalizers.Prepend(" "))
+        if model.remove_extra_whitespaces:  # the blank that is there stays, for its offsets
+            steps.append(replace(Regex(r"\A (?= )"), ""))
     if model.escape_whitespaces:
         steps.append(replace(" ", SPACE))
     return steps

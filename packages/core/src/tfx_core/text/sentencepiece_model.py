@@ -22,7 +22,7 @@ class PieceKind(IntEnum):
     CONTROL = 3
     """Has an id, but is never found in text."""
     USER_DEFINED = 4
-    """Is found in text before anything else, and never merged or changed."""
+    """Is left as it stands by the normaliser, and has a score that other ways to spell it do not reach."""
     UNUSED = 5
     BYTE = 6
     """``<0x00>`` … ``<0xFF>``: what unknown characters are spelled with under ``byte_fallback``."""

@@ -1,0 +1,332 @@
+"""SentencePiece models as tokenizers: which piece is found where, and what families put around them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.text.folders import read, write
+from tests.core.text.spiece import BYTE, BYTES, CONTROL, UNKNOWN, UNUSED, USER, charsmap, field, piece_field, spiece
+from tfx_core.errors import TextError
+from tfx_core.text import TextFacts, Tokenizer
+from tfx_core.text.sentencepiece import T5, XLNET, SentencePiece, segmenter
+from tfx_core.text.sentencepiece_model import Algorithm, Piece, SentencePieceModel, read_sentencepiece
+
+PLAIN = SentencePiece(TextFacts("T5Tokenizer", {"unk_token": "<unk>", "eos_token": "</s>"}), "$A", "$A $B")
+SPECIAL = (Piece("<unk>", 0.0, UNKNOWN), Piece("<s>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL))
+
+KEEP_BLANKS = field(4, 0)
+NO_PREFIX = field(3, 0)
+NO_ESCAPE = field(5, 0)
+SUFFIX = field(24, 1)
+BYTE_FALLBACK = field(35, 1)
+
+
+def scored(*texts: str, first: float = -1.0, step: float = -0.5) -> list[Piece]:
+    return [Piece(text, first + step * place) for place, text in enumerate(texts)]
+
+
+def tokenizer(folder: Path, pieces: Iterable[Piece], recipe: SentencePiece = PLAIN, **options: Any) -> Tokenizer:
+    return read(write(folder, {"spiece.model": spiece(pieces, **options)}), recipe)
+
+
+# -- Unigram -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_cut_with_the_highest_score_is_taken(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, Piece("▁a", -2.0), Piece("b", -3.0), Piece("▁ab", -5.5), Piece("▁", -1.0), Piece("a", -4.0)]
+    assert tokenizer(tmp_path, pieces).tokenize("ab a") == ["▁a", "b", "▁a"]
+    pieces[5] = Piece("▁ab", -4.5)
+    assert tokenizer(tmp_path, pieces).tokenize("ab a") == ["▁ab", "▁a"]
+
+
+def test_blanks_are_collapsed_and_a_text_begins_with_one(tmp_path: Path) -> None:
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a", "▁a")])
+    assert tokens.tokenize("  a   a ") == ["▁a", "▁a"]
+    assert tokens.tokenize("") == tokens.tokenize("   ") == []
+
+
+def test_blanks_are_kept_where_the_model_says_so(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, *scored("▁▁", "a", "▁a", "▁")]
+    assert tokenizer(tmp_path, pieces, normalizer=KEEP_BLANKS).tokenize(" a  ") == ["▁▁", "a", "▁▁"]
+    assert tokenizer(tmp_path, pieces, normalizer=NO_PREFIX).tokenize(" a  a") == ["a", "▁a"]
+    pieces = [*SPECIAL, *scored(" ", "a", " a")]
+    assert tokenizer(tmp_path, pieces, normalizer=NO_ESCAPE).tokenize("a  a") == [" a", " a"]
+
+
+def test_a_model_can_end_words_with_blanks(tmp_path: Path) -> None:
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("a▁", "b▁", "a", "b", "▁")], trainer=SUFFIX)
+    assert tokens.tokenize("b a ab") == ["b▁", "a▁", "a", "b▁"]
+
+
+def test_pieces_can_reach_over_blanks(tmp_path: Path) -> None:
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁a▁b", "▁a", "▁b", "▁", "a", "b")])
+    assert tokens.tokenize("a b a") == ["▁a▁b", "▁a"]
+
+
+def test_a_run_of_unknown_characters_is_one_token(tmp_path: Path) -> None:
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a", "▁a")])
+    assert tokens("axyz xa").input_ids == [5, 0, 3, 0, 4]
+
+
+def test_unknown_characters_are_spelled_in_bytes(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, *BYTES, *scored("▁", "a", "<", "0", "x", ">", "4", "1")]
+    tokens = tokenizer(tmp_path, pieces, trainer=BYTE_FALLBACK)
+    ids = tokens("a é").input_ids
+    assert tokens.convert_ids_to_tokens(ids) == ["▁", "a", "▁", "<0xC3>", "<0xA9>"]
+    assert tokens.decode(ids) == "a é"
+    assert tokens.tokenize("<0x41>") == ["▁", "<", "0", "x", "4", "1", ">"]  # a text, not a byte
+
+
+@pytest.mark.parametrize("kind", [CONTROL, UNUSED])
+def test_pieces_that_stand_for_no_text_are_not_found_in_one(kind: Any, tmp_path: Path) -> None:
+    pieces = [*SPECIAL, Piece("<x>", 0.0, kind), *scored("▁", "<", "x", ">", "u", "n", "k", first=-9.0)]
+    tokens = tokenizer(tmp_path, pieces)
+    assert tokens.tokenize("<x>") == ["▁", "<", "x", ">"]
+    assert tokens.convert_tokens_to_ids("<x>") == 3
+    unknown = tokens("<unk>", split_special_tokens=True).input_ids
+    assert tokens.convert_ids_to_tokens(unknown) == ["▁", "<", "u", "n", "k", ">"]
+
+
+def test_user_defined_pieces_are_found_first_and_begin_no_text(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, *scored("▁", "a", "b", "ab", "▁a", ";", ">", first=-3.0), Piece("<a;b>", 0.0, USER)]
+    pieces += [Piece(".", 0.0, USER), Piece("<", -3.0)]
+    tokens = tokenizer(tmp_path, pieces)
+    assert tokens.tokenize("a<a;b>a b.a") == ["▁a", "<a;b>", "a", "▁", "b", ".", "a"]
+
+
+def test_user_defined_pieces_are_kept_from_the_normalizer(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, *scored("▁", "a", "A", "é"), Piece("Ａ", 0.0, USER), Piece("e", 0.0, USER)]
+    tokens = tokenizer(tmp_path, pieces, table=charsmap({"Ａ": "A", "ａ": "a", "e\u0301": "é"}))
+    assert tokens.tokenize("Ａａe\u0301é") == ["▁", "Ａ", "a", "e", "\u0301", "é"]
+
+
+def test_every_stretch_between_special_tokens_is_a_text_of_its_own(tmp_path: Path) -> None:
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a", "▁a")])
+    assert tokens.tokenize("a</s>a </s>  </s> a") == ["▁a", "</s>", "▁a", "</s>", "</s>", "▁a"]
+
+
+def test_the_normalizer_of_the_model_is_applied(tmp_path: Path) -> None:
+    table = charsmap({"Ａ": "a", "\t": " ", "\u3000": " ", "e\u0301": "é", "\x01": ""})
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a", "▁a", "é", "▁é")], table=table)
+    assert tokens.tokenize("\t Ａ\u3000\t\x01e\u0301\x01 ") == ["▁a", "▁é"]
+    assert tokens.tokenize("\x01") == []
+
+
+# -- BPE ---------------------------------------------------------------------------------------------------------------
+
+
+def test_bpe_joins_the_best_pair_first(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, *scored("ab", "bc", "▁ab", "abc", "▁", "a", "b", "c")]
+    tokens = tokenizer(tmp_path, pieces, algorithm=2)
+    assert tokens.tokenize("abc abcbc") == ["▁ab", "c", "▁ab", "c", "bc"]
+    assert tokens("xya").input_ids == [7, 0, 8]
+    assert tokens.tokenize("<s>") == ["▁", "<unk>"]  # < s > are no pieces, and <s> stands for no text
+
+
+def test_bpe_spells_unknown_characters_in_bytes(tmp_path: Path) -> None:
+    tokens = tokenizer(tmp_path, [*SPECIAL, *BYTES, *scored("▁", "a")], algorithm=2, trainer=BYTE_FALLBACK)
+    assert tokens.tokenize("aé") == ["▁", "a", "<0xC3>", "<0xA9>"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "algorithm", "problem"),
+    [
+        ([Piece("<x>", 0.0, USER)], 2, "user-defined pieces of several characters"),
+        ([Piece("x", 0.0, UNUSED)], 2, "pieces of the type UNUSED"),
+        ([Piece("ab", -1.0)], 2, "a character in pieces that is no piece .'b'."),
+        ([], 3, "model_type is WORD"),
+        ([], 4, "model_type is CHAR"),
+    ],
+)
+def test_what_cannot_be_done_exactly_is_refused(
+    pieces: list[Piece], algorithm: int, problem: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TextError, match=rf"spiece\.model: .*{problem}"):
+        tokenizer(tmp_path, [*SPECIAL, *pieces, *scored("▁", "a")], algorithm=algorithm)
+
+
+# -- the file ----------------------------------------------------------------------------------------------------------
+
+GOOD = spiece([*SPECIAL, *scored("▁", "a")])
+SPECIFICATIONS = GOOD[GOOD.rindex(field(2, field(3, 1))) :]
+
+
+def file_with(*parts: bytes) -> bytes:
+    return b"".join(map(piece_field, SPECIAL)) + b"".join(parts) + SPECIFICATIONS
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "has no pieces and no trainer_spec and no normalizer_spec"),
+        (GOOD[: GOOD.rindex(field(2, field(3, 1)))], "no trainer_spec and no normalizer_spec: it is cut short"),
+        (GOOD[:-3], "at byte .* needs"),
+        (b"not a model at all", "at byte 0: "),
+        (b"\x00\x01", "number 0"),
+        (b"\x0b\x01", "wire type 3"),
+        (b"\x0a" + b"\xff" * 9 + b"\x01", "needs 1844"),
+        (b"\x08" + b"\xff" * 11, "longer than ten bytes"),
+        (b"\x0a\x80", "cut off"),
+        (field(1, 5), "field 1 is a varint where a length and bytes belongs"),
+        (file_with(field(1, field(1, 7))), "field 1 is a varint"),
+        (file_with(field(1, field(1, b"a") + field(2, 3))), "field 2 is a varint where 4 bytes belongs"),
+        (file_with(field(1, field(1, b"a") + field(3, 9))), "the type of piece 3 .'a'. is 9"),
+        (file_with(field(1, field(1, b"a") + field(2, float("nan")))), "the score of piece 3 .'a'. is nan"),
+        (file_with(field(1, field(1, b"\xff\xfe"))), r"piece 3 is b'\\xff\\xfe', which is not UTF-8"),
+        (file_with(field(1, field(2, 1.0))), "piece 3 has no text"),
+        (file_with(piece_field(SPECIAL[1])), "pieces 1 and 3 are both '<s>'"),
+        (file_with(piece_field(Piece("?", 0.0, UNKNOWN))), "2 pieces are of the type UNKNOWN"),
+        (spiece(scored("a")), "0 pieces are of the type UNKNOWN"),
+        (spiece(SPECIAL, algorithm=9), "model_type is 9"),
+        (spiece(SPECIAL, trainer=BYTE_FALLBACK), "256 of the 256 byte pieces are absent"),
+        (spiece([*SPECIAL, *BYTES[:255]], trainer=BYTE_FALLBACK), "1 of the 256 byte pieces"),
+        (spiece(SPECIAL, table=b"\xff" * 20), "precompiled_charsmap is damaged"),
+    ],
+)
+def test_a_damaged_file_is_an_error_that_names_file_and_place(data: bytes, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(TextError, match=rf"spiece\.model: .*{problem}"):
+        read(write(tmp_path, {"spiece.model": data}), PLAIN)
+
+
+def test_a_file_cut_off_anywhere_is_never_read(tmp_path: Path) -> None:
+    for length in range(len(GOOD)):
+        with pytest.raises(TextError, match=r"spiece\.model: .*(fetch|must be)"):
+            read_sentencepiece(GOOD[:length], "spiece.model")
+
+
+def test_unknown_fields_are_stepped_over() -> None:
+    extra = (
+        field(200, b"later") + field(201, 5) + field(202, 1.5) + bytes([203 << 3 & 0x7F | 0x81, 203 >> 4]) + b"8bytes.."
+    )
+    model = read_sentencepiece(extra + GOOD + extra, "spiece.model")
+    assert model.pieces == (*SPECIAL, *scored("▁", "a"))
+    assert (model.unk_id, model.algorithm, model.add_dummy_prefix) == (0, Algorithm.UNIGRAM, True)
+
+
+def test_fields_that_are_left_out_have_the_defaults_of_the_format() -> None:
+    model = read_sentencepiece(b"".join(map(piece_field, SPECIAL)) + field(2, b"") + field(3, b""), "spiece.model")
+    assert model == SentencePieceModel(SPECIAL, 0, label="spiece.model")
+
+
+def test_a_segmenter_takes_another_order_of_ids() -> None:
+    model = read_sentencepiece(GOOD, "spiece.model")
+    pieces = [Piece("<pad>", kind=CONTROL), *reversed(model.pieces)]
+    assert segmenter(model, pieces).token_to_id("<unk>") == 5
+    assert [each.id for each in segmenter(model, pieces).tokenize("▁ax")] == [2, 1, 5]
+
+
+# -- families ----------------------------------------------------------------------------------------------------------
+
+XLNET_SPECIAL = [Piece("<unk>", 0.0, UNKNOWN)] + [
+    Piece(text, 0.0, CONTROL) for text in ("<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")
+]
+LETTERS = scored("▁", *"aeiou5,", '"', "\u0301", first=-5.0)
+
+
+def xlnet(folder: Path, *pieces: Piece, **options: Any) -> Tokenizer:
+    write(folder, {"spiece.model": spiece([*XLNET_SPECIAL, *LETTERS, *pieces])})
+    return read(folder, XLNET, **options)
+
+
+def test_xlnet_puts_its_special_tokens_behind_and_pads_before(tmp_path: Path) -> None:
+    tokens = xlnet(tmp_path)
+    batch = tokens(["a", "a e"], ["i", "o"], padding=True)
+    assert [tokens.convert_ids_to_tokens(ids) for ids in batch.input_ids] == [
+        ["<pad>", "<pad>", "▁", "a", "<sep>", "▁", "i", "<sep>", "<cls>"],
+        ["▁", "a", "▁", "e", "<sep>", "▁", "o", "<sep>", "<cls>"],
+    ]
+    assert batch.token_type_ids == [[3, 3, 0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 0, 0, 1, 1, 1, 2]]
+    assert batch.attention_mask == [[0, 0, 1, 1, 1, 1, 1, 1, 1], [1] * 9]
+    assert tokens("a").token_type_ids == [0, 0, 0, 2]
+
+
+def test_xlnet_cleans_texts_as_the_settings_say(tmp_path: Path) -> None:
+    text = " \u00e1 \t``e'' \x1c\u0410"
+    assert xlnet(tmp_path).tokenize(text) == ["▁", "a", "▁", '"', "e", '"', "▁", "\u0410"]
+    assert xlnet(tmp_path, keep_accents=True).tokenize("a\u0301e") == ["▁", "a", "\u0301", "e"]
+    assert xlnet(tmp_path, do_lower_case=True).tokenize("AÉ") == ["▁", "a", "e"]
+    assert xlnet(tmp_path, remove_space=False).tokenize("a\te") == ["▁", "a", "\t", "e"]
+
+
+def test_xlnet_keeps_vowel_signs_which_are_no_accents(tmp_path: Path) -> None:
+    assert xlnet(tmp_path, *scored("น", "\u0e49", "\u0e33", "त", "\u0940", "\u0e4d", "\u0e32")).tokenize("ती") == [
+        "▁",
+        "त",
+        "\u0940",
+    ]
+
+
+def test_xlnet_never_ends_a_piece_in_a_digit_and_a_comma(tmp_path: Path) -> None:
+    tokens = xlnet(tmp_path, Piece("5,", -0.1), Piece("▁5,", -0.1), Piece("▁5,5", -0.1), Piece("a,", -0.1))
+    assert tokens.tokenize("5, a,5, 5,5") == ["▁", "5", ",", "▁", "a,", "5", ",", "▁5,5"]
+
+
+def test_xlnet_takes_the_blank_before_a_mask(tmp_path: Path) -> None:
+    assert xlnet(tmp_path).tokenize("a <mask> e") == ["▁", "a", " <mask>", "▁", "e"]
+
+
+T5_PIECES = [Piece("<pad>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN), *LETTERS]
+
+
+def t5(folder: Path, **options: Any) -> Tokenizer:
+    return read(write(folder, {"spiece.model": spiece(T5_PIECES)}), T5, **options)
+
+
+def test_t5_has_its_sentinels_behind_the_pieces_the_first_last(tmp_path: Path) -> None:
+    tokens = t5(tmp_path)
+    assert len(tokens) == len(T5_PIECES) + 100
+    assert tokens.convert_tokens_to_ids(["<extra_id_0>", "<extra_id_99>"]) == [len(tokens) - 1, len(T5_PIECES)]
+    assert tokens.tokenize("a <extra_id_0> e<extra_id_12>") == ["▁", "a", "<extra_id_0>", "▁", "e", "<extra_id_12>"]
+    assert set(tokens.additional_special_tokens) == {f"<extra_id_{number}>" for number in range(100)}
+
+
+def test_t5_ends_every_text(tmp_path: Path) -> None:
+    tokens = t5(tmp_path)
+    batch = tokens("a", "e</s>")
+    assert tokens.convert_ids_to_tokens(batch.input_ids) == ["▁", "a", "</s>", "▁", "e", "</s>", "</s>"]
+    assert set(batch) == {"input_ids", "attention_mask"}
+    assert tokens.decode(batch.input_ids, skip_special_tokens=True) == "a e"
+
+
+def test_t5_takes_another_number_of_sentinels(tmp_path: Path) -> None:
+    names = ["<extra_id_0>", "<extra_id_1>"]
+    tokens = t5(tmp_path, extra_ids=2, additional_special_tokens=names)
+    assert tokens.convert_tokens_to_ids(names) == [len(T5_PIECES) + 1, len(T5_PIECES)]
+    with pytest.raises(TextError, match=r"extra_ids is 2, but additional_special_tokens has 100 tokens"):
+        t5(tmp_path, extra_ids=2)
+
+
+def test_t5_without_legacy_begins_only_the_whole_text_with_a_blank(tmp_path: Path) -> None:
+    text = " a</s>e </s> i"
+    assert t5(tmp_path).tokenize(text) == ["▁", "a", "</s>", "▁", "e", "</s>", "▁", "i"]
+    assert t5(tmp_path, legacy=False).tokenize(text) == ["▁", "a", "</s>", "e", "</s>", "▁", "i"]
+
+
+@pytest.mark.parametrize("recipe", [XLNET, T5], ids=["XLNet", "T5"])
+def test_saving_and_reading_keeps_the_ids(recipe: SentencePiece, tmp_path: Path) -> None:
+    table = charsmap({"Ａ": "a", "e\u0301": "é"})
+    pieces = XLNET_SPECIAL if recipe is XLNET else T5_PIECES[:3]
+    released = write(tmp_path / "released", {"spiece.model": spiece([*pieces, *LETTERS], table=table)})
+    texts = ["Ａ e\u0301 5, <extra_id_3> <mask> a", "  ``u'' ", "", "xyz"]
+    tokens = read(released, recipe)
+    tokens.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "spiece.model").read_bytes() == (released / "spiece.model").read_bytes()
+    assert read(tmp_path / "saved", recipe)(texts).input_ids == tokens(texts).input_ids
+    assert read(tmp_path / "saved", None)(texts).input_ids == tokens(texts).input_ids
+    (tmp_path / "saved" / "tokenizer.json").unlink()
+    assert read(tmp_path / "saved", recipe)(texts).input_ids == tokens(texts).input_ids
+
+
+def test_a_special_token_that_the_template_needs_must_be_there(tmp_path: Path) -> None:
+    write(tmp_path, {"spiece.model": spiece([*SPECIAL, *LETTERS])})
+    with pytest.raises(TextError, match=r"tokenizer_config\.json: sep_token is '<sep>', which the vocabulary lacks"):
+        read(tmp_path, XLNET)
+
+
+def test_families_arrange_ids_as_they_like(tmp_path: Path) -> None:
+    recipe = replace(PLAIN, arrange=lambda pieces, settings: [Piece("<pad>", kind=CONTROL), *pieces])
+    tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a"), Piece("<0x00>", 0.0, BYTE)], recipe)
+    assert tokens("ax").input_ids == [4, 5, 1]
