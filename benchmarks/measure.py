@@ -116,9 +116,9 @@ class Column:
 
 
 def print_table(title: str, results: Results, columns: Sequence[Column], *, ours: str) -> None:
-    """For each contestant its medians with the range over the rounds, and ours as a multiple of it."""
-    print(f"\n{title}\n")
-    head = ["", *(each for column in columns for each in (column.figure, "from - to", f"{ours} / it"))]
+    """For each contestant its medians with the range over the rounds, and how many times its figure ours is."""
+    print(f"\n{title}; ratio: {ours} to the row's\n")
+    head = ["", *(each for column in columns for each in (column.figure, "from - to", "ratio"))]
     rows = [head]
     for name in results.rounds:
         row = [name]
