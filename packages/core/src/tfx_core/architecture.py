@@ -43,8 +43,13 @@ class Architecture(Generic[C]):
     Called for every module with its path in the model, such as ``backbone.stack.layers.0.feed_forward``.
     """
 
-    ties: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    """Head name -> pairs of parameter names (of ours) that may share one tensor, the one to store second."""
+    ties: Mapping[str, tuple[tuple[str, str], ...]] | Callable[[C], Mapping[str, tuple[tuple[str, str], ...]]] = field(
+        default_factory=dict
+    )
+    """Head name -> pairs of parameter names (of ours) that may share one tensor, the one to store second.
+
+    A function of the config where it decides which parameters there are.
+    """
 
     adapt: Callable[[C, str], C] = lambda config, head: config
     """The config for a head that the user asks for, for example a causal mask for ``causal-lm``."""

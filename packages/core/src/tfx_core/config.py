@@ -116,6 +116,14 @@ class ModelConfig:
                 f"some, not all, of {heads} heads in each of {layers} layers",
             )
 
+    def begins_tied(self, name: str) -> bool:
+        """Whether a new model's parameter of this name shares the tensor that it may share (`Architecture.ties`)."""
+        return self.tie_word_embeddings
+
+    def with_ties(self, tied: Mapping[str, bool]) -> Self:
+        """A copy that says which of the parameters that may share a tensor do: name -> whether it does."""
+        return self.replace(tie_word_embeddings=all(tied.values()))
+
     @property
     def label2id(self) -> dict[str, int]:
         """Number of each class by its name."""

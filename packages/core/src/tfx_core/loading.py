@@ -14,7 +14,7 @@ from tfx_core.config import ModelConfig
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.nn import AttentionKernel
-from tfx_core.text import Tokenizer
+from tfx_core.text import Tokenizer, family_of
 from tfx_core.text import load_tokenizer as read_tokenizer
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
@@ -83,8 +83,8 @@ def new_model(
     model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, architecture, settings, None, generator)
-    if settings.tie_word_embeddings:
-        for name, to in model.ties:
+    for name, to in model.ties:
+        if settings.begins_tied(name):
             model.tie(name, to)
     return model.to(device=device, dtype=_dtype(dtype))
 
@@ -95,11 +95,7 @@ def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **
     ``options`` are those of `Tokenizer` and of the family's recipe. Raises `TextError` naming the file and the cure.
     """
     folder = path if isinstance(path, Folder) else open_folder(path, revision=revision)
-    values = folder.json("config.json") or {}
-    name = values.get("model_type")
-    if not isinstance(name, str) or not name:
-        # a folder with only tokenizer files names the class of the reference that reads them
-        name = _architecture_of_tokenizer((folder.json("tokenizer_config.json") or {}).get("tokenizer_class"))
+    name = family_of(folder, registry.architectures())
     recipe = None if name is None else load_architecture(name).text
     return read_tokenizer(folder, recipe, **options)
 
@@ -138,11 +134,6 @@ def stored_head(config: ModelConfig, folder: Folder) -> str | None:
             f"{', '.join(classes)}"
         )
     return known[0] if known else None
-
-
-def _architecture_of_tokenizer(tokenizer_class: object) -> str | None:
-    names = (spec.name for spec in registry.architectures() if tokenizer_class in spec.tokenizer_classes)
-    return next(names, None)
 
 
 def _empty_model(

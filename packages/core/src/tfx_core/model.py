@@ -125,7 +125,8 @@ class Model(nn.Module):
     @property
     def ties(self) -> tuple[tuple[str, str], ...]:
         """Pairs of parameter names that may share a tensor."""
-        return tuple(self.architecture.ties.get(self.head_name, ()))
+        ties = self.architecture.ties
+        return tuple((ties(self.config) if callable(ties) else ties).get(self.head_name, ()))
 
     @property
     def weight_table(self) -> WeightTable:

@@ -18,8 +18,9 @@ def stored_config(model: Model) -> ModelConfig:
         architectures=tuple(named[:1] or backbone[:1]), tfx_head=None if named else model.head_name
     )
     if model.ties:
-        tied = all(model.get_parameter(name) is model.get_parameter(to) for name, to in model.ties)
-        config = config.replace(tie_word_embeddings=tied)
+        config = config.with_ties(
+            {name: model.get_parameter(name) is model.get_parameter(to) for name, to in model.ties}
+        )
     return config.replace(extra={**config.extra, "torch_dtype": str(model.dtype).removeprefix("torch.")})
 
 

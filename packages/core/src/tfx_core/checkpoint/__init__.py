@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
     from tfx_core.checkpoint.folder import Folder, open_folder
     from tfx_core.checkpoint.loading import LoadReport, load_weights
-    from tfx_core.checkpoint.rules import Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
+    from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.saving import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.table import WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.weight_file import TensorEntry
 
 _HOMES = {
+    "Constant": "rules",
     "Drop": "rules",
     "Folder": "folder",
     "Fuse": "rules",
@@ -45,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Constant",
     "Drop",
     "Folder",
     "Fuse",

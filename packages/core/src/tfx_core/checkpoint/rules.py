@@ -151,6 +151,17 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Constant(Drop):
+    """A tensor that follows from the config: not read, but written, for a reference that cannot do without."""
+
+    make: Callable[[], Tensor]
+
+    def __post_init__(self) -> None:
+        if list(_fields(self.theirs)):
+            raise ValueError(f"{self}: one tensor has one name, without fields")
+
+
+@dataclass(frozen=True)
 class Legacy:
     """An old spelling of the checkpoint's own names, replaced before any other rule is asked. Never written."""
 
@@ -214,7 +225,7 @@ def moved(rule: Rule, *, strip: str = "", theirs: str = "", ours: str = "") -> R
         case Rename():
             return replace(rule, theirs=their(rule.theirs), ours=ours + rule.ours)
         case Drop():
-            return Drop(their(rule.theirs))
+            return replace(rule, theirs=their(rule.theirs))
         case Same():
             return Same(their(rule.second), their(rule.first), rule.written)
         case Legacy():

@@ -45,6 +45,8 @@ def collect_weights(
     bare = [name for name, tensor in state.items() if id(tensor) not in covered]
     if bare:
         raise ValueError(f"the weight table has no rule with head {head!r} for {', '.join(bare)}")
+    for constant in table.constants(head):
+        tensors[table.stored_name(head, constant.theirs)] = constant.make()
     return tensors
 
 

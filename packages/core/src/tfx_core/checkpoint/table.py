@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tfx_core.checkpoint.rules import Drop, Legacy, Rule, Same, WeightRule, is_about, moved
+from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved
 from tfx_core.errors import CheckpointError
 
 
@@ -69,6 +69,11 @@ class WeightTable:
             second = rule.second_name(first)
             if second is not None and (rule.written or not written):
                 yield second
+
+    def constants(self, head: str) -> Iterator[Constant]:
+        """What a checkpoint of this head holds besides parameters."""
+        rules = (rule for part in self.heads[head] for rule in self.parts[part])
+        return (rule for rule in rules if isinstance(rule, Constant))
 
     def present_names(self, names: Iterable[str]) -> dict[str, str]:
         """Name as the rules spell it -> name as the checkpoint spells it.
