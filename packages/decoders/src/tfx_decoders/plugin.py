@@ -33,6 +33,19 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
         ),
         ArchitectureSpec(
+            "transfo-xl",
+            target="tfx_decoders.transfo_xl:ARCHITECTURE",
+            heads=("causal-lm", "sequence-classification"),
+            hf_classes={
+                "TransfoXLModel": "backbone",
+                "TransfoXLLMHeadModel": "causal-lm",
+                "TransfoXLForSequenceClassification": "sequence-classification",
+            },
+            tokenizer_classes=("TransfoXLTokenizer",),
+            summary="Decoder with segment memory, relative positions, adaptive embedding and softmax, words",
+            paper="https://arxiv.org/abs/1901.02860",
+        ),
+        ArchitectureSpec(
             "xlnet",
             target="tfx_decoders.xlnet:ARCHITECTURE",
             heads=(

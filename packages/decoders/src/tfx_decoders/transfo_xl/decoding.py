@@ -1,0 +1,190 @@
+"""How Transformer-XL writes: keys and values of what it remembers, not its states."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tfx_core.backbone import one_of
+from tfx_core.errors import InputError
+from tfx_core.model import Model
+from tfx_core.nn import (
+    AttentionKernel,
+    DecoderCache,
+    Memory,
+    PositionKeys,
+    PositionTable,
+    SelfAttentionCache,
+    TableRows,
+    has_padding,
+    last_tokens,
+)
+from tfx_decoders.transfo_xl.model import TransfoXLBackbone, known_tokens
+
+_INPUTS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "mems", "head_mask"})
+_MORE_COLUMNS = 64
+
+
+def transfo_xl_decoding(model: Model, inputs: Mapping[str, Any]) -> "TransfoXLDecoding":
+    """The state of one generation; raises `InputError` for a head that cannot, and for inputs that it ignores."""
+    if not model.head.generates:
+        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
+    for name in inputs.keys() - _INPUTS:
+        raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(_INPUTS))}")
+    backbone = model.backbone
+    assert isinstance(backbone, TransfoXLBackbone)
+    return TransfoXLDecoding(backbone, model.head.get_submodule("predictions"), inputs, model.attention)
+
+
+class SlidingCache(SelfAttentionCache):
+    """Keys and values of the last tokens, in buffers through which they move.
+
+    When the end of a buffer is reached, they go back to its beginning: as seldom as there are tokens in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begin = 0
+
+    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add ``(B, H, T, d)``; return views of all ``length`` keys and values."""
+        end, new = self._begin + self.length, key.shape[2]
+        if self._key is None or self._value is None or end + new > self._key.shape[2]:
+            capacity = self.length + new + max(_MORE_COLUMNS, self.length)
+            self._key = self._moved(self._key, key, capacity)
+            self._value = self._moved(self._value, value, capacity)
+            self._begin, end = 0, self.length
+        self._key[:, :, end : end + new] = key
+        self._value[:, :, end : end + new] = value
+        self.length += new
+        return self._held(self._key), self._held(self._value)
+
+    def forget(self, count: int) -> None:
+        """Forget the first ``count`` tokens."""
+        self._begin += count
+        self.length -= count
+
+    def select(self, rows: Tensor) -> None:
+        """Row ``i`` becomes what row ``rows[i]`` was; rows may repeat or be left out."""
+        if self._key is not None and self._value is not None:
+            self._key = self._held(self._key).index_select(0, rows)
+            self._value = self._held(self._value).index_select(0, rows)
+            self._begin = 0
+
+    def _moved(self, buffer: Tensor | None, new: Tensor, capacity: int) -> Tensor:
+        batch, heads, _, width = new.shape
+        moved = new.new_empty(batch, heads, capacity, width)
+        if buffer is not None:
+            moved[:, :, : self.length] = self._held(buffer)
+        return moved
+
+    def _held(self, buffer: Tensor) -> Tensor:
+        return buffer[:, :, self._begin : self._begin + self.length]
+
+
+class TransfoXLDecoding:
+    """Transformer-XL's `DecodingState`; it also reveals hidden states (contrastive search).
+
+    A step sees the last ``mem_len`` tokens before it, as a call with their memory does, whose states it would project
+    anew for each token; here it is their keys and values that are kept, and the position keys. A model without memory
+    sees the whole text.
+    """
+
+    def __init__(
+        self, backbone: TransfoXLBackbone, predictions: nn.Module, inputs: Mapping[str, Any], attention: AttentionKernel
+    ) -> None:
+        self._backbone = backbone
+        self._predictions = predictions
+        self._attention = attention
+        self._head_mask: Tensor | None = inputs.get("head_mask")
+        self._mask: Tensor | None = inputs.get("attention_mask")
+        self._mems: Sequence[Tensor] | None = inputs.get("mems")
+        self._prompts = one_of(inputs.get("input_ids"), inputs.get("inputs_embeds"))
+        self._rows = self._sources = len(self._prompts)
+        self._known: Tensor | None = None
+        self._layers = tuple(SlidingCache() for _ in backbone.stack.order)
+        self._cache = DecoderCache(len(self._layers))
+        self._cache.self_attention = self._layers
+        self._tables: list[PositionTable] = []
+
+    def prefill(self) -> Tensor:
+        """Read the prompts; the logits ``(B, V)`` after the last real token of each."""
+        return self.prefill_with_hidden()[0]
+
+    def prefill_with_hidden(self) -> tuple[Tensor, Tensor, Tensor]:
+        """`prefill`, with the prompts' last states ``(B, S, D)`` and their mask ``(B, S)``."""
+        tokens = self._prompts
+        x = self._backbone.vectors(tokens)
+        memory = self._backbone.memory(self._mems, x)
+        self._known = known_tokens(memory, self._mask, tokens)
+        self._tables = [PositionTable(self._backbone.sight.distances, x[:1, :1]) for _ in self._layers]
+        states = self._read(x, memory)
+        real = states.new_ones(states.shape[:2], dtype=torch.bool) if self._mask is None else self._mask.bool()
+        return self._logits(last_tokens(states, self._mask)), states, real
+
+    def step(self, ids: Tensor) -> Tensor:
+        """Append one token ``(R,)`` to every row; the logits ``(R, V)`` of the next."""
+        return self.step_with_hidden(ids)[0]
+
+    def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """`step`, with the state ``(R, D)`` of each appended token."""
+        self._forget()
+        if self._known is not None:
+            self._known = nn.functional.pad(self._known, (0, 1), value=True)
+        state = self._read(self._backbone.vectors(ids[:, None]))[:, -1]
+        return self._logits(state), state
+
+    def expand(self, copies: int) -> None:
+        """Make ``copies`` adjacent rows of every row."""
+        self._select_rows(torch.arange(self._rows, device=self._prompts.device).repeat_interleave(copies))
+
+    def reorder(self, rows: Tensor) -> None:
+        """Row ``i`` continues what row ``rows[i]`` was, always within its source."""
+        self._select_rows(rows)
+
+    def select(self, sources: Tensor) -> None:
+        """Keep only these sources, with all their rows."""
+        copies = self._rows // self._sources
+        self._sources = len(sources)
+        offsets = torch.arange(copies, device=sources.device)
+        self._select_rows((sources[:, None] * copies + offsets).flatten())
+
+    def _select_rows(self, rows: Tensor) -> None:
+        self._rows = len(rows)
+        self._known = None if self._known is None else self._known.index_select(0, rows)
+        for layer in self._layers:
+            layer.select(rows)
+
+    def _read(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        keys = x.shape[1] + self._cache.length + (0 if memory is None else memory.length)
+        position_keys: list[PositionKeys] = [TableRows(table, keys, keys + 1) for table in self._tables]
+        states, _ = self._backbone.read(
+            x,
+            self._known,
+            self._attention,
+            memory=memory,
+            cache=self._cache,
+            position_keys=position_keys,
+            head_mask=self._head_mask,
+        )
+        return states
+
+    def _forget(self) -> None:
+        """Keep what the next token sees: the memory's length before it, or one less where it counts itself."""
+        sight = self._backbone.sight
+        if not sight.memory:
+            return
+        kept = sight.memory if sight.reach is None else sight.reach - 1
+        gone = max(self._cache.length - kept, 0)
+        if self._known is not None:
+            # rows with padding reach further back
+            kept_now = self._known & (self._known.flip(1).cumsum(1).flip(1) <= kept)
+            gone = int(kept_now.any(0).logical_not().long().cumprod(0).sum())
+            self._known = kept_now[:, gone:] if has_padding(kept_now[:, gone:]) else None
+        for layer in self._layers:
+            layer.forget(gone)
+
+    def _logits(self, states: Tensor) -> Tensor:
+        logits: Tensor = self._predictions(states)
+        return logits

@@ -1,0 +1,76 @@
+"""Transformer-XL's heads."""
+
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.heads import IGNORED, Head
+from tfx_core.outputs import ModelOutput
+from tfx_decoders.gpt2.heads import LastTokenClassificationHead
+from tfx_decoders.transfo_xl.adaptive import AdaptiveSoftmax, NoClusters, Reduction
+from tfx_decoders.transfo_xl.config import TransfoXLConfig
+
+
+class AdaptiveLMHead(Head):
+    """Predicts the word after each position."""
+
+    generates = True
+
+    def __init__(self, predictions: AdaptiveSoftmax) -> None:
+        super().__init__()
+        self.predictions = predictions
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
+        """Logits ``(B, T, V)`` are log-probabilities; with labels there are none, but ``losses`` and their mean.
+
+        ``labels`` ``(B, T)`` are the inputs themselves, shifted here, and ``losses`` ``(B, T - 1)``, 0 for a label of
+        `IGNORED`. With the word that follows the segment as one more label, they are ``(B, T)``: so segments in order
+        leave none out. ``logits_to_keep`` computes only that many of the last positions, all by default.
+        """
+        x = states.last_hidden_state
+        if labels is None:
+            return states.updated(logits=self.predictions(x[:, -logits_to_keep:]))
+        if logits_to_keep:
+            raise InputError(f"logits_to_keep={logits_to_keep}: a loss needs all positions")
+        batch, length = x.shape[:2]
+        if labels.shape not in ((batch, length), (batch, length + 1)):
+            raise InputError(f"labels of shape {tuple(labels.shape)}: the tokens ask for ({batch}, {length})")
+        targets = labels[:, 1:]  # (B, T - 1) or (B, T)
+        counted = targets != IGNORED
+        of_counted = self.predictions.losses(x[:, : targets.shape[1]][counted], targets[counted])
+        losses = of_counted.new_zeros(targets.shape).masked_scatter(counted, of_counted)
+        return states.updated(losses=losses, loss=of_counted.mean())
+
+
+def causal_lm(config: TransfoXLConfig) -> AdaptiveLMHead:
+    """The language model."""
+    ends = (*config.cutoffs, config.vocab_size)
+    widths = cluster_widths(config)
+    if config.div_val == 1:
+        decoders = [nn.Linear(config.d_embed, config.vocab_size)]
+    else:
+        sizes = (end - begin for begin, end in zip((0, *ends), ends, strict=False))
+        decoders = [nn.Linear(width, size) for width, size in zip(widths, sizes, strict=True)]
+    return AdaptiveLMHead(
+        AdaptiveSoftmax(
+            ends,
+            [Reduction(config.d_model, width) if projects(config) else nn.Identity() for width in widths],
+            decoders,
+            nn.Linear(config.d_embed, len(config.cutoffs)) if config.cutoffs else NoClusters(),
+        )
+    )
+
+
+def sequence_classification(config: TransfoXLConfig) -> LastTokenClassificationHead:
+    """A classifier of the last token."""
+    score = nn.Linear(config.d_model, config.num_labels, bias=False)
+    return LastTokenClassificationHead(score, config.pad_token_id, config.problem_type)
+
+
+def cluster_widths(config: TransfoXLConfig) -> list[int]:
+    """Width of each cluster's vectors."""
+    return [config.d_embed // config.div_val**cluster for cluster in range(len(config.cutoffs) + 1)]
+
+
+def projects(config: TransfoXLConfig) -> bool:
+    """Whether vectors are projected; where each cluster has a table they always are."""
+    return config.div_val > 1 or config.d_embed != config.d_model

@@ -1,0 +1,294 @@
+"""Transformer-XL (Dai et al. 2019): a decoder that goes on from the states of the segment before."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from tfx_core.backbone import one_of
+from tfx_core.errors import InputError
+from tfx_core.nn import (
+    Attention,
+    AttentionCall,
+    AttentionKernel,
+    DecoderCache,
+    Distances,
+    FeedForward,
+    FreshKeys,
+    FusedProjections,
+    Layer,
+    Memory,
+    PositionKeys,
+    PostNorm,
+    PreNorm,
+    RecurrentCall,
+    RelativeBiases,
+    RelativeGeometry,
+    RelativePosition,
+    Stack,
+    activation,
+    additive,
+    expand_head_mask,
+    has_padding,
+    positions_of,
+    remember,
+    sdpa,
+    unbroken,
+)
+from tfx_core.outputs import ModelOutput
+from tfx_decoders.transfo_xl.adaptive import AdaptiveEmbeddings
+from tfx_decoders.transfo_xl.config import TransfoXLConfig
+from tfx_decoders.transfo_xl.heads import cluster_widths, projects
+
+
+class MemoryAttention(Attention):
+    """Tokens attend to the memory, which is the call's ``source``, and to each other (§3.2)."""
+
+    def forward(self, x: Tensor, call: AttentionCall) -> Tensor:
+        """``(B, T, D) -> (B, T, D)``."""
+        if call.source is not None:
+            call = replace(call, source=torch.cat((call.source, x), dim=1))  # (B, M + T, D)
+        return super().forward(x, call)
+
+
+class MemoryPreNorm(PreNorm):
+    """A norm before the sublayer, which the memory passes, too: it holds what layers read before their norms."""
+
+    def forward(self, x: Tensor, *call: AttentionCall) -> Tensor:
+        """``(B, T, D) -> (B, T, D)``."""
+        given = (each if each.source is None else replace(each, source=self.norm(each.source)) for each in call)
+        return super().forward(x, *given)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What tokens see, and from how far."""
+
+    distances: Distances
+
+    memory: int
+    """Number of tokens that are remembered."""
+
+    reach: int | None
+    """How many of the last tokens each sees, itself included; ``None`` for all that there are."""
+
+    def geometry(
+        self,
+        length: int,
+        keys: int,
+        known: Tensor | None,
+        like: Tensor,
+        dropout: Callable[[Tensor], Tensor],
+        position_keys: PositionKeys | None = None,
+    ) -> RelativeGeometry:
+        """Of ``length`` tokens, the last of ``keys``; ``known`` ``(B, S)`` says which of these are real.
+
+        ``like`` has the type and device of the states. Distances are counted in real tokens, so padding moves nothing.
+        """
+        in_order = known is None or unbroken(known)
+        positions = torch.arange(keys, device=like.device)[None]
+        if known is not None and not in_order:
+            positions = positions_of(known)  # (B, S)
+        geometry = RelativeGeometry(
+            positions[:, keys - length :],
+            positions,
+            keys=position_keys or FreshKeys(dropout(self.distances.vectors(keys, keys + 1, like))),
+        )
+        if in_order:
+            return geometry
+        # what follows a token is hidden from it, whatever its score
+        return replace(geometry, places=(keys - geometry.distances).clamp(0, keys))
+
+    def mask(self, geometry: RelativeGeometry, known: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+        """Additive ``(B|1, 1, T, S)``: what follows is hidden, and what is out of reach or not real."""
+        length, keys = geometry.query_positions.shape[1], geometry.key_positions.shape[1]
+        reach = keys if self.reach is None else self.reach
+        if length == 1 and known is None and keys <= reach:
+            return None
+        distances = geometry.distances
+        allowed = (distances >= 0) & (distances < reach)
+        if known is not None:
+            # padding sees at least itself, so that nothing becomes infinite
+            itself = torch.ones(length, keys, dtype=torch.bool, device=allowed.device)
+            itself = itself.tril(keys - length).triu(keys - length)
+            allowed = allowed & known[:, None] | itself
+        return additive(allowed[:, None], dtype)
+
+
+class TransfoXLBackbone(nn.Module):
+    """Word vectors, and a stack whose layers see the states that they read in the segments before.
+
+    Tokens stay padded: the memory is a part of every row, which a ragged layout would have to pack as well.
+    """
+
+    max_positions: int | None = None
+
+    def __init__(self, embeddings: AdaptiveEmbeddings, stack: Stack, sight: Sight, *, dropout: float) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        self.stack = stack
+        self.sight = sight
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        mems: Sequence[Tensor] | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> ModelOutput:
+        """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, D)``, and ``mems`` for the next segment.
+
+        ``mems`` is a call's `Memory`, or its tensors ``(slots, B, D)``; a text begins with a blank one. Padding, which
+        ``attention_mask`` ``(B, T)`` tells, is not remembered. Raises `InputError` for inputs that contradict each
+        other.
+        """
+        tokens = one_of(input_ids, inputs_embeds)
+        x = self.vectors(tokens)
+        memory = self.memory(mems, x)
+        known, real = known_tokens(memory, attention_mask, tokens), real_tokens(attention_mask)
+        remembers = self.sight.memory > 0
+        x, call = self.read(
+            x,
+            known,
+            attention,
+            memory=memory,
+            head_mask=head_mask,
+            hidden_states=[] if output_hidden_states or remembers else None,
+            attentions=[] if output_attentions else None,
+        )
+        reports = call.recorded()
+        read = reports.pop("hidden_states", ())[:-1]
+        if output_hidden_states:
+            reports["hidden_states"] = (*read, x)
+        new = remember(memory, read, real, length=self.sight.memory) if remembers else None
+        return ModelOutput(last_hidden_state=x, mems=new, **reports)
+
+    def vectors(self, tokens: Tensor) -> Tensor:
+        """Ids ``(B, T)``, or vectors that take their place -> ``(B, T, D)``."""
+        x: Tensor = tokens if tokens.is_floating_point() else self.embeddings(tokens)
+        return x
+
+    def memory(self, mems: Sequence[Tensor] | None, x: Tensor) -> Memory | None:
+        """What a call goes on from: what it was given, else as many zeros as are remembered, which take part."""
+        layers = len(self.stack.order)
+        if mems is not None:
+            return Memory.of(mems, layers, len(x))
+        if not self.sight.memory:
+            return None
+        return Memory((x.new_zeros(len(x), self.sight.memory, x.shape[-1]),) * layers)
+
+    def read(
+        self,
+        x: Tensor,
+        known: Tensor | None,
+        attention: AttentionKernel,
+        *,
+        memory: Memory | None = None,
+        cache: DecoderCache | None = None,
+        position_keys: Sequence[PositionKeys] | None = None,
+        head_mask: Tensor | None = None,
+        hidden_states: list[Tensor] | None = None,
+        attentions: list[Tensor] | None = None,
+    ) -> tuple[Tensor, RecurrentCall]:
+        """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``, and what the call reports.
+
+        ``known`` ``(B, S)`` are the real ones of all tokens that memory, cache and this call hold.
+        """
+        length = x.shape[1]
+        keys = length + (0 if memory is None else memory.length) + (0 if cache is None else cache.length)
+        first_keys = None if position_keys is None else position_keys[0]
+        geometry = self.sight.geometry(length, keys, known, x, self.dropout, first_keys)
+        call = RecurrentCall(
+            AttentionCall(attention, self.sight.mask(geometry, known, x.dtype), geometry),
+            cache=cache,
+            head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
+            hidden_states=hidden_states,
+            attentions=attentions,
+            memory=memory,
+            position_keys=position_keys,
+        )
+        return self.dropout(self.stack(self.dropout(x), call)), call
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Refused: the position biases are stored for all heads, and no library reads fewer."""
+        raise InputError("Transformer-XL's heads cannot be pruned")
+
+
+def real_tokens(attention_mask: Tensor | None) -> Tensor | None:
+    """Boolean ``(B, T)``, or ``None`` where all are real."""
+    return None if attention_mask is None or has_padding(attention_mask) is False else attention_mask.bool()
+
+
+def known_tokens(memory: Memory | None, attention_mask: Tensor | None, tokens: Tensor) -> Tensor | None:
+    """Which slots and tokens are real, ``(B, S)``, or ``None`` where all are; `InputError` for a mask that misfits."""
+    batch, length = tokens.shape[:2]
+    if attention_mask is not None and attention_mask.shape != (batch, length):
+        raise InputError(
+            f"attention_mask of shape {tuple(attention_mask.shape)}: these tokens ask for ({batch}, {length})"
+        )
+    real, slots = real_tokens(attention_mask), None if memory is None else real_tokens(memory.mask)
+    if real is None and slots is None:
+        return None
+    past = 0 if memory is None else memory.length
+    ones = torch.ones(batch, past + length, dtype=torch.bool, device=tokens.device)
+    return torch.cat((ones[:, :past] if slots is None else slots, ones[:, past:] if real is None else real), dim=1)
+
+
+def build_backbone(config: TransfoXLConfig, head: str) -> TransfoXLBackbone:
+    """The backbone; every head reads the same states."""
+    shared = None if config.untie_r else RelativeBiases(config.n_head, config.d_head)
+    return TransfoXLBackbone(
+        _embeddings(config),
+        Stack(_layer(config, shared or RelativeBiases(config.n_head, config.d_head)) for _ in range(config.n_layer)),
+        Sight(
+            Distances(config.d_model, config.clamp_len),
+            config.mem_len,
+            reach=config.mem_len if config.same_length else None,
+        ),
+        dropout=config.dropout,
+    )
+
+
+def _embeddings(config: TransfoXLConfig) -> AdaptiveEmbeddings:
+    ends = (*config.cutoffs, config.vocab_size)
+    widths = cluster_widths(config)
+    if config.div_val == 1:
+        sizes, widths = [config.vocab_size], widths[:1]
+    else:
+        sizes = [end - begin for begin, end in zip((0, *ends), ends, strict=False)]
+    return AdaptiveEmbeddings(
+        [nn.Embedding(size, width) for size, width in zip(sizes, widths, strict=True)],
+        [nn.Linear(width, config.d_model, bias=False) if projects(config) else nn.Identity() for width in widths],
+        scale=config.d_model**0.5,
+    )
+
+
+def _layer(config: TransfoXLConfig, biases: RelativeBiases) -> Layer:
+    model, width = config.d_model, config.n_head * config.d_head
+    order = MemoryPreNorm if config.pre_lnorm else PostNorm
+
+    def wrapped(sublayer: nn.Module) -> nn.Module:
+        return order(sublayer, nn.LayerNorm(model, eps=config.layer_norm_epsilon), config.dropout)
+
+    return Layer(
+        self_attention=wrapped(
+            MemoryAttention(
+                FusedProjections(model, width, bias=False),
+                nn.Linear(width, model, bias=False),
+                config.n_head,
+                position=RelativePosition(nn.Linear(model, width, bias=False), biases),
+                dropout=config.dropatt,
+            )
+        ),
+        feed_forward=wrapped(
+            FeedForward(
+                nn.Linear(model, config.d_inner), activation("relu"), nn.Linear(config.d_inner, model), config.dropout
+            )
+        ),
+    )
