@@ -79,6 +79,8 @@ def test_twenty_new_tokens_by_default_as_far_as_there_are_positions() -> None:
     assert generate(toy_model(generation_options=defaults), ids).shape == (1, 22)
     # the last token is not read, so there is one more than positions
     assert generate(toy_model(generation_options=defaults, max_positions=10), ids).shape == (1, 11)
+    contrastive = {"penalty_alpha": 0.6, "top_k": 3}
+    assert generate(toy_model(generation_options=defaults, max_positions=10), ids, **contrastive).shape == (1, 10)
     file_says = GenerationOptions(max_length=50)
     assert generate(toy_model(generation_options=file_says, max_positions=10), ids).shape == (1, 11)
 

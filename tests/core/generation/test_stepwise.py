@@ -65,6 +65,38 @@ def test_greatest_length_counts_each_rows_own_tokens() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "read"),
+    [
+        ({}, 8),
+        ({"do_sample": True, "num_return_sequences": 3}, 8),
+        ({"num_beams": 3}, 8),
+        ({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5}, 8),
+        ({"num_beams": 4, "force_words_ids": [[6, 7]]}, 8),
+        ({"prompt_lookup_num_tokens": 5}, 8),
+        # candidates for the last token are read too
+        ({"penalty_alpha": 0.6, "top_k": 3}, 9),
+    ],
+)
+def test_no_row_is_read_beyond_the_greatest_length(options: dict[str, Any], read: int) -> None:
+    """Positions there are none of are never asked for, also not for rows that wait for longer ones."""
+
+    class Short(TableState):
+        def _logits(self) -> torch.Tensor:
+            assert max(map(len, self.texts)) <= read
+            return super()._logits()
+
+        def extend(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+            logits = super().extend(ids, lengths)
+            assert max(map(len, self.texts)) <= read
+            return logits
+
+    texts = [[3, 4, 3, 4, 3], [5], [6, 7, 8, 2, 6, 7, 8], [4, 4, 4]]
+    for seed in range(4):
+        table = Table(seed=seed, sharpness=3.0)
+        run(table, texts, state=Short(table, texts), max_length=9, eos_token_id=None, **options)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"top_k": 0},

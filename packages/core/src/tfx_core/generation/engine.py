@@ -187,7 +187,8 @@ def greatest_lengths(
 ) -> Tensor:
     """How long each text ``(B,)`` may become, prompt included; ``explicit`` are the options that the caller set.
 
-    ``positions`` is the most tokens that the model reads; the last new token is not read any more.
+    ``positions`` is the most tokens that the model reads. The last new token is not read any more, except in
+    contrastive search, which reads all candidates for it.
     """
     lengths = prompts.lengths
     longest = int(lengths.max())
@@ -199,19 +200,20 @@ def greatest_lengths(
         limits, asked = torch.full_like(lengths, options.max_length), f"max_length={options.max_length}"
     else:
         limits, asked = lengths + _NEW_TOKENS, ""
-    if positions is not None and int(limits.max()) - 1 > positions:
+    room = None if positions is None else positions + (options.strategy is not Strategy.CONTRASTIVE)
+    if room is not None and int(limits.max()) > room:
         if asked.split("=")[0] in explicit:
             raise InputError(
                 f"{asked} after a prompt of {longest} tokens: the model has positions for {positions}; "
-                f"a text of up to {positions + 1} tokens is possible"
+                f"a text of up to {room} tokens is possible"
             )
         # a checkpoint's default, or ours, means as much as there is room for
-        limits = limits.clamp(max=positions + 1)
+        limits = limits.clamp(max=room)
     if bool((limits <= lengths).any()):
         row = int((limits <= lengths).nonzero()[0])
         raise InputError(
-            f"max_length={int(limits[row])}: the prompt in row {row} has {int(lengths[row])} tokens already; "
-            "raise max_length, or set max_new_tokens, which counts without the prompt"
+            f"max_length={int(limits[row])}: the prompt in row {row} has {int(lengths[row])} tokens; shorten it, "
+            "or raise max_length or set max_new_tokens, which does not count it"
         )
     return limits
 
