@@ -38,7 +38,7 @@ class ByteBPE:
 
     def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
         """The tokenizer of a vocabulary and its merges; raises `TextError` that names file, place and cure."""
-        vocabulary = read_vocabulary(folder, self.vocabulary_file, set(settings.added_tokens))
+        vocabulary = read_vocabulary(folder, self.vocabulary_file)
         label = f"{folder.label}/{self.merges_file}"
         merges = read_merges(folder.require(self.merges_file).read_bytes(), vocabulary, label)
         # The original makes unk_token of a byte that the vocabulary lacks; the library, unless told, drops it.
@@ -83,11 +83,8 @@ class ByteBPE:
         return processors.ByteLevel(trim_offsets=False)
 
 
-def read_vocabulary(folder: "Folder", name: str, elsewhere: Container[int]) -> dict[str, int]:
-    """Token -> id from a JSON file, in which ids run from 0 without a gap but for those that tokens have ``elsewhere``.
-
-    Raises `TextError` for anything else.
-    """
+def read_vocabulary(folder: "Folder", name: str) -> dict[str, int]:
+    """Token -> id from a JSON file, in which ids run from 0 without a gap; raises `TextError` for anything else."""
     label = f"{folder.label}/{name}"
     try:
         folder.require(name)
@@ -101,13 +98,14 @@ def read_vocabulary(folder: "Folder", name: str, elsewhere: Container[int]) -> d
         if number in tokens:
             raise TextError(f"{label}: {tokens[number]!r} and {token!r} have the same id {number}; ids must differ")
         tokens[number] = token
-    limit = len(tokens) + 1  # the first gap lies below; a stray id of a billion must not be counted up to
-    gap = next((number for number in range(limit) if number not in tokens and number not in elsewhere), limit)
-    if not tokens or gap < max(tokens):
-        problem = (
-            f"no token has the id {gap}, but {tokens[max(tokens)]!r} has {max(tokens)}" if tokens else "it is empty"
+    if not tokens:
+        raise TextError(f"{label}: it is empty; a vocabulary is an object of token -> id")
+    gap = next((number for number in range(len(tokens)) if number not in tokens), None)
+    if gap is not None:
+        raise TextError(
+            f"{label}: no token has the id {gap}, but {tokens[max(tokens)]!r} has {max(tokens)}; the file is damaged "
+            "or of another model; fetch it again"
         )
-        raise TextError(f"{label}: {problem}; the file is damaged or of another model; fetch it again")
     return vocabulary
 
 
