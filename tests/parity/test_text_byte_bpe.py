@@ -1,8 +1,8 @@
 """Byte-level BPE ids beside both tokenizers of transformers, on vocabularies trained here.
 
 They differ under ``add_prefix_space``: the slow tokenizers put a blank before the whole text (GPT-2's even before a
-blank), the fast ones before every stretch between special tokens that has none; so do we. With ``add_bos_token`` GPT-2's
-slow tokenizer begins both texts of a pair, the fast one the first alone; we begin both.
+blank), the fast ones before every stretch between special tokens that has none; so do we. With ``add_bos_token`` the
+slow tokenizer of GPT-2 begins both texts of a pair, the fast one the first alone; we begin both.
 """
 
 import json

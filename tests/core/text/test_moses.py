@@ -1,0 +1,97 @@
+"""English words set apart as the Moses scripts do, and put together again."""
+
+import pytest
+from tokenizers import Regex, decoders, normalizers
+
+from tfx_core.errors import TextError
+from tfx_core.text import moses
+
+PUNCTUATION = normalizers.Sequence(moses.normalizer_steps(moses.punctuation_steps()))
+WORDS = normalizers.Sequence(moses.normalizer_steps(moses.word_steps()))
+NUMBERS = normalizers.Sequence(moses.normalizer_steps(moses.number_steps()))
+HARD = "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\rb", "ab"),
+        ("a( b )c", "a (b) c"),
+        ("a (b) . (c) x", "a (b). (c) x"),
+        ("5 % a %", "5% a %"),
+        ("a : b ; c", "a: b; c"),
+        ("`a`", "'a'"),
+        ("``a''", '" a "'),
+        ("„a“ ”b”", '"a" "b"'),
+        ("a–b — c—d", "a-b - c - d"),
+        ("a’b ‘c’ d´e", "a'b 'c' d'e"),
+        ("…", "..."),
+        (f"«{HARD}a{HARD}» «b»", '"a" "b"'),
+        (f"a{HARD}? b{HARD}! c{HARD}; nº{HARD}5", "a? b! c; nº 5"),
+        ('"a", "b".', '"a," "b."'),
+        (f"5{HARD}000{HARD}000 1{HARD}2{HARD}3", f"5.000.000 1.2{HARD}3"),
+        (f"5{HARD}cm 5{HARD}ºC 5{HARD}%", "5 cm 5 ºC 5%"),
+        ("  a   b  ", "a b"),
+    ],
+)
+def test_punctuation_gets_one_form(text: str, expected: str) -> None:
+    assert PUNCTUATION.normalize_str(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello, world!", "Hello , world !"),
+        ("(a) [b] {c} $5 a/b #x", "( a ) [ b ] { c } $ 5 a / b # x"),
+        ("well-known self-made -a a- a--b", "well @-@ known self @-@ made -a a- a--b"),
+        ("1,000.50 a,b 5,a 5, ,5", "1,000.50 a , b 5 , a 5 , , 5"),
+        (
+            "don't it's 1990's dogs' 'tis the 'a' 5'5 O'Neil",
+            "don 't it 's 1990 's dogs ' ' tis the ' a ' 5 ' 5 O 'Neil",
+        ),
+        ("The end. New one.", "The end . New one ."),
+        ("the end. new one", "the end. new one"),
+        ("Mr. Smith, U.S. Army, J. Doe, i.e. Foo", "Mr. Smith , U.S. Army , J. Doe , i.e. Foo"),
+        ("No. 5 No. Five Art. 1", "No. 5 No . Five Art. 1"),
+        ("a... b.. c....d", "a ... b .. c .... d"),
+        ('hello.\' "hi."', 'hello . \' " hi . "'),
+        ("3.14 is 3.", "3.14 is 3 ."),
+        ("中文 한국 a中b", "中 文 한 국 a 中 b"),
+        ("नमस्ते café naïve", "नमस्ते café naïve"),
+        ("a\x01b\tc\x1cd\u2003e", "ab c d e"),
+        ("", ""),
+    ],
+)
+def test_words_are_set_apart(text: str, expected: str) -> None:
+    assert WORDS.normalize_str(text).split() == expected.split()
+
+
+def test_numbers_are_split_at_their_points_and_commas() -> None:
+    assert NUMBERS.normalize_str("1,000.5 a,b 3. ,5 1,2,3") == "1 @,@ 000 @.@ 5 a,b 3. ,5 1 @,@ 2 @,@ 3"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Hello , world !", "Hello, world!"),
+        ("( a ) [ b ] $ 5 5 %", "(a) [b] $5 5%"),
+        ("well @-@ known", "well-known"),
+        ("don 't it 's dogs ' toys", "don't it's dogs' toys"),
+        ('he said " hi " and " bye "', 'he said "hi" and "bye"'),
+        ("the ' a ' of boss ' x ' y", "the 'a' of boss' x 'y"),
+        ("\" ' a ' \" `` b ``", "\"'a'\" ``b``"),
+        ("中 文 a 中 b", "中文 a 中 b"),
+        ("1 @,@ 000 @.@ 5 .", "1,000.5."),
+        ("", ""),
+    ],
+)
+def test_words_are_put_together_again(words: str, expected: str) -> None:
+    steps = [*moses.text_steps(), *moses.number_text_steps()]
+    joined = decoders.Sequence([decoders.Replace(Regex(pattern), content) for pattern, content in steps])
+    assert joined.decode([words]) == expected
+
+
+def test_other_languages_are_refused() -> None:
+    with pytest.raises(TextError, match=r"config: language is 'fr'; .* in \"en\" alone"):
+        moses.check_language("fr", "config")
+    moses.check_language("en", "config")
