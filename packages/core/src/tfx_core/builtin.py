@@ -47,4 +47,34 @@ def tfx_tasks() -> list[TaskSpec]:
             heads=("backbone", "encoder-only"),
             summary="vectors of a text: one for each token, or one pooled from them",
         ),
+        TaskSpec(
+            "text-generation",
+            target="tfx_core.tasks.text_generation:TextGeneration",
+            heads=("causal-lm",),
+            summary="a text that goes on from a prompt",
+        ),
+        TaskSpec(
+            "perplexity",
+            target="tfx_core.tasks.perplexity:Perplexity",
+            heads=("causal-lm",),
+            summary="how well a language model predicts a text: perplexity and bits per byte",
+        ),
+        TaskSpec(
+            "summarization",
+            target="tfx_core.tasks.text2text:Summarization",
+            heads=("conditional-generation",),
+            summary="a short text that says what a long one says",
+        ),
+        TaskSpec(
+            "translation",
+            target="tfx_core.tasks.text2text:Translation",
+            heads=("conditional-generation",),
+            summary="a text in another language",
+        ),
+        TaskSpec(
+            "text2text-generation",
+            target="tfx_core.tasks.text2text:Text2TextGeneration",
+            heads=("conditional-generation",),
+            summary="whatever text the model was trained to make of a text",
+        ),
     ]

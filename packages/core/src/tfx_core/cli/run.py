@@ -1,8 +1,9 @@
 """``tfx-core run TASK``: any installed task on texts, files and pipes, with the options that the task declares."""
 
+import re
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite
 from pathlib import Path
@@ -12,10 +13,11 @@ import click
 
 from tfx_core import registry
 from tfx_core.cli.progress import ProgressBar
-from tfx_core.cli.task_inputs import open_inputs
+from tfx_core.cli.task_inputs import Inputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.specs import TaskSpec
 from tfx_core.tasks import ItemError, Task
+from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
 from tfx_core.tasks.pipeline import load_task
 
@@ -64,6 +66,18 @@ class OrNone(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
         return NONE if value == "none" or value is NONE else self.inner.convert(value, param, ctx)
 
 
+class SwitchOrWord(click.Choice):  # type: ignore[type-arg]  # generic only in newer click
+    """``true``, ``false`` or one of some words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__(["true", "false", *words])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """True and False for their names."""
+        word = super().convert(value, param, ctx)
+        return {"true": True, "false": False}.get(word, word)
+
+
 class _None:
     """Stands for None among click's values, where None means that an option was not given."""
 
@@ -96,6 +110,7 @@ _PARAMETERS: list[click.Parameter] = [
     click.Option(["--json", "as_json"], is_flag=True, help="Print one line of JSON per input."),
 ]
 _TASK_OPTION = "task_option_"
+_DRIVES_TERMINAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> click.Command:
@@ -115,7 +130,7 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> clic
 
     epilog = (
         "Results are printed as a table on a terminal; elsewhere as lines with tabs, which begin with the number of "
-        "the input where an input can have several results."
+        "the input where an input can have several results. Generated text appears on a terminal as it comes."
     )
     return click.Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=epilog)
 
@@ -140,7 +155,7 @@ def _parameter(entry: OptionDescription) -> click.Option:
     kind: click.ParamType = click.STRING  # type: ignore[type-arg]
     low, high = (-inf, inf) if entry.bounds is None else (entry.bounds.low, entry.bounds.high)
     if entry.choices:
-        kind = click.Choice(entry.choices)
+        kind = SwitchOrWord(entry.choices) if entry.switch else click.Choice(entry.choices)
     elif entry.scalar is int:
         kind = click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None)
     elif entry.scalar is float:
@@ -164,6 +179,9 @@ def _run(
 ) -> None:
     inputs = open_inputs(text, file, read_as, sys.stdin.buffer)
     loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
+    if output is None and not as_json and sys.stdout.isatty() and isinstance(loaded, Following) and loaded.can_follow():
+        _follow(loaded, inputs)
+        return
     waiting: deque[object] = deque()
 
     def noted() -> Iterator[object]:
@@ -180,6 +198,23 @@ def _run(
                     sink.write(f"{line}\n")
         except ItemError as error:
             raise InputError(f"{inputs.place(error.index)}: {error.reason}") from None
+
+
+def _follow(task: Following, inputs: Inputs) -> None:
+    """Write each text to the terminal while it is generated."""
+    for number, value in enumerate(inputs.values):
+        try:
+            task.follow(value, _write_now)
+        except InputError as error:
+            raise InputError(f"{inputs.place(number)}: {error}") from None
+        finally:
+            sys.stdout.write("\n\n")
+
+
+def _write_now(piece: str) -> None:
+    """Show a piece of text at once; what would drive the terminal stays out of it."""
+    sys.stdout.write(_DRIVES_TERMINAL.sub("\N{REPLACEMENT CHARACTER}", piece))
+    sys.stdout.flush()
 
 
 def _lines(result: Any, value: object, number: int, *, as_json: bool, terminal: bool) -> Iterator[str]:

@@ -179,6 +179,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """Tokens of one forward pass, padding included."""
         return options.batch_tokens or (DEVICE_TOKENS if self.model.device.type != "cpu" else CPU_TOKENS)
 
+    def row_tokens(self, windows: Sequence[Window], options: OptionsT) -> Sequence[int]:
+        """How many tokens of the budget each row takes: its length, and more where a task does more with it."""
+        return [len(window) for window in windows]
+
     # how it runs
 
     def _stream(self, inputs: Iterable[object], options: OptionsT, progress: Progress | None) -> Iterator[Result]:
@@ -200,7 +204,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         places = [(index, number) for index, own in enumerate(windows) for number in range(len(own))]
         kept: list[dict[int, RowT]] = [{} for _ in items]
         results: list[Result] = [None] * len(items)
-        lengths = [len(windows[index][number]) for index, number in places]
+        lengths = self.row_tokens([windows[index][number] for index, number in places], options)
         for batch in token_batches(lengths, self.token_budget(options)):
             with torch.inference_mode():
                 rows = [windows[index][number] for index, number in (places[place] for place in batch)]

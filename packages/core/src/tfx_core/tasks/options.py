@@ -56,6 +56,8 @@ class OptionDescription:
     scalar: Scalar
     choices: tuple[str, ...]
     """The allowed strings of a ``Literal``; empty when any value of ``scalar`` is allowed."""
+    switch: bool
+    """Whether True and False are values beside those strings."""
     many: bool
     """Whether the value is a tuple of such scalars."""
     optional: bool
@@ -68,7 +70,7 @@ class OptionDescription:
         """What this option takes, in words, for messages."""
         kind = _SCALARS[self.scalar]
         if self.choices:
-            kind = f"one of {', '.join(map(repr, self.choices))}"
+            kind = f"one of {', '.join([*(['True', 'False'] if self.switch else []), *map(repr, self.choices)])}"
         elif self.bounds is not None:
             kind = f"{kind} {self.bounds}"
         if self.many:
@@ -87,6 +89,8 @@ class OptionDescription:
     def _check_scalar(self, value: object, owner: str) -> object:
         if self.scalar is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        if self.switch and isinstance(value, bool):
+            return value
         # True and False are integers to Python and never to a user
         fits = isinstance(value, self.scalar) and isinstance(value, bool) == (self.scalar is bool)
         fits = fits and (not self.choices or value in self.choices)
@@ -118,24 +122,28 @@ def read_options(base: OptionsT, values: Mapping[str, object], owner: str) -> Op
 
 
 def _described(each: "Field[Any]", hint: object, where: str) -> OptionDescription:
-    """Read ``T``, ``T | None``, ``tuple[T, ...]`` or ``tuple[T, ...] | None``, T a scalar or a ``Literal`` of str."""
+    """Read ``T``, ``T | None``, ``tuple[T, ...]`` or ``tuple[T, ...] | None``.
+
+    T is a scalar, a ``Literal`` of strings, or ``bool`` or such a ``Literal``.
+    """
     if each.default is MISSING:
         raise TypeError(f"{where}: an option needs a default")
     notes: tuple[object, ...] = ()
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
         notes = tuple(extras)
-    optional = many = False
+    optional = many = switch = False
     if get_origin(hint) in (Union, UnionType):
         parts = [part for part in get_args(hint) if part is not NoneType]
         optional = len(parts) < len(get_args(hint))
-        hint = parts[0] if len(parts) == 1 else hint
+        switch = len(parts) == 2 and bool in parts
+        hint = next(part for part in parts if part is not bool) if switch else parts[0] if len(parts) == 1 else hint
     if get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,):
         many, hint = True, get_args(hint)[0]
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     scalar = next((scalar for scalar in _SCALARS if hint is scalar), str if choices else None)
-    if scalar is None or not all(isinstance(choice, str) for choice in choices):
+    if scalar is None or not all(isinstance(choice, str) for choice in choices) or (switch and not choices):
         raise TypeError(f"{where}: an option is a bool, int, float, str or Literal of strings, not {hint!r}")
     text = next((note.text for note in notes if isinstance(note, Help)), "")
     bounds = next((note for note in notes if isinstance(note, Between)), None)
-    return OptionDescription(each.name, scalar, choices, many, optional, each.default, text, bounds)
+    return OptionDescription(each.name, scalar, choices, switch, many, optional, each.default, text, bounds)

@@ -60,15 +60,17 @@ def check_text(value: object, name: str = "a text") -> str:
     return value
 
 
-def length_limit(model: "Model", tokenizer: "Tokenizer", max_length: int | None = None) -> int | None:
+def length_limit(
+    model: "Model", tokenizer: "Tokenizer", max_length: int | None = None, option: str = "max_length"
+) -> int | None:
     """Tokens to which a text is cut: ``max_length``, else what tokenizer and model take; None when nothing limits it.
 
-    Raises `InputError` for a ``max_length`` that the model cannot take.
+    Raises `InputError` for a ``max_length`` that the model cannot take; ``option`` is what it calls it.
     """
     positions = model.max_positions
     if max_length is not None:
         if positions is not None and max_length > positions:
-            raise InputError(f"max_length={max_length}: the model takes at most {positions} tokens")
+            raise InputError(f"{option}={max_length}: the model takes at most {positions} tokens")
         return max_length
     limits = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit < UNLIMITED]
     return min(limits, default=None)

@@ -1,0 +1,223 @@
+"""What tasks that generate text share: their options, whose defaults they are, and batches that are generated."""
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from tfx_core.config import Between
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.options import Help, TaskOptions
+from tfx_core.tasks.windows import Window
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tfx_core.generation import GenerationOptions
+    from tfx_core.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratingOptions(TaskOptions):
+    """Options of `tfx_core.generation.GenerationOptions`, by their names there.
+
+    None stands for what the checkpoint's files say, and where they say nothing for the task's own default.
+    """
+
+    max_new_tokens: Annotated[int | None, Between(1), Help("most tokens to generate")] = None
+    min_new_tokens: Annotated[int | None, Between(0), Help("no end before that many new tokens")] = None
+    max_length: Annotated[int | None, Between(1), Help("the same, and a prompt counts as well")] = None
+    min_length: Annotated[int | None, Between(0), Help("no end before that many tokens of the output")] = None
+    max_time: Annotated[float | None, Help("seconds after which no further token is begun")] = None
+    stop_strings: Annotated[tuple[str, ...] | None, Help("end a text with the token that completes this string")] = None
+    do_sample: Annotated[bool | None, Help("draw tokens at random instead of taking the most probable")] = None
+    temperature: Annotated[float | None, Between(0), Help("sampling: above 1 more varied, below 1 less")] = None
+    top_k: Annotated[int | None, Between(0), Help("sampling: among that many of the most probable; 0 for all")] = None
+    top_p: Annotated[float | None, Between(0, 1), Help("sampling: among the most probable of this mass")] = None
+    min_p: Annotated[float | None, Between(0, 1), Help("sampling: among those this probable, beside the best")] = None
+    typical_p: Annotated[float | None, Between(0, 1), Help("sampling: among the most typical of this mass")] = None
+    epsilon_cutoff: Annotated[float | None, Between(0, 1), Help("sampling: among those this probable")] = None
+    eta_cutoff: Annotated[float | None, Between(0, 1), Help("sampling: the same, lowered where much is open")] = None
+    seed: Annotated[int | None, Between(0), Help("sampling: the same seed and input give the same text")] = None
+    num_beams: Annotated[int | None, Between(1), Help("texts that are followed at once; 1 for no beam search")] = None
+    num_beam_groups: Annotated[int | None, Between(1), Help("groups of beams that avoid each other's tokens")] = None
+    diversity_penalty: Annotated[float | None, Between(0), Help("what a token of an earlier group loses")] = None
+    length_penalty: Annotated[float | None, Help("beams: above 0 prefers longer texts, below 0 shorter ones")] = None
+    early_stopping: Annotated[
+        bool | Literal["never"] | None, Help("beams: stop at num_beams texts, when better ones are unlikely, or never")
+    ] = None
+    num_return_sequences: Annotated[int | None, Between(1), Help("texts for each input")] = None
+    repetition_penalty: Annotated[float | None, Help("above 1 avoids tokens that occurred")] = None
+    no_repeat_ngram_size: Annotated[int | None, Between(0), Help("no sequence of that many tokens twice")] = None
+    encoder_no_repeat_ngram_size: Annotated[
+        int | None, Between(0), Help("no sequence of that many tokens of the input")
+    ] = None
+    penalty_alpha: Annotated[float | None, Between(0, 1), Help("contrastive search: weight of its penalty")] = None
+    prompt_lookup_num_tokens: Annotated[
+        int | None, Between(1), Help("prompt lookup: most tokens copied from earlier text and verified in one step")
+    ] = None
+    max_matching_ngram_size: Annotated[int | None, Between(1), Help("prompt lookup: most tokens to look for")] = None
+
+    def given(self) -> dict[str, Any]:
+        """The options of generation that are set."""
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(GeneratingOptions)}
+        shared = {each.name for each in dataclasses.fields(TaskOptions)}
+        return {name: value for name, value in values.items() if name not in shared and value is not None}
+
+    @property
+    def chooses_search(self) -> bool:
+        """Whether the call asks for a way of searching, so that a task's default of another one is not meant."""
+        others = (self.penalty_alpha, self.prompt_lookup_num_tokens)
+        return (self.num_beams or 1) > 1 or any(other is not None for other in others)
+
+
+GeneratingT = TypeVar("GeneratingT", bound=GeneratingOptions)
+ItemT = TypeVar("ItemT")
+
+_TOKENS_BY_STEPS = 4
+"""A row that is generated takes as much of the budget as it has tokens at the end, divided by this: they come one by
+one, and of earlier ones only keys and values stay."""
+
+NewTokens = list[list[int]]
+"""The new tokens of each text of one row."""
+
+
+class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, ItemT]):
+    """A task whose model continues rows, or decodes an output for them.
+
+    An option counts in this order: the call's, ``task_specific_params`` in ``config.json`` under `settings_name`, the
+    checkpoint's ``generation_config.json`` (or legacy keys of ``config.json``), the task's `fallback`. With ``seed``,
+    an input's text depends on the seed and the input alone, not on its batch.
+    """
+
+    fallback: ClassVar[Mapping[str, Any]]
+    """Values of options that neither caller nor checkpoint sets."""
+
+    @abstractmethod
+    def settings_name(self, options: GeneratingT) -> str:
+        """The key of ``task_specific_params`` whose settings apply."""
+
+    def check_model(self, model: "Model") -> None:
+        """Refuse what cannot generate."""
+        super().check_model(model)
+        if model.architecture.decoding is None:
+            raise InputError(f"{self.name}: {model.config.model_type} models cannot generate")
+
+    def check_options(self, options: GeneratingT) -> None:
+        """Refuse combinations that cannot be meant."""
+        self.resolved(options)
+
+    def task_settings(self, options: GeneratingT) -> Mapping[str, Any]:
+        """What the checkpoint's ``config.json`` says for this task."""
+        return named_settings(self.model).get(self.settings_name(options), {})
+
+    def defaults(self, options: GeneratingT) -> "GenerationOptions":
+        """What applies where the call says nothing; raises `ConfigError` for settings that cannot be meant."""
+        from tfx_core.generation import OPTION_NAMES, GenerationOptions, Strategy
+
+        own = {name: value for name, value in self.task_settings(options).items() if name in OPTION_NAMES}
+        try:
+            base = self.model.generation_options.updated(**own)
+        except InputError as error:
+            key = f"task_specific_params.{self.settings_name(options)}"
+            raise ConfigError(f"config.json: {key}: {error}") from None
+        unset = GenerationOptions()
+        changes = {
+            name: value
+            for name, value in self.fallback.items()
+            if name not in own and getattr(base, name) == getattr(unset, name)
+        }
+        if base.max_length is not None or base.max_new_tokens is not None:
+            changes.pop("max_new_tokens", None)
+        if options.chooses_search or base.strategy not in (Strategy.GREEDY, Strategy.SAMPLE):
+            changes = {name: value for name, value in changes.items() if name not in ("do_sample", "num_beams")}
+        if base.pad_token_id is None and self.tokenizer.pad_token_id is not None:
+            changes["pad_token_id"] = self.tokenizer.pad_token_id
+        return base.updated(**changes)
+
+    def resolved(self, options: GeneratingT) -> "GenerationOptions":
+        """The options that a call decodes by; raises `InputError` where they contradict each other."""
+        try:
+            return self.defaults(options).updated(**options.given())
+        except ConfigError:
+            raise
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
+
+    def row_tokens(self, windows: Sequence[Window], options: GeneratingT) -> list[int]:
+        """A row's own tokens, or those that it becomes, whichever weighs more."""
+        resolved = self.resolved(options)
+        copies = max(resolved.num_beams, resolved.num_return_sequences)
+        new = resolved.max_new_tokens or resolved.max_length or 0
+        return [max(len(window), copies * (len(window) + new) // _TOKENS_BY_STEPS) for window in windows]
+
+    def compute(
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: GeneratingT
+    ) -> list[NewTokens]:
+        """The new tokens of each row, its end token and what fills up the batch left out."""
+        resolved = self.resolved(options)
+        return self.generated(batch, options, resolved)
+
+    def generated(
+        self, batch: "Mapping[str, Tensor]", options: GeneratingT, resolved: "GenerationOptions", streamer: Any = None
+    ) -> list[NewTokens]:
+        """Generate for a batch; ``streamer`` follows a batch of one."""
+        given = options.given()
+        if "seed" in given:
+            given["seeds"] = [given.pop("seed")] * len(batch["input_ids"])
+        sequences = self.model.generate(
+            **batch,
+            generation_config=self.defaults(options),
+            tokenizer=self.tokenizer,
+            streamer=streamer,
+            return_dict_in_generate=False,
+            **given,
+        )
+        start = 1 if self.model.config.is_encoder_decoder else batch["input_ids"].shape[1]
+        ends = set(resolved.eos_ids)
+        pad = resolved.pad_token_id
+        new = [_without_end(row, ends, pad) for row in sequences[:, start:].tolist()]
+        copies = resolved.num_return_sequences
+        return [new[first : first + copies] for first in range(0, len(new), copies)]
+
+    def results(self, texts: Sequence[str], key: str) -> Result:
+        """A dict for one text, a list of dicts where the options ask for several."""
+        records = [{key: text} for text in texts]
+        return records[0] if len(records) == 1 else records
+
+
+def named_settings(model: "Model") -> dict[str, dict[str, Any]]:
+    """``task_specific_params`` of the checkpoint's ``config.json``: name -> settings."""
+    stored = model.config.extra.get("task_specific_params") or {}
+    if not isinstance(stored, dict) or not all(isinstance(each, dict) for each in stored.values()):
+        raise ConfigError(f"config.json: task_specific_params={stored!r}: must map names of tasks to settings")
+    for name, settings in stored.items():
+        if not isinstance(settings.get("prefix", ""), str):
+            raise ConfigError(
+                f"config.json: task_specific_params.{name}.prefix={settings['prefix']!r}: must be a string"
+            )
+    return stored
+
+
+def stored_prefix(model: "Model", settings: Mapping[str, Any]) -> str:
+    """What the checkpoint says every input begins with: for a task, else for all."""
+    prefix = settings.get("prefix", model.config.extra.get("prefix"))
+    if prefix is not None and not isinstance(prefix, str):
+        raise ConfigError(f"config.json: prefix={prefix!r}: must be a string")
+    return prefix or ""
+
+
+def row_of(ids: Sequence[int]) -> Window:
+    """A row of model input of which only the tokens count."""
+    return Window({"input_ids": ids, "attention_mask": [1] * len(ids)})
+
+
+def _without_end(tokens: list[int], ends: set[int], pad: int | None) -> list[int]:
+    """Tokens up to the first end token, or without the padding behind them."""
+    end = next((place for place, token in enumerate(tokens) if token in ends), len(tokens))
+    tokens = tokens[:end]
+    while tokens and tokens[-1] == pad:
+        tokens.pop()
+    return tokens

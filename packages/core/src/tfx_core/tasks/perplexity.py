@@ -1,0 +1,297 @@
+"""Perplexity: how well a language model predicts a text, by sliding windows or by memory."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import numpy as np
+
+from tfx_core.config import Between
+from tfx_core.errors import InputError
+from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.options import Help, TaskOptions
+from tfx_core.tasks.windows import Window, check_text, length_limit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tfx_core.model import Model
+    from tfx_core.outputs import ModelOutput
+
+LOGITS_BYTES = 256 * 2**20
+"""Room for the logits that are computed at once: it is them, not the states, that fill the memory."""
+
+WINDOW = 1024
+"""Tokens of a window where the model takes more, or any number."""
+
+SEGMENT = 128
+"""Tokens that a model with a memory reads at once (Dai et al. 2019 evaluate with as many)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerplexityOptions(TaskOptions):
+    """Options of `Perplexity`."""
+
+    method: Annotated[
+        Literal["auto", "window", "memory"],
+        Help(
+            "windows that slide over the text, or segments with the memory of earlier ones; auto: memory if it has one"
+        ),
+    ] = "auto"
+    window: Annotated[
+        int | None,
+        Between(1),
+        Help(f"tokens of a window (default: what the model takes, {WINDOW} at most)"),
+    ] = None
+    stride: Annotated[
+        int | None, Between(1), Help("tokens by which a window moves; 1 gives each its full context (default: half)")
+    ] = None
+    segment: Annotated[int, Between(1), Help("memory: tokens read at once")] = SEGMENT
+    memory: Annotated[
+        int | None, Between(0), Help("memory: tokens remembered at most (default: what the model was made for)")
+    ] = None
+    begin_token: Annotated[
+        bool, Help("put the model's begin token, if it has one, before a text, so that its first token counts, too")
+    ] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch(Window):
+    """A window of which the last ``scored`` of ``targets``, one for each token, count."""
+
+    targets: Sequence[int] = ()
+    scored: int = 0
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text's tokens, from the begin token on, and how many of its bytes are predicted."""
+
+    ids: Sequence[int]
+    size: int
+
+
+class Perplexity(Task[PerplexityOptions, Text, float]):
+    """Texts in, dicts with ``perplexity``, ``bits_per_byte``, ``bits_per_token``, ``tokens`` and ``bytes`` out.
+
+    ``tokens`` and ``bytes`` (of UTF-8) are those that were predicted: all of a text, but for its first token where the
+    model has no begin token to predict it from. Each text is scored by itself, from its beginning.
+
+    With ``method="window"`` a token is predicted from at least ``window - stride + 1`` tokens before it, or all there
+    are; with ``"memory"`` the text is read once, in segments, each with the memory of those before. A model that
+    predicts tokens in any order (XLNet) does it here from left to right.
+    """
+
+    name = "perplexity"
+    heads = ("causal-lm",)
+    options_type = PerplexityOptions
+
+    def check_model(self, model: "Model") -> None:
+        """Refuse a model that sees what it is to predict."""
+        super().check_model(model)
+        if not getattr(model.backbone, "causal", True):
+            raise InputError(
+                "is_decoder=false: every token sees the ones after it; load the model with is_decoder=True"
+            )
+
+    def check_options(self, options: PerplexityOptions) -> None:
+        """Refuse windows and memories that the model does not have, and options of the other method."""
+        by_memory = self._by_memory(options)
+        if by_memory and "mems" not in self.model.input_names:
+            raise InputError("perplexity: method='memory' needs a model with a memory; this one has none: use 'window'")
+        other = ("window", "stride") if by_memory else ("memory",)
+        for name in other:
+            if getattr(options, name) is not None:
+                method = "window" if by_memory else "memory"
+                raise InputError(f"perplexity: {name}={getattr(options, name)} is for method={method!r}")
+        window = 1 if by_memory else self._window(options)
+        if options.stride is not None and options.stride > window:
+            raise InputError(f"perplexity: stride={options.stride} is more than window={window}: it would leave gaps")
+        most = self._remembered
+        if options.memory is not None and most is not None and options.memory > most:
+            raise InputError(
+                f"perplexity: memory={options.memory}, but the model remembers {most} tokens; load it with "
+                f"mem_len={options.memory}"
+            )
+
+    def parse(self, value: object, options: PerplexityOptions) -> Text:
+        """The tokens of a string of which at least one can be predicted."""
+        text = check_text(value)
+        begin = None if self._any_order or not options.begin_token else self._begin_token
+        batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=begin is None)
+        ids: list[int] = batch["input_ids"]
+        unpredicted = 0
+        if begin is not None:
+            ids = [begin, *ids]
+        elif ids and not self._any_order:
+            unpredicted = batch["offset_mapping"][0][1]
+        if len(ids) < (1 if self._any_order else 2):
+            raise InputError(f"{len(ids)} tokens: there is nothing to predict")
+        # slices of an array share its memory: a text has many windows
+        return Text(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
+
+    def encode(self, items: Sequence[Text], options: PerplexityOptions) -> list[list[Window]]:
+        """A text's windows, or all of it as one where it goes by memory."""
+        by_memory = self._by_memory(options)
+        window = 0 if by_memory else self._window(options)
+        stride = options.stride or max(1, window // 2)
+        windows: list[list[Window]] = []
+        for text in items:
+            inputs, targets = (text.ids, text.ids) if self._any_order else (text.ids[:-1], text.ids[1:])
+            size = len(inputs) if by_memory else window
+            windows.append(list(_stretches(inputs, targets, size, stride)))
+        return windows
+
+    def row_tokens(self, windows: Sequence[Window], options: PerplexityOptions) -> list[int]:
+        """By memory each text goes alone: its segments follow each other."""
+        alone = self.token_budget(options) if self._by_memory(options) else 0
+        return [max(alone, len(window)) for window in windows]
+
+    def compute(
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: PerplexityOptions
+    ) -> list[float]:
+        """The negative log-likelihood, in nats, of what counts of each row."""
+        stretches = cast("Sequence[Stretch]", windows)
+        if self._by_memory(options):
+            return [self._by_segments(stretch, options) for stretch in stretches]
+        return self._by_windows(batch, stretches)
+
+    def decode(
+        self, item: Text, windows: Sequence[Window], rows: Sequence[float], options: PerplexityOptions
+    ) -> Result:
+        """The figures of one text."""
+        nats = math.fsum(rows)
+        tokens = sum(stretch.scored for stretch in cast("Sequence[Stretch]", windows))
+        mean, bits = nats / tokens, nats / math.log(2)
+        return {
+            "perplexity": math.exp(mean) if mean < _GREATEST_EXPONENT else math.inf,
+            "bits_per_byte": bits / item.size if item.size else math.inf,
+            "bits_per_token": bits / tokens,
+            "tokens": tokens,
+            "bytes": item.size,
+        }
+
+    def _by_windows(self, batch: "Mapping[str, Tensor]", stretches: Sequence[Stretch]) -> list[float]:
+        import torch
+
+        length = batch["input_ids"].shape[1]
+        ends = [self.place(stretch, length).stop for stretch in stretches]
+        scored = [stretch.scored for stretch in stretches]
+        inputs: dict[str, Any] = dict(batch)
+        if "use_mems" in self.model.input_names:
+            inputs["use_mems"] = False
+        if self._any_order:
+            inputs |= _left_to_right(batch["input_ids"], ends, scored)
+            ends = [max(scored)] * len(ends)
+        states = self._read(**inputs).last_hidden_state
+        counted = torch.cat([
+            row[end - count : end] for row, end, count in zip(states, ends, scored, strict=True)
+        ])  # (N, D)  # fmt: skip
+        targets = np.concatenate([stretch.targets[-stretch.scored :] for stretch in stretches])
+        losses = self._losses(counted, torch.from_numpy(targets).to(states.device))
+        return [float(own.sum()) for own in torch.split(losses, scored)]
+
+    def _by_segments(self, stretch: Stretch, options: PerplexityOptions) -> float:
+        import torch
+
+        device = self.model.device
+        inputs = torch.tensor(stretch.features["input_ids"], device=device)[None]
+        targets = torch.tensor(stretch.targets, device=device)
+        keep = options.memory
+        if keep is None and self._remembered is None:
+            keep = WINDOW
+        remember = {"use_mems": True} if "use_mems" in self.model.input_names else {}
+        total, mems = [], None
+        for ids, wanted in zip(
+            torch.split(inputs, options.segment, 1), torch.split(targets, options.segment), strict=True
+        ):
+            order = _left_to_right(ids, [ids.shape[1]], [ids.shape[1]]) if self._any_order else {}
+            output = self._read(input_ids=ids, mems=mems, **remember, **order)
+            total.append(self._losses(output.last_hidden_state[0], wanted).sum())
+            mems = output.get("mems")
+            if keep is not None and mems is not None:
+                mems = tuple(each[max(0, len(each) - keep) :] for each in mems)
+        return float(torch.stack(total).sum())
+
+    def _read(self, **inputs: Any) -> "ModelOutput":
+        given = {name: value for name, value in inputs.items() if value is not None}
+        output: ModelOutput = self.model.backbone(**given, attention=self.model.attention)
+        return output
+
+    def _losses(self, states: "Tensor", targets: "Tensor") -> "Tensor":
+        """Of each of ``(N, D)`` states the negative log-likelihood ``(N,)`` of its target, in float64."""
+        import torch
+        import torch.nn.functional as F
+
+        predictions = self.model.head.get_submodule("predictions")
+        own = getattr(predictions, "losses", None)  # an adaptive softmax computes no logits of the whole vocabulary
+        rows = max(1, LOGITS_BYTES // (4 * getattr(self.model.config, "vocab_size", len(self.tokenizer))))
+        parts = [
+            F.cross_entropy(predictions(some).float(), wanted, reduction="none") if own is None else own(some, wanted)
+            for some, wanted in zip(torch.split(states, rows), torch.split(targets, rows), strict=True)
+        ]
+        return torch.cat(parts).double()
+
+    def _by_memory(self, options: PerplexityOptions) -> bool:
+        if options.method != "auto":
+            return options.method == "memory"
+        asked = options.window is not None or options.stride is not None
+        return not asked and "mems" in self.model.input_names and self._remembered != 0
+
+    def _window(self, options: PerplexityOptions) -> int:
+        limit = length_limit(self.model, self.tokenizer, options.window, "window")
+        if options.window is not None:
+            return options.window
+        return WINDOW if limit is None else min(limit, WINDOW)
+
+    @property
+    def _remembered(self) -> int | None:
+        """Tokens that the model remembers; None for all."""
+        length: int | None = getattr(self.model.config, "mem_len", None)
+        return length
+
+    @property
+    def _any_order(self) -> bool:
+        """Whether the model predicts the token at a place, from what it is let see, and not the one after it."""
+        return "target_mapping" in self.model.input_names
+
+    @property
+    def _begin_token(self) -> int | None:
+        own = self.tokenizer.bos_token_id
+        return self.model.config.bos_token_id if own is None else own
+
+
+_GREATEST_EXPONENT = math.log(np.finfo(np.float64).max)
+
+
+def _sequence(array: "np.ndarray[Any, np.dtype[np.int64]]") -> Sequence[int]:
+    return cast("Sequence[int]", array)
+
+
+def _stretches(inputs: Sequence[int], targets: Sequence[int], window: int, stride: int) -> Iterator[Stretch]:
+    """Windows over all tokens, each of which scores what no earlier one did."""
+    ones = _sequence(np.ones(min(window, len(inputs)), dtype=np.int64))
+    done = 0
+    for begin in range(0, len(inputs), stride):
+        end = min(begin + window, len(inputs))
+        features = {"input_ids": inputs[begin:end], "attention_mask": ones[: end - begin]}
+        yield Stretch(features, targets=targets[begin:end], scored=end - done)
+        done = end
+        if end == len(inputs):
+            return
+
+
+def _left_to_right(ids: "Tensor", ends: Sequence[int], scored: Sequence[int]) -> "dict[str, Tensor]":
+    """Inputs by which a model of any order predicts the last ``scored`` of the tokens up to ``ends`` from those before.
+
+    ``perm_mask`` ``(B, S, S)`` hides what follows, ``target_mapping`` ``(B, M, S)`` has a row's targets at its end.
+    """
+    import torch
+
+    batch, length = ids.shape
+    hidden = torch.ones(length, length, device=ids.device).triu().expand(batch, -1, -1)
+    targets = torch.zeros(batch, max(scored), length, device=ids.device)
+    for row, end, count in zip(targets, ends, scored, strict=True):
+        row[len(row) - count :, end - count : end] = torch.eye(count, device=ids.device)
+    return {"perm_mask": hidden, "target_mapping": targets}

@@ -1,0 +1,59 @@
+"""Long texts in stretches that fit, at the ends of sentences where there are any."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+from tfx_core.errors import InputError
+
+_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*\s+ | [。！？｡]+[」』”’)）]*\s* | \s*\n\s*""", re.VERBOSE)
+_WORD_END = re.compile(r"\s+")
+
+
+def split(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """``text`` in stretches for which ``fits`` is true, each of as many whole sentences as do.
+
+    A sentence that does not fit alone is split between words, a word that does not fit between characters. Nothing is
+    lost: the stretches together are the text, but for stretches that are blank. Raises `InputError` where not even one
+    character fits.
+    """
+    return [part for part in _packed(text, (_SENTENCE_END, _WORD_END), fits) if part.strip()]
+
+
+def _packed(text: str, levels: Sequence[re.Pattern[str]], fits: Callable[[str], bool]) -> Iterator[str]:
+    pieces = _pieces(text, levels[0]) if levels else list(text)
+    start, guess = 0, len(pieces)
+    while start < len(pieces):
+        count = _most(pieces, start, guess, fits)
+        if count:
+            yield "".join(pieces[start : start + count])
+            guess = count
+        elif levels:
+            yield from _packed(pieces[start], levels[1:], fits)
+        else:
+            raise InputError(f"the character {pieces[start]!r} alone is longer than an input may be")
+        start += max(1, count)
+
+
+def _most(pieces: Sequence[str], start: int, guess: int, fits: Callable[[str], bool]) -> int:
+    """How many pieces from ``start`` on fit together, looked for around a guess; 0 if not even one does."""
+    left = len(pieces) - start
+
+    def fit(count: int) -> bool:
+        return fits("".join(pieces[start : start + count]))
+
+    low, high = 0, min(max(1, guess), left)
+    while high < left and fit(high):
+        low, high = high, min(2 * high, left)
+    if fit(high):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fit(middle) else (low, middle)
+    return low
+
+
+def _pieces(text: str, end: re.Pattern[str]) -> list[str]:
+    """``text`` cut behind every match of ``end``."""
+    cuts = [0, *(match.end() for match in end.finditer(text)), len(text)]
+    return [text[begin:until] for begin, until in pairwise(cuts) if begin < until]

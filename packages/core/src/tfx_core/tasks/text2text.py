@@ -1,0 +1,208 @@
+"""Summarization, translation and text2text-generation: a text in, another text out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+
+from tfx_core.config import Between
+from tfx_core.errors import InputError
+from tfx_core.tasks.base import Result
+from tfx_core.tasks.generating import (
+    GeneratingOptions,
+    GeneratingTask,
+    NewTokens,
+    named_settings,
+    row_of,
+    stored_prefix,
+)
+from tfx_core.tasks.options import Help
+from tfx_core.tasks.splitting import split
+from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit
+
+if TYPE_CHECKING:
+    from tfx_core.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text2TextOptions(GeneratingOptions):
+    """Options of the tasks that make a text of a text."""
+
+    prefix: Annotated[str | None, Help("text before every input (default: what the checkpoint says)")] = None
+    long_input: Annotated[
+        Literal["error", "truncate", "split"],
+        Help("an input longer than the model takes: refuse it, cut it, or split it by sentences and join the outputs"),
+    ] = "error"
+    max_source_length: Annotated[
+        int | None, Between(1), Help("most tokens of an input (default: what model and tokenizer take)")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationOptions(Text2TextOptions):
+    """Options of `Translation`."""
+
+    src_lang: Annotated[str | None, Help("language of the inputs, as the checkpoint names it")] = None
+    tgt_lang: Annotated[str | None, Help("language to translate to, as the checkpoint names it")] = None
+
+
+Text2TextT = TypeVar("Text2TextT", bound=Text2TextOptions)
+
+
+class Text2Text(GeneratingTask[Text2TextT, str]):
+    """Texts in, dicts with one text out; a list of dicts where several texts are asked for.
+
+    As in transformers, 4 beams and up to 256 new tokens where neither caller nor checkpoint says otherwise, and the
+    checkpoint's prefix for the task stands before every input.
+
+    An input is too long when it has more tokens, prefix and special tokens included, than ``max_source_length``, by
+    default than the model has positions for; a model without such a bound (T5) takes any length, and then an input is
+    cut or split at the tokenizer's ``model_max_length``, with which the model was trained. What is split becomes
+    stretches of whole sentences, each with the prefix, and the outputs are joined by blanks.
+    """
+
+    heads = ("conditional-generation",)
+    fallback: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "num_beams": 4}
+    result_key: ClassVar[str]
+
+    def settings_name(self, options: Text2TextT) -> str:
+        """That of the task."""
+        return self.name
+
+    def parse(self, value: object, options: Text2TextT) -> str:
+        """A string."""
+        return check_text(value)
+
+    def encode(self, items: Sequence[str], options: Text2TextT) -> list[list[Window]]:
+        """One window for each text, or as many as it is split into."""
+        prefix = self.prefix(options)
+        positions = self.model.max_positions
+        limit = length_limit(self.model, self.tokenizer, options.max_source_length, "max_source_length")
+        most = options.max_source_length or (positions if options.long_input == "error" else limit)
+        rows = [[ids] for ids in self._ids([prefix + item for item in items])]
+        for index, item in enumerate(items):
+            (ids,) = rows[index]
+            if not ids:
+                raise ItemError(index, "the tokenizer makes no tokens of this text")
+            if most is None or len(ids) <= most:
+                continue
+            if options.long_input == "error":
+                raise ItemError(
+                    index,
+                    f"{len(ids)} tokens, more than the {most} of an input; long_input='truncate' (--long-input "
+                    "truncate) cuts it, 'split' splits it by sentences",
+                )
+            if options.long_input == "truncate":
+                rows[index] = self._ids([prefix + item], most)
+            else:
+                rows[index] = self._split(index, item, prefix, most)
+        return [[row_of(ids) for ids in own] for own in rows]
+
+    def decode(self, item: str, windows: Sequence[Window], rows: Sequence[NewTokens], options: Text2TextT) -> Result:
+        """The texts of all windows, joined; of several outputs the first ones make the first result."""
+        texts = [
+            [self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False) for new in row]
+            for row in rows
+        ]
+        if len(texts) == 1:
+            return self.results(texts[0], self.result_key)
+        joined = [" ".join(part for part in map(str.strip, parts) if part) for parts in zip(*texts, strict=True)]
+        return self.results(joined, self.result_key)
+
+    def prefix(self, options: Text2TextT) -> str:
+        """What stands before every input."""
+        if options.prefix is not None:
+            return options.prefix
+        return stored_prefix(self.model, self.task_settings(options))
+
+    def _split(self, index: int, text: str, prefix: str, most: int) -> list[list[int]]:
+        def length(part: str) -> int:
+            return len(self._ids([prefix + part])[0])
+
+        if length("") >= most:
+            raise ItemError(index, f"an input of {most} tokens has no room for any text beside prefix and end tokens")
+        try:
+            # the blank between two stretches belongs to neither
+            parts = split(text, lambda part: length(part.strip()) <= most)
+        except InputError as error:
+            raise ItemError(index, str(error)) from None
+        return self._ids([prefix + part.strip() for part in parts])
+
+    def _ids(self, texts: Sequence[str], most: int | None = None) -> list[list[int]]:
+        ids: list[list[int]] = self.tokenizer(list(texts), truncation=most is not None, max_length=most)["input_ids"]
+        return ids
+
+
+class Summarization(Text2Text[Text2TextOptions]):
+    """Texts in, dicts with ``summary_text`` out."""
+
+    name = "summarization"
+    options_type = Text2TextOptions
+    result_key = "summary_text"
+
+
+class Text2TextGeneration(Text2Text[Text2TextOptions]):
+    """Texts in, dicts with ``generated_text`` out."""
+
+    name = "text2text-generation"
+    options_type = Text2TextOptions
+    result_key = "generated_text"
+
+
+_PAIR = ("translation_", "_to_")
+
+
+class Translation(Text2Text[TranslationOptions]):
+    """Texts in, dicts with ``translation_text`` out.
+
+    ``src_lang`` and ``tgt_lang`` choose among the pairs that the checkpoint's ``task_specific_params`` names
+    (``translation_en_to_de``), with the prefix and the settings there. One of the two will do where it leaves no
+    choice, and neither is needed for a model of one pair, of unnamed languages, or with a ``prefix``.
+    """
+
+    name = "translation"
+    options_type = TranslationOptions
+    result_key = "translation_text"
+
+    def check_options(self, options: TranslationOptions) -> None:
+        """Refuse languages that the model does not know."""
+        self.settings_name(options)
+        super().check_options(options)
+
+    def settings_name(self, options: TranslationOptions) -> str:
+        """That of the pair of languages, or of the task where none is asked for."""
+        asked = (options.src_lang, options.tgt_lang)
+        pairs = language_pairs(self.model)
+        if asked == (None, None) and (not pairs or options.prefix is not None):
+            return self.name
+        fitting = [
+            pair
+            for pair in pairs
+            if all(each is None or each == of_pair for each, of_pair in zip(asked, pair, strict=True))
+        ]
+        if len(fitting) == 1:
+            return pairs[fitting[0]]
+        named = {"src_lang": options.src_lang, "tgt_lang": options.tgt_lang}
+        said = ", ".join(f"{name}={value!r}" for name, value in named.items() if value is not None)
+        if not pairs:
+            raise InputError(
+                f"translation: {said}: this model has no language codes and its config.json names no pairs of "
+                "languages under task_specific_params; leave it out, or give the prefix that it was trained with"
+            )
+        known = ", ".join(f"{source} to {target}" for source, target in fitting or pairs)
+        if fitting:
+            raise InputError(
+                f"translation: this model translates {known}: choose with src_lang and tgt_lang, or give a prefix "
+                "(an empty one where the inputs say themselves what to do)"
+            )
+        raise InputError(f"translation: {said}: this model knows {known}")
+
+
+def language_pairs(model: "Model") -> dict[tuple[str, str], str]:
+    """(source, target) -> name of the settings, for the pairs that ``task_specific_params`` names."""
+    pairs = {}
+    before, between = _PAIR
+    for name in named_settings(model):
+        source, found, target = name.removeprefix(before).partition(between)
+        if name.startswith(before) and found:
+            pairs[source, target] = name
+    return pairs

@@ -1,0 +1,178 @@
+"""Text-generation: prompts, continued."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from tfx_core.errors import InputError
+from tfx_core.tasks.base import Result
+from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
+from tfx_core.tasks.options import Help, read_options
+from tfx_core.tasks.windows import ItemError, Window, check_text
+
+if TYPE_CHECKING:
+    from tfx_core.generation import GenerationOptions
+
+_KEY = "generated_text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextGenerationOptions(GeneratingOptions):
+    """Options of `TextGeneration`."""
+
+    return_full_text: Annotated[bool, Help("give the prompt before the new text")] = True
+    prefix: Annotated[str | None, Help("text before every prompt, not part of the result")] = None
+    truncation: Annotated[bool, Help("of a prompt that leaves no room for the new tokens, keep the end")] = False
+
+
+class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
+    """Prompts in, dicts with ``generated_text`` out; a list of dicts where several texts are asked for.
+
+    As in transformers, text is sampled at temperature 0.7 and has up to 256 new tokens where neither caller nor
+    checkpoint says otherwise. It is what the model wrote: blanks before punctuation are not cleaned up. A prompt is
+    tokenized as the beginning of a text: what the tokenizer would put behind it (``</s>``, ``<sep><cls>``) is left off,
+    and an empty prompt is the model's begin token.
+    """
+
+    name = "text-generation"
+    heads = ("causal-lm",)
+    options_type = TextGenerationOptions
+    fallback: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "do_sample": True, "temperature": 0.7}
+
+    def settings_name(self, options: TextGenerationOptions) -> str:
+        """That of the task."""
+        return self.name
+
+    def parse(self, value: object, options: TextGenerationOptions) -> str:
+        """A string."""
+        return check_text(value, "a prompt")
+
+    def encode(self, items: Sequence[str], options: TextGenerationOptions) -> list[list[Window]]:
+        """One window each, without the tokens that end a text."""
+        prefix = options.prefix
+        if prefix is None:
+            prefix = stored_prefix(self.model, self.task_settings(options))
+        batch = self.tokenizer([prefix + item for item in items], return_special_tokens_mask=True)
+        resolved = self.resolved(options)
+        windows = []
+        for index, (ids, special) in enumerate(zip(batch["input_ids"], batch["special_tokens_mask"], strict=True)):
+            end = len(ids)
+            while end and special[end - 1]:
+                end -= 1
+            begin = special.index(0) if end else 0
+            prompt = ids[:end] or self._begin(index, resolved)
+            windows.append([row_of(self._fitting(index, prompt, begin, options, resolved))])
+        return windows
+
+    def decode(
+        self, item: str, windows: Sequence[Window], rows: Sequence[NewTokens], options: TextGenerationOptions
+    ) -> Result:
+        """The prompt as it was given, and the text that the new tokens add to that of the prompt's tokens."""
+        (window,), (texts,) = windows, rows
+        prompt = list(window.features["input_ids"])
+        known = len(self._text(prompt))
+        begin = item if options.return_full_text else ""
+        return self.results([begin + self._text(prompt + new)[known:] for new in texts], _KEY)
+
+    def can_follow(self, **options: object) -> bool:
+        """Whether `follow` can hand out text while it is generated: not with beams, and not several texts at once."""
+        from tfx_core.generation import Strategy
+
+        resolved = self.resolved(read_options(self.options, options, self.name))
+        beams = (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
+        return resolved.strategy not in beams and resolved.num_return_sequences == 1
+
+    def follow(self, value: object, write: Callable[[str], object], **options: object) -> Result:
+        """The result of one prompt; ``write`` gets its text in pieces as they come, never a part of a character.
+
+        The pieces together are the result's text. Raises `InputError` where `can_follow` says no.
+        """
+        import torch
+
+        from tfx_core.generation import TextStreamer
+
+        settings = read_options(self.options, options, self.name)
+        self.check_options(settings)
+        if not self.can_follow(**options):
+            raise InputError(f"{self.name}: text can be followed with num_beams=1 and num_return_sequences=1 only")
+        try:
+            item = self.parse(value, settings)
+            ((window,),) = self.encode([item], settings)
+        except ItemError as error:
+            raise InputError(error.reason) from None
+        if settings.return_full_text:
+            write(item)
+        prompt = list(window.features["input_ids"])
+        after = _After(len(self._text(prompt)), write)
+        streamer = TextStreamer(self.tokenizer, skip_special_tokens=True, write=after)
+        with torch.inference_mode():
+            (row,) = self.generated(self.collate([window]), settings, self.resolved(settings), streamer)
+        return self.decode(item, [window], [row], settings)
+
+    def _begin(self, index: int, resolved: "GenerationOptions") -> list[int]:
+        """What an empty prompt is read as."""
+        begin = self.tokenizer.bos_token_id if resolved.bos_token_id is None else resolved.bos_token_id
+        if begin is None:
+            raise ItemError(index, "an empty prompt, and this model has no bos token to begin with; give a word")
+        return [begin]
+
+    def _fitting(
+        self,
+        index: int,
+        ids: list[int],
+        begin: int,
+        options: TextGenerationOptions,
+        resolved: "GenerationOptions",
+    ) -> list[int]:
+        """The prompt; one that is too long is cut if that was asked for, and else an `ItemError` names the limit.
+
+        Its first ``begin`` tokens are the tokenizer's own and stay, and so does its end.
+        """
+        room, bound, cure = self._room(options, resolved)
+        if len(ids) <= room:
+            return ids
+        if not options.truncation:
+            raise ItemError(
+                index,
+                f"a prompt of {len(ids)} tokens: {bound} leaves room for {room:g}; {cure}, shorten it, or let "
+                "truncation=True (--truncation) keep its end",
+            )
+        begin = min(begin, int(room) - 1)
+        return ids[:begin] + ids[len(ids) - int(room) + begin :]
+
+    def _room(self, options: TextGenerationOptions, resolved: "GenerationOptions") -> tuple[float, str, str]:
+        """Most tokens of a prompt, what bounds them and what to do; `InputError` where no token would be left."""
+        rooms = [(inf, "", "")]
+        if resolved.max_length is not None and resolved.max_new_tokens is None:
+            bound = f"max_length={resolved.max_length}"
+            rooms.append((resolved.max_length - 1, bound, "set max_new_tokens, which counts without the prompt"))
+        positions = self.model.max_positions
+        if positions is not None and options.max_new_tokens is not None:
+            bound = f"max_new_tokens={options.max_new_tokens} with the model's {positions} positions"
+            rooms.append((positions + 1 - options.max_new_tokens, bound, "lower max_new_tokens"))
+        elif positions is not None:
+            # of a prompt that may be cut, a default number of new tokens takes no more than half of the positions
+            new = min(resolved.max_new_tokens or 1, max(1, positions // 2)) if options.truncation else 1
+            rooms.append((positions + 1 - new, f"the model's {positions} positions", "use a model that reads more"))
+        room, bound, cure = min(rooms)
+        if room < 1:
+            raise InputError(f"{self.name}: {bound} leaves no room for a prompt; {cure}")
+        return room, bound, cure
+
+    def _text(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+class _After:
+    """Passes on what comes after the first ``skipped`` characters."""
+
+    def __init__(self, skipped: int, write: Callable[[str], object]) -> None:
+        self._left = skipped
+        self._write = write
+
+    def __call__(self, piece: str) -> None:
+        text = piece[self._left :]
+        self._left = max(0, self._left - len(piece))
+        if text:
+            self._write(text)
