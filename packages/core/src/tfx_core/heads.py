@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tfx_core.config import ProblemType
 from tfx_core.errors import InputError
+from tfx_core.nn import last_tokens
 from tfx_core.outputs import ModelOutput
 
 IGNORED = -100
@@ -105,6 +106,30 @@ class SequenceClassificationHead(Head):
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B,)`` classes or values, ``(B, C)`` for several at once; logits ``(B, C)``."""
         logits = self.classifier(states.pooler_output)
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+
+
+class LastTokenClassificationHead(Head):
+    """Classifies a text by the state of its last token; where there is no mask, the last that is not padding."""
+
+    def __init__(self, score: nn.Module, pad_token_id: int | None, problem_type: ProblemType | None) -> None:
+        super().__init__()
+        self.score = score
+        self.pad_token_id = pad_token_id
+        self.problem_type = problem_type
+
+    def forward(
+        self,
+        states: ModelOutput,
+        *,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ModelOutput:
+        """``labels`` as for sequence classification; logits ``(B, C)``."""
+        if attention_mask is None and input_ids is not None and self.pad_token_id is not None:
+            attention_mask = input_ids != self.pad_token_id
+        logits = self.score(last_tokens(states.last_hidden_state, attention_mask))
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 

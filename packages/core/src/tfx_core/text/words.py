@@ -142,6 +142,5 @@ TRANSFORMER_XL = Words(
         tokenizer_class="TransfoXLTokenizer",
         special_tokens={"eos_token": "<eos>", "unk_token": "<unk>"},
         additional_special_tokens=("<formula>",),
-        model_input_names=("input_ids",),
     )
 )

@@ -4,19 +4,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.config import ProblemType
 from tfx_core.heads import (
     CausalLMHead,
     Head,
+    LastTokenClassificationHead,
     LMHead,
     QuestionAnsweringHead,
     TokenClassificationHead,
-    classification_loss,
     flatten_choices,
     next_token_loss,
     token_loss,
 )
-from tfx_core.nn import last_tokens
 from tfx_core.outputs import ModelOutput
 from tfx_core.summary import SequenceSummary
 from tfx_decoders.gpt2.config import GPT2Config
@@ -65,30 +63,6 @@ class DoubleHeads(Head):
             loss=None if labels is None else next_token_loss(logits, labels.flatten(0, 1)),
             mc_loss=token_loss(mc_logits, mc_labels),
         )
-
-
-class LastTokenClassificationHead(Head):
-    """Classifies a text by the state of its last token; where there is no mask, the last that is not padding."""
-
-    def __init__(self, score: nn.Module, pad_token_id: int | None, problem_type: ProblemType | None) -> None:
-        super().__init__()
-        self.score = score
-        self.pad_token_id = pad_token_id
-        self.problem_type = problem_type
-
-    def forward(
-        self,
-        states: ModelOutput,
-        *,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-    ) -> ModelOutput:
-        """``labels`` as for sequence classification; logits ``(B, C)``."""
-        if attention_mask is None and input_ids is not None and self.pad_token_id is not None:
-            attention_mask = input_ids != self.pad_token_id
-        logits = self.score(last_tokens(states.last_hidden_state, attention_mask))
-        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 
 def causal_lm(config: GPT2Config) -> CausalLMHead:
