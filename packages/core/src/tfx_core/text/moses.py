@@ -6,7 +6,7 @@ and exchange characters, and `pre_tokenizers.WhitespaceSplit` does the rest. Whe
 the one that it works on, that character cannot serve the next match; ``(?!(?<=x)\G)`` says so here.
 
 Two things differ: the abbreviations after which a full stop is kept are our own list, not the one of Moses; and letters
-are those of the present Unicode, not those of 2014, when the scripts' table was made.
+of scripts in the basic plane are those of the present Unicode, not of 2014, when the scripts' table was made.
 """
 
 import unicodedata
@@ -32,6 +32,9 @@ ABBREVIATIONS = frozenset(f"{_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} 
 
 BEFORE_NUMBERS = frozenset({"No", "Art", "pp"})
 """English words that keep it where a number follows."""
+
+_TABLE = r"[\x{0}-\x{ffff}&&[^\p{Han}\x{ac00}-\x{d7a3}\x{363}-\x{36f}\x{1dd3}-\x{1de6}]]"
+"""What the scripts' table of letters covers: no ideographs, no Hangul, no small letters above others."""
 
 Step = tuple[str, str]
 """A regular expression, and what takes the place of its matches."""
@@ -88,11 +91,8 @@ def word_steps(protected: str = "") -> list[Step]:
 
     ``protected`` is a regular expression of signs that are left where they stand.
     """
-    marks = character_class(filter(lambda c: unicodedata.combining(c) in (7, 9), map(chr, range(0x20000))))[1:-1]
-    # not in the scripts' table of letters, and small letters that became alphabetic since
-    unlike = r"[^\p{Han}\x{ac00}-\x{d7a3}\x{363}-\x{36f}\x{1dd3}-\x{1de6}]"
-    alpha = rf"[\p{{Alphabetic}}{marks}&&{unlike}]"
-    alnum = rf"[\p{{Alphabetic}}\p{{Nd}}{marks}&&{unlike}]"
+    alpha = rf"[[\p{{Alphabetic}}&&{_TABLE}]{_marks()}]"
+    alnum = rf"[[\p{{Alphabetic}}\p{{Nd}}&&{_TABLE}]{_marks()}]"
     number = r"[\p{Nd}\p{Nl}&&[\x{0}-\x{ffff}]]"
     not_number = rf"(?!{number})(?m:.)"
     other = rf"(?!{alnum}|[\s.'`,-]{'|' + protected if protected else ''})(?m:.)"
@@ -120,6 +120,13 @@ def word_steps(protected: str = "") -> list[Step]:
         (_full_stops(alpha), " "),
         (r"\.' ?\z", " . ' "),
     ]
+
+
+def _marks() -> str:
+    """The marks that the scripts' table counts among letters: those that silence a vowel, or dot a letter, in India."""
+    names = ((chr(code), unicodedata.name(chr(code), "")) for code in range(0x900, 0x12000))
+    silent = [character for character, name in names if "VIRAMA" in name or "NUKTA" in name]
+    return character_class([*silent, "\u0dca", "\u135f", "\u25cc"])[1:-1]
 
 
 def _full_stops(alpha: str) -> str:
