@@ -121,7 +121,7 @@ def test_a_model_made_here_is_read_by_the_reference(case: Case, tmp_path: Path) 
 
 
 def uncached(reference: Any) -> dict[str, bool]:
-    """No cache in the reference: with one, some of its models misplace a text's tokens or cannot run without a source."""
+    """No cache in the reference: with one, some of its models misplace tokens, or cannot run without a source."""
     return {"use_cache": False} if "use_cache" in inspect.signature(reference.forward).parameters else {}
 
 
