@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tfx_core import plugins
 
 from tests.core.fake_site import FakeSite
+from tfx_core import plugins
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 from click.testing import CliRunner, Result
-from tfx_core import __version__
-from tfx_core.cli import cli
 
 from tests.core.fake_site import FakeSite, command
+from tfx_core import __version__
+from tfx_core.cli import cli
 
 
 def run(*arguments: str) -> Result:

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tfx_core import __version__, plugins
 
 from tests.core.fake_site import FakeSite, architectures, command
 from tests.core.test_cli import run
+from tfx_core import __version__, plugins
 
 
 def lines(*arguments: str) -> list[dict[str, object]]:

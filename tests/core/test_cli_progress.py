@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from tfx_core.cli import progress
 from tfx_core.cli.progress import ProgressBar
 

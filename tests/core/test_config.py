@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import pytest
+
 from tfx_core.config import Activation, ModelConfig, Rate, Size
 from tfx_core.errors import ConfigError
 

@@ -1,6 +1,7 @@
 """Outputs: only what a call produced, with a hint for the rest."""
 
 import pytest
+
 from tfx_core.outputs import ModelOutput
 
 

@@ -6,11 +6,11 @@ import time
 import warnings
 
 import pytest
+
+from tests.core.fake_site import FakeSite, architectures
 from tfx_core import distributions, plugins, registry
 from tfx_core.errors import PluginError, UnknownNameError
 from tfx_core.plugins import Plugin, PluginWarning, Status
-
-from tests.core.fake_site import FakeSite, architectures
 
 
 def plugin_of(distribution: str) -> Plugin:

@@ -3,13 +3,13 @@
 import sys
 
 import pytest
+
+from tests.core.fake_site import FakeSite, architectures
+from tests.core.test_plugins import names, plugin_of
 from tfx_core import distributions, plugins, registry
 from tfx_core.distributions import EntryPoint
 from tfx_core.errors import PluginError
 from tfx_core.plugins import PluginWarning, Status
-
-from tests.core.fake_site import FakeSite, architectures
-from tests.core.test_plugins import names, plugin_of
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import types
 
 import pytest
-from tfx_core import HeadSpec, hookimpl, plugins, registry
-from tfx_core.errors import PluginError, UnknownNameError
 
 from tests.core.fake_site import FakeSite, architectures
 from tests.core.test_plugins import names
+from tfx_core import HeadSpec, hookimpl, plugins, registry
+from tfx_core.errors import PluginError, UnknownNameError
 
 
 class Extra:

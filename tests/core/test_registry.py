@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 import pytest
+
+from tests.core.fake_site import FakeSite, architectures
 from tfx_core import official, plugins, registry
 from tfx_core.errors import PluginError, UnknownNameError
 from tfx_core.plugins import Status
-
-from tests.core.fake_site import FakeSite, architectures
 
 
 def test_listing_what_is_installed_imports_neither_torch_nor_anything_behind_a_name() -> None:

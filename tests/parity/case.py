@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from tfx_core import registry
 from tfx_core.config import ModelConfig
-from torch import Tensor
 
 Inputs = dict[str, Tensor]
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2

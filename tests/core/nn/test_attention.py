@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from tfx_core.nn import (
     Attention,
     AttentionCall,
@@ -22,7 +24,6 @@ from tfx_core.nn import (
     positions_of,
     sdpa,
 )
-from torch import Tensor, nn
 
 B, S, H, D = 3, 7, 4, 16
 

@@ -55,7 +55,7 @@ class ModelConfig:
     architectures: tuple[str, ...] = ()
     """Class names by which the reference library knows what the checkpoint holds."""
     num_labels: Count = 0
-    """Number of classes of a classification head; by default as many as ``id2label`` names, else `default_num_labels`."""
+    """Number of classes of a classification head; by default as many as ``id2label`` names, else two (BART: three)."""
     id2label: dict[int, str] = field(default_factory=dict)
     """Name of each class; by default ``LABEL_0``, ``LABEL_1``, …"""
     problem_type: ProblemType | None = None
