@@ -90,6 +90,15 @@ def test_pieces_that_stand_for_no_text_are_not_found_in_one(kind: Any, tmp_path:
     assert tokens.convert_ids_to_tokens(unknown) == ["▁", "<", "u", "n", "k", ">"]
 
 
+def test_pieces_that_stand_for_no_text_are_not_found_where_their_characters_are_unknown(tmp_path: Path) -> None:
+    pieces = [*SPECIAL, *BYTES, *scored("s>", "▁", "s", ">", "/", "0", "x", "4", "1")]  # no <, as in T5
+    tokens = tokenizer(tmp_path, pieces, replace(PLAIN, facts=TextFacts("T5Tokenizer", {"unk_token": "<unk>"})))
+    ids = tokens("</s>s> <0x41>").input_ids
+    assert tokens.convert_ids_to_tokens(ids) == ["▁", "<unk>", "/", "s>", "s>", "▁", "<unk>", *"0x41>"]
+    plain = tokenizer(tmp_path, pieces)("s</s>", split_special_tokens=True).input_ids
+    assert tokens.convert_ids_to_tokens(plain) == ["▁", "s", "<unk>", "/", "s>"]
+
+
 def test_user_defined_pieces_are_found_first_and_begin_no_text(tmp_path: Path) -> None:
     pieces = [*SPECIAL, *scored("▁", "a", "b", "ab", "▁a", ";", ">", first=-3.0), Piece("<a;b>", 0.0, USER)]
     pieces += [Piece(".", 0.0, USER), Piece("<", -3.0)]

@@ -58,7 +58,7 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
     stand_ins = [chr(_STAND_INS + place) for place in range(len(whole))]
 
     replace = normalizers.Replace
-    units = "|".join([*map(_literal, kept), *([entries.pattern] if entries.pattern else []), "(?m:.)"])
+    units = "|".join([*map(literal_pattern, kept), *([entries.pattern] if entries.pattern else []), "(?m:.)"])
     start = rf"(?:\G|(?!{joining}))"  # \G: a unit that begins where the one before it ended
     return [
         replace(Regex(rf"{start}(?>{units})\K(?={joining})"), _BETWEEN_UNITS),
@@ -77,7 +77,7 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
 
 def _unit(symbol: str, joining: str) -> str:
     """Regular expression of a symbol where it is a unit, and no entry that began earlier has its first character."""
-    return rf"(?:(?!{joining})|(?<={_BETWEEN_UNITS})|\A){_literal(symbol)}"
+    return rf"(?:(?!{joining})|(?<={_BETWEEN_UNITS})|\A){literal_pattern(symbol)}"
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,8 @@ def character_class(characters: Iterable[str]) -> str:
     return f"[{_ranges(characters)}]"
 
 
-def _literal(text: str) -> str:
+def literal_pattern(text: str) -> str:
+    """A regular expression for a text as it stands."""
     return "".join(rf"\x{{{ord(character):x}}}" for character in text)
 
 

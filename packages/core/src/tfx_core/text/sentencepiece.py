@@ -10,6 +10,7 @@ Where two cuts of a text have the same score (runs of one sign, mostly), Sentenc
 
 import sys
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from tfx_core.errors import TextError
-from tfx_core.text.charsmap import character_class, charsmap_normalizers
+from tfx_core.text.charsmap import character_class, charsmap_normalizers, literal_pattern
 from tfx_core.text.recipe import JSON, Settings, TextFacts
 from tfx_core.text.sentencepiece_model import Algorithm, Piece, PieceKind, SentencePieceModel, read_sentencepiece
 from tfx_core.text.template import template
@@ -61,9 +62,10 @@ class SentencePiece:
         path = folder.require(self.model_file)
         model = read_sentencepiece(path.read_bytes(), f"{folder.label}/{self.model_file}")
         prefix_once = "legacy" in self.options and settings.optional_flag("legacy") is False
-        tokenizer = Tokenizer(segmenter(model, self.arrange(model.pieces, settings), self.avoid))
+        pieces = self.arrange(model.pieces, settings)
+        tokenizer = Tokenizer(segmenter(model, pieces, self.avoid))
         tokenizer.normalizer = normalizers.Sequence([*self.clean(settings), *normalizer_steps(model, prefix_once)])
-        tokenizer.pre_tokenizer = pre_tokenizer(model, prefix_once)
+        tokenizer.pre_tokenizer = pre_tokenizer(model, pieces, prefix_once)
         tokenizer.decoder = decoder(model)
         tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
         return tokenizer
@@ -184,16 +186,43 @@ def normalizer_steps(model: SentencePieceModel, prefix_once: bool = False) -> li
     return steps
 
 
-def pre_tokenizer(model: SentencePieceModel, prefix_once: bool = False) -> pre_tokenizers.PreTokenizer | None:
+def pre_tokenizer(
+    model: SentencePieceModel, pieces: Sequence[Piece], prefix_once: bool = False
+) -> pre_tokenizers.PreTokenizer | None:
     """Cuts before every blank, where that cuts no piece: none has a blank further on, and blanks are pieces.
 
     ``prefix_once`` puts the dummy prefix before the beginning of the whole text, and before no later stretch of it.
     """
     texts = [piece.text for piece in model.pieces]
     split = model.escape_whitespaces and SPACE in texts and not any(SPACE in text[1:] for text in texts)
-    if not split and not prefix_once:
-        return None
-    return pre_tokenizers.Metaspace(SPACE, prepend_scheme="first" if prefix_once else "never", split=split)
+    steps: list[pre_tokenizers.PreTokenizer] = []
+    if split or prefix_once:
+        scheme = "first" if prefix_once else "never"
+        steps.append(pre_tokenizers.Metaspace(SPACE, prepend_scheme=scheme, split=split))
+    apart = cuts_within(pieces) if model.algorithm is Algorithm.UNIGRAM else ""
+    if apart:
+        steps.append(pre_tokenizers.Split(Regex(apart), "isolated"))
+    return pre_tokenizers.Sequence(steps) if len(steps) > 1 else steps[0] if steps else None
+
+
+def cuts_within(pieces: Sequence[Piece]) -> str:
+    """Regular expression of places to cut at, so that pieces which stand for no text are not found in one.
+
+    A score of `NEVER` does not help where a character of such a piece is unknown, as ``<`` is to T5: to spell ``</s>``
+    out is then no better. No piece reaches over the place beside an unknown character, so a cut there harms nothing.
+    """
+    known = {piece.text for piece in pieces if piece.kind in (PieceKind.NORMAL, PieceKind.USER_DEFINED)}
+    tails: defaultdict[str, list[str]] = defaultdict(list)
+    for text in (
+        piece.text for piece in pieces if piece.kind in (PieceKind.CONTROL, PieceKind.UNKNOWN, PieceKind.BYTE)
+    ):
+        borders = (cut for cut in range(1, len(text)) if (text[cut - 1] in known) != (text[cut] in known))
+        cut = next(borders, None)
+        if cut is not None:
+            tails[text[:cut]].append(text[cut:])
+    return "|".join(
+        rf"{literal_pattern(head)}\K(?={'|'.join(map(literal_pattern, ends))})" for head, ends in tails.items()
+    )
 
 
 def decoder(model: SentencePieceModel) -> decoders.Decoder:
