@@ -49,7 +49,7 @@ class PerplexityOptions(TaskOptions):
     ] = None
     segment: Annotated[int, Between(1), Help("memory: tokens read at once")] = SEGMENT
     memory: Annotated[
-        int | None, Between(0), Help("memory: tokens remembered at most (default: what the model was made for)")
+        int | None, Between(1), Help("memory: tokens remembered at most (default: what the model was made for)")
     ] = None
     begin_token: Annotated[
         bool, Help("put the model's begin token, if it has one, before a text, so that its first token counts, too")
@@ -118,16 +118,12 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
     def parse(self, value: object, options: PerplexityOptions) -> Text:
         """The tokens of a string of which at least one can be predicted."""
         text = check_text(value)
-        begin = None if self._any_order or not options.begin_token else self._begin_token
+        begin = self._begin_token if options.begin_token else None
         batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=begin is None)
-        ids: list[int] = batch["input_ids"]
-        unpredicted = 0
-        if begin is not None:
-            ids = [begin, *ids]
-        elif ids and not self._any_order:
-            unpredicted = batch["offset_mapping"][0][1]
-        if len(ids) < (1 if self._any_order else 2):
+        ids: list[int] = batch["input_ids"] if begin is None else [begin, *batch["input_ids"]]
+        if len(ids) < 2:
             raise InputError(f"{len(ids)} tokens: there is nothing to predict")
+        unpredicted = batch["offset_mapping"][0][1] if begin is None else 0
         # slices of an array share its memory: a text has many windows
         return Text(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
 
@@ -138,9 +134,11 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         stride = options.stride or max(1, window // 2)
         windows: list[list[Window]] = []
         for text in items:
+            # what predicts a place itself reads it, too; its first place has nothing before it to predict it from
             inputs, targets = (text.ids, text.ids) if self._any_order else (text.ids[:-1], text.ids[1:])
-            size = len(inputs) if by_memory else window
-            windows.append(list(_stretches(inputs, targets, size, stride)))
+            first = 1 if self._any_order else 0
+            size = len(inputs) if by_memory else window + first
+            windows.append(list(_stretches(inputs, targets, size, stride, first)))
         return windows
 
     def row_tokens(self, windows: Sequence[Window], options: PerplexityOptions) -> list[int]:
@@ -203,12 +201,13 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
             keep = WINDOW
         remember = {"use_mems": True} if "use_mems" in self.model.input_names else {}
         total, mems = [], None
-        for ids, wanted in zip(
-            torch.split(inputs, options.segment, 1), torch.split(targets, options.segment), strict=True
-        ):
+        skipped = len(targets) - stretch.scored
+        segments = zip(torch.split(inputs, options.segment, 1), torch.split(targets, options.segment), strict=True)
+        for ids, wanted in segments:
             order = _left_to_right(ids, [ids.shape[1]], [ids.shape[1]]) if self._any_order else {}
             output = self._read(input_ids=ids, mems=mems, **remember, **order)
-            total.append(self._losses(output.last_hidden_state[0], wanted).sum())
+            total.append(self._losses(output.last_hidden_state[0, skipped:], wanted[skipped:]).sum())
+            skipped = 0
             mems = output.get("mems")
             if keep is not None and mems is not None:
                 mems = tuple(each[max(0, len(each) - keep) :] for each in mems)
@@ -225,6 +224,8 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         import torch.nn.functional as F
 
         predictions = self.model.head.get_submodule("predictions")
+        if not len(targets):
+            return states.new_zeros(0, dtype=torch.float64)
         own = getattr(predictions, "losses", None)  # an adaptive softmax computes no logits of the whole vocabulary
         rows = max(1, LOGITS_BYTES // (4 * getattr(self.model.config, "vocab_size", len(self.tokenizer))))
         parts = [
@@ -269,10 +270,12 @@ def _sequence(array: "np.ndarray[Any, np.dtype[np.int64]]") -> Sequence[int]:
     return cast("Sequence[int]", array)
 
 
-def _stretches(inputs: Sequence[int], targets: Sequence[int], window: int, stride: int) -> Iterator[Stretch]:
-    """Windows over all tokens, each of which scores what no earlier one did."""
+def _stretches(
+    inputs: Sequence[int], targets: Sequence[int], window: int, stride: int, first: int
+) -> Iterator[Stretch]:
+    """Windows over all tokens, each of which scores what no earlier one did, from the target ``first`` on."""
     ones = _sequence(np.ones(min(window, len(inputs)), dtype=np.int64))
-    done = 0
+    done = first
     for begin in range(0, len(inputs), stride):
         end = min(begin + window, len(inputs))
         features = {"input_ids": inputs[begin:end], "attention_mask": ones[: end - begin]}

@@ -1,0 +1,293 @@
+"""Text-generation with each decoder: prompts of any length together, and texts that are read as they are written."""
+
+import dataclasses
+import json
+import os
+import pty
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import tfx_core
+from tests.core.generation.texts import Reciting
+from tests.decoders.texts import IDS, save
+from tfx_core.cli import cli
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.tasks import ItemError
+
+PROMPTS = ["a", "the dog sings", "naïve café 日本", "xy"]
+GREEDY = {"do_sample": False, "max_new_tokens": 7}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save(tmp_path_factory.mktemp("gpt2") / "model", "gpt2")
+
+
+@pytest.fixture
+def generate(saved: str) -> Any:
+    return tfx_core.pipeline("text-generation", model=saved)
+
+
+def text_of(result: Mapping[str, str]) -> str:
+    return result["generated_text"]
+
+
+def reciting(task: Any, texts: Mapping[str, str]) -> None:
+    """Let the task's model go on with a given text after each prompt."""
+
+    def decoding(model: object, inputs: Mapping[str, Any]) -> Reciting:
+        pairs = zip(inputs["input_ids"], inputs["attention_mask"], strict=True)
+        prompts = [row[mask.bool()].tolist() for row, mask in pairs]
+        written = [texts[task.tokenizer.decode(prompt)] for prompt in prompts]
+        return Reciting(len(IDS), prompts, task.tokenizer(written)["input_ids"])
+
+    task.model.architecture = dataclasses.replace(task.model.architecture, decoding=decoding)
+
+
+# together and alone
+
+
+EVERY = [
+    GREEDY,
+    {"max_new_tokens": 6, "num_beams": 3, "num_return_sequences": 2},
+    {"max_new_tokens": 6, "seed": 3},
+    {"max_new_tokens": 6, "seed": 3, "num_return_sequences": 2, "top_p": 0.9},
+]
+"""Options that every decoder can be asked for; contrastive search and prompt lookup need more of a model."""
+GPT2_ONLY = [{"max_new_tokens": 6, "penalty_alpha": 0.6, "top_k": 4}]
+
+
+@pytest.mark.parametrize(
+    ("model_type", "options"),
+    [
+        *(("gpt2", options) for options in (*EVERY, *GPT2_ONLY)),
+        *((model_type, options) for model_type in ("xlnet", "transfo-xl") for options in EVERY),
+    ],
+    ids=str,
+)
+def test_a_prompt_gets_what_it_gets_alone(model_type: str, options: dict[str, Any], tmp_path: Path) -> None:
+    config = {"cutoffs": [60, 120]} if model_type == "transfo-xl" else {}
+    task = tfx_core.pipeline("text-generation", model=save(tmp_path / "model", model_type, **config), **options)
+    together = task(PROMPTS)
+    assert together == [task(prompt) for prompt in PROMPTS]
+    assert together == task(PROMPTS, batch_tokens=20)
+    assert task(list(reversed(PROMPTS))) == list(reversed(together))
+    if "seed" in options:
+        assert together != task(PROMPTS, seed=4)
+
+
+def test_what_a_tokenizer_puts_behind_a_text_is_no_part_of_a_prompt(tmp_path: Path) -> None:
+    plain = tfx_core.pipeline("text-generation", model=save(tmp_path / "plain", "xlnet"))
+    ending = tfx_core.pipeline("text-generation", model=save(tmp_path / "ending", "xlnet", ends=True))
+    assert ending.tokenizer("a")["input_ids"][-2:] == [1, 2]
+    assert ending(PROMPTS, **GREEDY) == plain(PROMPTS, **GREEDY)
+
+
+def test_the_text_of_a_prompt_stays_as_it_was_given(generate: Any) -> None:
+    for prompt in ("a , b .", "a<end>b", " blank "):
+        full, new = (generate(prompt, return_full_text=full, **GREEDY) for full in (True, False))
+        assert text_of(full) == prompt + text_of(new)
+    with_prefix = generate("b", prefix="a", return_full_text=False, **GREEDY)
+    assert with_prefix == generate("ab", return_full_text=False, **GREEDY)
+    assert text_of(generate("b", prefix="a", **GREEDY)) == "b" + text_of(with_prefix)
+
+
+def test_an_empty_prompt_is_the_begin_token(generate: Any, tmp_path: Path) -> None:
+    assert text_of(generate("", **GREEDY)) == text_of(generate("<end>", return_full_text=False, **GREEDY))
+    without = tfx_core.pipeline("text-generation", model=save(tmp_path / "m", "xlnet", begins=False))
+    with pytest.raises(ItemError, match=r"inputs\[1\]: an empty prompt, and this model has no bos token"):
+        without(["a", ""], **GREEDY)
+
+
+def test_no_prompts_no_texts(generate: Any) -> None:
+    assert generate([]) == []
+
+
+# defaults
+
+
+def test_defaults_are_the_tasks_where_nothing_else_says_more(generate: Any) -> None:
+    def resolved(**options: Any) -> tuple[Any, ...]:
+        found = generate.resolved(dataclasses.replace(generate.options, **options))
+        return found.do_sample, found.temperature, found.max_new_tokens, found.max_length
+
+    assert resolved() == (True, 0.7, 256, None)
+    assert resolved(max_length=9)[2:] == (None, 9)
+    assert resolved(num_beams=3)[0] is False
+    assert resolved(penalty_alpha=0.5)[0] is False
+
+
+def test_the_checkpoints_settings_for_the_task_count(tmp_path: Path) -> None:
+    folder = Path(save(tmp_path / "m", "gpt2"))
+    config = json.loads((folder / "config.json").read_text())
+    config["task_specific_params"] = {"text-generation": {"do_sample": False, "max_length": 8, "prefix": "b"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    task = tfx_core.pipeline("text-generation", model=str(folder))
+    with_prefix = task("a", return_full_text=False, do_sample=False)
+    assert with_prefix == task("a", prefix="b", max_new_tokens=6, return_full_text=False, do_sample=False)
+    assert with_prefix != task("a", prefix="", return_full_text=False, do_sample=False)
+    config["task_specific_params"] = {"text-generation": {"num_beams": 0}}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match=r"task_specific_params\.text-generation: num_beams=0"):
+        tfx_core.pipeline("text-generation", model=str(folder))("a")
+
+
+# length
+
+
+def test_a_prompt_beyond_the_positions_is_refused_or_keeps_its_end(generate: Any) -> None:
+    long = "abcdefghij" * 5  # 40 positions
+    with pytest.raises(ItemError, match=r"inputs\[1\]: a prompt of 50 tokens: the model's 40 positions leaves room"):
+        generate(["a", long], do_sample=False)
+    with pytest.raises(ItemError, match=r"max_new_tokens=7 with the model's 40 positions leaves room for 34"):
+        generate(long, **GREEDY)
+    cut = generate(long, truncation=True, return_full_text=False, **GREEDY)
+    assert cut == generate(long[-34:], return_full_text=False, **GREEDY)
+    assert text_of(generate(long, truncation=True, do_sample=False)).startswith(long)
+    with pytest.raises(InputError, match="max_new_tokens=41 with the model's 40 positions leaves no room"):
+        generate("a", max_new_tokens=41)
+    with pytest.raises(ItemError, match="a prompt of 50 tokens: max_length=12 leaves room for 11; set max_new_tokens"):
+        generate(long, max_length=12)
+
+
+def test_stop_strings_end_a_text(generate: Any) -> None:
+    reciting(generate, {"a": "bc. Stop here", "bb": "no. stop"})
+    found = generate(["a", "bb"], stop_strings=["Stop"], **{**GREEDY, "max_new_tokens": 20})
+    assert list(map(text_of, found)) == ["abc. Stop", "bbno. stop"]
+
+
+# contradictions
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_new_tokens": 0}, "max_new_tokens=0 must be an integer at least 1"),
+        ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample"),
+        ({"max_new_tokens": 3, "max_length": 4}, "max_new_tokens=3 and max_length=4: give one of the two"),
+        ({"num_return_sequences": 2, "do_sample": False}, "num_return_sequences=2"),
+        ({"min_new_tokens": 9, "max_new_tokens": 3}, "min_new_tokens=9 is more than"),
+        ({"early_stopping": "soon"}, "early_stopping='soon' must be one of True, False, 'never', or None"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_meant_is_refused(options: dict[str, Any], said: str, generate: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        generate("a", **options)
+    assert said in str(caught.value)
+
+
+def test_what_is_no_prompt_is_refused(generate: Any) -> None:
+    with pytest.raises(ItemError, match=r"inputs\[1\]: a prompt must be a string, not int"):
+        generate(["a", 3])
+    with pytest.raises(ItemError, match=r"inputs\[0\]: a prompt is not valid Unicode"):
+        generate(["\ud800"])
+    with pytest.raises(TypeError, match="no option 'beams'"):
+        generate("a", beams=3)
+
+
+# as it is written
+
+
+@pytest.mark.parametrize("options", [GREEDY, {"max_new_tokens": 12, "seed": 1}, {**GREEDY, "return_full_text": False}])
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_pieces_join_to_the_result(prompt: str, options: dict[str, Any], generate: Any) -> None:
+    pieces: list[str] = []
+    result = generate.follow(prompt, pieces.append, **options)
+    assert "".join(pieces) == text_of(result)
+    assert result == generate(prompt, **options)
+
+
+def test_no_piece_is_a_part_of_a_character(generate: Any) -> None:
+    written = "é日本 😀!"
+    reciting(generate, {"naïve": written})
+    pieces: list[str] = []
+    generate.follow("naïve", pieces.append, do_sample=False, max_new_tokens=30)
+    assert pieces == ["naïve", *written]
+
+
+def test_beams_and_several_texts_cannot_be_followed(generate: Any) -> None:
+    assert generate.can_follow()
+    for options in ({"num_beams": 2}, {"num_return_sequences": 2}):
+        assert not generate.can_follow(**options)
+        with pytest.raises(InputError, match="num_beams=1 and num_return_sequences=1"):
+            generate.follow("a", print, **options)
+
+
+# from the command line
+
+
+def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(cli, ["run", "text-generation", *arguments], input=stdin, prog_name="tfx-core")
+
+
+def test_a_pipe_gets_lines(saved: str, generate: Any) -> None:
+    arguments = ("-m", saved, "--no-do-sample", "--max-new-tokens", "7")
+    expected = generate(PROMPTS, **GREEDY)
+    plain = run(*arguments, *PROMPTS)
+    assert plain.exit_code == 0, plain.output
+    assert len(plain.stdout.splitlines()) == len(PROMPTS)
+    as_json = run(*arguments, "--json", stdin="\n".join(PROMPTS))
+    assert [json.loads(line) for line in as_json.stdout.splitlines()] == expected
+    several = run(*arguments, "--num-beams", "2", "--num-return-sequences", "2", "--early-stopping", "never", "a", "xy")
+    assert [line.split("\t")[0] for line in several.stdout.splitlines()] == ["1", "1", "2", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "said"),
+    [
+        (["--max-new-tokens", "0", "a"], None, 2, "0 is not in the range"),
+        (["--num-return-sequences", "2", "--no-do-sample", "a"], None, 1, "num_return_sequences=2"),
+        ([], b"ab\n\xff\n", 1, "standard input, line 2: byte 3 (0xff) is not UTF-8"),
+        (["a", "b" * 60], None, 1, "TEXT 2: a prompt of 60 tokens"),
+    ],
+)
+def test_errors_are_one_line(arguments: list[str], stdin: bytes | None, code: int, said: str, saved: str) -> None:
+    result = run("-m", saved, *arguments, stdin=stdin)
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_terminal_shows_the_text_as_it_comes(saved: str, generate: Any) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tfx_core", "run", "text-generation", "-m", saved, "--no-do-sample",
+         "--max-new-tokens", "7", "the dog\x1b[2J", "xy"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            part = os.read(leader, 4096)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(leader)
+    assert process.wait(timeout=60) == 0
+    assert b"\x1b" not in shown
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        texts = [text_of(each) for each in generate(["the dog\x1b[2J", "xy"], **GREEDY)]
+    safe = ["".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text) for text in texts]
+    written = shown.decode().replace("\r\n", "\n").split("\n\n")
+    assert written[0].startswith("the dog\ufffd[2J")
+    assert [len(each) for each in written[:2]] == [len(each) for each in safe]
+
+
+def test_a_model_without_the_head_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "bare"
+    tfx_core.new_model("gpt2", seed=0, n_embd=8, n_head=2, n_layer=1, vocab_size=len(IDS)).save_pretrained(folder)
+    with pytest.raises(InputError, match="text-generation needs one that was trained with 'causal-lm'"):
+        tfx_core.pipeline("text-generation", model=str(folder))
