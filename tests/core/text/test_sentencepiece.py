@@ -335,6 +335,12 @@ def test_a_special_token_that_the_template_needs_must_be_there(tmp_path: Path) -
         read(tmp_path, XLNET)
 
 
+def test_a_special_token_that_a_template_cannot_hold_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"spiece.model": spiece([*T5_PIECES, Piece("$A:x", kind=CONTROL)])})
+    with pytest.raises(TextError, match=r"tokenizer_config\.json: \['\$A:x'\] cannot all be special tokens"):
+        read(tmp_path, T5, eos_token="$A:x")
+
+
 def test_families_arrange_ids_as_they_like(tmp_path: Path) -> None:
     recipe = replace(PLAIN, arrange=lambda pieces, settings: [Piece("<pad>", kind=CONTROL), *pieces])
     tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a"), Piece("<0x00>", 0.0, BYTE)], recipe)

@@ -71,7 +71,7 @@ def test_texts_are_split_as_those_of_the_corpus(tokenizer: Tokenizer) -> None:
     ids = tokenizer('The cat, the well-known cat don\'t sit: $1,000.5 <eos>the "U.S. cat".').input_ids
     words = '<unk> cat , the well @-@ known cat don \'t <unk> <unk> $ 1 @,@ 000 @.@ 5 <eos> the " U.S. cat . "'
     assert tokenizer.convert_ids_to_tokens(ids) == words.split()
-    assert set(tokenizer("the")) == {"input_ids"}
+    assert set(tokenizer("the")) == {"input_ids", "attention_mask"}
     assert tokenizer("").input_ids == tokenizer("  \t ").input_ids == []
 
 

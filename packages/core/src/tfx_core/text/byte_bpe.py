@@ -56,8 +56,13 @@ class ByteBPE:
         if "add_prefix_space" in settings.declared and isinstance(pre_tokenizer, pre_tokenizers.ByteLevel):
             pre_tokenizer.add_prefix_space = settings.flag("add_prefix_space")
             tokenizer.pre_tokenizer = pre_tokenizer
-        expected = processors.RobertaProcessing if self.enclosed else processors.ByteLevel
-        if settings.declared & set(self.options) and isinstance(tokenizer.post_processor, expected):
+        post_processor = tokenizer.post_processor
+        if self.enclosed:
+            changed = bool(settings.declared & {"add_prefix_space", "trim_offsets"})
+            changed = changed and isinstance(post_processor, processors.RobertaProcessing)
+        else:
+            changed = settings.flag("add_bos_token") and isinstance(post_processor, processors.ByteLevel)
+        if changed:
             tokenizer.post_processor = self._post_processor(tokenizer, settings)
 
     def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:

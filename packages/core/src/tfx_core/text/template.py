@@ -9,7 +9,7 @@ from tfx_core.text.recipe import Settings
 def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -> processors.TemplateProcessing:
     """Templates of the tokenizers library in which a role stands for its token: ``"$A sep_token cls_token:2"``.
 
-    Raises `TextError` where a role has no token, or its token no id.
+    Raises `TextError` where a role has no token, or its token no id or a form that templates cannot hold.
     """
     numbers: dict[str, int] = {}
 
@@ -24,7 +24,11 @@ def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -
             words.append(word)
         return words
 
-    return processors.TemplateProcessing(single=filled(single), pair=filled(pair), special_tokens=list(numbers.items()))
+    parts = {"single": filled(single), "pair": filled(pair)}
+    try:
+        return processors.TemplateProcessing(**parts, special_tokens=list(numbers.items()))
+    except ValueError as error:  # a token that itself looks like a part of a template
+        raise TextError(f"{settings.label}: {sorted(numbers)} cannot all be special tokens: {error}") from error
 
 
 def special_id(role: str, tokenizer: Tokenizer, settings: Settings) -> int:
