@@ -26,13 +26,17 @@ class GeneratingOptions(TaskOptions):
     None stands for what the checkpoint's files say, and where they say nothing for the task's own default.
     """
 
-    max_new_tokens: Annotated[int | None, Between(1), Help("most tokens to generate")] = None
+    max_new_tokens: Annotated[
+        int | None, Between(1), Help("most tokens to generate (default: as the checkpoint says, else 256)")
+    ] = None
     min_new_tokens: Annotated[int | None, Between(0), Help("no end before that many new tokens")] = None
     max_length: Annotated[int | None, Between(1), Help("the same, and a prompt counts as well")] = None
     min_length: Annotated[int | None, Between(0), Help("no end before that many tokens of the output")] = None
     max_time: Annotated[float | None, Help("seconds after which no further token is begun")] = None
     stop_strings: Annotated[tuple[str, ...] | None, Help("end a text with the token that completes this string")] = None
-    do_sample: Annotated[bool | None, Help("draw tokens at random instead of taking the most probable")] = None
+    do_sample: Annotated[
+        bool | None, Help("draw tokens at random (text-generation's default) or take the most probable")
+    ] = None
     temperature: Annotated[float | None, Between(0), Help("sampling: above 1 more varied, below 1 less")] = None
     top_k: Annotated[int | None, Between(0), Help("sampling: among that many of the most probable; 0 for all")] = None
     top_p: Annotated[float | None, Between(0, 1), Help("sampling: among the most probable of this mass")] = None
@@ -41,7 +45,11 @@ class GeneratingOptions(TaskOptions):
     epsilon_cutoff: Annotated[float | None, Between(0, 1), Help("sampling: among those this probable")] = None
     eta_cutoff: Annotated[float | None, Between(0, 1), Help("sampling: the same, lowered where much is open")] = None
     seed: Annotated[int | None, Between(0), Help("sampling: the same seed and input give the same text")] = None
-    num_beams: Annotated[int | None, Between(1), Help("texts that are followed at once; 1 for no beam search")] = None
+    num_beams: Annotated[
+        int | None,
+        Between(1),
+        Help("texts followed at once; 1 for no beam search (default: 4 where a text is made of a text)"),
+    ] = None
     num_beam_groups: Annotated[int | None, Between(1), Help("groups of beams that avoid each other's tokens")] = None
     diversity_penalty: Annotated[float | None, Between(0), Help("what a token of an earlier group loses")] = None
     length_penalty: Annotated[float | None, Help("beams: above 0 prefers longer texts, below 0 shorter ones")] = None

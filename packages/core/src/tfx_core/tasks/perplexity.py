@@ -1,11 +1,10 @@
 """Perplexity: how well a language model predicts a text, by sliding windows or by memory."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
-
-import numpy as np
 
 from tfx_core.config import Between
 from tfx_core.errors import InputError
@@ -14,6 +13,7 @@ from tfx_core.tasks.options import Help, TaskOptions
 from tfx_core.tasks.windows import Window, check_text, length_limit
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from tfx_core.model import Model
@@ -117,6 +117,8 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
 
     def parse(self, value: object, options: PerplexityOptions) -> Text:
         """The tokens of a string of which at least one can be predicted."""
+        import numpy as np
+
         text = check_text(value)
         begin = self._begin_token if options.begin_token else None
         batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=begin is None)
@@ -171,6 +173,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         }
 
     def _by_windows(self, batch: "Mapping[str, Tensor]", stretches: Sequence[Stretch]) -> list[float]:
+        import numpy as np
         import torch
 
         length = batch["input_ids"].shape[1]
@@ -263,7 +266,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         return self.model.config.bos_token_id if own is None else own
 
 
-_GREATEST_EXPONENT = math.log(np.finfo(np.float64).max)
+_GREATEST_EXPONENT = math.log(sys.float_info.max)
 
 
 def _sequence(array: "np.ndarray[Any, np.dtype[np.int64]]") -> Sequence[int]:
@@ -274,6 +277,8 @@ def _stretches(
     inputs: Sequence[int], targets: Sequence[int], window: int, stride: int, first: int
 ) -> Iterator[Stretch]:
     """Windows over all tokens, each of which scores what no earlier one did, from the target ``first`` on."""
+    import numpy as np
+
     ones = _sequence(np.ones(min(window, len(inputs)), dtype=np.int64))
     done = first
     for begin in range(0, len(inputs), stride):
