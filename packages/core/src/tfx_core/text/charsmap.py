@@ -58,8 +58,10 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
     stand_ins = [chr(_STAND_INS + place) for place in range(len(whole))]
 
     replace = normalizers.Replace
-    units = "|".join([*map(literal_pattern, kept), *([entries.pattern] if entries.pattern else []), "(?m:.)"])
-    start = rf"(?:\G|(?!{joining}))"  # \G: a unit that begins where the one before it ended
+    symbols_as_units = list(map(literal_pattern, kept))
+    units = "|".join([*symbols_as_units, *([entries.pattern] if entries.pattern else []), "(?m:.)"])
+    # \G: a unit that begins where the one before it ended. What comes after is a quick look that rules most places out.
+    start = rf"(?:\G|(?!{joining}))(?={'|'.join([*symbols_as_units, f'(?m:.){joining}'])})"
     return [
         replace(Regex(rf"{start}(?>{units})\K(?={joining})"), _BETWEEN_UNITS),
         *(
