@@ -41,7 +41,9 @@ def docstrings(file: Path) -> str:
 
 def split() -> tuple[list[str], list[str]]:
     """Documents to learn from and documents held out, chosen by the names; a text that occurs twice is kept once."""
-    training, held_out, seen = [], [], set()
+    training: list[str] = []
+    held_out: list[str] = []
+    seen: set[str] = set()
     for name, text in documents():
         if text in seen:
             continue

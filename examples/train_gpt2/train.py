@@ -7,7 +7,6 @@ completes three prompts. The folder that it writes works with ``tfx-core run tex
 import argparse
 import json
 import math
-import sys
 import time
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def bits_per_byte(model: tfx_core.Model, ids: Tensor, size: int) -> float:
     model.eval()
     half, total = LENGTH // 2, 0.0
     windows = ids.unfold(0, LENGTH, half)  # (windows, LENGTH); what is left behind the last one goes unread
-    for number, batch in enumerate(windows.split(BATCH)):
+    for number, batch in enumerate(torch.split(windows, BATCH)):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = model(batch).logits
         labels = batch.clone()
@@ -141,4 +140,4 @@ def completed(model: tfx_core.Model, tokenizer: tfx_core.Tokenizer, prompt: str)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -26,8 +26,14 @@ def process(site: FakeSite, *arguments: str, **options: object) -> "subprocess.P
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=hear_interrupts,
         **options,
     )
+
+
+def hear_interrupts() -> None:
+    """A job in the background of a shell begins with interrupts ignored, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_version_and_help(site: FakeSite) -> None:

@@ -291,6 +291,8 @@ def test_ctrl_c_ends_quietly_with_130_and_leaves_no_file(installed: dict[str, st
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # a job in the background of a shell begins with interrupts ignored, and so would what it starts
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None
     process.stdin.write(b"bob sings\n")
