@@ -85,13 +85,15 @@ class Seq2SeqBackbone(nn.Module):
             encoded = encoder_output(encoder_outputs)
         if decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids, decoder_attention_mask = self._started(input_ids, attention_mask)
+        source = encoded.last_hidden_state
+        _check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
         decoded = self.decoder(
             input_ids=decoder_input_ids,
             attention_mask=decoder_attention_mask,
             inputs_embeds=decoder_inputs_embeds,
             head_mask=decoder_head_mask,
             cross_attn_head_mask=cross_attn_head_mask,
-            encoder_hidden_states=encoded.last_hidden_state,
+            encoder_hidden_states=source,
             encoder_attention_mask=attention_mask,
             past_key_values=past_key_values,
             use_cache=use_cache,
@@ -103,7 +105,7 @@ class Seq2SeqBackbone(nn.Module):
             decoder_hidden_states=decoded.get("hidden_states"),
             decoder_attentions=decoded.get("attentions"),
             cross_attentions=decoded.get("cross_attentions"),
-            encoder_last_hidden_state=encoded.last_hidden_state,
+            encoder_last_hidden_state=source,
             encoder_hidden_states=encoded.get("hidden_states"),
             encoder_attentions=encoded.get("attentions"),
         )
@@ -239,6 +241,18 @@ def start_from_source(config: ModelConfig) -> Start:
         return shifted, mask
 
     return start
+
+
+def _check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:
+    """Raise `InputError` where the encoder's states, their mask and the decoder's input do not fit together."""
+    if mask is not None and mask.shape != source.shape[:2]:
+        raise InputError(
+            f"attention_mask of shape {tuple(mask.shape)}: the encoder's states are {tuple(source.shape[:2])}; "
+            "must be alike"
+        )
+    for name, given in (("decoder_input_ids", ids), ("decoder_inputs_embeds", embeds)):
+        if given is not None and len(given) != len(source):
+            raise InputError(f"{name} has {len(given)} rows, the source {len(source)}; give one target for each source")
 
 
 def encoder_output(given: Any) -> ModelOutput:

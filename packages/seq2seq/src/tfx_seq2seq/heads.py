@@ -71,15 +71,33 @@ class EndTokenClassificationHead(Head):
         self.eos_token_id = eos_token_id
         self.problem_type = problem_type
 
-    def forward(self, states: ModelOutput, *, input_ids: Tensor, labels: Tensor | None = None) -> ModelOutput:
-        """``input_ids`` ``(B, S)``, each row with an end token; logits ``(B, C)``."""
+    def forward(
+        self,
+        states: ModelOutput,
+        *,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ModelOutput:
+        """``input_ids`` ``(B, S)``, each row with an end token outside of padding; logits ``(B, C)``.
+
+        Raises `InputError` where the end token or its state cannot be found.
+        """
+        state = states.last_hidden_state
+        if input_ids is None or input_ids.shape != state.shape[:2]:
+            given = "not given" if input_ids is None else f"of shape {tuple(input_ids.shape)}"
+            raise InputError(
+                f"input_ids {given}: the text's end token is looked for in them, and its state among the decoder's, "
+                f"which are {tuple(state.shape[:2])}; give the decoder the text itself, or nothing"
+            )
         ends = input_ids == self.eos_token_id
+        if attention_mask is not None:  # some tokenizers fill up with the end token
+            ends = ends & attention_mask.bool()
         if not bool(ends.any(dim=1).all()):
             row = int((~ends.any(dim=1)).nonzero()[0])
             raise InputError(f"input_ids: row {row} has no end token {self.eos_token_id}, whose state is classified")
         last = ends.shape[1] - 1 - ends.long().flip(-1).argmax(dim=-1)
-        state = states.last_hidden_state[torch.arange(len(last), device=last.device), last]
-        logits = self.classifier(state)
+        logits = self.classifier(state[torch.arange(len(last), device=last.device), last])
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 

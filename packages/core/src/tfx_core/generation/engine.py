@@ -247,6 +247,9 @@ def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tup
 def _batch(inputs: Mapping[str, Any]) -> tuple[int, torch.device]:
     for name in ("decoder_input_ids", "input_ids", *inputs):
         value = inputs.get(name)
+        if isinstance(value, tuple | list) and value:  # what an encoder gave, its last state first
+            value = value[0]
+        value = getattr(value, "last_hidden_state", value)
         if isinstance(value, Tensor) and value.ndim:
             return len(value), value.device
     raise InputError("input_ids: give what the encoder is to read")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from tfx_core.config import Activation, Count, ModelConfig, Positive, Rate, Size
 
@@ -67,6 +67,13 @@ class BartConfig(ModelConfig):
     """Id that ends a text."""
     decoder_start_token_id: int | None = 2
     """Id with which the decoder begins."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "config") -> Self:
+        """As for every architecture; the first files of summarisers force the start token without naming it."""
+        if values.get("force_bos_token_to_be_generated") and values.get("forced_bos_token_id") is None:
+            values = {**values, "forced_bos_token_id": values.get("bos_token_id", cls.bos_token_id)}
+        return super().from_dict(values, where=where)
 
     def validate(self) -> None:
         """Heads divide the width; ids of special tokens exist."""
