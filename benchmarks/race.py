@@ -1,0 +1,98 @@
+"""Decoding beside other libraries: random weights of a real model's shape, the same texts, as many new tokens for all.
+
+The weights are float32 everywhere. What matters is time, but it only counts as the same work if the tokens agree, so
+how many of them do is printed too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measure import Column, Contestant, Results, measure, print_table
+
+CONTESTANTS = Path(__file__).parent / "contestants"
+OURS = "tfx"
+THEIRS = ("transformers", "ctranslate2")
+sys.path.append(str(CONTESTANTS))
+
+from decoding import Work  # noqa: E402  # what the contestants import as well
+
+
+@dataclass(frozen=True)
+class Race:
+    """A model of random weights and what is asked of it."""
+
+    title: str
+    model_type: str
+    head: str
+    config: Mapping[str, Any]
+    length: int
+    """Tokens of each prompt or source."""
+    new_tokens: int
+    settings: Mapping[str, tuple[int, int]]
+    """Name -> batch, number of beams."""
+
+
+def run(race: Race, peers: str, *, rounds: int, threads: int | None = None) -> None:
+    """Measure, and print the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # in processes of their own: the system counts what this one holds as held by the contestants
+        _python(sys.executable, __file__, race.model_type, race.head, json.dumps(dict(race.config)), str(folder))
+        _python(peers, str(CONTESTANTS / "to_ctranslate2.py"), str(folder), str(folder / "ctranslate2"))
+        work = Work(
+            model=str(folder),
+            encoder_decoder=race.head == "conditional-generation",
+            threads=threads or os.cpu_count() or 1,
+            texts=_texts(max(batch for batch, _ in race.settings.values()), race.length),
+            new_tokens=race.new_tokens,
+            settings=dict(race.settings),
+        )
+        work.write(folder / "work.json")
+        results = measure([_contestant(each, peers, folder) for each in (OURS, *THEIRS)], rounds=rounds, warm_up=False)
+        print_table(race.title, results, [Column(name, "/s") for name in race.settings], ours=OURS)
+        _print_agreement(results, folder)
+
+
+def _contestant(name: str, peers: str, folder: Path) -> Contestant:
+    python = sys.executable if name == OURS else peers
+    script = str(CONTESTANTS / f"decoding_with_{name}.py")
+    return Contestant(name, (python, script, str(folder / "work.json"), str(folder / f"{name}.tokens")))
+
+
+def _texts(count: int, length: int) -> list[list[int]]:
+    """Some token ids, other than the special ones, which are among the first and last of a vocabulary."""
+    return [[100 + (row * length + column) * 7919 % 30000 for column in range(length)] for row in range(count)]
+
+
+def _print_agreement(results: Results, folder: Path) -> None:
+    tokens = {name: json.loads((folder / f"{name}.tokens").read_text(encoding="utf-8")) for name in results.rounds}
+    print()
+    for name in THEIRS:
+        shares = []
+        for setting, ours in tokens[OURS].items():
+            pairs = [pair for rows in zip(ours, tokens[name][setting], strict=True) for pair in zip(*rows, strict=True)]
+            shares.append(f"{setting} {sum(mine == other for mine, other in pairs) / len(pairs):.0%}")
+        print(f"same tokens as {name}: {', '.join(shares)}")
+
+
+def _python(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def _save_random_model(model_type: str, head: str, config: str, folder: str) -> None:
+    import tfx_core
+
+    tfx_core.new_model(model_type, head=head, seed=0, **json.loads(config)).save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    _save_random_model(*sys.argv[1:])
