@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens
+from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, packed
 from tfx_core.outputs import ModelOutput
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
+_STEPS_BEFORE_PACKING = 4
+"""Packing the weights takes as long as it saves in about six steps: it is for texts that turn out longer."""
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Tensor]) -> "CausalDecoding":
@@ -40,6 +42,7 @@ class CausalDecoding:
         self._constant: dict[str, Any] = {name: x for name, x in inputs.items() if name not in _FIRST_CALL_ONLY}
         self._cache: DecoderCache | None = None
         self._last_length = 0
+        self._steps = 0
 
     def prefill(self) -> Tensor:
         """Read the prompts; the logits ``(B, V)`` after the last real token of each."""
@@ -57,14 +60,14 @@ class CausalDecoding:
 
     def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, with the state ``(R, D)`` of each appended token."""
-        state = self._run(input_ids=ids[:, None]).last_hidden_state[:, -1]
+        state = self._append(ids[:, None])[:, -1]
         return self._logits(state), state
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of ``(R, n)`` tokens to row ``i``; the logits ``(R, n, V)`` after each."""
         self._last_length = ids.shape[1]
         real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return self._logits(self._run(input_ids=ids, attention_mask=real.long()).last_hidden_state)
+        return self._logits(self._append(ids, attention_mask=real.long()))
 
     def keep(self, counts: Tensor) -> None:
         """Of the tokens of the last `extend`, keep the first ``counts[i]`` of row ``i``."""
@@ -91,6 +94,15 @@ class CausalDecoding:
         real = states.new_ones(states.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
         self._prompt = {}
         return states, mask, real
+
+    def _append(self, ids: Tensor, **inputs: Tensor) -> Tensor:
+        """The states of further tokens ``(R, n)``."""
+        if ids.numel() > 1:  # a single token gains nothing
+            self._steps += 1
+            if self._steps == _STEPS_BEFORE_PACKING:
+                self._decoder, self._predictions = packed(self._decoder), packed(self._predictions)
+        states: Tensor = self._run(input_ids=ids, **inputs).last_hidden_state
+        return states
 
     def _run(self, **inputs: Any) -> ModelOutput:
         output: ModelOutput = self._decoder(

@@ -37,6 +37,7 @@ from tfx_core.nn.layers import (
 from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
 from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
 from tfx_core.nn.memory import Memory, remember
+from tfx_core.nn.packed import PackedLinear, packed
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -77,6 +78,7 @@ __all__ = [
     "NoPosition",
     "NoPositions",
     "OffsetPositions",
+    "PackedLinear",
     "Padded",
     "Pooler",
     "PositionKeys",
@@ -109,6 +111,7 @@ __all__ = [
     "last_tokens",
     "looked_up",
     "mean_tokens",
+    "packed",
     "padding_mask",
     "positions_of",
     "remember",
