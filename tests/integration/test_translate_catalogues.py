@@ -1,0 +1,203 @@
+"""The translation example reads real catalogues as gettext does, and lets no near-duplicate across its split."""
+
+import gettext
+import io
+import struct
+from pathlib import Path
+
+import pytest
+
+from examples.translate_catalogues.catalogues import CatalogueError, cleaned, files, pairs, read_mo, read_po
+from examples.translate_catalogues.near_duplicates import NEAR, TranslationMemory, grams, simplified, split
+from examples.translate_catalogues.pieces import cut, saved, trained
+
+HEADER = "Content-Type: text/plain; charset=UTF-8\n"
+ENTRIES = {
+    "": HEADER,
+    "Open": "Öffnen",
+    "menu\x04Open": "Aufmachen",
+    "%d file\0%d files": "%d Datei\0%d Dateien",
+    "Untranslated": "",
+}
+PO = r"""
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\n"
+
+# a remark
+#: here.c:3
+#, c-format
+msgid "%d file\n"
+msgid_plural "%d files\n"
+msgstr[0] "%d Datei\n"
+msgstr[1] "%d Dateien\n"
+
+msgctxt "menu"
+msgid "Say \"hi\"\t\303\244"
+msgstr ""
+"Sag "
+"\"hallo\""
+#, fuzzy
+#| msgid "Old"
+msgid "New"
+msgstr "Alt"
+
+msgid "No blank line"
+msgstr "Keine Leerzeile"
+msgid "before the next"
+msgstr "vor der nächsten"
+
+msgid "Untranslated"
+msgstr ""
+
+#~ msgid "Obsolete"
+#~ msgstr "Veraltet"
+"""
+
+
+def mo(entries: dict[str, str], order: str = "<", charset: str = "utf-8") -> bytes:
+    """A compiled catalogue, laid out as the manual says."""
+    texts = [(source.encode(charset), target.encode(charset)) for source, target in sorted(entries.items())]
+    place, tables, strings = 28 + 16 * len(texts), [], b""
+    for side in (0, 1):
+        for pair in texts:
+            tables.append(struct.pack(order + "2I", len(pair[side]), place + len(strings)))
+            strings += pair[side] + b"\0"
+    head = struct.pack(order + "7I", 0x950412DE, 0, len(texts), 28, 28 + 8 * len(texts), 0, 0)
+    return head + b"".join(tables) + strings
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_compiled_catalogue_is_read_without_contexts_and_with_the_first_plural(order: str) -> None:
+    content = mo(ENTRIES, order)
+    assert gettext.GNUTranslations(io.BytesIO(content)).gettext("Open") == "Öffnen"  # Python takes it for one
+    assert list(read_mo(content, "x.mo")) == [("%d file", "%d Datei"), ("Open", "Öffnen"), ("Open", "Aufmachen")]
+
+
+def test_a_catalogue_is_decoded_as_its_header_says() -> None:
+    content = mo({"": "Content-Type: text/plain; charset=ISO-8859-1\n", "Open": "Öffnen"}, charset="latin-1")
+    assert list(read_mo(content, "x.mo")) == [("Open", "Öffnen")]
+    text = PO.replace("UTF-8", "ISO-8859-1").encode("latin-1")
+    assert ("before the next", "vor der nächsten") in list(read_po(text, "x.po"))
+
+
+def test_a_text_catalogue_is_read_without_fuzzy_obsolete_and_untranslated_entries() -> None:
+    assert list(read_po(PO.encode(), "x.po")) == [
+        ("%d file\n", "%d Datei\n"),
+        ('Say "hi"\t\xc3\xa4', 'Sag "hallo"'),
+        ("No blank line", "Keine Leerzeile"),
+        ("before the next", "vor der nächsten"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.mo", b"", "x.mo: begins with nothing"),
+        ("x.mo", b"PK\x03\x04 more", "x.mo: begins with 504b0304, not as a .mo file does"),
+        ("x.mo", mo(ENTRIES)[:18], "x.mo: ends in the middle of its tables, at byte 18"),
+        ("x.mo", mo(ENTRIES)[:-20], r"x.mo: a string ends at byte \d+, the file at \d+"),
+        ("x.mo", mo({**ENTRIES, "": HEADER.replace("UTF-8", "UTF-9")}), "the character set 'UTF-9', which is not"),
+        ("x.mo", mo({"": HEADER, "a": "ä"}, charset="latin-1"), "x.mo: not UTF-8, as its header says"),
+        ("x.po", b'msgid "a"\nmsgstr b\n', "x.po:2: 'msgstr b' is neither a keyword"),
+        ("x.po", b'msgid "a\n', "x.po:1: 'msgid \"a' is neither a keyword"),
+        ("x.po", b'"a"\n', "x.po:1: '\"a\"' is neither"),
+        ("x.txt", b"", "x.txt: must be a .mo or .po file"),
+    ],
+)
+def test_a_broken_file_is_named_with_the_place(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CatalogueError, match=said):
+        pairs([tmp_path / name])
+
+
+def test_folders_are_searched_and_one_without_catalogues_is_an_error(tmp_path: Path) -> None:
+    below = tmp_path / "de" / "LC_MESSAGES"
+    below.mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    (below / "a.mo").write_bytes(mo({"": HEADER, "_Open": "Ö_ffnen", "100 %": "100 %"}))
+    (below / "b.po").write_text(
+        'msgid "Open"\nmsgstr "Öffnen"\n\nmsgid "Close"\nmsgstr "Schließen"\n', encoding="utf-8"
+    )
+    assert files([tmp_path, below / "a.mo"]) == [below / "a.mo", below / "b.po"]
+    assert pairs([tmp_path]) == [("Open", "Öffnen"), ("Close", "Schließen")]  # each once; no letter, no string
+    for absent in (tmp_path / "empty", tmp_path / "none.mo"):
+        with pytest.raises(CatalogueError, match=absent.name):
+            pairs([absent])
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (("_Save As…", "Speichern _unter…"), ("Save As…", "Speichern unter…")),
+        (("E_xit", "Be_enden"), ("Exit", "Beenden")),
+        (("~Close & Return", "~Schließen & zurück"), ("Close & Return", "Schließen & zurück")),
+        (("&File", "&Datei"), ("File", "Datei")),
+        (("N_ame:", "N_ame:"), ("Name:", "Name:")),
+        (("Open", "開く(_O)"), ("Open", "開く")),
+        (("The file my_name is", "Die Datei my_name ist"), ("The file my_name is", "Die Datei my_name ist")),
+        (("Set %FILE_NAME", "%FILE_NAME setzen"), ("Set %FILE_NAME", "%FILE_NAME setzen")),
+        (("a &amp; b", "a &amp; b"), ("a &amp; b", "a &amp; b")),
+        (("<b>Bold</b>\n text", " <b>Fett</b>  Text"), ("<b>Bold</b> text", "<b>Fett</b> Text")),
+    ],
+)
+def test_marks_of_accelerators_go_and_names_and_markup_stay(given: tuple[str, str], wanted: tuple[str, str]) -> None:
+    assert cleaned(*given) == wanted
+
+
+# -- splitting ---------------------------------------------------------------------------------------------------------
+
+NOUNS = [f"{first}{second}" for first in ("bal", "cor", "dim", "fen", "gul") for second in ("ado", "eki", "ilu", "ora")]
+VERBS = ["Zoxuve", "Wyqira", "Hjatle", "Kmopny"]
+PAIRS = [
+    (text, text.upper())
+    for verb in VERBS
+    for noun in NOUNS
+    for text in (f"{verb} {noun}", f"{verb.lower()} {noun}…", f"{verb} {noun} 1", f"{verb} {noun} 22!")
+]
+
+
+def test_what_differs_in_case_punctuation_and_numbers_is_the_same_string() -> None:
+    assert simplified("_Open 12 Files…") == simplified("open 7 files") == "open 0 files"
+
+
+def test_no_near_duplicate_crosses_the_split() -> None:
+    training, watched, measured = split(PAIRS, held_out=8)
+    assert (len(watched), len(measured)) == (4, 8)
+    known = [grams(source) for source, _ in training]
+    for apart, others in ((measured, known + [grams(source) for source, _ in watched]), (watched, known)):
+        for source, _ in apart:
+            mine = grams(source)
+            assert all(len(mine & other) < NEAR * len(mine | other) for other in others)
+    assert split(PAIRS, held_out=8) == (training, watched, measured)
+
+
+def test_too_few_strings_to_hold_any_out_are_an_error() -> None:
+    with pytest.raises(ValueError, match="too few to hold out 750 of them"):
+        split(PAIRS, held_out=500)
+
+
+def test_the_memory_gives_the_target_of_the_most_similar_source() -> None:
+    memory = TranslationMemory([("Open the file", "a"), ("Open the window", "b"), ("Close", "c")])
+    assert [memory(text) for text in ("open a file!", "The windows", "Closed", "xyz")] == ["a", "b", "c", "xyz"]
+
+
+# -- the vocabulary ----------------------------------------------------------------------------------------------------
+
+
+def test_the_vocabulary_is_read_back_and_spells_texts_as_they_are(tmp_path: Path) -> None:
+    texts = ["Open the file…", "Die Datei öffnen (12 von 345)", "<b>Fett</b> %1 & mehr"] * 3
+    backend = trained(texts, 120)
+    tokenizer = saved(backend, tmp_path, 64)
+    assert (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id) == (0, 1, 2)
+    assert tokenizer.model_max_length == 64
+    ids = tokenizer(texts)["input_ids"]
+    assert ids == cut(backend, texts, None)
+    assert all(row[-1] == 1 for row in ids)
+    assert tokenizer.batch_decode(ids, skip_special_tokens=True) == texts
+    several = {tuple(row) for _ in range(20) for row in cut(backend, texts[:1], 0.3)}
+    assert len(several) > 1  # other cuts of the same text
+    assert tokenizer.batch_decode([list(row) for row in several], skip_special_tokens=True) == texts[:1] * len(several)
