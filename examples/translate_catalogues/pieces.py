@@ -1,7 +1,7 @@
 """A vocabulary of subword pieces that source and target share, trained on both."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -43,11 +43,3 @@ def saved(tokenizer: Tokenizer, folder: Path, longest: int) -> tfx_core.Tokenize
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return tfx_core.load_tokenizer(folder)
-
-
-def cut(tokenizer: Tokenizer, texts: Sequence[str], dropout: float | None) -> list[list[int]]:
-    """Ids of each text; with ``dropout`` merges are left out at random, a new cut each time (Provilkov et al. 2020)."""
-    tokenizer.model.dropout = dropout
-    ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-    tokenizer.model.dropout = None
-    return ids

@@ -9,7 +9,7 @@ import pytest
 
 from examples.translate_catalogues.catalogues import CatalogueError, cleaned, files, pairs, read_mo, read_po
 from examples.translate_catalogues.near_duplicates import NEAR, TranslationMemory, grams, simplified, split
-from examples.translate_catalogues.pieces import cut, saved, trained
+from examples.translate_catalogues.pieces import saved, trained
 
 HEADER = "Content-Type: text/plain; charset=UTF-8\n"
 ENTRIES = {
@@ -195,9 +195,6 @@ def test_the_vocabulary_is_read_back_and_spells_texts_as_they_are(tmp_path: Path
     assert (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id) == (0, 1, 2)
     assert tokenizer.model_max_length == 64
     ids = tokenizer(texts)["input_ids"]
-    assert ids == cut(backend, texts, None)
+    assert ids == [each.ids for each in backend.encode_batch(texts)]
     assert all(row[-1] == 1 for row in ids)
     assert tokenizer.batch_decode(ids, skip_special_tokens=True) == texts
-    several = {tuple(row) for _ in range(20) for row in cut(backend, texts[:1], 0.3)}
-    assert len(several) > 1  # other cuts of the same text
-    assert tokenizer.batch_decode([list(row) for row in several], skip_special_tokens=True) == texts[:1] * len(several)
