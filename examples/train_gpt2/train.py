@@ -7,6 +7,7 @@ completes three prompts. The folder that it writes works with ``tfx-core run tex
 import argparse
 import json
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from torch.nn.functional import cross_entropy
 
 import tfx_core
 
-VOCABULARY, LENGTH, BATCH = 4096, 256, 16
+VOCABULARY, LENGTH, BATCH = 4096, 128, 16
+RATE, WARM_UP = 4e-3, 50
 END = "<|endoftext|>"
 PROMPTS = ("The with statement", "Return a list of", "A string literal is")
 
@@ -33,6 +35,8 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
     arguments = parser.parse_args()
+    if not hasattr(torch.optim, "Muon"):
+        sys.exit(f"Error: torch {torch.__version__} has no torch.optim.Muon; 2.9 and later ones have")
     training, held_out = split()
     train_bytes, held_bytes = ("\n".join(texts).encode() for texts in (training, held_out))
     print(f"{len(training)} documents of {len(train_bytes) / 1e6:.1f} MB to learn from")
@@ -86,17 +90,21 @@ def tokenized(tokenizer: tfx_core.Tokenizer, texts: list[str]) -> Tensor:
 
 
 def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, seconds: float) -> None:
-    """AdamW with warm-up and a cosine that ends with the time."""
+    """Muon (Jordan et al. 2024) for matrices, AdamW for the rest, with warm-up and a rate that ends with the time.
+
+    There is time for few updates, and orthogonal ones get further with each.
+    """
     generator = torch.Generator().manual_seed(0)
-    matrices = [each for each in model.parameters() if each.dim() > 1]
-    others = [each for each in model.parameters() if each.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        (others if parameter.dim() < 2 or "embeddings" in name else matrices).append(parameter)
+    optimisers: tuple[torch.optim.Optimizer, ...] = (
+        torch.optim.Muon(matrices, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
+    )
     begin, step, told, mean = time.monotonic(), 0, 0.0, math.nan
     while (done := (time.monotonic() - begin) / seconds) < 1:
-        rate = 2e-3 * min(1.0, (step + 1) / 50) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        rate = RATE * min(1.0, (step + 1) / WARM_UP) * (1 - done)
         starts = torch.randint(len(ids) - LENGTH, (BATCH,), generator=generator)
         batch = torch.stack([ids[start : start + LENGTH] for start in starts])
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -104,13 +112,16 @@ def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, s
         assert loss is not None
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         step += 1
         mean = loss.item() if math.isnan(mean) else 0.95 * mean + 0.05 * loss.item()
         if done >= told:
             told += 0.125
-            bits = bits_per_byte(model, held_ids[: 40 * LENGTH], round(held_bytes * 40 * LENGTH / len(held_ids)))
+            bits = bits_per_byte(model, held_ids[: 80 * LENGTH], round(held_bytes * 80 * LENGTH / len(held_ids)))
             print(f"{done:4.0%}  step {step:5d}  loss {mean:.3f}  held out {bits:.3f} bits per byte", flush=True)
 
 

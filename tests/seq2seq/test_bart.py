@@ -267,6 +267,13 @@ def test_the_checkpoints_own_defaults_are_what_a_bare_call_uses(tmp_path: Path, 
     assert not torch.equal(bare, model.generate(SOURCE, num_beams=1, forced_bos_token_id=9)[:, : bare.shape[1]])
 
 
+def test_defaults_that_are_replaced_count_from_then_on() -> None:
+    model = bart(eos_token_id=None)
+    for count in (2, 5):
+        model.generation_config = {"max_new_tokens": count, "decoder_start_token_id": START, "pad_token_id": PAD}
+        assert model.generate(SOURCE).shape[1] == 1 + count
+
+
 def test_a_file_that_forces_the_start_token_without_naming_it_is_understood(tmp_path: Path) -> None:
     model = stored(tmp_path, {"force_bos_token_to_be_generated": True, "bos_token_id": 7}, None)
     assert model.generation_options.forced_bos_token_id == 7

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -147,7 +146,7 @@ class Model(nn.Module):
         """Names of all inputs that a call takes."""
         return tuple(sorted(self._backbone_inputs | self._head_inputs))
 
-    @cached_property
+    @property
     def generation_options(self) -> "GenerationOptions":
         """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
         from tfx_core.generation.defaults import options_from_files

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, packed
+from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, pack
 from tfx_core.outputs import ModelOutput
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
@@ -100,7 +100,8 @@ class CausalDecoding:
         if ids.numel() > 1:  # a single token gains nothing
             self._steps += 1
             if self._steps == _STEPS_BEFORE_PACKING:
-                self._decoder, self._predictions = packed(self._decoder), packed(self._predictions)
+                pack(self._decoder)
+                pack(self._predictions)
         states: Tensor = self._run(input_ids=ids, **inputs).last_hidden_state
         return states
 

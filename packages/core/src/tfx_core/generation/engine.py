@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.generation.beam import decode_beams
@@ -23,6 +23,7 @@ from tfx_core.generation.state import DecodingState, GenerativeModel
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
 from tfx_core.generation.streaming import Streamer
+from tfx_core.nn import for_inference
 
 _NEW_TOKENS = 20
 
@@ -67,8 +68,9 @@ def generate(
     with torch.inference_mode():
         prompts, source = prepare(model, inputs, options)
         limits = greatest_lengths(prompts, options, model.max_positions, given)
+        twin = for_inference(model) if isinstance(model, nn.Module) else model
         output = decode(
-            model.architecture.decoding(model, inputs),
+            model.architecture.decoding(twin, inputs),
             prompts,
             options,
             limits=limits,

@@ -37,7 +37,7 @@ from tfx_core.nn.layers import (
 from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
 from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
 from tfx_core.nn.memory import Memory, remember
-from tfx_core.nn.packed import PackedLinear, packed
+from tfx_core.nn.onednn import OneDnnLinear, for_inference, pack
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -78,7 +78,7 @@ __all__ = [
     "NoPosition",
     "NoPositions",
     "OffsetPositions",
-    "PackedLinear",
+    "OneDnnLinear",
     "Padded",
     "Pooler",
     "PositionKeys",
@@ -106,12 +106,13 @@ __all__ = [
     "eager",
     "expand_head_mask",
     "first_tokens",
+    "for_inference",
     "has_padding",
     "initialise_normal",
     "last_tokens",
     "looked_up",
     "mean_tokens",
-    "packed",
+    "pack",
     "padding_mask",
     "positions_of",
     "remember",

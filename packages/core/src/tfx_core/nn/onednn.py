@@ -1,0 +1,77 @@
+"""Linear layers of inference on a CPU, computed by oneDNN instead of torch's own matrix product."""
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+_Module = TypeVar("_Module", bound=nn.Module)
+_ROWS = 8
+"""Tokens that the blocks are best for; they are good for 2 to 64."""
+
+
+class OneDnnLinear(nn.Linear):
+    """A float32 layer that oneDNN computes from the weight as it is, as exactly as a plain one.
+
+    Few rows gain most: one, on more than one core, takes half the time, for torch's product leaves it to a single one.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__(linear.in_features, linear.out_features, device="meta")
+        self.weight, self.bias = linear.weight, linear.bias
+        self._blocks: Tensor | None = None
+
+    def pack(self) -> None:
+        """Keep a second copy of the weight, in blocks as oneDNN wants it for a few rows, which take half the time."""
+        self._blocks = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach(), _ROWS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, D')``."""
+        # a product with one vector needs no blocks
+        weight = self.weight if self._blocks is None or x.numel() == self.in_features else self._blocks
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, self.bias, "none", [], "")
+        return y
+
+
+def for_inference(module: _Module) -> _Module:
+    """A twin of a module, with the same parameters, in which `OneDnnLinear` stands for linear layers where it can.
+
+    It is for use without gradients and autocast; where these are on, it is the module itself.
+    """
+    if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or not _has_kernel():
+        return module
+    return _twin(module)
+
+
+def pack(twin: nn.Module) -> None:
+    """Pack every layer of a twin, until its weights change; it takes as much memory again as these."""
+    for each in twin.modules():
+        if isinstance(each, OneDnnLinear):
+            each.pack()
+
+
+def _twin(module: _Module) -> _Module:
+    twin = copy.copy(module)
+    twin._modules = {name: child if child is None else _replacement(child) for name, child in module._modules.items()}
+    return twin
+
+
+def _replacement(module: nn.Module) -> nn.Module:
+    if _is_plain(module):
+        assert isinstance(module, nn.Linear)
+        return OneDnnLinear(module)
+    return _twin(module) if module._modules else module
+
+
+def _is_plain(module: nn.Module) -> bool:
+    # a subclass may compute something else, and hooks want to be called
+    if type(module) is not nn.Linear or module._forward_hooks or module._forward_pre_hooks:
+        return False
+    weight = module.weight
+    return weight.dtype == torch.float32 and weight.device.type == "cpu" and weight.is_contiguous()
+
+
+def _has_kernel() -> bool:
+    mkldnn = torch.backends.mkldnn
+    return bool(mkldnn.is_available() and mkldnn.enabled)  # type: ignore[no-untyped-call]

@@ -1,0 +1,61 @@
+"""Linear layers of inference: a twin computes what its module computes, packed or not, and leaves it alone."""
+
+import pytest
+import torch
+from torch import nn
+
+from tfx_core.nn import OneDnnLinear, for_inference, pack
+
+
+def model() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(24, 40), nn.GELU(), nn.Sequential(nn.Linear(40, 7, bias=False)))
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (1,), (2,), (5, 1), (3, 70)])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_twin_computes_the_same(shape: tuple[int, ...], is_packed: bool) -> None:
+    module, x = model(), torch.randn(*shape, 24)
+    with torch.inference_mode():
+        twin = for_inference(module)
+        if is_packed:
+            pack(twin)
+        torch.testing.assert_close(twin(x), module(x))
+        apart = torch.randn(*shape, 48)[..., ::2]  # not side by side in memory
+        torch.testing.assert_close(twin(apart), module(apart))
+
+
+def test_a_twin_shares_the_parameters_and_leaves_its_module_plain() -> None:
+    module = model()
+    with torch.inference_mode():
+        twin = for_inference(module)
+        pack(twin)
+    assert [type(each) for each in module.modules()].count(OneDnnLinear) == 0
+    assert [type(each) for each in twin.modules()].count(OneDnnLinear) == (
+        2 if torch.backends.mkldnn.is_available() else 0
+    )
+    assert all(one is other for one, other in zip(twin.parameters(), module.parameters(), strict=True))
+
+
+def test_what_computes_something_else_stays_as_it_is() -> None:
+    class Doubled(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(x)
+
+    watched, seen = nn.Linear(4, 4), []
+    watched.register_forward_hook(lambda *call: seen.append(call))
+    transposed = nn.Linear(4, 8)
+    transposed.weight = nn.Parameter(torch.randn(4, 8).t())  # oneDNN is slower than torch there
+    module = nn.Sequential(Doubled(4, 4), watched, nn.Linear(4, 4).to(torch.bfloat16), transposed)
+    with torch.inference_mode():
+        twin = for_inference(module)
+        assert not any(isinstance(each, OneDnnLinear) for each in twin.modules())
+        twin[:2](torch.randn(3, 4))  # type: ignore[index]
+    assert len(seen) == 1
+
+
+def test_gradients_and_autocast_get_the_module_itself() -> None:
+    module = model()
+    assert for_inference(module) is module
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert for_inference(module) is module
