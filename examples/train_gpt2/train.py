@@ -95,7 +95,8 @@ def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, s
     There is time for few updates, and orthogonal ones get further with each.
     """
     generator = torch.Generator().manual_seed(0)
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in model.named_parameters():
         (others if parameter.dim() < 2 or "embeddings" in name else matrices).append(parameter)
     optimisers: tuple[torch.optim.Optimizer, ...] = (

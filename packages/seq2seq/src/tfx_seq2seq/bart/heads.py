@@ -18,7 +18,8 @@ class BiasedPredictions(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, V)``."""
-        logits: Tensor = self.decoder(x) + self.logits_bias
+        logits: Tensor = self.decoder(x)
+        logits += self.logits_bias  # in place: the logits are most of what a step of decoding writes
         return logits
 
 
