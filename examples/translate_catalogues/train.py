@@ -114,7 +114,7 @@ def fit(
     seconds: float,
     dropout: float,
 ) -> None:
-    """AdamW with warm-up and a rate that ends with the time; dropout when the model begins to know the texts."""
+    """AdamW with warm-up and a rate that ends with the time, and dropout in the second half."""
     table = model.get_parameter("backbone.encoder.embeddings.token.weight")
     others = [parameter for parameter in model.parameters() if parameter is not table]
     groups: list[dict[str, Any]] = [{"params": [table], "factor": TABLE_FACTOR}, {"params": others, "factor": 1.0}]
@@ -126,13 +126,10 @@ def fit(
         if done >= told or done >= 1:
             told += 0.1
             loss = watched_loss(model, held_out)
-            print(
-                f"{done:4.0%}  epoch {epoch:3d}  step {step:5d}  loss {mean:.3f}  held out {loss:.3f}",
-                flush=True,
-            )
+            print(f"{done:4.0%}  epoch {epoch:3d}  step {step:5d}  loss {mean:.3f}  held out {loss:.3f}", flush=True)
         if done >= 1:
             return
-        if done >= 0.5:
+        if done >= 0.5:  # sooner it would only be slower, and without it the model learns the strings by heart
             for module in model.modules():
                 if isinstance(module, nn.Dropout):
                     module.p = dropout
