@@ -54,6 +54,18 @@ def test_what_computes_something_else_stays_as_it_is() -> None:
     assert len(seen) == 1
 
 
+def test_what_is_watched_or_replaced_stays_itself() -> None:
+    inner, seen = nn.Sequential(nn.Linear(4, 4)), []
+    inner.register_forward_pre_hook(lambda module, _: seen.append(module))
+    replaced = nn.Linear(4, 4)
+    replaced.forward = torch.zeros_like  # type: ignore[method-assign]  # as libraries do that move weights about
+    module = nn.Sequential(inner, nn.Linear(4, 4), replaced)
+    with torch.inference_mode():
+        y = for_inference(module)(torch.randn(3, 4))
+    assert seen == [inner]
+    assert not y.any()
+
+
 def test_gradients_and_autocast_get_the_module_itself() -> None:
     module = model()
     assert for_inference(module) is module

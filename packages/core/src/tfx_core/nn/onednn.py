@@ -58,6 +58,8 @@ def _twin(module: _Module) -> _Module:
 
 
 def _replacement(module: nn.Module) -> nn.Module:
+    if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+        return module  # somebody watches or replaces what this very module does
     if _is_plain(module):
         assert isinstance(module, nn.Linear)
         return OneDnnLinear(module)
@@ -65,8 +67,7 @@ def _replacement(module: nn.Module) -> nn.Module:
 
 
 def _is_plain(module: nn.Module) -> bool:
-    # a subclass may compute something else, and hooks want to be called
-    if type(module) is not nn.Linear or module._forward_hooks or module._forward_pre_hooks:
+    if type(module) is not nn.Linear:  # a subclass may compute something else
         return False
     weight = module.weight
     return weight.dtype == torch.float32 and weight.device.type == "cpu" and weight.is_contiguous()
