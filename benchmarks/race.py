@@ -4,6 +4,7 @@ The weights are float32 everywhere. What matters is time, but it only counts as 
 how many of them do is printed too.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -37,6 +38,18 @@ class Race:
     new_tokens: int
     settings: Mapping[str, tuple[int, int]]
     """Name -> batch, number of beams."""
+
+
+def command(description: str | None, *races: Race) -> None:
+    """Read the options of a script of such races, and print all figures."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--peers", required=True, help="Python of the environment of benchmarks/requirements.txt")
+    parser.add_argument("--wheels", help="not needed here")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="by default as many as there are cores")
+    arguments = parser.parse_args()
+    for race in races:
+        run(race, arguments.peers, rounds=arguments.rounds, threads=arguments.threads)
 
 
 def run(race: Race, peers: str, *, rounds: int, threads: int | None = None) -> None:

@@ -3,10 +3,9 @@
 `nox -s bench -- seq2seq` makes both environments and runs it; `--peers PYTHON` uses existing ones.
 """
 
-import argparse
 from typing import Any
 
-from race import Race, run
+from race import Race, command
 
 SETTINGS = {"greedy, batch 1": (1, 1), "beam 4, batch 8": (8, 4)}
 
@@ -38,18 +37,5 @@ BART_BASE = race(
 )
 T5_SMALL = race("T5-small", "t5", decoder_start_token_id=0)
 
-
-def main() -> None:
-    """Print all figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", required=True, help="Python of the environment of benchmarks/requirements.txt")
-    parser.add_argument("--wheels", help="not needed here")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, help="by default as many as there are cores")
-    arguments = parser.parse_args()
-    for each in (BART_BASE, T5_SMALL):
-        run(each, arguments.peers, rounds=arguments.rounds, threads=arguments.threads)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, BART_BASE, T5_SMALL)

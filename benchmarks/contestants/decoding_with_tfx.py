@@ -2,6 +2,7 @@
 
 import torch
 from decoding import Generate, Work, compete
+from decoding_with_torch import generate_with
 
 import tfx_core
 
@@ -9,22 +10,7 @@ import tfx_core
 def prepare(work: Work) -> Generate:
     """The model, ready."""
     torch.set_num_threads(work.threads)
-    model = tfx_core.load_model(work.model).eval()
-
-    def generate(texts: list[list[int]], beams: int, new_tokens: int) -> list[list[int]]:
-        ids = torch.tensor(texts)
-        output = model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            num_beams=beams,
-            do_sample=False,
-            min_new_tokens=new_tokens,
-            max_new_tokens=new_tokens,
-        )
-        new: list[list[int]] = output[:, -new_tokens:].tolist()
-        return new
-
-    return generate
+    return generate_with(tfx_core.load_model(work.model).eval())
 
 
 if __name__ == "__main__":

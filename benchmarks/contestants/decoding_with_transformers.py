@@ -2,6 +2,7 @@
 
 import torch
 from decoding import Generate, Work, compete
+from decoding_with_torch import generate_with
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 
@@ -9,23 +10,7 @@ def prepare(work: Work) -> Generate:
     """The model, ready."""
     torch.set_num_threads(work.threads)
     auto = AutoModelForSeq2SeqLM if work.encoder_decoder else AutoModelForCausalLM
-    model = auto.from_pretrained(work.model, dtype=torch.float32).eval()
-
-    def generate(texts: list[list[int]], beams: int, new_tokens: int) -> list[list[int]]:
-        ids = torch.tensor(texts)
-        with torch.inference_mode():
-            output = model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                num_beams=beams,
-                do_sample=False,
-                min_new_tokens=new_tokens,
-                max_new_tokens=new_tokens,
-            )
-        new: list[list[int]] = output[:, -new_tokens:].tolist()
-        return new
-
-    return generate
+    return generate_with(auto.from_pretrained(work.model, dtype=torch.float32).eval())
 
 
 if __name__ == "__main__":
