@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,8 @@ TOKENS = 768
 RATE, WARM_UP, SMOOTHING = 1.2e-3, 50, 0.1
 TABLE_FACTOR = 16.0
 """T5's token table begins with a deviation of 1, far larger than any other parameter's, and has further to go."""
+Encoded: TypeAlias = tuple[list[int], list[int]]
+"""Ids of a source and of its target."""
 DECODING = {"num_beams": 4, "length_penalty": 1.6, "no_repeat_ngram_size": 2, "max_new_tokens": LONGEST}
 """Chosen with the watched strings: a model that has learned little repeats itself, or says too little."""
 
@@ -119,9 +121,11 @@ def fit(
     others = [parameter for parameter in model.parameters() if parameter is not table]
     groups: list[dict[str, Any]] = [{"params": [table], "factor": TABLE_FACTOR}, {"params": others, "factor": 1.0}]
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    held_out = list(batches(vocabulary, watched, random.Random(0)))
+    dropouts = [module for module in model.modules() if isinstance(module, nn.Dropout)]
+    pad = vocabulary.token_to_id(PAD)
+    held_out = list(batches(encoded(vocabulary, watched), pad, random.Random(0)))
     begin, told, mean = time.monotonic(), 0.0, math.nan
-    for step, (epoch, batch) in enumerate(endless(vocabulary, training)):
+    for step, (epoch, batch) in enumerate(endless(encoded(vocabulary, training), pad)):
         done = (time.monotonic() - begin) / seconds
         if done >= told or done >= 1:
             told += 0.1
@@ -130,9 +134,8 @@ def fit(
         if done >= 1:
             return
         if done >= 0.5:  # sooner it would only be slower, and without it the model learns the strings by heart
-            for module in model.modules():
-                if isinstance(module, nn.Dropout):
-                    module.p = dropout
+            for module in dropouts:
+                module.p = dropout
         rate = RATE * min(1.0, (step + 1) / WARM_UP) * (1 - done)
         loss_now = learn(model, batch)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -165,34 +168,37 @@ def watched_loss(model: tfx_core.Model, held_out: Sequence[dict[str, Tensor]]) -
     return total / tokens
 
 
-def endless(vocabulary: Tokenizer, training: list[Pair]) -> Iterator[tuple[int, dict[str, Tensor]]]:
+def encoded(vocabulary: Tokenizer, chosen: list[Pair]) -> list[Encoded]:
+    """The ids of both texts of each pair, without pairs in which one has more than `LONGEST`."""
+    sources, targets = (
+        [each.ids for each in vocabulary.encode_batch(list(texts))] for texts in zip(*chosen, strict=True)
+    )
+    return [pair for pair in zip(sources, targets, strict=True) if max(map(len, pair)) <= LONGEST]
+
+
+def endless(training: list[Encoded], pad: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Batches of one epoch after the other."""
     generator, epoch = random.Random(0), 0
     while True:
-        for batch in batches(vocabulary, training, generator):
+        for batch in batches(training, pad, generator):
             yield epoch, batch
         epoch += 1
 
 
-def batches(vocabulary: Tokenizer, chosen: list[Pair], generator: random.Random) -> Iterator[dict[str, Tensor]]:
+def batches(chosen: list[Encoded], pad: int, generator: random.Random) -> Iterator[dict[str, Tensor]]:
     """Pairs of like length, `TOKENS` in the targets with their padding; in random order."""
-    sources, targets = (
-        [each.ids for each in vocabulary.encode_batch(list(texts))] for texts in zip(*chosen, strict=True)
-    )
-    alike: dict[int, list[int]] = defaultdict(list)
-    for place in generator.sample(range(len(chosen)), len(chosen)):
-        if max(len(sources[place]), len(targets[place])) <= LONGEST:
-            alike[rounded(len(targets[place]))].append(place)
-    found: list[list[int]] = []
-    for length, places in alike.items():
-        places.sort(key=lambda place: len(sources[place]))
+    alike: dict[int, list[Encoded]] = defaultdict(list)
+    for source, target in generator.sample(chosen, len(chosen)):
+        alike[rounded(len(target))].append((source, target))
+    found: list[list[Encoded]] = []
+    for length, same in alike.items():
+        same.sort(key=lambda pair: len(pair[0]))
         rows = TOKENS // length
-        found.extend(places[start : start + rows] for start in range(0, len(places), rows))
+        found.extend(same[start : start + rows] for start in range(0, len(same), rows))
     generator.shuffle(found)
-    pad = vocabulary.token_to_id(PAD)
-    for places in found:
-        ids = padded([sources[place] for place in places], pad)
-        labels = padded([targets[place] for place in places], -100)
+    for together in found:
+        ids = padded([source for source, _ in together], pad)
+        labels = padded([target for _, target in together], -100)
         yield {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": labels}
 
 
