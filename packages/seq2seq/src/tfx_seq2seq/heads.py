@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from tfx_core.config import ModelConfig, ProblemType
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.heads import CausalLMHead, Head, classification_loss, token_loss
+from tfx_core.nn import last_tokens
 from tfx_core.outputs import ModelOutput
 from tfx_seq2seq.backbone import shift_right
 
@@ -96,8 +96,7 @@ class EndTokenClassificationHead(Head):
         if not bool(ends.any(dim=1).all()):
             row = int((~ends.any(dim=1)).nonzero()[0])
             raise InputError(f"input_ids: row {row} has no end token {self.eos_token_id}, whose state is classified")
-        last = ends.shape[1] - 1 - ends.long().flip(-1).argmax(dim=-1)
-        logits = self.classifier(state[torch.arange(len(last), device=last.device), last])
+        logits = self.classifier(last_tokens(state, ends))
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 

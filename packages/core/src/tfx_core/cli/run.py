@@ -159,9 +159,8 @@ def _parameter(entry: OptionDescription) -> click.Option:
     elif entry.scalar is int:
         kind = click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None)
     elif entry.scalar is float:
-        kind = click.FloatRange(low if isfinite(low) else None, high if isfinite(high) else None)
-        if entry.bounds is None:
-            kind = click.FLOAT
+        bounded = click.FloatRange(low if isfinite(low) else None, high if isfinite(high) else None)
+        kind = click.FLOAT if entry.bounds is None else bounded
     if entry.optional and entry.default is not None:
         kind = OrNone(kind)
     return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=entry.many, default=None, help=text)

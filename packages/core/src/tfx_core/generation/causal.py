@@ -13,7 +13,7 @@ from tfx_core.outputs import ModelOutput
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
 _STEPS_BEFORE_PACKING = 4
-"""Packing the weights takes as long as it saves in about six steps: it is for texts that turn out longer."""
+"""Packing the weights takes as long as it saves in some ten to sixty steps: it is for texts that turn out longer."""
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Tensor]) -> "CausalDecoding":

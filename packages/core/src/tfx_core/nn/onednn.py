@@ -18,12 +18,11 @@ class OneDnnLinear(nn.Linear):
     """
 
     def __init__(self, linear: nn.Linear) -> None:
-        super().__init__(linear.in_features, linear.out_features, device="meta")
-        self.weight, self.bias = linear.weight, linear.bias
+        vars(self).update(vars(linear))  # nn.Linear's own would draw a weight, which takes longer than all the rest
         self._blocks: Tensor | None = None
 
     def pack(self) -> None:
-        """Keep a second copy of the weight, in blocks as oneDNN wants it for a few rows, which take half the time."""
+        """Keep a second copy of the weight, in blocks as oneDNN wants it: a few rows take up to 40 % less time."""
         self._blocks = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach(), _ROWS)
 
     def forward(self, x: Tensor) -> Tensor:
