@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.core.fake_site import FakeSite, command
+from tests.processes import hear_interrupts
 from tfx_core import __version__
 from tfx_core.cli import cli
 
@@ -29,11 +30,6 @@ def process(site: FakeSite, *arguments: str, **options: object) -> "subprocess.P
         preexec_fn=hear_interrupts,
         **options,
     )
-
-
-def hear_interrupts() -> None:
-    """A job in the background of a shell begins with interrupts ignored, and so would what it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_version_and_help(site: FakeSite) -> None:

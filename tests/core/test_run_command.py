@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import tfx_core
 from tests.core.fake_site import FakeSite
 from tests.core.tasks import counting
 from tests.core.tasks.toy import Plugin, save
+from tests.processes import hear_interrupts, shown_on_a_terminal
 from tfx_core import TaskSpec, hookimpl
 from tfx_core.cli import cli
 
@@ -291,8 +291,7 @@ def test_ctrl_c_ends_quietly_with_130_and_leaves_no_file(installed: dict[str, st
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # a job in the background of a shell begins with interrupts ignored, and so would what it starts
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_interrupts,
     )
     assert process.stdin is not None
     process.stdin.write(b"bob sings\n")
@@ -325,27 +324,9 @@ def test_a_reader_that_goes_away_ends_it_quietly(installed: dict[str, str], tmp_
 
 def test_a_terminal_gets_a_table_and_nothing_left_of_the_bar(installed: dict[str, str], tmp_path: Path) -> None:
     saved = save(tmp_path / "lm", "masked-lm")
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        command("fill-mask", "-m", saved, "--top-k", "1", "a [MASK]"),
-        env={**installed, "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            part = os.read(leader, 4096)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(leader)
-    assert process.wait(timeout=60) == 0
-    lines = shown.decode().replace("\r\n", "\n").split("\n")
+    started = command("fill-mask", "-m", saved, "--top-k", "1", "a [MASK]")
+    shown = shown_on_a_terminal(started, {**installed, "COLUMNS": "100"})
+    lines = shown.replace("\r\n", "\n").split("\n")
     assert "a [MASK]" in lines[0]
     assert lines[1].split("\x1b")[1].split() == ["[2m", "score", "token", "token_str", "sequence"]
     assert not lines[-1].strip()

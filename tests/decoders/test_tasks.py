@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import os
-import pty
-import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from click.testing import CliRunner, Result
 import tfx_core
 from tests.core.generation.texts import Reciting
 from tests.decoders.texts import IDS, save
+from tests.processes import shown_on_a_terminal
 from tfx_core.cli import cli
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.tasks import ItemError
@@ -258,30 +257,17 @@ def test_errors_are_one_line(arguments: list[str], stdin: bytes | None, code: in
 
 
 def test_a_terminal_shows_the_text_as_it_comes(saved: str, generate: Any) -> None:
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
+    shown = shown_on_a_terminal(
         [sys.executable, "-m", "tfx_core", "run", "text-generation", "-m", saved, "--no-do-sample",
          "--max-new-tokens", "7", "the dog\x1b[2J", "xy"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
+        {**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            part = os.read(leader, 4096)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(leader)
-    assert process.wait(timeout=60) == 0
-    assert b"\x1b" not in shown
+    assert "\x1b" not in shown
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         texts = [text_of(each) for each in generate(["the dog\x1b[2J", "xy"], **GREEDY)]
     safe = ["".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text) for text in texts]
-    written = shown.decode().replace("\r\n", "\n").split("\n\n")
+    written = shown.replace("\r\n", "\n").split("\n\n")
     assert written[0].startswith("the dog\ufffd[2J")
     assert [len(each) for each in written[:2]] == [len(each) for each in safe]
 

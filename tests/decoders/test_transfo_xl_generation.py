@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 
@@ -33,13 +33,8 @@ def writing_model(head: str = "causal-lm", **changes: object) -> Model:
     untied = {"eos_token_id": None, "pad_token_id": 0, "tie_word_embeddings": False}
     config = {**tiny_config("transfo-xl"), **untied, **changes}
     made = tfx_core.new_model("transfo-xl", head=head, seed=1, **config).eval()
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for name, parameter in made.named_parameters():
-            # what a token sees must outweigh what is the same for all, and words of all clusters be as likely
-            scale = 0.02 if name.endswith(".bias") else 0.3
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * scale)
-    return made
+    # what a token sees must outweigh what is the same for all, and words of all clusters be as likely
+    return perturbed(made, 3, lambda name: 0.02 if name.endswith(".bias") else 0.3)
 
 
 def new_logits(model: Model, ids: Tensor, **options: object) -> Tensor:

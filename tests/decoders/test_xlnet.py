@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.nn import Memory
@@ -15,11 +15,7 @@ LENGTHS = (7, 3, 1, 5)
 
 def model(head: str = "backbone", **changes: object) -> Model:
     made = tfx_core.new_model("xlnet", head=head, seed=1, **{**tiny_config("xlnet"), **changes}).eval()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
-    return made
+    return perturbed(made, 2, 0.2)
 
 
 def padded(seed: int, side: str, lengths: tuple[int, ...] = LENGTHS) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 
@@ -20,12 +20,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 def written_model(head: str = "causal-lm", **changes: object) -> Model:
     config = {**tiny_config("xlnet"), "eos_token_id": None, "pad_token_id": 0, **changes}
     made = tfx_core.new_model("xlnet", head=head, seed=1, **config).eval()
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for name, parameter in made.named_parameters():
-            scale = 0.8 if "self_attention.sublayer" in name else 0.1
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * scale)
-    return made
+    return perturbed(made, 3, lambda name: 0.8 if "self_attention.sublayer" in name else 0.1)
 
 
 def new_logits(model: Model, ids: Tensor, **options: object) -> Tensor:

@@ -1,18 +1,14 @@
 """Folders with tiny decoders that read and write bytes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-
 import tfx_core
-from tests.models.tiny import tiny_config
+from tests.models.bytes import byte_ids, save_byte_tokenizer
+from tests.models.tiny import perturbed, tiny_config
 
 SPECIAL = ("<end>", "<sep>", "<cls>")
-ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
-IDS = {token: number for number, token in enumerate([*SPECIAL, *ALPHABET])}
+IDS = byte_ids(SPECIAL)
 
 
 def save(folder: Path, model_type: str, *, begins: bool = True, ends: bool = False, **config: Any) -> str:
@@ -26,24 +22,8 @@ def save(folder: Path, model_type: str, *, begins: bool = True, ends: bool = Fal
     if begins:
         settings["bos_token_id"] = 0
     model = tfx_core.new_model(model_type, head="causal-lm", seed=4, **settings).eval()
-    with torch.no_grad():
-        generator = torch.Generator().manual_seed(5)
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
-    model.save_pretrained(folder)
-    tokenizer = Tokenizer(models.BPE(IDS, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(list(SPECIAL))
-    if ends:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="$A <sep> <cls>", special_tokens=[("<sep>", 1), ("<cls>", 2)]
-        )
-    tokenizer.save(str(folder / "tokenizer.json"))
+    perturbed(model, 5, 0.3).save_pretrained(folder)
     roles = {"eos_token": "<end>", "sep_token": "<sep>", "cls_token": "<cls>"}
     roles |= {"bos_token": "<end>"} if begins else {}
-    names = ["input_ids", "attention_mask"]
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names, **roles})
-    )
+    save_byte_tokenizer(folder, SPECIAL, roles, "$A <sep> <cls>" if ends else None)
     return str(folder)

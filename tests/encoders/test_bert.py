@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.architecture import HeadFactory
 from tfx_core.checkpoint import Rename, save_tensors
 from tfx_core.errors import CheckpointError, ConfigError, InputError, UnknownNameError
@@ -23,11 +23,7 @@ IDS = random_ids("bert", 2, 8)
 def bert(head: str = "backbone", **config: object) -> Model:
     """A tiny model with every parameter perturbed."""
     made = tfx_core.new_model("bert", head=head, seed=1, **{**TINY, **config}).eval()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
-    return made
+    return perturbed(made, 2, 0.1)
 
 
 def states(model: Model, **inputs: object) -> Tensor:

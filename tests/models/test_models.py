@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import optional_inputs, random_ids, source_states, target_ids, tiny_config
+from tests.models.tiny import optional_inputs, perturbed, random_ids, source_states, target_ids, tiny_config
 from tfx_core import registry
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
@@ -28,11 +28,7 @@ def case(request: pytest.FixtureRequest) -> tuple[str, str]:
 def model(case: tuple[str, str]) -> Model:
     """A tiny model with every parameter perturbed, norms and biases included."""
     made = tfx_core.new_model(case[0], head=case[1], seed=1, **tiny_config(case[0])).eval()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
-    return made
+    return perturbed(made, 2, 0.1)
 
 
 def batch(model: Model, side: str, extra: int = 0) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,12 @@
 """A tiny configuration of every official architecture, and inputs that it accepts."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 _CONFIGS: dict[str, dict[str, Any]] = {
     "bert": {
@@ -93,6 +96,16 @@ _END_TOKENS = {"bart": 2, "t5": 1}
 def tiny_config(model_type: str) -> dict[str, Any]:
     """Keys of its ``config.json``: small sizes, no dropout."""
     return dict(_CONFIGS[model_type])
+
+
+def perturbed(model: _Module, seed: int, scale: float | Callable[[str], float]) -> _Module:
+    """The model, with noise of this deviation added to every parameter; ``scale`` may depend on its name."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            deviation = scale if isinstance(scale, float) else scale(name)
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * deviation)
+    return model
 
 
 def random_ids(model_type: str, rows: int, length: int, seed: int = 0) -> Tensor:

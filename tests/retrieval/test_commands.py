@@ -1,8 +1,6 @@
 """``tfx-core index build`` and ``search``, as a user types them."""
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.processes import shown_on_a_terminal
 from tfx_core.cli import cli
 from tfx_retrieval.manifest import MANIFEST
 
@@ -236,19 +235,4 @@ def test_on_a_terminal_there_is_a_bar_and_a_table(tmp_path: Path, tiny_bert: Pat
 
 def on_a_terminal(*arguments: object) -> str:
     """What a terminal shows of a run of the command line."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "tfx_core", *map(str, arguments)]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            shown += part
-    os.close(ours)
-    assert process.returncode == 0, shown.decode()
-    return shown.decode()
+    return shown_on_a_terminal([sys.executable, "-m", "tfx_core", *map(str, arguments)], stdin_too=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 
@@ -18,17 +18,9 @@ SOURCE, TARGET = random_ids("bart", 2, 7), random_ids("bart", 2, 5, seed=3)
 END, PAD, START = 2, 1, 2
 
 
-def perturbed(model: Model, scale: float = 0.2) -> Model:
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * scale)
-    return model.eval()
-
-
 def bart(head: str = "conditional-generation", **config: object) -> Model:
     """A tiny model with every parameter perturbed."""
-    return perturbed(tfx_core.new_model("bart", head=head, seed=1, **{**TINY, **config}))
+    return perturbed(tfx_core.new_model("bart", head=head, seed=1, **{**TINY, **config}).eval(), 2, 0.2)
 
 
 def left_padded(ids: Tensor, by: int) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.outputs import ModelOutput
@@ -28,12 +28,7 @@ FORMS: dict[str, Callable[[Tensor], Any]] = {
 def model(request: pytest.FixtureRequest) -> Model:
     """Sharp enough for texts that differ and end at different steps."""
     made = tfx_core.new_model(request.param, head="conditional-generation", seed=1, **tiny_config(request.param)).eval()
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for name, parameter in made.named_parameters():
-            scale = 1.0 if "cross_attention" in name else 0.4
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * scale)
-    return made
+    return perturbed(made, 5, lambda name: 1.0 if "cross_attention" in name else 0.4)
 
 
 def sources(model: Model) -> tuple[Tensor, Tensor]:

@@ -13,15 +13,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 import tfx_core
-from tests.models.tiny import tiny_config
+from tests.models.bytes import byte_ids, save_byte_tokenizer
+from tests.models.tiny import perturbed, tiny_config
 
 ALONE = ["tfx-core", "tfx-seq2seq"]
 TEXTS = ["Open the file", "Close all windows"]
-ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 TOKENIZERS = {"bart": ("<s>", "<pad>", "</s>", "<unk>"), "t5": ("<pad>", "</s>", "<unk>")}
 ENDS = {"bart": "<s> $A </s>", "t5": "$A </s>"}
 WITHOUT_OTHERS = """
@@ -50,14 +48,11 @@ main()
 
 def saved(folder: Path, model_type: str) -> Path:
     """A random model that reads and writes bytes, and its tokenizer."""
-    ids = {token: number for number, token in enumerate([*TOKENIZERS[model_type], *ALPHABET])}
+    ids = byte_ids(TOKENIZERS[model_type])
     model = tfx_core.new_model(
         model_type, head="conditional-generation", seed=1, **{**tiny_config(model_type), "vocab_size": len(ids)}
     ).eval()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
+    perturbed(model, 2, 0.3)
     model.generation_config = {
         "decoder_start_token_id": model.config.decoder_start_token_id,
         "eos_token_id": ids["</s>"],
@@ -66,23 +61,8 @@ def saved(folder: Path, model_type: str) -> Path:
         "max_new_tokens": 8,
     }
     model.save_pretrained(folder)
-    tokenizer = Tokenizer(models.BPE(ids, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(list(TOKENIZERS[model_type]))
-    special = [(token, ids[token]) for token in ("<s>", "</s>") if token in ids]
-    tokenizer.post_processor = processors.TemplateProcessing(single=ENDS[model_type], special_tokens=special)
-    tokenizer.save(str(folder / "tokenizer.json"))
     roles = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps(
-            {
-                "tokenizer_class": "PreTrainedTokenizerFast",
-                "model_input_names": ["input_ids", "attention_mask"],
-                **roles,
-            }
-        )
-    )
+    save_byte_tokenizer(folder, TOKENIZERS[model_type], roles, ENDS[model_type])
     return folder
 
 

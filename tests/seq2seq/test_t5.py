@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import tfx_core
-from tests.models.tiny import random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 
@@ -17,11 +17,7 @@ SOURCE, TARGET = random_ids("t5", 2, 7), random_ids("t5", 2, 5, seed=3)
 def t5(head: str = "conditional-generation", **config: object) -> Model:
     """A tiny model with every parameter perturbed."""
     made = tfx_core.new_model("t5", head=head, seed=1, **{**TINY, **config}).eval()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
-    return made
+    return perturbed(made, 2, 0.1)
 
 
 @pytest.mark.parametrize("feed_forward", ["relu", "gated-gelu"])
