@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.fake_site import FakeSite
-from tfx_core import plugins
+from tfx_core.plugins import discovery
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
     monkeypatch.syspath_prepend(str(site.root))
     everywhere = importlib.metadata.distributions
     monkeypatch.setattr(importlib.metadata, "distributions", functools.partial(everywhere, path=[str(site.root)]))
-    plugins.rescan()
+    discovery.rescan()
     yield site
     monkeypatch.undo()
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None) or "").startswith(str(site.root)):
             del sys.modules[name]
-    plugins.rescan()
+    discovery.rescan()

@@ -6,7 +6,8 @@ import pytest
 
 from tests.core.fake_site import FakeSite, architectures, command
 from tests.core.test_cli import run
-from tfx_core import __version__, plugins
+from tfx_core import __version__, hookimpl
+from tfx_core.plugins import discovery
 
 
 def lines(*arguments: str) -> list[dict[str, object]]:
@@ -115,11 +116,11 @@ def test_check_shows_tracebacks_with_debug(site: FakeSite) -> None:
 
 def test_a_plugin_registered_at_run_time_is_listed(site: FakeSite) -> None:
     class Mine:
-        @plugins.tfx_core.hookimpl
+        @hookimpl
         def tfx_tasks(self) -> list[object]:
             return []
 
-    with plugins.register(Mine(), name="mine"):
+    with discovery.register(Mine(), name="mine"):
         (row,) = [line.split() for line in run("plugins").stdout.splitlines() if line.startswith("mine")]
         assert row == ["mine", "mine", "-", "loaded"]
 

@@ -5,8 +5,10 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from tfx_core.config import Activation, ModelConfig, Rate, Size
 from tfx_core.errors import ConfigError
+from tfx_core.fields import Rate, Size
+from tfx_core.model.config import ModelConfig
+from tfx_core.nn import Activation
 
 
 @dataclass(frozen=True, kw_only=True)

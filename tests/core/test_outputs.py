@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfx_core.outputs import ModelOutput
+from tfx_core.model.outputs import ModelOutput
 
 
 def test_names_are_attributes_items_and_keys() -> None:

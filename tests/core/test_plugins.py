@@ -8,15 +8,15 @@ import warnings
 import pytest
 
 from tests.core.fake_site import FakeSite, architectures
-from tfx_core import distributions, plugins, registry
 from tfx_core.errors import PluginError, UnknownNameError
-from tfx_core.plugins import Plugin, PluginWarning, Status
+from tfx_core.plugins import discovery, distributions, registry
+from tfx_core.plugins.discovery import Plugin, PluginWarning, Status
 
 
 def plugin_of(distribution: str) -> Plugin:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)
-        (found,) = (plugin for plugin in plugins.discovered() if plugin.distribution == distribution)
+        (found,) = (plugin for plugin in discovery.discovered() if plugin.distribution == distribution)
     return found
 
 
@@ -204,11 +204,11 @@ def test_strict_raises_for_a_clash_too(site: FakeSite, monkeypatch: pytest.Monke
     site.install("tfx-two", architectures("alien"))
     monkeypatch.setenv("TFX_STRICT_PLUGINS", "1")
     with pytest.raises(PluginError, match="'alien' is also provided by plugin 'tfx-two'"):
-        plugins.discovered()
+        discovery.discovered()
 
 
 def test_a_plugin_that_asks_the_registry_while_it_loads_fails_alone(site: FakeSite) -> None:
-    site.install("tfx-eager", "from tfx_core import registry\nregistry.architectures()\n")
+    site.install("tfx-eager", "from tfx_core.plugins import registry\nregistry.architectures()\n")
     site.install("tfx-alien", architectures("alien"))
     assert "while the plugins were being loaded" in plugin_of("tfx-eager").reason
     assert names() == {"alien"}
@@ -225,7 +225,7 @@ def test_a_plugin_that_fails_is_not_tried_again_until_a_rescan(site: FakeSite) -
     assert plugin_of("tfx-broken").status is Status.FAILED
     site.write(f"{module}.py", architectures("mended"))
     assert plugin_of("tfx-broken").status is Status.FAILED
-    plugins.rescan()
+    discovery.rescan()
     assert names() == {"mended"}
 
 
@@ -235,7 +235,7 @@ def test_metadata_is_scanned_once(site: FakeSite, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(distributions, "scan", lambda scan=distributions.scan: scans.append(time.time()) or scan())
     for _ in range(3):
         registry.find("architecture", "alien")
-        plugins.discovered()
+        discovery.discovered()
     assert len(scans) == 1
 
 
@@ -248,7 +248,7 @@ def test_threads_that_ask_together_get_the_same_plugins(site: FakeSite) -> None:
 
     def ask() -> None:
         barrier.wait()
-        seen.append(plugins.discovered())
+        seen.append(discovery.discovered())
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -273,7 +273,7 @@ def test_a_package_that_asks_the_registry_while_another_thread_loads_plugins_doe
         import gate
         gate.entered.set()
         gate.go.wait(20)
-        from tfx_core import registry
+        from tfx_core.plugins import registry
         found = registry.find("architecture", "heavy")
         """,
     )
@@ -284,7 +284,7 @@ def test_a_package_that_asks_the_registry_while_another_thread_loads_plugins_doe
     importing = threading.Thread(target=__import__, args=("heavy",), daemon=True)
     importing.start()
     assert gate.entered.wait(20)
-    loading = threading.Thread(target=plugins.discovered, daemon=True)
+    loading = threading.Thread(target=discovery.discovered, daemon=True)
     loading.start()
     time.sleep(0.2)  # long enough to arrive at the import of heavy.plugin; shorter would only make the test weaker
     gate.go.set()

@@ -6,10 +6,10 @@ import pytest
 
 from tests.core.fake_site import FakeSite, architectures
 from tests.core.test_plugins import names, plugin_of
-from tfx_core import distributions, plugins, registry
-from tfx_core.distributions import EntryPoint
 from tfx_core.errors import PluginError
-from tfx_core.plugins import PluginWarning, Status
+from tfx_core.plugins import discovery, distributions, registry
+from tfx_core.plugins.discovery import PluginWarning, Status
+from tfx_core.plugins.distributions import EntryPoint
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_deny_list_wins_over_the_allow_list(site: FakeSite, monkeypatch: pyt
 def test_an_allow_list_that_names_nothing_installed_is_noticed(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFX_PLUGINS", "tfx-encodrs")
     with pytest.warns(PluginWarning, match="TFX_PLUGINS names 'tfx-encodrs'"):
-        plugins.discovered()
+        discovery.discovered()
 
 
 def test_an_empty_allow_list_is_none(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,4 +188,4 @@ def test_of_two_installations_the_first_on_the_path_counts(site: FakeSite) -> No
     import importlib.metadata
 
     importlib.metadata.distributions.keywords["path"].append(str(site.root / "later"))
-    assert [plugin.distribution for plugin in plugins.discovered()] == ["tfx-core"]
+    assert [plugin.distribution for plugin in discovery.discovered()] == ["tfx-core"]

@@ -6,8 +6,9 @@ import pytest
 
 from tests.core.fake_site import FakeSite, architectures
 from tests.core.test_plugins import names
-from tfx_core import HeadSpec, hookimpl, plugins, registry
+from tfx_core import HeadSpec, hookimpl
 from tfx_core.errors import PluginError, UnknownNameError
+from tfx_core.plugins import discovery, registry
 
 
 class Extra:
@@ -17,7 +18,7 @@ class Extra:
 
 
 def test_a_registered_object_is_found_until_it_is_unregistered(site: FakeSite) -> None:
-    registration = plugins.register(Extra(), name="mine")
+    registration = discovery.register(Extra(), name="mine")
     assert registration.name == "mine"
     assert registry.load("head", "crf") is Extra
     assert registry.load("head", "mine:crf") is Extra
@@ -28,7 +29,7 @@ def test_a_registered_object_is_found_until_it_is_unregistered(site: FakeSite) -
 
 
 def test_a_registration_ends_with_its_block(site: FakeSite) -> None:
-    with plugins.register(Extra()) as registration:
+    with discovery.register(Extra()) as registration:
         assert registration.name.endswith("test_plugins_registered.Extra")
         assert names("head") == {"crf"}
     assert names("head") == set()
@@ -37,28 +38,28 @@ def test_a_registration_ends_with_its_block(site: FakeSite) -> None:
 def test_a_module_is_registered_under_its_name(site: FakeSite) -> None:
     module = types.ModuleType("notebook_plugin")
     exec(architectures("alien"), module.__dict__)
-    with plugins.register(module):
+    with discovery.register(module):
         assert registry.find("architecture", "notebook_plugin:alien").name == "alien"
 
 
 def test_unregistering_by_name(site: FakeSite) -> None:
-    plugins.register(Extra(), name="Mine")
+    discovery.register(Extra(), name="Mine")
     with pytest.raises(PluginError, match=r"no plugin named 'your' .*registered: 'Mine'"):
-        plugins.unregister("your")
-    plugins.unregister("mine")
+        discovery.unregister("your")
+    discovery.unregister("mine")
     assert names("head") == set()
 
 
 def test_a_taken_name_is_refused_and_the_first_stays(site: FakeSite) -> None:
-    with plugins.register(Extra(), name="mine") as first:
+    with discovery.register(Extra(), name="mine") as first:
         with pytest.raises(PluginError, match=r"already registered.*tfx_core\.unregister\('mine'\)"):
-            plugins.register(Extra(), name="mine")
+            discovery.register(Extra(), name="mine")
         assert registry.specs("head")[0].plugin is first.plugin
 
 
 def test_a_plugin_that_does_not_work_is_refused_at_once(site: FakeSite) -> None:
     with pytest.raises(PluginError, match="plugin 'mine' cannot be registered: it answers no hook"):
-        plugins.register(object(), name="mine")
+        discovery.register(object(), name="mine")
 
     class Rubbish:
         @hookimpl
@@ -66,7 +67,7 @@ def test_a_plugin_that_does_not_work_is_refused_at_once(site: FakeSite) -> None:
             raise OSError("disk gone")
 
     with pytest.raises(PluginError, match="its tfx_heads raised OSError: disk gone") as caught:
-        plugins.register(Rubbish())
+        discovery.register(Rubbish())
     assert isinstance(caught.value.__cause__, OSError)
     assert names("head") == set()
 
@@ -74,19 +75,19 @@ def test_a_plugin_that_does_not_work_is_refused_at_once(site: FakeSite) -> None:
 @pytest.mark.parametrize("name", ["", "a:b", "a b", "a,b"])
 def test_a_name_that_look_ups_could_not_say_is_refused(site: FakeSite, name: str) -> None:
     with pytest.raises(PluginError, match="cannot be named"):
-        plugins.register(Extra(), name=name)
+        discovery.register(Extra(), name=name)
 
 
 def test_switches_do_not_reach_what_was_registered(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFX_PLUGINS", "tfx-core")
     monkeypatch.setenv("TFX_DISABLE_PLUGINS", "mine")
-    with plugins.register(Extra(), name="mine"):
+    with discovery.register(Extra(), name="mine"):
         assert names("head") == {"crf"}
 
 
 def test_a_rescan_keeps_what_was_registered(site: FakeSite) -> None:
-    with plugins.register(Extra()):
-        plugins.rescan()
+    with discovery.register(Extra()):
+        discovery.rescan()
         assert names("head") == {"crf"}
 
 
@@ -94,7 +95,7 @@ def test_registering_clashes_like_installing(site: FakeSite) -> None:
     site.install("tfx-alien", architectures("alien"))
     module = types.ModuleType("mine")
     exec(architectures("alien"), module.__dict__)
-    with plugins.register(module):
+    with discovery.register(module):
         with pytest.raises(PluginError, match="say which with 'tfx-alien:alien' or 'mine:alien'"):
             registry.find("architecture", "alien")
         assert registry.find("architecture", "mine:alien").name == "alien"

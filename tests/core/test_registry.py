@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from tests.core.fake_site import FakeSite, architectures
-from tfx_core import official, plugins, registry
 from tfx_core.errors import PluginError, UnknownNameError
-from tfx_core.plugins import Status
+from tfx_core.plugins import discovery, official, registry
+from tfx_core.plugins.discovery import Status
 
 
 def test_listing_what_is_installed_imports_neither_torch_nor_anything_behind_a_name() -> None:
@@ -16,7 +16,7 @@ def test_listing_what_is_installed_imports_neither_torch_nor_anything_behind_a_n
 import sys
 import tfx_core
 assert not {"torch", "numpy", "pluggy", "click", "importlib.metadata"} & set(sys.modules), "import tfx_core"
-from tfx_core import registry
+from tfx_core.plugins import registry
 for kind in ("architecture", "head", "attention", "linear", "task", "objective", "index"):
     for entry in registry.specs(kind):
         home = entry.spec.target.partition(":")[0]
@@ -30,7 +30,7 @@ assert not loaded, loaded
 def test_every_name_of_the_core_can_be_imported() -> None:
     own = [
         (kind, spec.name)
-        for plugin in plugins.discovered()
+        for plugin in discovery.discovered()
         if plugin.distribution == "tfx-core"
         for kind, specs in plugin.specs.items()
         for spec in specs
@@ -57,7 +57,7 @@ def test_what_two_distributions_give_is_listed_twice_and_must_be_qualified(site:
     two = registry.find("architecture", "tfx-two:alien")
     assert [entry.spec for entry in registry.specs("architecture") if entry.distribution == "Tfx_Two"] == [two]
     assert registry.find("architecture", "only-one").name == "only-one"
-    assert {plugin.distribution: plugin.status for plugin in plugins.discovered()} == {
+    assert {plugin.distribution: plugin.status for plugin in discovery.discovered()} == {
         "tfx-core": Status.LOADED,
         "tfx-one": Status.CONFLICTING,
         "Tfx_Two": Status.CONFLICTING,
@@ -135,7 +135,7 @@ def test_an_official_family_that_is_too_old_for_a_name_is_to_be_upgraded(site: F
 def test_an_official_family_that_failed_is_named_with_its_failure(site: FakeSite) -> None:
     site.install("tfx-seq2seq", "raise OSError('disk gone')", entry_point="seq2seq")
     with (
-        pytest.warns(plugins.PluginWarning),
+        pytest.warns(discovery.PluginWarning),
         pytest.raises(
             PluginError, match=r"'t5' is provided by .*'seq2seq' of tfx-seq2seq 1\.0 failed: .*disk gone"
         ) as caught,
@@ -169,7 +169,7 @@ def test_a_qualified_name_tells_what_its_distribution_does_have(site: FakeSite) 
 
 def test_a_qualified_name_of_a_failed_plugin_is_answered_with_its_failure(site: FakeSite) -> None:
     site.install("tfx-broken", "1 / 0")
-    with pytest.warns(plugins.PluginWarning), pytest.raises(PluginError, match="division by zero"):
+    with pytest.warns(discovery.PluginWarning), pytest.raises(PluginError, match="division by zero"):
         registry.find("architecture", "tfx-broken:anything")
 
 
@@ -230,7 +230,7 @@ def test_a_class_that_two_distributions_claim_is_ambiguous(site: FakeSite) -> No
 def test_a_class_that_a_broken_plugin_would_have_given_is_answered_with_its_failure(site: FakeSite) -> None:
     source = architectures("alien", classes={"AlienModel": "backbone"}) + "@hookimpl\ndef tfx_tasks():\n    return 1\n"
     site.install("tfx-broken", source)
-    with pytest.warns(plugins.PluginWarning), pytest.raises(PluginError, match="its tfx_tasks returned 1"):
+    with pytest.warns(discovery.PluginWarning), pytest.raises(PluginError, match="its tfx_tasks returned 1"):
         registry.architecture_for_class("AlienModel")
 
 

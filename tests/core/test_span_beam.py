@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.outputs import ModelOutput
-from tfx_core.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
+from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
+from tfx_core.model.outputs import ModelOutput
 
 WIDTH, LENGTH = 6, 7
 

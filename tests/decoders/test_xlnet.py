@@ -7,7 +7,7 @@ from torch import Tensor
 import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 from tfx_core.nn import Memory
 
 LENGTHS = (7, 3, 1, 5)

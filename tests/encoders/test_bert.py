@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
-from tfx_core.architecture import HeadFactory
 from tfx_core.checkpoint import Rename, save_tensors
 from tfx_core.errors import CheckpointError, ConfigError, InputError, UnknownNameError
-from tfx_core.heads import TokenClassificationHead
-from tfx_core.model import Model
+from tfx_core.model.architecture import HeadFactory
+from tfx_core.model.heads import TokenClassificationHead
+from tfx_core.model.model import Model
 
 TINY = tiny_config("bert")
 IDS = random_ids("bert", 2, 8)

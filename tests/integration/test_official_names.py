@@ -1,14 +1,14 @@
 """The table of official names, which tells a user what to install, agrees with what the distributions provide."""
 
-from tfx_core import official, plugins
 from tfx_core.cli import commands
+from tfx_core.plugins import discovery, official
 
 
 def test_every_name_that_an_installed_official_distribution_provides_is_in_the_table() -> None:
     families = [plugin for plugin in commands.ask().plugins if plugin.distribution in official.ARCHITECTURES]
     assert families, "no family is installed"
     for plugin in families:
-        assert plugin.status is plugins.Status.LOADED, plugin.outcome
+        assert plugin.status is discovery.Status.LOADED, plugin.outcome
         for kind, specs in plugin.specs.items():
             for spec in specs:
                 assert official.distribution_of(kind, spec.name) == plugin.distribution, f"{kind} {spec.name}"

@@ -9,9 +9,9 @@ from torch import Tensor
 
 import tfx_core
 from tests.models.tiny import optional_inputs, perturbed, random_ids, source_states, target_ids, tiny_config
-from tfx_core import registry
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Model
+from tfx_core.model.model import Model
+from tfx_core.plugins import registry
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
 CHOICE_HEADS = ("multiple-choice", "double-heads")
@@ -103,7 +103,7 @@ def test_saved_and_loaded_it_is_the_same(model: Model, tmp_path: Path) -> None:
 
 
 def _stored(model: Model) -> dict[str, object]:
-    from tfx_core.saving import stored_config
+    from tfx_core.model.saving import stored_config
 
     return stored_config(model).to_dict()
 

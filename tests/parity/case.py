@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tfx_core import registry
-from tfx_core.config import ModelConfig
+from tfx_core.model.config import ModelConfig
+from tfx_core.plugins import registry
 
 Inputs = dict[str, Tensor]
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2

@@ -11,7 +11,7 @@ import tfx_core
 from tests.models.tiny import tiny_config
 from tests.parity.case import Case, Variant
 from tests.parity.reference import reference_model
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 
 GENERATORS = {
     "bert": Case(

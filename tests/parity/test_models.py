@@ -16,7 +16,7 @@ from torch import Tensor
 import tfx_core
 from tests.parity.case import Case, cases, config_of
 from tests.parity.reference import read_reference, reference_model
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 from tfx_core.nn import Memory
 
 CASES = list(cases())

@@ -11,7 +11,7 @@ from torch import Tensor
 import tfx_core
 from tests.models.tiny import random_ids, tiny_config
 from tests.parity.cases.transfo_xl import mend_positions
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 
 # with tied tables a random model repeats its last word
 TINY = {**tiny_config("transfo-xl"), "pad_token_id": 0, "eos_token_id": None, "tie_word_embeddings": False}

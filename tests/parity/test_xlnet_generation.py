@@ -12,7 +12,7 @@ import tfx_core
 from tests.models.tiny import random_ids, tiny_config
 from tests.parity.cases.xlnet import add_masks
 from tfx_core.errors import InputError
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 
 TINY = {**tiny_config("xlnet"), "mem_len": None, "bos_token_id": None, "eos_token_id": None, "pad_token_id": 0}
 CONFIGS: dict[str, dict[str, Any]] = {

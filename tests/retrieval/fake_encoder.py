@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfx_core.passage_index import Vectors
+from tfx_core.embedding.passage_index import Vectors
 
 
 class FakeEncoder:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfx_core.embedding.passage_index import Passage, PassageBatch, PassageIndex
 from tfx_core.errors import InputError, PassageIndexError
-from tfx_core.passage_index import Passage, PassageBatch, PassageIndex
 from tfx_retrieval.flat import KIND, FlatIndex
 
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfx_core.passage_index import Passage
+from tfx_core.embedding.passage_index import Passage
 from tfx_retrieval.results import as_json, as_table, as_tabs, display_width, one_line, wrapped
 from tfx_retrieval.search import Hit
 

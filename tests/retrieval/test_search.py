@@ -12,8 +12,8 @@ import pytest
 
 import tfx_core
 from tests.retrieval.fake_encoder import FakeEncoder
+from tfx_core.embedding.passage_index import Passage, PassageBatch, Rows, Vectors
 from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
-from tfx_core.passage_index import Passage, PassageBatch, Rows, Vectors
 from tfx_retrieval import build_index, open_index, search, write_index
 from tfx_retrieval.manifest import MANIFEST
 

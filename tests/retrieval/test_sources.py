@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tfx_core.embedding.passage_index import Passage
 from tfx_core.errors import InputError
-from tfx_core.passage_index import Passage
 from tfx_retrieval.sources import PYTHON_REFERENCE, Collection, survey
 
 Write = Callable[..., Path]

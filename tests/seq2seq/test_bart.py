@@ -11,7 +11,7 @@ from torch import Tensor
 import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 
 TINY = tiny_config("bart")
 SOURCE, TARGET = random_ids("bart", 2, 7), random_ids("bart", 2, 5, seed=3)

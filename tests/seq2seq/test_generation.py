@@ -10,8 +10,8 @@ from torch import Tensor
 import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import InputError
-from tfx_core.model import Model
-from tfx_core.outputs import ModelOutput
+from tfx_core.model.model import Model
+from tfx_core.model.outputs import ModelOutput
 
 ROWS = 4
 STARTS = {"bart": 2, "t5": 0}

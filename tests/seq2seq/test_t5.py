@@ -8,7 +8,7 @@ import torch
 import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Model
+from tfx_core.model.model import Model
 
 TINY = tiny_config("t5")
 SOURCE, TARGET = random_ids("t5", 2, 7), random_ids("t5", 2, 5, seed=3)

@@ -7,7 +7,7 @@ from typing import Annotated
 from torch import Tensor
 
 from tfx_core import TaskSpec, hookimpl
-from tfx_core.config import Between
+from tfx_core.fields import Between
 from tfx_core.tasks import Help, Result, Task, TaskOptions, Window, tokenize
 
 

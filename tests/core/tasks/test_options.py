@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks import Help, TaskOptions
 from tfx_core.tasks.options import describe_options, read_options
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tfx_core.tasks.pooling import POOLINGS, Pooling, pool
+from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
 
 STATES = torch.tensor([[1.0, -2.0], [3.0, -4.0], [8.0, -9.0]])
 

@@ -12,8 +12,8 @@ import torch
 import tfx_core
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.toy import VOCABULARY
-from tfx_core import registry
 from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.plugins import registry
 from tfx_core.tasks import ItemError, Task, batching
 from tfx_core.tasks.pipeline import load_task
 

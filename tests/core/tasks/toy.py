@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 import tfx_core
 from tfx_core import ArchitectureSpec, hookimpl
-from tfx_core.architecture import Architecture
 from tfx_core.checkpoint import Rename, WeightTable
-from tfx_core.config import ModelConfig
-from tfx_core.heads import (
+from tfx_core.model.architecture import Architecture
+from tfx_core.model.config import ModelConfig
+from tfx_core.model.heads import (
     MaskedLMHead,
     QuestionAnsweringHead,
     SequenceClassificationHead,
     TokenClassificationHead,
 )
+from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel
-from tfx_core.outputs import ModelOutput
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = """

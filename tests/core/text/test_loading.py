@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, WhitespaceSplit
 from tests.core.text.folders import VOCABULARY, read, small, write
 from tfx_core.checkpoint import Folder, open_folder
 from tfx_core.errors import CheckpointError, TextError
-from tfx_core.specs import ArchitectureSpec
+from tfx_core.plugins.specs import ArchitectureSpec
 from tfx_core.text import UNLIMITED, Settings, TextFacts, WordPiece, family_of, tokenizer_class
 
 WORDS = ["<unk>", "<s>", "</s>", "<pad>", "a", "b", ".", "n't"]

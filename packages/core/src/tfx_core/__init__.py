@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tfx_core.architecture import Architecture
-    from tfx_core.config import ModelConfig
-    from tfx_core.embedding import TextEncoder, load_encoder
+    from tfx_core.embedding import Passage, PassageIndex, TextEncoder, load_encoder
     from tfx_core.errors import TfxError
-    from tfx_core.hookspecs import hookimpl
-    from tfx_core.loading import load_model, load_tokenizer, new_model
-    from tfx_core.model import Backbone, Model
-    from tfx_core.outputs import ModelOutput
-    from tfx_core.passage_index import Passage, PassageIndex
-    from tfx_core.plugins import register, unregister
-    from tfx_core.specs import (
+    from tfx_core.model import (
+        Architecture,
+        Backbone,
+        Model,
+        ModelConfig,
+        ModelOutput,
+        load_model,
+        load_tokenizer,
+        new_model,
+    )
+    from tfx_core.plugins import (
         ArchitectureSpec,
         AttentionSpec,
         HeadSpec,
@@ -27,35 +29,38 @@ if TYPE_CHECKING:
         LinearSpec,
         ObjectiveSpec,
         TaskSpec,
+        hookimpl,
+        register,
+        unregister,
     )
     from tfx_core.tasks import Task
     from tfx_core.tasks.pipeline import pipeline
     from tfx_core.text import Tokenizer
 
 _HOMES = {
-    "Architecture": "architecture",
-    "ArchitectureSpec": "specs",
-    "AttentionSpec": "specs",
+    "Architecture": "model",
+    "ArchitectureSpec": "plugins",
+    "AttentionSpec": "plugins",
     "Backbone": "model",
-    "HeadSpec": "specs",
-    "IndexSpec": "specs",
-    "LinearSpec": "specs",
+    "HeadSpec": "plugins",
+    "IndexSpec": "plugins",
+    "LinearSpec": "plugins",
     "Model": "model",
-    "ModelConfig": "config",
-    "ModelOutput": "outputs",
-    "ObjectiveSpec": "specs",
-    "Passage": "passage_index",
-    "PassageIndex": "passage_index",
+    "ModelConfig": "model",
+    "ModelOutput": "model",
+    "ObjectiveSpec": "plugins",
+    "Passage": "embedding",
+    "PassageIndex": "embedding",
     "Task": "tasks",
-    "TaskSpec": "specs",
+    "TaskSpec": "plugins",
     "TextEncoder": "embedding",
     "TfxError": "errors",
     "Tokenizer": "text",
-    "hookimpl": "hookspecs",
+    "hookimpl": "plugins",
     "load_encoder": "embedding",
-    "load_model": "loading",
-    "load_tokenizer": "loading",
-    "new_model": "loading",
+    "load_model": "model",
+    "load_tokenizer": "model",
+    "new_model": "model",
     "pipeline": "tasks",
     "register": "plugins",
     "unregister": "plugins",

@@ -1,7 +1,6 @@
 """What this distribution gives to tfx; imports neither torch nor the architectures."""
 
-from tfx_core.hookspecs import hookimpl
-from tfx_core.specs import ArchitectureSpec
+from tfx_core.plugins import ArchitectureSpec, hookimpl
 
 TFX_API = 1
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tfx_core.passage_index import Passage
+    from tfx_core.embedding import Passage
     from tfx_retrieval.search import Hit, SearchIndex, build_index, open_index, write_index
     from tfx_retrieval.sources import Collection
 
 _HOMES = {
     "Collection": "tfx_retrieval.sources",
     "Hit": "tfx_retrieval.search",
-    "Passage": "tfx_core.passage_index",
+    "Passage": "tfx_core.embedding.passage_index",
     "SearchIndex": "tfx_retrieval.search",
     "build_index": "tfx_retrieval.search",
     "open_index": "tfx_retrieval.search",

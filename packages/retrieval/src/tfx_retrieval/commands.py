@@ -11,7 +11,7 @@ import click
 from tfx_core.errors import InputError
 
 if TYPE_CHECKING:
-    from tfx_core.passage_index import Passage
+    from tfx_core.embedding import Passage
     from tfx_retrieval.encoder import BudgetedEncoder
     from tfx_retrieval.sources import Collection
 

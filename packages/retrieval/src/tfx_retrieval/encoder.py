@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tfx_core.embedding import TextEncoder
-from tfx_core.passage_index import Vectors
+from tfx_core.embedding import TextEncoder, Vectors
 
 
 class BudgetedEncoder:

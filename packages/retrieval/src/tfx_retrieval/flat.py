@@ -10,8 +10,8 @@ from typing import IO
 
 import numpy as np
 
+from tfx_core.embedding import Passage, PassageBatch, Rows, Vectors
 from tfx_core.errors import InputError, PassageIndexError
-from tfx_core.passage_index import Passage, PassageBatch, Rows, Vectors
 from tfx_retrieval.passage_file import PassageFile, PassageWriter, check_rows
 
 VECTORS = "vectors.npy"
@@ -56,7 +56,7 @@ class FlatIndex:
 
 
 class FlatKind:
-    """Keeps a `FlatIndex` in a folder; see `tfx_core.passage_index.PassageIndexKind`."""
+    """Keeps a `FlatIndex` in a folder; see `tfx_core.embedding.passage_index.PassageIndexKind`."""
 
     def write(
         self, folder: Path, batches: Iterable[PassageBatch], *, dimension: int, options: Mapping[str, str]

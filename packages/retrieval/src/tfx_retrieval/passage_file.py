@@ -14,8 +14,8 @@ from typing import Self
 
 import numpy as np
 
+from tfx_core.embedding import Passage, Rows
 from tfx_core.errors import InputError, PassageIndexError
-from tfx_core.passage_index import Passage, Rows
 
 PASSAGES = "passages.jsonl"
 OFFSETS = "passages.offsets.npy"

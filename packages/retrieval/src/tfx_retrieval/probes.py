@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from tfx_core.embedding import Vectors
 from tfx_core.errors import PassageIndexError
-from tfx_core.passage_index import Vectors
 
 PROBES = "probes.npy"
 

@@ -8,10 +8,10 @@ from typing import cast
 
 import numpy as np
 
-from tfx_core import registry
 from tfx_core.checkpoint import replacing_folder
+from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, Rows, Vectors
 from tfx_core.errors import InputError, PassageIndexError, TfxError
-from tfx_core.passage_index import Passage, PassageBatch, PassageIndex, PassageIndexKind, Rows, Vectors
+from tfx_core.plugins import registry
 from tfx_retrieval.manifest import (
     MANIFEST,
     Manifest,

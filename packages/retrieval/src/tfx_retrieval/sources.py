@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_core.embedding import Passage
 from tfx_core.errors import InputError
-from tfx_core.passage_index import Passage
 from tfx_retrieval.manifest import MANIFEST
 from tfx_retrieval.markdown import markdown_sections
 from tfx_retrieval.splitting import split_passages

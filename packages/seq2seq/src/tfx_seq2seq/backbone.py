@@ -1,4 +1,4 @@
-"""An encoder and a decoder that attends to it, both `tfx_core.backbone.TransformerBackbone`."""
+"""An encoder and a decoder that attends to it, both `tfx_core.model.transformer.TransformerBackbone`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -6,11 +6,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from tfx_core.backbone import TransformerBackbone
-from tfx_core.config import ModelConfig
 from tfx_core.errors import ConfigError, InputError
+from tfx_core.model import ModelConfig, ModelOutput, TransformerBackbone
 from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
-from tfx_core.outputs import ModelOutput
 
 _NOT_PRUNED = "prune_heads: encoder-decoders cannot be pruned, since their checkpoints have no form for it"
 

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.generation.causal import CausalDecoding, causal_decoding
-from tfx_core.model import Model
-from tfx_core.outputs import ModelOutput
+from tfx_core.model import Model, ModelOutput
 from tfx_seq2seq.backbone import Seq2SeqBackbone, encoder_output
 
 _OF_DECODER = {

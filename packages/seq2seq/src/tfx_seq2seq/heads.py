@@ -4,11 +4,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.config import ModelConfig, ProblemType
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.heads import CausalLMHead, Head, classification_loss, token_loss
+from tfx_core.model import ModelConfig, ModelOutput, ProblemType
+from tfx_core.model.heads import CausalLMHead, Head, classification_loss, token_loss
 from tfx_core.nn import last_tokens
-from tfx_core.outputs import ModelOutput
 from tfx_seq2seq.backbone import shift_right
 
 

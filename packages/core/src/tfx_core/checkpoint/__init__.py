@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
+    from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
+    from tfx_core.checkpoint.filling import LoadReport, load_weights
     from tfx_core.checkpoint.folder import Folder, open_folder
-    from tfx_core.checkpoint.loading import LoadReport, load_weights
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
-    from tfx_core.checkpoint.saving import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.table import WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
     from tfx_core.checkpoint.unfilled import unfilled_modules
@@ -24,7 +24,7 @@ _HOMES = {
     "Folder": "folder",
     "Fuse": "rules",
     "Legacy": "rules",
-    "LoadReport": "loading",
+    "LoadReport": "filling",
     "Rename": "rules",
     "Reshape": "rules",
     "Rule": "rules",
@@ -33,16 +33,16 @@ _HOMES = {
     "TensorFiles": "tensor_files",
     "Transpose": "rules",
     "WeightTable": "table",
-    "collect_weights": "saving",
-    "load_weights": "loading",
+    "collect_weights": "collecting",
+    "load_weights": "filling",
     "open_folder": "folder",
     "read_tensors": "tensor_files",
     "replacing": "atomic",
     "replacing_files": "atomic",
     "replacing_folder": "atomic",
-    "save_tensors": "saving",
+    "save_tensors": "collecting",
     "unfilled_modules": "unfilled",
-    "write_folder": "saving",
+    "write_folder": "collecting",
 }
 
 __all__ = [

@@ -2,8 +2,8 @@
 
 import click
 
-from tfx_core import official, registry
 from tfx_core.cli.output import print_json, print_table
+from tfx_core.plugins import official, registry
 
 
 @click.command()

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import click
 
-from tfx_core import plugins
-from tfx_core.answers import COMMANDS_HOOK
-from tfx_core.distributions import normalise
 from tfx_core.errors import PluginError
-from tfx_core.plugins import Plugin, PluginWarning, Status
+from tfx_core.plugins import discovery
+from tfx_core.plugins.asking import COMMANDS_HOOK
+from tfx_core.plugins.discovery import Plugin, PluginWarning, Status
+from tfx_core.plugins.distributions import normalise
 
 OWN: Mapping[str, str] = {
     "architectures": "tfx_core.cli.architectures:architectures",
@@ -50,10 +50,10 @@ _latest: tuple[tuple[Plugin, ...], Answers] | None = None
 def ask(*, strict: bool | None = None) -> Answers:
     """Ask every usable plugin for its commands; one that fails is one warning, and keeps no other from being asked.
 
-    ``strict`` is as in `tfx_core.plugins.discovered`.
+    ``strict`` is as in `tfx_core.plugins.discovery.discovered`.
     """
     global _latest
-    found = plugins.discovered(strict=strict)
+    found = discovery.discovered(strict=strict)
     fresh = _latest is None or _latest[0] is not found
     if _latest is None or fresh:
         added, asked = [], []
@@ -63,7 +63,7 @@ def ask(*, strict: bool | None = None) -> Answers:
             asked.append(judged)
         _latest = found, Answers(added, _with_clashes(asked, added))
     answers = _latest[1]
-    strict = plugins.is_strict() if strict is None else strict
+    strict = discovery.is_strict() if strict is None else strict
     for before, plugin in zip(found, answers.plugins, strict=True):
         if strict and plugin.problem:
             raise PluginError(plugin.outcome) from plugin.error
@@ -82,7 +82,7 @@ def names() -> list[str]:
 def find(name: str) -> click.Command | None:
     """The command of a name or ``"distribution:name"``; raises `PluginError` when several plugins add it."""
     if name in OWN:  # without asking a plugin: `tfx-core plugins` works whatever is installed
-        command = plugins.resolve(OWN[name])
+        command = discovery.resolve(OWN[name])
         assert isinstance(command, click.Command)
         return command
     distribution, _, bare = name.rpartition(":")

@@ -27,7 +27,7 @@ class CommandLine(click.Group):
         """As click's, with an error that knows what is not installed and what failed."""
         name = args[0]
         if not name.startswith("-") and not ctx.resilient_parsing and commands.find(name) is None:
-            from tfx_core.registry import missing
+            from tfx_core.plugins.registry import missing
 
             error = missing("command", name, installed=commands.names())
             raise click.UsageError(str(error), ctx) if isinstance(error, UnknownNameError) else error

@@ -4,10 +4,10 @@ import warnings
 
 import click
 
-from tfx_core.answers import KINDS
 from tfx_core.cli import commands
 from tfx_core.cli.output import print_json, print_table
-from tfx_core.plugins import Plugin, PluginWarning
+from tfx_core.plugins.asking import KINDS
+from tfx_core.plugins.discovery import Plugin, PluginWarning
 
 
 @click.command()

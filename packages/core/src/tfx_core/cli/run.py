@@ -11,11 +11,11 @@ from typing import Any, TextIO
 
 import click
 
-from tfx_core import registry
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_inputs import Inputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
-from tfx_core.specs import TaskSpec
+from tfx_core.plugins import registry
+from tfx_core.plugins.specs import TaskSpec
 from tfx_core.tasks import ItemError, Task
 from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.model import Model
+from tfx_core.model.model import Model
+from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, pack
-from tfx_core.outputs import ModelOutput
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
 _STEPS_BEFORE_PACKING = 4

@@ -1,6 +1,6 @@
 """Building blocks: modules that receive built parts, hold parameters and nothing else."""
 
-from tfx_core.nn.activations import ActivationFunction, activation
+from tfx_core.nn.activations import Activation, ActivationFunction
 from tfx_core.nn.attention import (
     Attention,
     AttentionCall,
@@ -55,6 +55,7 @@ from tfx_core.nn.span import Span
 __all__ = [
     "NO_CACHE",
     "PADDED",
+    "Activation",
     "ActivationFunction",
     "Attention",
     "AttentionCall",
@@ -100,7 +101,6 @@ __all__ = [
     "StackCall",
     "TableRows",
     "UnreadPositions",
-    "activation",
     "additive",
     "causal_mask",
     "eager",

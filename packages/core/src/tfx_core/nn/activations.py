@@ -1,13 +1,17 @@
 """Activation functions by the names that ``config.json`` files use."""
 
 from collections.abc import Callable
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.config import Activation
+Activation: TypeAlias = Literal[
+    "gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh", "leaky_relu",
+    "linear", "mish", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh",
+]  # fmt: skip
+"""Names that ``config.json`` files use."""
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -68,8 +72,3 @@ class ActivationFunction(nn.Module):
     def extra_repr(self) -> str:
         """The name."""
         return self.name
-
-
-def activation(name: Activation) -> nn.Module:
-    """The activation function of this name."""
-    return ActivationFunction(name)

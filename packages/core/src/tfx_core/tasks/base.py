@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.checkpoint import Folder
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
     from tfx_core.nn import AttentionKernel
     from tfx_core.text import Tokenizer
 
@@ -71,7 +71,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         it.
         """
         from tfx_core.checkpoint import open_folder
-        from tfx_core.loading import load_model, load_tokenizer
+        from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
         given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention}
@@ -94,7 +94,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     @classmethod
     def head_for(cls, folder: "Folder") -> str:
         """The head with which to load a checkpoint; `InputError` when it has none that serves the task."""
-        from tfx_core.loading import read_config, stored_head
+        from tfx_core.model.loading import read_config, stored_head
 
         _, config = read_config(folder)
         stored = stored_head(config, folder)

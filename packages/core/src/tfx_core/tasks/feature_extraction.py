@@ -15,7 +15,7 @@ from tfx_core.tasks.windows import Window, check_text, tokenize
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
 
 Features: TypeAlias = NDArray[np.float32]
 
@@ -61,7 +61,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
         """The states of the tokens (S, D), or their pooled state (D,)."""
         import torch.nn.functional as F
 
-        from tfx_core.tasks.pooling import pool
+        from tfx_core.embedding.pooling import pool
 
         output = self.model(**batch)
         if "last_hidden_state" not in output:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import Help, LengthOptions
 from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
@@ -14,7 +14,7 @@ from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
     from tfx_core.text import Tokenizer
 
 LOGITS_BYTES = 256 * 2**20

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from tfx_core.config import Between
 from tfx_core.errors import ConfigError, InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import Help, TaskOptions
 from tfx_core.tasks.windows import Window
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.generation import GenerationOptions
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)

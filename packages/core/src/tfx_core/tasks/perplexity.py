@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import Help, TaskOptions
 from tfx_core.tasks.windows import Window, check_text, length_limit
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from tfx_core.model import Model
-    from tfx_core.outputs import ModelOutput
+    from tfx_core.model.model import Model
+    from tfx_core.model.outputs import ModelOutput
 
 LOGITS_BYTES = 256 * 2**20
 """Room for the logits that are computed at once: it is them, not the states, that fill the memory."""

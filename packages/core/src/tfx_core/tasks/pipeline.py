@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfx_core import registry
+from tfx_core.plugins import registry
 from tfx_core.tasks.base import Task
 
 if TYPE_CHECKING:
     import torch
 
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
     from tfx_core.nn import AttentionKernel
     from tfx_core.text import Tokenizer
 
@@ -42,7 +42,7 @@ def pipeline(
 
 
 def load_task(name: str) -> type[Task[Any, Any, Any]]:
-    """The class that a task's name stands for; raises as `tfx_core.registry.load` does."""
+    """The class that a task's name stands for; raises as `tfx_core.plugins.registry.load` does."""
     task = registry.load("task", name)
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise TypeError(f"the target of task {name!r} is {task!r}, not a subclass of tfx_core.Task")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import Help, TaskOptions
 from tfx_core.tasks.spans import Span, best_spans, span_probabilities

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import (
     GeneratingOptions,
@@ -20,7 +20,7 @@ from tfx_core.tasks.splitting import split
 from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit
 
 if TYPE_CHECKING:
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)

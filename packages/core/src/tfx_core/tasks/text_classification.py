@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import Help, LengthOptions
 from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize

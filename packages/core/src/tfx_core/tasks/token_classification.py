@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated
 
-from tfx_core.config import Between
 from tfx_core.errors import InputError
+from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.entities import ScoredToken, Strategy, drop_overlaps, group, merge_words
 from tfx_core.tasks.options import Help, LengthOptions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from tfx_core.errors import InputError
 
 if TYPE_CHECKING:
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
     from tfx_core.text import Batch, Tokenizer
 
 UNLIMITED = 1_000_000

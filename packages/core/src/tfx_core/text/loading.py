@@ -7,7 +7,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
-from tfx_core.specs import ArchitectureSpec
+from tfx_core.plugins.specs import ArchitectureSpec
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings
 from tfx_core.text.saving import TOKENIZER_FILE, Origin

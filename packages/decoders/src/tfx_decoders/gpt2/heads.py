@@ -4,19 +4,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.heads import (
+from tfx_core.model import ModelOutput
+from tfx_core.model.heads import (
     CausalLMHead,
     Head,
     LastTokenClassificationHead,
     LMHead,
     QuestionAnsweringHead,
+    SequenceSummary,
     TokenClassificationHead,
     flatten_choices,
     next_token_loss,
     token_loss,
 )
-from tfx_core.outputs import ModelOutput
-from tfx_core.summary import SequenceSummary
 from tfx_decoders.gpt2.config import GPT2Config
 
 

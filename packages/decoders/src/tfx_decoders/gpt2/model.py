@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from tfx_core.backbone import TransformerBackbone
+from tfx_core.model import TransformerBackbone
 from tfx_core.nn import (
+    ActivationFunction,
     Attention,
     AttentionCall,
     CrossProjections,
@@ -15,7 +16,6 @@ from tfx_core.nn import (
     Layer,
     PreNorm,
     Stack,
-    activation,
     looked_up,
 )
 from tfx_decoders.gpt2.config import GPT2Config
@@ -68,7 +68,7 @@ def _layer(config: GPT2Config, number: int) -> Layer:
             config,
             FeedForward(
                 nn.Linear(config.n_embd, config.inner_size),
-                activation(config.activation_function),
+                ActivationFunction(config.activation_function),
                 nn.Linear(config.inner_size, config.n_embd),
             ),
         ),

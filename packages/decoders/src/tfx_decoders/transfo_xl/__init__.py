@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from tfx_core.architecture import Architecture
+from tfx_core.model import Architecture
 from tfx_core.nn import RelativeBiases
 from tfx_core.text.words import TRANSFORMER_XL
 from tfx_decoders.transfo_xl import heads

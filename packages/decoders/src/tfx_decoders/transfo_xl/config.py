@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal, Self
 
-from tfx_core.config import Count, ModelConfig, Positive, Rate, Size
+from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.model import ModelConfig
 
 _PROJECTION = "head.predictions.reductions."
 

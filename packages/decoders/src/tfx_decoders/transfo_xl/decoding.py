@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tfx_core.backbone import one_of
 from tfx_core.errors import InputError
-from tfx_core.model import Model
+from tfx_core.model import Model, one_of
 from tfx_core.nn import (
     AttentionKernel,
     DecoderCache,

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.heads import IGNORED, Head, LastTokenClassificationHead
-from tfx_core.outputs import ModelOutput
+from tfx_core.model import ModelOutput
+from tfx_core.model.heads import IGNORED, Head, LastTokenClassificationHead
 from tfx_decoders.transfo_xl.adaptive import AdaptiveSoftmax, NoClusters, Reduction
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from tfx_core.backbone import one_of
 from tfx_core.errors import InputError
+from tfx_core.model import ModelOutput, one_of
 from tfx_core.nn import (
+    ActivationFunction,
     Attention,
     AttentionCall,
     AttentionKernel,
@@ -27,7 +28,6 @@ from tfx_core.nn import (
     RelativeGeometry,
     RelativePosition,
     Stack,
-    activation,
     additive,
     expand_head_mask,
     has_padding,
@@ -36,7 +36,6 @@ from tfx_core.nn import (
     sdpa,
     unbroken,
 )
-from tfx_core.outputs import ModelOutput
 from tfx_decoders.transfo_xl.adaptive import AdaptiveEmbeddings
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
 from tfx_decoders.transfo_xl.heads import cluster_widths, projects
@@ -288,7 +287,10 @@ def _layer(config: TransfoXLConfig, biases: RelativeBiases) -> Layer:
         ),
         feed_forward=wrapped(
             FeedForward(
-                nn.Linear(model, config.d_inner), activation("relu"), nn.Linear(config.d_inner, model), config.dropout
+                nn.Linear(model, config.d_inner),
+                ActivationFunction("relu"),
+                nn.Linear(config.d_inner, model),
+                config.dropout,
             )
         ),
     )

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tfx_core.architecture import Architecture
+from tfx_core.model import Architecture
 from tfx_core.nn import RelativeBiases, initialise_normal
 from tfx_core.text.sentencepiece import XLNET
 from tfx_decoders.xlnet import heads

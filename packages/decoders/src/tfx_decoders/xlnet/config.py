@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfx_core.config import Activation, Count, ModelConfig, Positive, Rate, Size
-from tfx_core.summary import SummaryKind
+from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.model import ModelConfig
+from tfx_core.model.heads import SummaryKind
+from tfx_core.nn import Activation
 
 
 @dataclass(frozen=True, kw_only=True)

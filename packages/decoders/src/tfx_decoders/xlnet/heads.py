@@ -4,20 +4,21 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.config import ProblemType
-from tfx_core.heads import (
+from tfx_core.model import ModelOutput, ProblemType
+from tfx_core.model.heads import (
+    AnswerClassifier,
+    EndScorer,
     Head,
     LMHead,
     QuestionAnsweringHead,
+    SequenceSummary,
+    SpanBeamHead,
     TokenClassificationHead,
     classification_loss,
     flatten_choices,
     token_loss,
 )
-from tfx_core.nn import activation
-from tfx_core.outputs import ModelOutput
-from tfx_core.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
-from tfx_core.summary import SequenceSummary
+from tfx_core.nn import ActivationFunction
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.model import real_tokens
 
@@ -185,7 +186,7 @@ def _summary(config: XLNetConfig) -> SequenceSummary:
     return SequenceSummary(
         config.summary_type,
         nn.Linear(config.d_model, config.d_model) if config.summary_use_proj else nn.Identity(),
-        nn.Identity() if config.summary_activation is None else activation(config.summary_activation),
+        nn.Identity() if config.summary_activation is None else ActivationFunction(config.summary_activation),
         config.summary_first_dropout,
         config.summary_last_dropout,
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from tfx_core.backbone import one_of
 from tfx_core.errors import InputError
+from tfx_core.model import ModelOutput, one_of
 from tfx_core.nn import (
+    ActivationFunction,
     Attention,
     AttentionCall,
     AttentionKernel,
@@ -22,13 +23,11 @@ from tfx_core.nn import (
     PostNorm,
     RecurrentCall,
     Stack,
-    activation,
     expand_head_mask,
     has_padding,
     remember,
     sdpa,
 )
-from tfx_core.outputs import ModelOutput
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.positions import SegmentPosition, StreamGeometry
 from tfx_decoders.xlnet.streams import Reading, StreamRules
@@ -273,7 +272,7 @@ def _layer(config: XLNetConfig) -> Layer:
             config,
             FeedForward(
                 nn.Linear(width, config.d_inner),
-                activation(config.ff_activation),
+                ActivationFunction(config.ff_activation),
                 nn.Linear(config.d_inner, width),
                 config.dropout,
             ),

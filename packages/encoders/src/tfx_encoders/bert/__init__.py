@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from tfx_core.architecture import Architecture
 from tfx_core.generation.causal import causal_decoding
+from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
 from tfx_core.text import WordPiece
 from tfx_encoders.bert import heads

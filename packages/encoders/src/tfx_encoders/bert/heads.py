@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from tfx_core.heads import (
+from tfx_core.model import ModelOutput
+from tfx_core.model.heads import (
     CausalLMHead,
     Head,
     LMHead,
@@ -13,8 +14,7 @@ from tfx_core.heads import (
     TokenClassificationHead,
     token_loss,
 )
-from tfx_core.nn import activation
-from tfx_core.outputs import ModelOutput
+from tfx_core.nn import ActivationFunction
 from tfx_encoders.bert.config import BertConfig
 
 
@@ -101,7 +101,7 @@ def _classifier(config: BertConfig, classes: int) -> nn.Module:
 def _predictions(config: BertConfig) -> LMHead:
     transform = nn.Sequential(
         nn.Linear(config.hidden_size, config.hidden_size),
-        activation(config.hidden_act),
+        ActivationFunction(config.hidden_act),
         nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps),
     )
     return LMHead(nn.Linear(config.hidden_size, config.vocab_size), transform)

@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from tfx_core.backbone import TransformerBackbone
+from tfx_core.model import TransformerBackbone
 from tfx_core.nn import (
+    ActivationFunction,
     Attention,
     CrossProjections,
     FeedForward,
@@ -14,7 +15,6 @@ from tfx_core.nn import (
     SegmentEmbeddings,
     Stack,
     UnreadPositions,
-    activation,
 )
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.positions import RelativeKey, RelativeKeyQuery
@@ -59,7 +59,7 @@ def _layer(config: BertConfig, number: int) -> Layer:
             config,
             FeedForward(
                 nn.Linear(config.hidden_size, config.intermediate_size),
-                activation(config.hidden_act),
+                ActivationFunction(config.hidden_act),
                 nn.Linear(config.intermediate_size, config.hidden_size),
             ),
         ),

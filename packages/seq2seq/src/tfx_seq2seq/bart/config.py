@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tfx_core.config import Activation, Count, ModelConfig, Positive, Rate, Size
+from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.model import ModelConfig
+from tfx_core.nn import Activation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from tfx_core.heads import LMHead, QuestionAnsweringHead
+from tfx_core.model.heads import LMHead, QuestionAnsweringHead
 from tfx_seq2seq.bart.config import BartConfig
 from tfx_seq2seq.heads import ConditionalGenerationHead, DecoderLMHead, EndTokenClassificationHead, end_token_classifier
 

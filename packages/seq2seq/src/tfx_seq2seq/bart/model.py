@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from tfx_core.backbone import TransformerBackbone
+from tfx_core.model import TransformerBackbone
 from tfx_core.nn import (
+    ActivationFunction,
     Attention,
     CrossProjections,
     Embeddings,
@@ -13,7 +14,6 @@ from tfx_core.nn import (
     OffsetPositions,
     PostNorm,
     Stack,
-    activation,
 )
 from tfx_seq2seq.backbone import DecoderBackbone, Seq2SeqBackbone, start_from_source
 from tfx_seq2seq.bart.config import BartConfig
@@ -88,7 +88,7 @@ def _cross_attention(config: BartConfig, heads: int) -> Attention:
 def _feed_forward(config: BartConfig, inner: int) -> FeedForward:
     return FeedForward(
         nn.Linear(config.d_model, inner),
-        activation(config.activation_function),
+        ActivationFunction(config.activation_function),
         nn.Linear(inner, config.d_model),
         dropout=config.activation_dropout,
     )

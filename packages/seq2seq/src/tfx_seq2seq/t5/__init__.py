@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tfx_core.architecture import Architecture
+from tfx_core.model import Architecture
 from tfx_core.text.sentencepiece import T5
 from tfx_seq2seq.decoding import seq2seq_decoding
 from tfx_seq2seq.t5 import heads

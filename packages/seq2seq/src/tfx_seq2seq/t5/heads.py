@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from tfx_core.heads import NoHead, QuestionAnsweringHead, TokenClassificationHead
+from tfx_core.model.heads import NoHead, QuestionAnsweringHead, TokenClassificationHead
 from tfx_seq2seq.heads import ConditionalGenerationHead, EndTokenClassificationHead, end_token_classifier
 from tfx_seq2seq.t5.config import T5Config
 

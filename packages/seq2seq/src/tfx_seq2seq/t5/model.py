@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from tfx_core.backbone import TransformerBackbone
-from tfx_core.nn import Attention, CrossProjections, Embeddings, FusedProjections, Layer, Stack, activation
+from tfx_core.model import TransformerBackbone
+from tfx_core.nn import ActivationFunction, Attention, CrossProjections, Embeddings, FusedProjections, Layer, Stack
 from tfx_seq2seq.backbone import EncoderBackbone, Seq2SeqBackbone, start_from_source
 from tfx_seq2seq.t5.config import T5Config
 from tfx_seq2seq.t5.layers import DenseFeedForward, GatedFeedForward, RMSNorm, Widen, WideResidual
@@ -59,7 +59,7 @@ def _attention(config: T5Config, projections: nn.Module) -> Attention:
 def _feed_forward(config: T5Config) -> nn.Module:
     up = nn.Linear(config.d_model, config.d_ff, bias=False)
     down = nn.Linear(config.d_ff, config.d_model, bias=False)
-    function = activation(config.activation)
+    function = ActivationFunction(config.activation)
     if config.is_gated:
         gate = nn.Linear(config.d_model, config.d_ff, bias=False)
         return GatedFeedForward(gate, up, function, down, config.dropout_rate)

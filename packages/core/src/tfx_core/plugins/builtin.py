@@ -1,7 +1,7 @@
 """What the core itself provides, through the same hooks as every other plugin."""
 
-from tfx_core.hookspecs import hookimpl
-from tfx_core.specs import AttentionSpec, TaskSpec
+from tfx_core.plugins.hookspecs import hookimpl
+from tfx_core.plugins.specs import AttentionSpec, TaskSpec
 
 
 @hookimpl

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, read_tensors
+from tfx_core.embedding.pooling import Pooling
 from tfx_core.errors import CheckpointError
-from tfx_core.tasks.pooling import Pooling
 
 Value = TypeVar("Value")
 

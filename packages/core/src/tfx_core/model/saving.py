@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from tfx_core import registry
 from tfx_core.checkpoint import collect_weights, save_tensors, write_folder
-from tfx_core.config import ModelConfig
-from tfx_core.model import Model
+from tfx_core.model.config import ModelConfig
+from tfx_core.model.model import Model
+from tfx_core.plugins import registry
 
 
 def stored_config(model: Model) -> ModelConfig:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rule, WeightTable
-from tfx_core.config import ModelConfig
-from tfx_core.heads import Head
+from tfx_core.model.config import ModelConfig
+from tfx_core.model.heads.base import Head
 
 if TYPE_CHECKING:
     from tfx_core.generation import DecodingState
-    from tfx_core.model import Model
+    from tfx_core.model.model import Model
     from tfx_core.text import Recipe
 
 C = TypeVar("C", bound=ModelConfig)
@@ -26,7 +26,7 @@ class Architecture(Generic[C]):
     config: type[C]
 
     backbone: Callable[[C, str], nn.Module]
-    """``(config, head)`` -> the backbone with the parts that this head needs, see `tfx_core.model.Backbone`.
+    """``(config, head)`` -> the backbone with the parts that this head needs, see `tfx_core.model.model.Backbone`.
 
     For a third party's head the second argument is the capability that its spec asks for.
     """

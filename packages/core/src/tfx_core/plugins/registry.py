@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Generic, Literal, TypeAlias, TypeVar, overload
 
-from tfx_core import official, plugins
-from tfx_core.answers import KINDS
-from tfx_core.distributions import normalise
 from tfx_core.errors import PluginError, TfxError, UnknownNameError
-from tfx_core.plugins import Plugin, Status
-from tfx_core.specs import (
+from tfx_core.plugins import discovery, official
+from tfx_core.plugins.asking import KINDS
+from tfx_core.plugins.discovery import Plugin, Status
+from tfx_core.plugins.distributions import normalise
+from tfx_core.plugins.specs import (
     ArchitectureSpec,
     AttentionSpec,
     HeadSpec,
@@ -105,7 +105,7 @@ def load(kind: KindName, name: str) -> object:
     entry = _entry(kind, name)
     target = entry.spec.target
     try:
-        return plugins.resolve(target)
+        return discovery.resolve(target)
     except Exception as error:
         raise PluginError(
             f"{kind} {entry.spec.name!r} of {entry.plugin.label} could not be imported from {target!r}: "
@@ -120,7 +120,7 @@ def architecture_for_class(class_name: str) -> tuple[ArchitectureSpec, str]:
         return entries[0].spec, entries[0].spec.hf_classes[class_name]
     if entries:
         raise PluginError(_ambiguous(f"class {class_name!r}", entries))
-    for plugin in plugins.discovered():
+    for plugin in discovery.discovered():
         lost = [spec for spec in plugin.lost.get("architecture", ()) if isinstance(spec, ArchitectureSpec)]
         if any(class_name in spec.hf_classes for spec in lost):
             raise _unusable(plugin, f"class {class_name!r}")
@@ -147,7 +147,7 @@ def _entry(kind: KindName, name: str) -> Registered[Spec]:
 
 def _index() -> _Index:
     global _index_of
-    current = plugins.discovered()
+    current = discovery.discovered()
     known = _index_of
     if known is None or known[0] is not current:
         index: dict[str, dict[str, list[Registered[Spec]]]] = {kind: defaultdict(list) for kind in KINDS}
@@ -197,7 +197,7 @@ def missing(kind: str, name: str, asked: str = "", installed: Iterable[str] | No
     is not one that `find` knows.
     """
     asked = asked or repr(name)
-    for plugin in plugins.discovered():  # a failed plugin may still have told what it would have provided
+    for plugin in discovery.discovered():  # a failed plugin may still have told what it would have provided
         if any(spec.name == name for spec in plugin.lost.get(kind, ())):
             return _unusable(plugin, asked)
     home = official.distribution_of(kind, name)
@@ -220,7 +220,7 @@ def missing(kind: str, name: str, asked: str = "", installed: Iterable[str] | No
 
 
 def _plugins_of(distribution: str) -> list[Plugin]:
-    return [plugin for plugin in plugins.discovered() if normalise(plugin.distribution) == normalise(distribution)]
+    return [plugin for plugin in discovery.discovered() if normalise(plugin.distribution) == normalise(distribution)]
 
 
 def _unusable(plugin: Plugin, asked: str) -> PluginError:
@@ -235,7 +235,7 @@ def _to_install(asked: str, distribution: str) -> str:
 
 def _suspects() -> str:
     """The plugins of which it is not known what they would have provided."""
-    lost = [plugin.label for plugin in plugins.discovered() if plugin.status in (Status.FAILED, Status.INCOMPATIBLE)]
+    lost = [plugin.label for plugin in discovery.discovered() if plugin.status in (Status.FAILED, Status.INCOMPATIBLE)]
     if not lost:
         return ""
     return f"; it may belong to {' or '.join(lost)}, which could not be loaded (tfx-core plugins --check tells why)"

@@ -9,9 +9,10 @@ from typing import get_origin
 
 import pluggy
 
-from tfx_core import __version__, hookspecs
+from tfx_core import __version__
 from tfx_core.errors import PluginError
-from tfx_core.specs import (
+from tfx_core.plugins import hookspecs
+from tfx_core.plugins.specs import (
     ArchitectureSpec,
     AttentionSpec,
     HeadSpec,
@@ -78,7 +79,7 @@ def attach(plugin: object) -> pluggy.PluginManager:
         if hook not in answered and callable(getattr(plugin, hook, None)):
             raise PluginError(f"its {hook} lacks @tfx_core.hookimpl above it, so it would never be asked")
     if not answered:
-        raise PluginError("it answers no hook of tfx_core (they are described in tfx_core.hookspecs)")
+        raise PluginError("it answers no hook of tfx_core (they are described in tfx_core.plugins.hookspecs)")
     return manager
 
 

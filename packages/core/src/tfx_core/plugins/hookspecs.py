@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from tfx_core.specs import (
+from tfx_core.plugins.specs import (
     ArchitectureSpec,
     AttentionSpec,
     HeadSpec,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from tfx_core import registry
-from tfx_core.architecture import Architecture, HeadFactory
 from tfx_core.checkpoint import WeightTable
-from tfx_core.config import ModelConfig
 from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.heads import Head, NoHead
+from tfx_core.model.architecture import Architecture, HeadFactory
+from tfx_core.model.config import ModelConfig
+from tfx_core.model.heads.base import Head, NoHead
+from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, sdpa
-from tfx_core.outputs import ModelOutput
+from tfx_core.plugins import registry
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -94,7 +94,7 @@ class Model(nn.Module):
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones."""
-        from tfx_core.saving import save_model
+        from tfx_core.model.saving import save_model
 
         save_model(self, folder, max_shard_size=max_shard_size)
 
@@ -201,7 +201,7 @@ def foreign_head(
     spec = registry.find("head", head_name)
     factory = registry.load("head", head_name)
     if not isinstance(factory, HeadFactory):
-        raise TypeError(f"{spec.target} is {factory!r}; a head's target must be a tfx_core.architecture.HeadFactory")
+        raise TypeError(f"{spec.target} is {factory!r}; a head's target must be a tfx_core.model.HeadFactory")
     return factory, spec.capability
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import (
     AttentionKernel,
     DecoderCache,
@@ -17,7 +18,6 @@ from tfx_core.nn import (
     first_tokens,
     sdpa,
 )
-from tfx_core.outputs import ModelOutput
 
 
 class TransformerBackbone(nn.Module):

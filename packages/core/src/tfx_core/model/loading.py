@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from tfx_core import registry
-from tfx_core.architecture import Architecture
 from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors, unfilled_modules
-from tfx_core.config import ModelConfig
 from tfx_core.errors import CheckpointError, ConfigError, InputError
-from tfx_core.model import Model
+from tfx_core.model.architecture import Architecture
+from tfx_core.model.config import ModelConfig
+from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
+from tfx_core.plugins import registry
 from tfx_core.text import Tokenizer, family_of
 from tfx_core.text import load_tokenizer as read_tokenizer
 

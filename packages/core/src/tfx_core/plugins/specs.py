@@ -77,6 +77,6 @@ class ObjectiveSpec(Spec):
 
 @dataclass(frozen=True)
 class IndexSpec(Spec):
-    """A kind of passage index; the target follows `tfx_core.passage_index.PassageIndexKind`."""
+    """A kind of passage index; the target follows `tfx_core.embedding.passage_index.PassageIndexKind`."""
 
     summary: str = ""

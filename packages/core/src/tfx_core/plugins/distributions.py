@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from operator import eq, ge, gt, le, lt, ne
 
-from tfx_core.hookspecs import PROJECT
+from tfx_core.plugins.hookspecs import PROJECT
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*")
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\d+(?:\.\d+)*)\s*")

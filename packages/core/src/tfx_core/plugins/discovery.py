@@ -20,11 +20,11 @@ from typing import Self
 import pluggy
 
 import tfx_core
-from tfx_core import distributions
-from tfx_core.answers import ask, attach
-from tfx_core.distributions import EntryPoint, normalise
 from tfx_core.errors import PluginError
-from tfx_core.specs import Spec
+from tfx_core.plugins import distributions
+from tfx_core.plugins.asking import ask, attach
+from tfx_core.plugins.distributions import EntryPoint, normalise
+from tfx_core.plugins.specs import Spec
 
 API = 1
 """The level of the plugin protocol that this core speaks; a plugin may declare its own as ``TFX_API``."""
@@ -274,9 +274,9 @@ class _Plugins:
 
 def _core() -> Plugin:
     """The core's own names, which come through the same hooks as everybody's."""
-    from tfx_core import builtin
+    from tfx_core.plugins import builtin
 
-    draft = Plugin("builtin", "tfx-core", tfx_core.__version__, "tfx_core.builtin")
+    draft = Plugin("builtin", "tfx-core", tfx_core.__version__, "tfx_core.plugins.builtin")
     return _examined(builtin, draft)
 
 

@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.heads import Head, span_loss
+from tfx_core.model.heads.base import Head
+from tfx_core.model.heads.losses import span_loss
+from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import last_tokens
-from tfx_core.outputs import ModelOutput
 
 
 class EndScorer(nn.Module):

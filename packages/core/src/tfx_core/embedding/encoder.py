@@ -12,16 +12,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tfx_core import registry
 from tfx_core.checkpoint import Folder, open_folder
+from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
+from tfx_core.embedding.sentence_folder import Normalize, SentenceRecipe, read_sentence_folder
 from tfx_core.errors import InputError
-from tfx_core.loading import load_model, load_tokenizer, read_config
-from tfx_core.model import Model
+from tfx_core.model.loading import load_model, load_tokenizer, read_config
+from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
-from tfx_core.sentence_folder import Normalize, SentenceRecipe, read_sentence_folder
+from tfx_core.plugins import registry
 from tfx_core.tasks.base import Progress, Task
 from tfx_core.tasks.options import TaskOptions
-from tfx_core.tasks.pooling import POOLINGS, Pooling, pool
 from tfx_core.tasks.windows import Window, check_text, length_limit, tokenize
 from tfx_core.text import Tokenizer
 

@@ -1,0 +1,26 @@
+"""Texts as vectors: encoders with their pooling, and the interface of what finds passages by vector."""
+
+from tfx_core.embedding.encoder import TextEncoder, load_encoder
+from tfx_core.embedding.passage_index import (
+    Passage,
+    PassageBatch,
+    PassageIndex,
+    PassageIndexKind,
+    Rows,
+    Vectors,
+)
+from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
+
+__all__ = [
+    "POOLINGS",
+    "Passage",
+    "PassageBatch",
+    "PassageIndex",
+    "PassageIndexKind",
+    "Pooling",
+    "Rows",
+    "TextEncoder",
+    "Vectors",
+    "load_encoder",
+    "pool",
+]

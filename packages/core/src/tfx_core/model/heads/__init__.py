@@ -1,0 +1,39 @@
+"""What turns a backbone's states into results, each with its loss; an architecture adds its own."""
+
+from tfx_core.model.heads.base import Head, NoHead
+from tfx_core.model.heads.classification import (
+    LastTokenClassificationHead,
+    MultipleChoiceHead,
+    SequenceClassificationHead,
+    TokenClassificationHead,
+    flatten_choices,
+)
+from tfx_core.model.heads.language import CausalLMHead, LMHead, MaskedLMHead
+from tfx_core.model.heads.losses import IGNORED, classification_loss, next_token_loss, span_loss, token_loss
+from tfx_core.model.heads.question_answering import QuestionAnsweringHead
+from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
+from tfx_core.model.heads.summary import SequenceSummary, SummaryKind
+
+__all__ = [
+    "IGNORED",
+    "AnswerClassifier",
+    "CausalLMHead",
+    "EndScorer",
+    "Head",
+    "LMHead",
+    "LastTokenClassificationHead",
+    "MaskedLMHead",
+    "MultipleChoiceHead",
+    "NoHead",
+    "QuestionAnsweringHead",
+    "SequenceClassificationHead",
+    "SequenceSummary",
+    "SpanBeamHead",
+    "SummaryKind",
+    "TokenClassificationHead",
+    "classification_loss",
+    "flatten_choices",
+    "next_token_loss",
+    "span_loss",
+    "token_loss",
+]

@@ -1,0 +1,30 @@
+"""What a head is."""
+
+from typing import Any
+
+from torch import nn
+
+from tfx_core.model.outputs import ModelOutput
+
+
+class Head(nn.Module):
+    """What turns a backbone's states into results.
+
+    A subclass's ``forward`` takes the backbone's output first and names every other input that it uses, labels
+    included: `tfx_core.Model` passes each by name, as the caller gave it, and refuses the rest.
+    """
+
+    generates = False
+    """Whether the head predicts the next token, by a module ``predictions`` from states ``(…, D)`` to ``(…, V)``."""
+
+    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The call's inputs as the backbone shall see them; by default unchanged."""
+        return inputs
+
+
+class NoHead(Head):
+    """The backbone alone."""
+
+    def forward(self, states: ModelOutput) -> ModelOutput:
+        """The states unchanged."""
+        return states

@@ -1,0 +1,102 @@
+"""Heads that classify texts, tokens and choices."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.model.config import ProblemType
+from tfx_core.model.heads.base import Head
+from tfx_core.model.heads.losses import classification_loss, token_loss
+from tfx_core.model.outputs import ModelOutput
+from tfx_core.nn import last_tokens
+
+
+class SequenceClassificationHead(Head):
+    """Classifies or scores a whole text from its pooled state."""
+
+    def __init__(self, classifier: nn.Module, problem_type: ProblemType | None = None) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.problem_type = problem_type
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
+        """``labels`` ``(B,)`` classes or values, ``(B, C)`` for several at once; logits ``(B, C)``."""
+        logits = self.classifier(states.pooler_output)
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+
+
+class LastTokenClassificationHead(Head):
+    """Classifies a text by the state of its last token; where there is no mask, the last that is not padding."""
+
+    def __init__(self, score: nn.Module, pad_token_id: int | None, problem_type: ProblemType | None) -> None:
+        super().__init__()
+        self.score = score
+        self.pad_token_id = pad_token_id
+        self.problem_type = problem_type
+
+    def forward(
+        self,
+        states: ModelOutput,
+        *,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ModelOutput:
+        """``labels`` as for sequence classification; logits ``(B, C)``."""
+        if attention_mask is None and input_ids is not None and self.pad_token_id is not None:
+            attention_mask = input_ids != self.pad_token_id
+        logits = self.score(last_tokens(states.last_hidden_state, attention_mask))
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+
+
+class TokenClassificationHead(Head):
+    """Classifies every token."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
+        """``labels`` ``(B, S)``, `IGNORED` where a token does not count; logits ``(B, S, C)``."""
+        logits = self.classifier(states.last_hidden_state)
+        return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+
+class MultipleChoiceHead(Head):
+    """Scores the choices of each example: inputs are ``(B, choices, S)``."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
+        return flatten_choices(inputs)
+
+    def forward(
+        self,
+        states: ModelOutput,
+        *,
+        input_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ModelOutput:
+        """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
+        given = input_ids if input_ids is not None else inputs_embeds
+        assert given is not None  # the backbone has refused a call without either
+        logits = self.classifier(states.pooler_output).view(given.shape[:2])
+        return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+
+def flatten_choices(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Make every choice a row of the batch, ``(B, choices, …) -> (B·choices, …)``; raises `InputError` for less."""
+    arranged = dict(inputs)
+    for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds"):
+        value = inputs.get(name)
+        if value is None:
+            continue
+        if value.dim() != (4 if name == "inputs_embeds" else 3):
+            raise InputError(f"{name} of shape {tuple(value.shape)}: multiple choice takes (batch, choices, …)")
+        arranged[name] = value.flatten(0, 1)
+    return arranged

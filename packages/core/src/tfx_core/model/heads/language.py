@@ -1,0 +1,65 @@
+"""Heads that predict tokens."""
+
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.model.heads.base import Head
+from tfx_core.model.heads.losses import next_token_loss, token_loss
+from tfx_core.model.outputs import ModelOutput
+
+
+class LMHead(nn.Module):
+    """States to vocabulary logits: ``decoder(transform(x))``; ``decoder`` is often tied to the input embeddings."""
+
+    def __init__(self, decoder: nn.Linear, transform: nn.Module | None = None) -> None:
+        super().__init__()
+        self.transform = nn.Identity() if transform is None else transform
+        self.decoder = decoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, V)``."""
+        logits: Tensor = self.decoder(self.transform(x))
+        return logits
+
+
+class MaskedLMHead(Head):
+    """Predicts the token at each position."""
+
+    def __init__(self, predictions: nn.Module) -> None:
+        super().__init__()
+        self.predictions = predictions
+
+    def forward(
+        self, states: ModelOutput, *, labels: Tensor | None = None, logits_positions: Tensor | None = None
+    ) -> ModelOutput:
+        """``labels`` ``(B, S)``, `IGNORED` where a token does not count; logits ``(B, S, V)``.
+
+        ``logits_positions`` ``(N, 2)``, row and place, computes only those logits, ``(N, V)``; all by default.
+        """
+        x = states.last_hidden_state
+        if logits_positions is not None:
+            if labels is not None:
+                raise InputError("logits_positions: a loss needs the logits of all positions")
+            x = x[logits_positions.unbind(-1)]
+        logits = self.predictions(x)
+        return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+
+class CausalLMHead(Head):
+    """Predicts the token after each position."""
+
+    generates = True
+
+    def __init__(self, predictions: nn.Module) -> None:
+        super().__init__()
+        self.predictions = predictions
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
+        """``labels`` ``(B, S)`` are the inputs themselves, shifted here; logits ``(B, S, V)``.
+
+        ``logits_to_keep`` computes only that many of the last positions, all by default.
+        """
+        if logits_to_keep and labels is not None:
+            raise InputError(f"logits_to_keep={logits_to_keep}: a loss needs the logits of all positions")
+        logits = self.predictions(states.last_hidden_state[:, -logits_to_keep:])
+        return states.updated(logits=logits, loss=next_token_loss(logits, labels))
