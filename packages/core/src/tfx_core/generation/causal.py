@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tfx_core.errors import InputError
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
-from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, pack
+from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens, pack
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
 _STEPS_BEFORE_PACKING = 4
@@ -38,7 +38,7 @@ class CausalDecoding:
         self._decoder = decoder
         self._predictions = predictions
         self._attention = attention
-        self._prompt = dict(inputs)
+        self._prompt = {name: x for name, x in inputs.items() if name in _FIRST_CALL_ONLY}
         self._constant: dict[str, Any] = {name: x for name, x in inputs.items() if name not in _FIRST_CALL_ONLY}
         self._cache: DecoderCache | None = None
         self._last_length = 0
@@ -91,9 +91,7 @@ class CausalDecoding:
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
         states = self._run(**self._prompt).last_hidden_state
-        real = states.new_ones(states.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
-        self._prompt = {}
-        return states, mask, real
+        return states, mask, RealTokens.of(states, mask).dense_mask
 
     def _append(self, ids: Tensor, **inputs: Tensor) -> Tensor:
         """The states of further tokens ``(R, n)``."""
