@@ -1,7 +1,6 @@
 """Which tokens of a batch are real: the one place that works out positions, keys and rows from padding."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -50,13 +49,18 @@ class RealTokens:
         return torch.ones(self.batch, self.length, dtype=torch.bool, device=self.device)
 
     @property
+    def column_positions(self) -> Tensor:
+        """``(1, S)``, each by its column, padding included."""
+        return torch.arange(self.length, device=self.device)[None]
+
+    @property
     def positions(self) -> Tensor:
         """``(B|1, S)``, each counted in its row's real tokens, so that padding moves nothing."""
         if self.mask is None:
-            return self._columns
+            return self.column_positions
         return (self.mask.long().cumsum(-1) - 1).clamp(min=0)
 
-    @cached_property
+    @property
     def distances_by_column(self) -> bool:
         """Whether columns tell how far real tokens are from each other: no padding comes between them."""
         if self.mask is None:
@@ -69,7 +73,7 @@ class RealTokens:
     @property
     def relative_positions(self) -> Tensor:
         """``(B|1, S)``, of which only differences mean something: by column where that will do."""
-        return self._columns if self.distances_by_column else self.positions
+        return self.column_positions if self.distances_by_column else self.positions
 
     @property
     def keys(self) -> Allowed | None:
@@ -141,7 +145,3 @@ class RealTokens:
     def gather(self, columns: Tensor) -> "RealTokens":
         """Row by row the tokens of these columns ``(B, N)``."""
         return replace(self, length=columns.shape[1], mask=self.dense_mask.gather(1, columns))
-
-    @property
-    def _columns(self) -> Tensor:
-        return torch.arange(self.length, device=self.device)[None]

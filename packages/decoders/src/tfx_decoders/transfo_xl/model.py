@@ -85,13 +85,14 @@ class Sight:
 
         Distances are counted in real tokens, so padding moves nothing.
         """
-        keys, positions = real.length, real.relative_positions
+        keys, in_order = real.length, real.distances_by_column
+        positions = real.column_positions if in_order else real.positions
         geometry = RelativeGeometry(
             positions[:, keys - length :],
             positions,
             keys=position_keys or FreshKeys(dropout(self.distances.vectors(keys, keys + 1, like))),
         )
-        if real.distances_by_column:
+        if in_order:
             return geometry
         # what follows a token is hidden from it, whatever its score
         return replace(geometry, places=(keys - geometry.distances).clamp(0, keys))
