@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tfx_core.errors import InputError
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
-from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, pack
+from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, pack_linears
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
 _STEPS_BEFORE_PACKING = 4
@@ -100,8 +100,8 @@ class CausalDecoding:
         if ids.numel() > 1:  # a single token gains nothing
             self._steps += 1
             if self._steps == _STEPS_BEFORE_PACKING:
-                pack(self._decoder)
-                pack(self._predictions)
+                pack_linears(self._decoder)
+                pack_linears(self._predictions)
         states: Tensor = self._run(input_ids=ids, **inputs).last_hidden_state
         return states
 

@@ -37,7 +37,7 @@ from tfx_core.nn.layers import (
 from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
 from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
 from tfx_core.nn.memory import Memory, remember
-from tfx_core.nn.onednn import OneDnnLinear, for_inference, pack
+from tfx_core.nn.onednn import OneDnnLinear, for_inference, pack_linears
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -112,7 +112,7 @@ __all__ = [
     "last_tokens",
     "looked_up",
     "mean_tokens",
-    "pack",
+    "pack_linears",
     "padding_mask",
     "positions_of",
     "remember",
