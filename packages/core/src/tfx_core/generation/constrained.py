@@ -93,7 +93,11 @@ class Source:
         room = int(search.limits[number]) - length
         self.met = Hypotheses(self.options, beams, room)
         self.unmet = Hypotheses(self.options, beams, room)
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing better can come of it."""
+        return self.met.done
 
     def candidates(self, beams: Beams, place: int, ended: list[bool]) -> list[Candidate]:
         """The best continuations that have not ended, one for each beam."""
@@ -115,7 +119,7 @@ class Source:
         for rank in range(self.options.num_beams):
             if ended[rank] and self.progress[parents[rank]].after(tokens[rank]).complete:
                 self.met.add(beams, place, rank)
-        self.done = self.met.complete(float(beams.scores[place, 0]), beams.origins.shape[2])
+        self.met.done = self.met.complete(float(beams.scores[place, 0]), beams.origins.shape[2])
 
     def choose(self, following: list[Candidate], totals: Tensor, texts: list[tuple[int, ...]]) -> list[Candidate]:
         """The next beams among ``following`` and those that make progress; ``totals`` ``(K, V)``."""

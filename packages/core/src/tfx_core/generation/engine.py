@@ -127,8 +127,8 @@ DECODERS: Mapping[Strategy, Callable[[DecodingState, Search], Decoded]] = {
 
 
 def _options_and_inputs(
-    arguments: Mapping[str, Any], input_names: Collection[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    arguments: Mapping[str, object], input_names: Collection[str]
+) -> tuple[dict[str, object], dict[str, Any]]:
     """The arguments that are options, and those that are inputs of the model."""
     options = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
     inputs = {name: value for name, value in arguments.items() if name not in OPTION_NAMES and value is not None}

@@ -21,28 +21,35 @@ def decode_groups(state: DecodingState, search: Search) -> Decoded:
     running = Beams.begin(search.rows(beams), batch, beams)
     running.scores[:, ::size] = 0  # the first beam of each group counts
     longest = (search.limits - search.prompts.lengths).tolist()
-    kept = [[Hypotheses(options, size, longest[row]) for _ in range(options.num_beam_groups)] for row in range(batch)]
-    done = torch.zeros(batch, options.num_beam_groups, dtype=torch.bool)
+    kept = [[Hypotheses(options, size, room) for _ in range(options.num_beam_groups)] for room in longest]
+    going = kept
     while True:
         turn = Turn(search, running, logits, size)
         for group in range(options.num_beam_groups):
-            turn.take(group, kept, done)
+            turn.take(group, [groups[group] for groups in going])
         running = turn.result()
-        over = search.stopping.expired(running.rows).view(-1, beams).all(1).cpu()
-        sources = running.rows.sources[running.first].tolist()
-        for place in over.nonzero().flatten().tolist():
-            for group in (~done[sources[place]]).nonzero().flatten().tolist():
-                for rank in range(group * size, (group + 1) * size):
-                    kept[sources[place]][group].add(running, place, rank)
-        left = (~(over | done[sources].all(1))).nonzero().flatten()
-        if not len(left):
+        over = search.stopping.expired(running.rows).view(-1, beams).all(1).tolist()
+        for place, groups in enumerate(going):
+            if over[place]:
+                _close(groups, running, place, size)
+        left = [place for place, groups in enumerate(going) if not (over[place] or all(each.done for each in groups))]
+        if not left:
             return decoded([best_of(groups, options.num_return_sequences) for groups in kept], logits.device)
-        if len(left) < len(over):
-            left = left.to(logits.device)
-            state.select(left)
-            running = running.select(left)
+        if len(left) < len(going):
+            going = [going[place] for place in left]
+            index = torch.tensor(left, device=logits.device)
+            state.select(index)
+            running = running.select(index)
         reorder(state, running.parents)
         logits = state.step(running.rows.last)
+
+
+def _close(groups: list[Hypotheses], beams: Beams, place: int, size: int) -> None:
+    """Keep the beams of a source that may not go on, but for groups that are done."""
+    for group, texts in enumerate(groups):
+        if not texts.done:
+            for rank in range(group * size, (group + 1) * size):
+                texts.add(beams, place, rank)
 
 
 class Turn:
@@ -59,8 +66,8 @@ class Turn:
         # what later groups must avoid; a group that is done counts with the padding token
         self.avoided: list[Tensor] = []
 
-    def take(self, group: int, kept: list[list[Hypotheses]], done: Tensor) -> None:
-        """Choose the group's continuations, and keep its finished texts in ``kept[source][group]``."""
+    def take(self, group: int, kept: list[Hypotheses]) -> None:
+        """Choose the group's continuations, and keep its finished texts, those of each source."""
         options, running, size = self.search.options, self.running, self.size
         members = slice(group * size, (group + 1) * size)
         index = (running.first[:, None] + torch.arange(size, device=running.scores.device) + members.start).flatten()
@@ -72,24 +79,23 @@ class Turn:
         totals = (scores.view(-1, size, vocabulary) + running.scores[:, members, None]).flatten(1)
         ahead = min(max(2, 1 + len(options.eos_ids)) * size, totals.shape[1])
         best, index = highest(totals, ahead)
-        sources = running.rows.sources[running.first].cpu()
-        over = done[sources, group]
-        check_best(best[:, 0].masked_fill(over.to(best.device), 0.0), running.rows.take(running.first))
+        done = torch.tensor([texts.done for texts in kept], device=best.device)
+        check_best(best[:, 0].masked_fill(done, 0.0), running.rows.take(running.first))
         parents, tokens = index // vocabulary + members.start, index % vocabulary
         candidates = running.extended(best, parents, tokens)
         ended = self.search.stopping.ended(candidates.rows).view_as(best)
         length = candidates.origins.shape[2]
-        for place, source in enumerate(sources.tolist()):
-            if not over[place]:
+        for place, texts in enumerate(kept):
+            if not texts.done:
                 for rank in ended[place, :size].nonzero().flatten().tolist():
-                    kept[source][group].add(candidates, place, rank)
-                done[source, group] = kept[source][group].complete(float(best[place, 0]), length)
+                    texts.add(candidates, place, rank)
+                texts.done = texts.complete(float(best[place, 0]), length)
         going = ended.to(torch.uint8).argsort(dim=1, stable=True)[:, :size]
         # only where nearly all continuations complete a stop string does an ended one go on, and it must not win
         self.scores.append((best + ended * WORST).gather(1, going))
         self.parents.append(parents.gather(1, going))
         self.tokens.append(tokens.gather(1, going))
-        self.avoided.append(self.tokens[-1].masked_fill(over[:, None].to(best.device), self.search.pad))
+        self.avoided.append(self.tokens[-1].masked_fill(done[:, None], self.search.pad))
 
     def result(self) -> Beams:
         """The beams of all groups that go on."""

@@ -24,7 +24,7 @@ class Hypothesis:
 class Hypotheses:
     """The ``capacity`` best finished texts of one group.
 
-    ``longest`` is the greatest number of new tokens that a text may have.
+    ``longest`` is the greatest number of new tokens that a text may have. A search sets ``done`` once it is `complete`.
     """
 
     def __init__(self, options: GenerationOptions, capacity: int, longest: int) -> None:
@@ -32,6 +32,7 @@ class Hypotheses:
         self.capacity = capacity
         self.longest = longest
         self.texts: list[Hypothesis] = []
+        self.done = False
 
     def add(self, beams: Beams, place: int, rank: int) -> None:
         """Keep the beam ``rank`` of the source at ``place``, if it is among the best."""

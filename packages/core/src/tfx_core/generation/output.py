@@ -128,7 +128,7 @@ def filled(parts: Sequence[Tensor], value: int) -> Tensor:
     return torch.nn.utils.rnn.pad_sequence(list(parts), batch_first=True, padding_value=value)
 
 
-def _outside(value: Any) -> Any:
+def _outside(value: object) -> Any:
     if isinstance(value, tuple):
         return tuple(_outside(each) for each in value)
     return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
