@@ -52,7 +52,7 @@ from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
-from tfx_core.nn.onednn import OneDnnLinear, for_inference, pack
+from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.positions import BucketedBias, Rotary
 from tfx_core.nn.real_tokens import RealTokens, can_read
 from tfx_core.nn.relative import (
@@ -149,7 +149,6 @@ __all__ = [
     "last_tokens",
     "looked_up",
     "mean_tokens",
-    "pack",
     "remember",
     "repeat_key_heads",
     "rows_of_sources",

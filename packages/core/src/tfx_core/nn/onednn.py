@@ -43,7 +43,7 @@ def for_inference(module: _Module) -> _Module:
     return _twin(module)
 
 
-def pack(twin: nn.Module) -> None:
+def pack_linears(twin: nn.Module) -> None:
     """Pack every layer of a twin, until its weights change; it takes as much memory again as these."""
     for each in twin.modules():
         if isinstance(each, OneDnnLinear):
