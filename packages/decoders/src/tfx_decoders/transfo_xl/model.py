@@ -184,7 +184,7 @@ class TransfoXLBackbone(nn.Module):
         cache: DecoderCache | None = None,
         position_keys: Sequence[PositionKeys] | None = None,
     ) -> Tensor:
-        """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``; ``real`` are the tokens of memory, cache and this call."""
+        """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``; ``real`` are those of memory, cache and this call."""
         first_keys = None if position_keys is None else position_keys[0]
         geometry = self.sight.geometry(x.shape[1], real, x, self.dropout, first_keys)
         call = RecurrentCall(
