@@ -12,7 +12,7 @@ import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.checkpoint import Rename, save_tensors
 from tfx_core.errors import CheckpointError, ConfigError, InputError, UnknownNameError
-from tfx_core.model.architecture import HeadFactory
+from tfx_core.model import Backbone, HeadPlan
 from tfx_core.model.heads import TokenClassificationHead
 from tfx_core.model.model import Model
 
@@ -240,8 +240,8 @@ def test_a_third_partys_head_is_built_saved_and_loaded(tmp_path: Path, caplog: p
         assert torch.equal(again(IDS).logits, model(IDS).logits)
 
 
-def _build_probe(config: tfx_core.ModelConfig) -> TokenClassificationHead:
-    return TokenClassificationHead(nn.Linear(TINY["hidden_size"], config.num_labels))
+def _build_probe(config: tfx_core.ModelConfig, backbone: Backbone) -> TokenClassificationHead:
+    return TokenClassificationHead(nn.Linear(backbone.width, config.num_labels))
 
 
 def _initialise_probe(path: str, module: nn.Module, config: tfx_core.ModelConfig, generator: object) -> None:
@@ -251,7 +251,9 @@ def _initialise_probe(path: str, module: nn.Module, config: tfx_core.ModelConfig
         nn.init.zeros_(module.bias)
 
 
-PROBE = HeadFactory(_build_probe, (Rename("probe.{p}", "head.classifier.{p}"),), _initialise_probe)
+PROBE: HeadPlan[tfx_core.ModelConfig] = HeadPlan(
+    _build_probe, rules={"probe": (Rename("probe.{p}", "head.classifier.{p}"),)}, initialise=_initialise_probe
+)
 
 
 def test_an_attention_kernel_is_chosen_by_name_or_given(tmp_path: Path) -> None:

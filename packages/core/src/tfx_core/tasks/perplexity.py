@@ -90,7 +90,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
     def check_model(self, model: "Model") -> None:
         """Refuse a model that sees what it is to predict."""
         super().check_model(model)
-        if not getattr(model.backbone, "causal", True):
+        if not model.backbone.causal:
             raise InputError(
                 "is_decoder=false: every token sees the ones after it; load the model with is_decoder=True"
             )

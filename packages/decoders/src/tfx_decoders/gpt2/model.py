@@ -45,7 +45,7 @@ class Float32Attention(Attention):
         return super().forward(x, replace(call, kernel=in_float32))
 
 
-def build_backbone(config: GPT2Config, head: str) -> TransformerBackbone:
+def build_backbone(config: GPT2Config, parts: frozenset[str]) -> TransformerBackbone:
     """The backbone; every head reads the same states."""
     return TransformerBackbone(
         embeddings=GPT2Embeddings(

@@ -1,13 +1,13 @@
 """Transformer-XL (Dai et al. 2019): a decoder that goes on from the states of the segment before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.model import ModelOutput, one_of
+from tfx_core.model import Backbone, ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -115,16 +115,16 @@ class Sight:
         return additive(allowed[:, None], dtype)
 
 
-class TransfoXLBackbone(nn.Module):
+class TransfoXLBackbone(Backbone):
     """Word vectors, and a stack whose layers see the states that they read in the segments before.
 
     Tokens stay padded: the memory is a part of every row, which a ragged layout would have to pack as well.
     """
 
-    max_positions: int | None = None
-
-    def __init__(self, embeddings: AdaptiveEmbeddings, stack: Stack, sight: Sight, *, dropout: float) -> None:
-        super().__init__()
+    def __init__(
+        self, width: int, embeddings: AdaptiveEmbeddings, stack: Stack, sight: Sight, *, dropout: float
+    ) -> None:
+        super().__init__(width)
         self.embeddings = embeddings
         self.stack = stack
         self.sight = sight
@@ -167,6 +167,10 @@ class TransfoXLBackbone(nn.Module):
             reports["hidden_states"] = (*read, x)
         new = remember(memory, read, real, length=self.sight.memory) if remembers else None
         return ModelOutput(last_hidden_state=x, mems=new, **reports)
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids ``(B, T)`` -> word vectors ``(B, T, D)``, projected and scaled."""
+        return self.vectors(input_ids)
 
     def vectors(self, tokens: Tensor) -> Tensor:
         """Ids ``(B, T)``, or vectors that take their place -> ``(B, T, D)``."""
@@ -214,10 +218,6 @@ class TransfoXLBackbone(nn.Module):
         )
         return self.dropout(self.stack(self.dropout(x), call)), call
 
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Refused: the position biases are stored for all heads, and no library reads fewer."""
-        raise InputError("Transformer-XL's heads cannot be pruned")
-
 
 def real_tokens(attention_mask: Tensor | None) -> Tensor | None:
     """Boolean ``(B, T)``, or ``None`` where all are real."""
@@ -239,10 +239,11 @@ def known_tokens(memory: Memory | None, attention_mask: Tensor | None, tokens: T
     return torch.cat((ones[:, :past] if slots is None else slots, ones[:, past:] if real is None else real), dim=1)
 
 
-def build_backbone(config: TransfoXLConfig, head: str) -> TransfoXLBackbone:
+def build_backbone(config: TransfoXLConfig, parts: frozenset[str]) -> TransfoXLBackbone:
     """The backbone; every head reads the same states."""
     shared = None if config.untie_r else RelativeBiases(config.n_head, config.d_head)
     return TransfoXLBackbone(
+        config.d_model,
         _embeddings(config),
         Stack(_layer(config, shared or RelativeBiases(config.n_head, config.d_head)) for _ in range(config.n_layer)),
         Sight(
