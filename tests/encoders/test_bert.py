@@ -177,6 +177,17 @@ def test_another_heads_classifier_is_not_taken_for_ones_own(tmp_path: Path, capl
     assert not torch.equal(model.head.classifier[1].weight, stored.head.classifier[1].weight)
 
 
+def test_only_classifiers_exclude_each_other() -> None:
+    classifiers = {"sequence-classifier", "token-classifier", "choice-classifier"}
+    assert bert().weight_table.exclusive == classifiers
+
+
+def test_a_head_sets_up_the_config_and_the_user_has_the_last_word() -> None:
+    assert bert("causal-lm").config.is_decoder
+    assert bert("causal-lm", add_cross_attention=True).config.is_decoder
+    assert not bert("causal-lm", is_decoder=False).config.is_decoder
+
+
 def test_every_fault_of_a_checkpoint_is_listed_at_once(tmp_path: Path) -> None:
     model = bert()
     model.save_pretrained(tmp_path)

@@ -209,9 +209,9 @@ def _unexpected(found: Mapping[str, TensorEntry], slots: list[_Slot], table: Wei
     sources = {name for slot in slots for name in slot.sources}
     taken = {id(entry) for slot in slots for entry in slot.entries}
     other_parts = table.parts.keys() - set(table.heads[head])
-    for name, entry in found.items():
-        known = name in sources or table.knows(name, other_parts) or table.ignores(name)
-        if id(entry) not in taken and not known:
+    left = ((name, entry) for name, entry in found.items() if id(entry) not in taken)
+    for name, entry in left:
+        if name not in sources and not table.knows(name, other_parts) and not table.ignores(name):
             yield f"unexpected {entry.name} {entry.shape}"
 
 

@@ -1,4 +1,4 @@
-"""All rules of an architecture: which tensors make up which part, and which parts each head needs."""
+"""Rules together: those of a backbone, and the table of a model, which says which parts each head needs."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ def save_model(
     generation_config: Mapping[str, Any] | None,
     tensors: Mapping[str, Tensor],
     *,
-    max_shard_size: int | str = "5GB",
+    max_shard_size: int | str,
 ) -> None:
     """Write configs and weights; `tfx_core.checkpoint.write_folder` says what an interrupted save leaves behind."""
     files = {"config.json": config.to_dict()}

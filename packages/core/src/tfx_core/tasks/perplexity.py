@@ -226,7 +226,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         import torch
         import torch.nn.functional as F
 
-        predictions = self.model.head.get_submodule("predictions")
+        predictions = self.model.language_head.predictions
         if not len(targets):
             return states.new_zeros(0, dtype=torch.float64)
         own = getattr(predictions, "losses", None)  # an adaptive softmax computes no logits of the whole vocabulary
