@@ -38,7 +38,7 @@ def test_one_name_for_two_parts_is_refused(part: str) -> None:
 
 
 def test_a_head_cannot_need_a_part_that_the_backbone_does_not_have() -> None:
-    with pytest.raises(ValueError, match="name parts that exist, not {'pooler'}"):
+    with pytest.raises(ValueError, match=r"name parts that exist, not \{'pooler'\}"):
         with_heads(other=HeadPlan(no_head, parts={"pooler"})).weight_table(ToyConfig(), "other")
 
 
@@ -67,7 +67,7 @@ def test_what_a_backbone_does_not_offer_is_refused() -> None:
         model.prune_heads({0: [1]})
     with pytest.raises(InputError, match="keeps no key-value cache"):
         model.backbone.new_cache()
-    with pytest.raises(InputError, match="head 'backbone' cannot generate$"):
+    with pytest.raises(InputError, match=r"head 'backbone' cannot generate$"):
         _ = model.language_head
 
 

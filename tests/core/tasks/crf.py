@@ -1,7 +1,7 @@
 """A third party's head: a linear-chain CRF over the states of tokens, for every architecture that has these."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tfx_core import HeadSpec, ModelConfig, ModelOutput, hookimpl
 from tfx_core.checkpoint import Rename

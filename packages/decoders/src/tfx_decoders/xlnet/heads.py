@@ -1,7 +1,5 @@
 """XLNet's heads: what they compute, and the names of their tensors."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
