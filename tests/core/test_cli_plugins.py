@@ -141,6 +141,7 @@ def test_architectures_as_json_lines(site: FakeSite) -> None:
             "version": "1.0",
             "installed": True,
             "heads": ["masked-lm"],
+            "capabilities": [],
             "hf_classes": {"AlienModel": "backbone"},
             "tokenizer_classes": [],
             "summary": "",

@@ -114,7 +114,7 @@ ANSWERS = {
     "one head as a string": ("return [A('x', target='a:b', heads=('lm'))]", "heads='lm', which is not a tuple of"),
     "classes as a list": ("return [A('x', target='a:b', hf_classes=['X'])]", "not a mapping of strings to strings"),
     "a class of no head": (
-        "return [A('x', target='a:b', hf_classes={'XForLM': 'lm'})]",
+        "return [A('x', target='a:b', heads=('qa',), hf_classes={'XForLM': 'lm'})]",
         "hf_classes['XForLM']='lm', which is not one of its heads",
     ),
 }

@@ -24,6 +24,7 @@ def architectures(as_json: bool, also_missing: bool) -> None:
                     "version": entry.plugin.version or None,
                     "installed": True,
                     "heads": list(spec.heads),
+                    "capabilities": list(spec.capabilities),
                     "hf_classes": dict(spec.hf_classes),
                     "tokenizer_classes": list(spec.tokenizer_classes),
                     "summary": spec.summary,

@@ -42,7 +42,7 @@ def load_model(
     stored = stored_head(config, folder)
     head = stored or "backbone" if head is None else head
     if head != stored:
-        config = architecture.adapt(config, head)
+        config = architecture.plan(head).adapt(config)
     config = config.replace(**overrides)
     generation_config = folder.json("generation_config.json")
     model = _empty_model(architecture, config, head, attention, generation_config)
@@ -77,9 +77,7 @@ def new_model(
     weights; torch's global generator is left alone when one is given.
     """
     architecture = load_architecture(model_type)
-    settings = architecture.config().replace(**config)
-    if not {"is_decoder", "add_cross_attention"} & config.keys():
-        settings = architecture.adapt(settings, head)
+    settings = architecture.plan(head).adapt(architecture.config()).replace(**config)
     model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, architecture, settings, None, generator)
@@ -157,15 +155,15 @@ def _initialise(
     names: Iterable[str] | None,
     generator: torch.Generator | None = None,
 ) -> None:
-    """Fill the parameters of these names, or all, as the architecture (or a third party's head) does it."""
+    """Fill the parameters of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
+    of_head = model.plan.initialise or architecture.initialise
     wanted = None if names is None else set(names)
     for path, module in model.named_modules():
         own = {f"{path}.{name}" for name, _ in module.named_parameters(recurse=False)}
         if not own or (wanted is not None and not own & wanted):
             continue
-        of_head = path == "head" or path.startswith("head.")
-        fill = model.head_initialise if of_head else architecture.initialise
+        fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
         fill(path, module, config, generator)
 
 

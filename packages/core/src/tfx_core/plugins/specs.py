@@ -21,7 +21,7 @@ class ArchitectureSpec(Spec):
     """One model type; ``name`` is the ``model_type`` of its ``config.json``, the target a `tfx_core.Architecture`."""
 
     heads: tuple[str, ...] = ()
-    """Head names that the architecture has, without ``"backbone"``, which every one has."""
+    """Head names that the architecture has, without ``"backbone"``, which every one has; by default the classes'."""
 
     hf_classes: Mapping[str, str] = field(default_factory=dict)
     """Class names found under ``architectures`` in ``config.json`` -> head name, ``"backbone"`` included."""
@@ -29,16 +29,27 @@ class ArchitectureSpec(Spec):
     tokenizer_classes: tuple[str, ...] = ()
     """``tokenizer_class`` values of ``tokenizer_config.json`` that this architecture's recipe serves."""
 
+    capabilities: tuple[str, ...] = ()
+    """What a third party's head can ask of it, see `HeadSpec.capability`."""
+
     summary: str = ""
     paper: str = ""
+
+    def __post_init__(self) -> None:
+        if self.heads == () and isinstance(self.hf_classes, Mapping):  # what is given is checked when it is asked for
+            named = dict.fromkeys(head for head in self.hf_classes.values() if head != "backbone")
+            object.__setattr__(self, "heads", tuple(named))
 
 
 @dataclass(frozen=True)
 class HeadSpec(Spec):
-    """A head of a third party for every architecture that offers a capability; the target is a head factory."""
+    """A head of a third party for every architecture with a capability; the target a `tfx_core.model.HeadPlan`."""
 
     capability: str = "token-states"
     """What the head needs of a backbone: ``"token-states"`` or ``"pooled-state"``."""
+
+    serves: tuple[str, ...] = ()
+    """Heads for which it can stand in: a task that asks for one of them also takes this one."""
 
     summary: str = ""
 
