@@ -260,7 +260,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "tfx-toy", "from tests.core.tasks.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
     )
     site.install("counting", "from tests.core.tasks.counting import Plugin\n\ntfx_tasks = Plugin().tfx_tasks\n")
-    return {**os.environ, "PYTHONPATH": f"{site.root}:{Path(__file__).parents[2]}"}
+    path = (str(site.root), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 def command(*arguments: str) -> list[str]:

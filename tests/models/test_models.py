@@ -11,7 +11,7 @@ import tfx_core
 from tests.models.tiny import optional_inputs, perturbed, random_ids, source_states, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model.model import Model
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
 CHOICE_HEADS = ("multiple-choice", "double-heads")
@@ -165,7 +165,7 @@ def test_a_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(case: t
 
 @pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
 def test_the_weight_table_names_every_parameter_once(name: str) -> None:
-    for head in ("backbone", *registry.find("architecture", name).heads):
+    for head in ("backbone", *registry.find(ArchitectureSpec, name).heads):
         made = tfx_core.new_model(name, head=head, seed=0, **tiny_config(name))
         names: dict[int, list[str]] = {}
         for path, parameter in made.named_parameters(remove_duplicate=False):
@@ -192,7 +192,7 @@ def test_a_config_refuses_wrong_types_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
 def test_every_class_of_the_reference_stands_for_a_head(name: str) -> None:
-    spec = registry.find("architecture", name)
+    spec = registry.find(ArchitectureSpec, name)
     assert set(spec.hf_classes.values()) >= {"backbone"}
     assert set(spec.hf_classes.values()) - {"backbone"} <= set(spec.heads)
     assert spec.summary

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.model.config import ModelConfig
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
 Inputs = dict[str, Tensor]
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
@@ -69,7 +69,7 @@ class Case:
         """The reference's class for this head."""
         if self.head in self.variant.heads_of_reference:
             return self.variant.heads_of_reference[self.head]
-        classes = registry.find("architecture", self.model_type).hf_classes
+        classes = registry.find(ArchitectureSpec, self.model_type).hf_classes
         return next(name for name, head in classes.items() if head == self.head)
 
     def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
@@ -206,6 +206,6 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
 
 def config_of(case: Case) -> ModelConfig:
     """Our configuration of the case."""
-    architecture: Any = registry.load("architecture", case.model_type)
+    architecture: Any = registry.load(ArchitectureSpec, case.model_type)
     config: ModelConfig = architecture.config.from_dict(case.config)
     return config

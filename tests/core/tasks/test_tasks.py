@@ -13,7 +13,7 @@ import tfx_core
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.toy import VOCABULARY
 from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.plugins import registry
+from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, batching
 from tfx_core.tasks.pipeline import load_task
 
@@ -39,7 +39,7 @@ def inputs_of(task: str, count: int) -> list[Any]:
 
 @pytest.mark.parametrize("task", HEADS)
 def test_a_task_is_registered_under_the_name_and_heads_of_its_class(task: str) -> None:
-    spec = registry.find("task", task)
+    spec = registry.find(TaskSpec, task)
     found = load_task(task)
     assert (found.name, found.heads) == (spec.name, spec.heads)
     assert spec.summary

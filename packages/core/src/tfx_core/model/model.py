@@ -15,7 +15,7 @@ from tfx_core.model.config import ModelConfig
 from tfx_core.model.heads.base import Head, NoHead
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, sdpa
-from tfx_core.plugins import registry
+from tfx_core.plugins import HeadSpec, registry
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -192,14 +192,14 @@ def foreign_head(
     if head_name == "backbone" or head_name in architecture.heads:
         return None
     own = ("backbone", *architecture.heads)
-    foreign = [entry.spec.name for entry in registry.specs("head")]
+    foreign = [entry.spec.name for entry in registry.specs(HeadSpec)]
     if head_name.rpartition(":")[2] not in foreign:
         raise UnknownNameError(
             f"no head {head_name!r} for {config.model_type}: it has {', '.join(own)}"
             + (f"; installed beside these are {', '.join(foreign)}" if foreign else "")
         )
-    spec = registry.find("head", head_name)
-    factory = registry.load("head", head_name)
+    spec = registry.find(HeadSpec, head_name)
+    factory = registry.load(HeadSpec, head_name)
     if not isinstance(factory, HeadFactory):
         raise TypeError(f"{spec.target} is {factory!r}; a head's target must be a tfx_core.model.HeadFactory")
     return factory, spec.capability

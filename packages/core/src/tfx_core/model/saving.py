@@ -6,12 +6,12 @@ from pathlib import Path
 from tfx_core.checkpoint import collect_weights, save_tensors, write_folder
 from tfx_core.model.config import ModelConfig
 from tfx_core.model.model import Model
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
 
 def stored_config(model: Model) -> ModelConfig:
     """The model's config, saying which head is stored and whether its output layer is tied."""
-    classes = registry.find("architecture", model.config.model_type).hf_classes
+    classes = registry.find(ArchitectureSpec, model.config.model_type).hf_classes
     named = [name for name, head in classes.items() if head == model.head_name]
     backbone = [name for name, head in classes.items() if head == "backbone"]
     config = model.config.replace(
