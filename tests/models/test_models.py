@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import optional_inputs, perturbed, random_ids, source_states, target_ids, tiny_config
+from tests.cases import CHOICE_HEADS, case_of
+from tests.models.tiny import perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model.model import Model
 from tfx_core.plugins import ArchitectureSpec, registry
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
-CHOICE_HEADS = ("multiple-choice", "double-heads")
 LENGTHS = (9, 4, 1, 6)
 
 
@@ -81,10 +81,9 @@ def test_every_parameter_gets_a_gradient(model: Model) -> None:
     ids, mask = batch(model, "right")
     if model.head_name in CHOICE_HEADS:
         ids, mask = ids[:, None], mask[:, None]
-    source = source_states(model.config.model_type, model.head_name, len(ids))
-    optional = optional_inputs(model.config.model_type, ids)
+    optional = case_of(model.config.model_type).optional_inputs(model.head_name, ids)
     target = target_ids(model.config.model_type, model.head_name, len(ids))
-    output = model(input_ids=ids, attention_mask=mask, **source, **target, **optional)
+    output = model(input_ids=ids, attention_mask=mask, **target, **optional)
     total = sum((value.square().sum() for value in output.values() if isinstance(value, Tensor)), torch.zeros(()))
     total.backward()
     without = [
@@ -161,6 +160,17 @@ def test_a_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(case: t
     for (_, ours), (_, theirs) in zip(one.named_parameters(), other.named_parameters(), strict=True):
         assert torch.equal(ours, theirs)
         assert ours.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+def test_there_is_a_case_of_every_architecture(name: str) -> None:
+    assert case_of(name).tiny
+    assert case_of(name).variants
+
+
+def test_an_architecture_without_a_case_is_told_by_name() -> None:
+    with pytest.raises(LookupError, match=r"architecture 'new-one' is not tested: there is no tests/cases/new_one\.py"):
+        case_of("new-one")
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
