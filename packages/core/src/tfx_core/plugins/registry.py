@@ -88,15 +88,15 @@ def _by_name(kind: type[S]) -> _ByName[S]:
 def _index() -> _Index:
     """Everything by kind and name, made anew when the plugins are no longer the same."""
     global _index_of
-    plugins = discovery.discovered()
-    if _index_of is None or _index_of[0] is not plugins:
+    plugins, latest = discovery.discovered(), _index_of
+    if latest is None or latest[0] is not plugins:
         index: dict[type[Spec], dict[str, list[Registered[Spec]]]] = {kind: defaultdict(list) for kind in KINDS}
         for plugin in plugins:
             for kind, provided in plugin.specs.items():
                 for spec in provided:
                     index[kind][spec.name].append(Registered(spec, plugin.distribution, plugin))
-        _index_of = plugins, {kind: dict(entries) for kind, entries in index.items()}
-    return _index_of[1]
+        latest = _index_of = plugins, {kind: dict(entries) for kind, entries in index.items()}
+    return latest[1]
 
 
 def _ambiguous(what: str, entries: Sequence[Registered[Spec]]) -> str:
