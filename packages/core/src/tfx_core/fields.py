@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from tfx_core.errors import ConfigError
 
+__all__ = ["Between", "Count", "Positive", "Rate", "Size", "checked", "hints", "plain"]
+
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from tfx_core.generation.causal import CausalDecoding, causal_decoding
+from tfx_core.generation import CausalDecoding, causal_decoding
 from tfx_core.model import Model, ModelOutput
 from tfx_seq2seq.backbone import Seq2SeqBackbone, encoder_output
 

@@ -3,6 +3,7 @@
 A model is known here only as a `DecodingState`; `generate` makes one for a call and `decode` runs on one directly.
 """
 
+from tfx_core.generation.causal import CausalDecoding, causal_decoding
 from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
 from tfx_core.generation.defaults import options_from_files
 from tfx_core.generation.engine import decode, generate
@@ -19,6 +20,7 @@ from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextSt
 __all__ = [
     "OPTION_NAMES",
     "AllowedTokens",
+    "CausalDecoding",
     "Constraint",
     "DecodingState",
     "DisjunctiveConstraint",
@@ -38,6 +40,7 @@ __all__ = [
     "TextDecoder",
     "TextIteratorStreamer",
     "TextStreamer",
+    "causal_decoding",
     "decode",
     "generate",
     "options_from_files",

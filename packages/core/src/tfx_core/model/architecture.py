@@ -11,7 +11,7 @@ from tfx_core.errors import UnknownNameError
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.heads.base import NoHead
 from tfx_core.model.heads.plan import C, HeadPlan, Initialise
-from tfx_core.plugins import registry
+from tfx_core.plugins import HeadSpec, registry
 
 if TYPE_CHECKING:
     from tfx_core.generation import DecodingState
@@ -73,19 +73,19 @@ class Architecture(Generic[C]):
 
     def _foreign(self, head: str) -> HeadPlan[C]:
         model_type = self.config.model_type
-        installed = [entry.spec.name for entry in registry.specs("head")]
+        installed = [entry.spec.name for entry in registry.specs(HeadSpec)]
         if head.rpartition(":")[2] not in installed:
             raise UnknownNameError(
                 f"no head {head!r} for {model_type}: it has {', '.join(('backbone', *self.heads))}"
                 + (f"; installed beside these are {', '.join(installed)}" if installed else "")
             )
-        spec = registry.find("head", head)
+        spec = registry.find(HeadSpec, head)
         if spec.capability not in self.capabilities:
             raise UnknownNameError(
                 f"head {head!r} needs a backbone with {spec.capability!r}; {model_type} has "
                 f"{', '.join(map(repr, self.capabilities)) or 'nothing for heads of others'}"
             )
-        plan = registry.load("head", head)
+        plan = registry.load(HeadSpec, head)
         if not isinstance(plan, HeadPlan):
             raise TypeError(f"{spec.target} is {plan!r}; a head's target must be a tfx_core.model.HeadPlan")
         return replace(plan, parts={*self.capabilities[spec.capability], *plan.parts})

@@ -13,7 +13,7 @@ from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
 from tfx_core.text import Tokenizer, family_of
 from tfx_core.text import load_tokenizer as read_tokenizer
 
@@ -100,7 +100,7 @@ def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **
 
 def load_architecture(model_type: str) -> Architecture[Any]:
     """What a ``model_type`` stands for; raises `UnknownNameError` that says what to install."""
-    architecture = registry.load("architecture", model_type)
+    architecture = registry.load(ArchitectureSpec, model_type)
     if not isinstance(architecture, Architecture):
         raise TypeError(f"the target of architecture {model_type!r} is {architecture!r}, not an Architecture")
     return architecture
@@ -124,7 +124,7 @@ def stored_head(config: ModelConfig, folder: Folder) -> str | None:
     """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing."""
     if config.tfx_head is not None:
         return config.tfx_head
-    classes = registry.find("architecture", config.model_type).hf_classes
+    classes = registry.find(ArchitectureSpec, config.model_type).hf_classes
     known = [classes[name] for name in config.architectures if name in classes]
     if config.architectures and not known:
         raise ConfigError(
@@ -141,7 +141,7 @@ def _empty_model(
     attention: str | AttentionKernel,
     generation_config: Mapping[str, Any] | None = None,
 ) -> Model:
-    kernel = registry.load("attention", attention) if isinstance(attention, str) else attention
+    kernel = registry.load(AttentionSpec, attention) if isinstance(attention, str) else attention
     if not callable(kernel):
         raise TypeError(f"attention {attention!r} stands for {kernel!r}, which is not an attention kernel")
     with unfilled_modules():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from tfx_core.errors import InputError
-from tfx_core.plugins import registry
+from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
 from tfx_core.tasks.windows import ItemError, Window
@@ -113,7 +113,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     def is_served_by(cls, head: str) -> bool:
         """Whether a model with this head can serve the task: with one of `heads`, or a third party's in its place."""
         name = head.rpartition(":")[2]
-        stands_in = (entry.spec.serves for entry in registry.specs("head") if entry.spec.name == name)
+        stands_in = (entry.spec.serves for entry in registry.specs(HeadSpec) if entry.spec.name == name)
         return head in cls.heads or any(set(served) & set(cls.heads) for served in stands_in)
 
     def __call__(self, inputs: object, *, progress: Progress | None = None, **options: object) -> Result:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tfx_core.generation.causal import causal_decoding
+from tfx_core.generation import causal_decoding
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
 from tfx_core.text.byte_bpe import GPT2

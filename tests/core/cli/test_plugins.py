@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite, architectures, command
-from tests.core.test_cli import run
 from tfx_core import __version__, hookimpl
 from tfx_core.plugins import discovery
 
