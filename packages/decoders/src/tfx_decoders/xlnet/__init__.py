@@ -5,12 +5,12 @@ from torch import nn
 
 from tfx_core.model import Architecture
 from tfx_core.nn import RelativeBiases, initialise_normal
-from tfx_core.text.sentencepiece import XLNET
 from tfx_decoders.xlnet import heads
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.decoding import xlnet_decoding
 from tfx_decoders.xlnet.model import XLNetBackbone, build_backbone
 from tfx_decoders.xlnet.positions import SegmentPosition
+from tfx_decoders.xlnet.text import RECIPE
 from tfx_decoders.xlnet.weights import TIES, weight_table
 
 __all__ = ["ARCHITECTURE", "XLNetConfig"]
@@ -40,6 +40,6 @@ ARCHITECTURE = Architecture(
     weights=weight_table,
     initialise=_initialise,
     ties={"causal-lm": TIES},
-    text=XLNET,
+    text=RECIPE,
     decoding=xlnet_decoding,
 )

@@ -6,10 +6,10 @@ from torch import nn
 from tfx_core.generation.causal import causal_decoding
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
-from tfx_core.text import WordPiece
 from tfx_encoders.bert import heads
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.model import build_backbone
+from tfx_encoders.bert.text import RECIPE
 from tfx_encoders.bert.weights import TIES, weight_table
 
 __all__ = ["ARCHITECTURE", "BertConfig"]
@@ -40,6 +40,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     ties=dict.fromkeys(("masked-lm", "causal-lm", "pretraining"), TIES),
     adapt=_adapt,
-    text=WordPiece(),
+    text=RECIPE,
     decoding=causal_decoding,
 )

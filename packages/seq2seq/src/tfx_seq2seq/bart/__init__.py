@@ -5,10 +5,10 @@ from torch import nn
 
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
-from tfx_core.text.byte_bpe import BART
 from tfx_seq2seq.bart import heads
 from tfx_seq2seq.bart.config import BartConfig
 from tfx_seq2seq.bart.model import build_backbone
+from tfx_seq2seq.bart.text import RECIPE
 from tfx_seq2seq.bart.weights import TIES, weight_table
 from tfx_seq2seq.decoding import seq2seq_decoding
 
@@ -40,6 +40,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     ties=dict.fromkeys(("conditional-generation", "causal-lm"), TIES),
     adapt=_adapt,
-    text=BART,
+    text=RECIPE,
     decoding=seq2seq_decoding,
 )

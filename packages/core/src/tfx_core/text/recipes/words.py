@@ -1,21 +1,20 @@
-"""Word vocabularies: Transformer-XL, Dai et al. 2019, https://arxiv.org/abs/1901.02860.
+"""Words that are looked up whole, as in Dai et al. 2019, https://arxiv.org/abs/1901.02860.
 
-Texts are split as those of WikiText-103 are (`tfx_core.text.moses`, numbers apart: ``1 @,@ 000``), and every word is
-looked up whole. ``<EOS>`` for ``<eos>`` is a word like others; touching other words, it is split from them here, while
-the reference makes one unknown word of all.
+Texts are split as those of WikiText-103 are (`tfx_core.text.recipes.moses`, numbers apart: ``1 @,@ 000``). ``<EOS>``
+for ``<eos>`` is a word like others; touching other words, it is split from them here, while the reference makes one
+unknown word of all.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from tfx_core.errors import TextError
-from tfx_core.text import moses
-from tfx_core.text.recipe import JSON, Settings, TextFacts
-from tfx_core.text.template import template
+from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
+from tfx_core.text.recipes import moses
+from tfx_core.text.recipes.template import template
 from tfx_core.text.word_vocabulary import WordVocabulary, read_word_list, read_word_pickle
 
 if TYPE_CHECKING:
@@ -24,62 +23,61 @@ if TYPE_CHECKING:
 _NO_WORD = "\ufff0"
 """Begins no word; `decoders.WordPiece` sets a blank before every token that does not begin with it."""
 
-
 _NAME_IN_BRACKETS = re.compile("<([A-Za-z]+)>")
 
+_OPTIONS: dict[str, JSON] = {
+    "lower_case": False,
+    "delimiter": None,
+    "language": "en",
+    "add_eos": False,
+    "add_double_eos": False,
+}
 
-@dataclass(frozen=True)
-class Words:
-    """The recipe of Transformer-XL.
+_FILES = ("vocab.txt", "vocab.pkl", "vocab.bin")
+"""A list of words, or a pickle in one of two wrappings; the list goes before the pickles, as in the original."""
 
-    ``vocab.txt`` goes before the pickles, as in the original. ``add_eos`` puts ``eos_token`` behind a text,
-    ``add_double_eos`` the token ``<S>`` before and behind it: how the original prepared its corpora.
+
+def words_recipe(facts: TextFacts, *, options: Mapping[str, JSON] | None = None) -> Recipe:
+    """The recipe of the families that released a vocabulary of whole words.
+
+    ``add_eos`` puts ``eos_token`` behind a text, ``add_double_eos`` the token ``<S>`` before and behind it: how the
+    original prepared its corpora.
     """
-
-    facts: TextFacts
-    options: Mapping[str, JSON] = field(
-        default_factory=lambda: {
-            "lower_case": False,
-            "delimiter": None,
-            "language": "en",
-            "add_eos": False,
-            "add_double_eos": False,
-        }
+    return Recipe(
+        facts,
+        files=tuple((name,) for name in _FILES),
+        build=_build,
+        options={**_OPTIONS, **(options or {})},
+        legacy_files=_legacy_files,
     )
 
-    @property
-    def files(self) -> tuple[tuple[str, ...], ...]:
-        """A list of words, or a pickle in one of two wrappings."""
-        return (("vocab.txt",), ("vocab.pkl",), ("vocab.bin",))
 
-    def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
-        """The tokenizer of a vocabulary; raises `TextError` that names file, place and cure."""
-        name = next(names[0] for names in self.files if folder.path(names[0]) is not None)
-        label = f"{folder.label}/{name}"
-        read = read_word_list if name == "vocab.txt" else read_word_pickle
-        vocabulary = read(folder.require(name).read_bytes(), label)
-        unknown = _unknown(vocabulary, settings, label)
-        numbers = {word: number for number, word in enumerate(vocabulary.words)}
-        tokenizer = Tokenizer(models.WordLevel(numbers, unk_token=unknown))
-        tokenizer.normalizer = normalizers.Sequence(splitting(settings))
-        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        tokenizer.decoder = joining()
-        if settings.flag("add_double_eos"):
-            tokenizer.post_processor = _doubled(tokenizer, label)
-        elif settings.flag("add_eos"):
-            tokenizer.post_processor = template("$A eos_token", "$A eos_token $B eos_token", tokenizer, settings)
-        return tokenizer
+def _build(folder: "Folder", settings: Settings) -> Tokenizer:
+    """The tokenizer of a vocabulary; raises `TextError` that names file, place and cure."""
+    name = next(name for name in _FILES if folder.path(name) is not None)
+    label = f"{folder.label}/{name}"
+    read = read_word_list if name == "vocab.txt" else read_word_pickle
+    vocabulary = read(folder.require(name).read_bytes(), label)
+    unknown = _unknown(vocabulary, settings, label)
+    numbers = {word: number for number, word in enumerate(vocabulary.words)}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token=unknown))
+    tokenizer.normalizer = normalizers.Sequence(splitting(settings))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.decoder = joining()
+    if settings.flag("add_double_eos"):
+        tokenizer.post_processor = _doubled(tokenizer, label)
+    elif settings.flag("add_eos"):
+        tokenizer.post_processor = template("$A eos_token", "$A eos_token $B eos_token", tokenizer, settings)
+    return tokenizer
 
-    def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
-        """Nothing: this library alone writes a ``tokenizer.json`` for this family, with all that options decide."""
 
-    def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
-        """The words as ``vocab.txt``, where they are words; pickles are never written."""
-        numbers = tokenizer.get_vocab(with_added_tokens=False)
-        words = sorted(numbers, key=numbers.__getitem__)
-        if any(word.split() != [word] for word in words):
-            return {}
-        return {"vocab.txt": "".join(f"{word}\n" for word in words).encode("utf-8")}
+def _legacy_files(tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+    """The words as ``vocab.txt``, where they are words; pickles are never written."""
+    numbers = tokenizer.get_vocab(with_added_tokens=False)
+    words = sorted(numbers, key=numbers.__getitem__)
+    if any(word.split() != [word] for word in words):
+        return {}
+    return {"vocab.txt": "".join(f"{word}\n" for word in words).encode("utf-8")}
 
 
 def splitting(settings: Settings) -> list[normalizers.Normalizer]:
@@ -90,9 +88,9 @@ def splitting(settings: Settings) -> list[normalizers.Normalizer]:
     special = (*settings.special_tokens.values(), *settings.additional_special_tokens)
     ends = [(rf"\A{moses.BLANKS}+|{moses.BLANKS}+\z", "")]
     split = [
-        *moses.punctuation_steps(),
+        *moses.PUNCTUATION_STEPS,
         *moses.word_steps(_brackets(token.content for token in special)),
-        *moses.number_steps(),
+        *moses.NUMBER_STEPS,
     ]
     lower = [normalizers.Lowercase()] if settings.flag("lower_case") else []
     return [*moses.normalizer_steps(ends), *lower, *moses.normalizer_steps(split)]
@@ -100,7 +98,7 @@ def splitting(settings: Settings) -> list[normalizers.Normalizer]:
 
 def joining() -> decoders.Decoder:
     """Words back to a text, with blanks where English has them and numbers whole."""
-    steps = [*moses.text_steps(), *moses.number_text_steps()]
+    steps = [*moses.text_steps(), *moses.NUMBER_TEXT_STEPS]
     return decoders.Sequence(
         [
             decoders.WordPiece(prefix=_NO_WORD, cleanup=False),
@@ -135,12 +133,3 @@ def _doubled(tokenizer: Tokenizer, label: str) -> processors.TemplateProcessing:
     return processors.TemplateProcessing(
         single="<S> $A <S>", pair="<S> $A <S> <S> $B <S>", special_tokens=[("<S>", number)]
     )
-
-
-TRANSFORMER_XL = Words(
-    facts=TextFacts(
-        tokenizer_class="TransfoXLTokenizer",
-        special_tokens={"eos_token": "<eos>", "unk_token": "<unk>"},
-        additional_special_tokens=("<formula>",),
-    )
-)
