@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -217,6 +218,15 @@ class TransfoXLBackbone(nn.Module):
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Refused: the position biases are stored for all heads, and no library reads fewer."""
         raise InputError("Transformer-XL's heads cannot be pruned")
+
+    @property
+    def remembered_tokens(self) -> int:
+        """Tokens that are remembered at most."""
+        return self.sight.memory
+
+    def segment_inputs(self, mems: Sequence[Tensor] | None, *, remember: bool) -> dict[str, Any]:
+        """The inputs of a call that reads on from ``mems``; what it remembers is always returned."""
+        return {"mems": mems}
 
 
 def real_tokens(attention_mask: Tensor | None) -> Tensor | None:
