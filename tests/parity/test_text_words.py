@@ -34,8 +34,8 @@ TOPICS = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.to
 LINES = [line.strip() for line in TOPICS[:200_000].splitlines() if line.strip()]
 WORDS = sorted(set(" ".join(LINES).split()))
 
-PUNCTUATION = normalizers.Sequence(moses.normalizer_steps(moses.PUNCTUATION_STEPS))
-SPLIT = normalizers.Sequence(moses.normalizer_steps(moses.word_steps()))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
+SPLIT = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
 NORMALIZER = sacremoses.MosesPunctNormalizer("en")
 TOKENIZER = sacremoses.MosesTokenizer("en")
 DETOKENIZER = sacremoses.MosesDetokenizer("en")

@@ -6,9 +6,9 @@ from tokenizers import Regex, decoders, normalizers
 from tfx_core.errors import TextError
 from tfx_core.text.recipes import moses
 
-PUNCTUATION = normalizers.Sequence(moses.normalizer_steps(moses.PUNCTUATION_STEPS))
-WORDS = normalizers.Sequence(moses.normalizer_steps(moses.word_steps()))
-NUMBERS = normalizers.Sequence(moses.normalizer_steps(moses.NUMBER_STEPS))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
+WORDS = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
+NUMBERS = normalizers.Sequence(moses.as_normalizers(moses.NUMBER_STEPS))
 HARD = "\u00a0"
 
 

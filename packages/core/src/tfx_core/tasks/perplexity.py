@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from tfx_core.errors import InputError
 from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.batching import LOGITS_BYTES
 from tfx_core.tasks.options import Help, TaskOptions
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import Window, check_text, length_limit
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from tfx_core.model.model import Model
     from tfx_core.model.outputs import ModelOutput
-
-LOGITS_BYTES = 256 * 2**20
-"""Room for the logits that are computed at once: it is them, not the states, that fill the memory."""
 
 WINDOW = 1024
 """Tokens of a window where the model takes more, or any number."""
@@ -66,14 +64,14 @@ class Stretch(Window):
 
 
 @dataclass(frozen=True)
-class Text:
+class ScoredText:
     """A text's tokens, from the begin token on, and how many of its bytes are predicted."""
 
     ids: Sequence[int]
     size: int
 
 
-class Perplexity(Task[PerplexityOptions, Text, float]):
+class Perplexity(Task[PerplexityOptions, ScoredText, float]):
     """Texts in, dicts with ``perplexity``, ``bits_per_byte``, ``bits_per_token``, ``tokens`` and ``bytes`` out.
 
     ``tokens`` and ``bytes`` (of UTF-8) are those that were predicted: all of a text, but for its first token where the
@@ -116,7 +114,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
                 f"mem_len={options.memory}"
             )
 
-    def parse(self, value: object, options: PerplexityOptions) -> Text:
+    def parse(self, value: object, options: PerplexityOptions) -> ScoredText:
         """The tokens of a string of which at least one can be predicted."""
         import numpy as np
 
@@ -128,9 +126,9 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
             raise InputError(f"{len(ids)} tokens: there is nothing to predict")
         unpredicted = batch["offset_mapping"][0][1] if begin is None else 0
         # slices of an array share its memory: a text has many windows
-        return Text(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
+        return ScoredText(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
 
-    def encode(self, items: Sequence[Text], options: PerplexityOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[ScoredText], options: PerplexityOptions) -> list[list[Window]]:
         """A text's windows, or all of it as one where it goes by memory."""
         by_memory = self._by_memory(options)
         window = 0 if by_memory else self._window(options)
@@ -160,7 +158,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         return self._by_windows(batch, stretches)
 
     def decode(
-        self, item: Text, windows: Sequence[Window], rows: Sequence[float], options: PerplexityOptions
+        self, item: ScoredText, windows: Sequence[Window], rows: Sequence[float], options: PerplexityOptions
     ) -> Result:
         """The figures of one text."""
         nats = math.fsum(rows)

@@ -11,7 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Between
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import Help, TaskOptions
-from tfx_core.tasks.spans import Span, best_spans, span_probabilities
+from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
 from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit, tokenize_in_windows
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         places = (place for place, special in enumerate(window.special) if special)
         return next((place for place in places if ids[place] == self.tokenizer.cls_token_id), None)
 
-    def _characters(self, window: Window, span: Span, align_to_words: bool) -> tuple[int, int]:
+    def _characters(self, window: Window, span: AnswerSpan, align_to_words: bool) -> tuple[int, int]:
         """First and past-the-last character of an answer in the context."""
         first, last = span.start, span.end
         words, sequences = window.words, window.sequences

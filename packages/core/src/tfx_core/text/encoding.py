@@ -9,8 +9,8 @@ from tokenizers import Encoding, pre_tokenizers
 
 from tfx_core.errors import InputError, TextError
 from tfx_core.text.batch import Batch
-from tfx_core.text.columns import Grid, Rows, TensorKind, as_tensor, padded_lists
-from tfx_core.text.inputs import Inputs, Texts, lone_surrogate, read_inputs
+from tfx_core.text.columns import Grid, TensorKind, TokenRows, as_tensor, padded_lists
+from tfx_core.text.inputs import CheckedTexts, Texts, check_texts, lone_surrogate
 from tfx_core.text.lengths import Padding, check_multiple, check_pair, plan_truncation
 from tfx_core.text.vocabulary import Truncation, Vocabulary
 
@@ -72,7 +72,7 @@ def encode(vocabulary: Vocabulary, call: Call, text: Texts | None, pair: Texts |
 
 
 def _encode(vocabulary: Vocabulary, call: Call, text: Texts, pair: Texts | None, name: str) -> Batch:
-    inputs = read_inputs(text, pair, call.words, name)
+    inputs = check_texts(text, pair, call.words, name)
     truncation = call.truncation(vocabulary, inputs.paired)
     if call.tensors is not None and not inputs.items:
         raise InputError(f"{name} is an empty batch, which makes no tensor")
@@ -92,7 +92,7 @@ def _encode(vocabulary: Vocabulary, call: Call, text: Texts, pair: Texts | None,
 def _columns(encodings: Sequence[Encoding], samples: list[int], length: int, call: Call) -> dict[str, Any]:
     """The columns of tokens, (rows, length), and behind them those of rows, (rows,)."""
     lengths = [len(encoding) for encoding in encodings]
-    rows: dict[str, Rows] = {
+    rows: dict[str, TokenRows] = {
         column: [_PER_TOKEN[column](encoding) for encoding in encodings]
         for column in call.columns
         if column in _PER_TOKEN
@@ -107,13 +107,13 @@ def _columns(encodings: Sequence[Encoding], samples: list[int], length: int, cal
     return {**(rows if call.padding is None else padded_lists(rows, call.padding, length)), **per_row}
 
 
-def _tensors(rows: dict[str, Rows], per_row: dict[str, list[int]], grid: Grid, kind: TensorKind) -> dict[str, Any]:
+def _tensors(rows: dict[str, TokenRows], per_row: dict[str, list[int]], grid: Grid, kind: TensorKind) -> dict[str, Any]:
     columns = {column: as_tensor(grid.array(column, values), kind) for column, values in rows.items()}
     return columns | {column: as_tensor(np.array(values, dtype=np.int64), kind) for column, values in per_row.items()}
 
 
 def _tokenize(
-    vocabulary: Vocabulary, inputs: Inputs, call: Call, truncation: Truncation | None, name: str
+    vocabulary: Vocabulary, inputs: CheckedTexts, call: Call, truncation: Truncation | None, name: str
 ) -> list[Encoding]:
     """The rows of the `tokenizers` library, whose errors say neither which text nor why."""
     backend = vocabulary.configured(truncation, call.split_special_tokens)
@@ -138,7 +138,7 @@ def _tokenize(
         raise TextError(f"{name} cannot be tokenized: {error}") from error
 
 
-def _check_pairs(vocabulary: Vocabulary, inputs: Inputs, call: Call, truncation: Truncation, name: str) -> None:
+def _check_pairs(vocabulary: Vocabulary, inputs: CheckedTexts, call: Call, truncation: Truncation, name: str) -> None:
     """Raise `InputError` for a pair that cannot be cut; a text that is cut itself is tokenized here only if need be."""
     backend = vocabulary.configured(None, call.split_special_tokens)
     special = backend.num_special_tokens_to_add(True) if call.add_special_tokens else 0

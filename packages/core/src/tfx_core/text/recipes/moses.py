@@ -41,7 +41,7 @@ Step = tuple[str, str]
 """A regular expression, and what takes the place of its matches."""
 
 
-def normalizer_steps(steps: Iterable[Step]) -> list[normalizers.Normalizer]:
+def as_normalizers(steps: Iterable[Step]) -> list[normalizers.Normalizer]:
     """Steps as normalizers of the tokenizers library."""
     return [normalizers.Replace(Regex(pattern), content) for pattern, content in steps]
 

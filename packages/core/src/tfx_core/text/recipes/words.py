@@ -93,7 +93,7 @@ def splitting(settings: Settings) -> list[normalizers.Normalizer]:
         *moses.NUMBER_STEPS,
     ]
     lower = [normalizers.Lowercase()] if settings.flag("lower_case") else []
-    return [*moses.normalizer_steps(ends), *lower, *moses.normalizer_steps(split)]
+    return [*moses.as_normalizers(ends), *lower, *moses.as_normalizers(split)]
 
 
 def joining() -> decoders.Decoder:
