@@ -1,10 +1,11 @@
-"""Transformer-XL's vocabulary files, read without running them.
+"""Readers of vocabularies of words, released as pickles and read without running them.
 
-``vocab.pkl`` is a pickle of a dict and ``vocab.bin`` the same dict written by ``torch.save``; ``vocab.txt`` has a word
-a line. A pickle is a program: only its data is read (`tfx_core.checkpoint.pickle_data`), and nothing that it names is
-imported or called. The released files name `collections.Counter` and `collections.OrderedDict`, which become dicts.
-Files that transformers saved hold its whole tokenizer, so the few classes that this brings with it are known too: they
-become `NOT_NEEDED`, and so do their attributes.
+The form is Transformer-XL's: ``vocab.pkl`` is a pickle of a dict and ``vocab.bin`` the same dict written by
+``torch.save``; ``vocab.txt`` has a word a line. A pickle is a program: only its data is read
+(`tfx_core.checkpoint.pickle_data`), and nothing that it names is imported or called. The released files name
+`collections.Counter` and `collections.OrderedDict`, which become dicts. Files that transformers saved hold its whole
+tokenizer, so the few classes that this brings with it are known too: they become `NOT_NEEDED`, and so do their
+attributes.
 """
 
 import io

@@ -1,5 +1,7 @@
-"""Byte-level BPE (``vocab.json`` with ``merges.txt``): Radford et al. 2019, *Language Models are Unsupervised Multitask
-Learners*, section 2.2, and what goes around a text of RoBERTa's.
+"""Byte-level BPE, a vocabulary with merges, and what goes around a text.
+
+Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*, section 2.2; Liu et al. 2019,
+https://arxiv.org/abs/1907.11692, for texts that are enclosed.
 """
 
 import json
