@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import click
 
 from tfx_core.cli.progress import ProgressBar
-from tfx_core.cli.task_inputs import Inputs, open_inputs
+from tfx_core.cli.task_inputs import RunInputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.plugins import registry
 from tfx_core.plugins.specs import TaskSpec
@@ -201,7 +201,7 @@ def _run(
             raise InputError(f"{inputs.place(error.index)}: {error.reason}") from None
 
 
-def _follow(task: Following, inputs: Inputs) -> None:
+def _follow(task: Following, inputs: RunInputs) -> None:
     """Write each text to the terminal while it is generated."""
     for number, value in enumerate(inputs.values):
         try:

@@ -26,6 +26,11 @@ class Strategy(Enum):
     GROUP_BEAM = "group beam search"
     CONSTRAINED_BEAM = "constrained beam search"
 
+    @property
+    def is_beam(self) -> bool:
+        """Whether several texts compete, so that the best is only known at the end."""
+        return self in (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationOptions:
@@ -265,7 +270,6 @@ class GenerationOptions:
 
     def _check_strategy(self) -> None:
         strategy = self.strategy
-        beams = strategy in (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
         if strategy is Strategy.CONSTRAINED_BEAM and self.num_beams == 1:
             raise InputError("num_beams=1: forced words are found by beam search; set num_beams to at least 2")
         refused = {
@@ -279,11 +283,11 @@ class GenerationOptions:
             if contradicts:
                 value, cause = getattr(self, name), self._cause(strategy)
                 raise InputError(f"{name}={value!r} contradicts {strategy.value}, which {cause} asks for")
-        most = self.num_beams if beams else None if self.do_sample else 1
+        most = self.num_beams if strategy.is_beam else None if self.do_sample else 1
         if most is not None and self.num_return_sequences > most:
             raise InputError(
                 f"num_return_sequences={self.num_return_sequences}: {strategy.value} with num_beams={self.num_beams} "
-                f"finds at most {most}" + ("" if beams else "; set do_sample=True or more beams")
+                f"finds at most {most}" + ("" if strategy.is_beam else "; set do_sample=True or more beams")
             )
 
     def _cause(self, strategy: Strategy) -> str:

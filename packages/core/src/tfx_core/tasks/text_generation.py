@@ -77,11 +77,8 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
     def can_follow(self, **options: object) -> bool:
         """Whether `follow` can hand out text while it is generated: not with beams, and not several texts at once."""
-        from tfx_core.generation import Strategy
-
         resolved = self.resolved(read_options(self.options, options, self.name))
-        beams = (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
-        return resolved.strategy not in beams and resolved.num_return_sequences == 1
+        return not resolved.strategy.is_beam and resolved.num_return_sequences == 1
 
     def follow(self, value: object, write: Callable[[str], object], **options: object) -> Result:
         """The result of one prompt; ``write`` gets its text in pieces as they come, never a part of a character.

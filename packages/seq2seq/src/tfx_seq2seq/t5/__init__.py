@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from tfx_core.model import Architecture
+from tfx_core.nn import RMSNorm
 from tfx_seq2seq.decoding import seq2seq_decoding
 from tfx_seq2seq.t5 import heads
 from tfx_seq2seq.t5.config import T5Config
-from tfx_seq2seq.t5.layers import RMSNorm
 from tfx_seq2seq.t5.model import build_backbone
 from tfx_seq2seq.t5.text import RECIPE
 from tfx_seq2seq.t5.weights import TIES, weight_table
