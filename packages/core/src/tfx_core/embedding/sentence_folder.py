@@ -18,7 +18,7 @@ from tfx_core.checkpoint import Folder, read_tensors
 from tfx_core.embedding.pooling import Pooling
 from tfx_core.errors import CheckpointError
 
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 
 _POOLING_NAMES: Mapping[str, Pooling] = {
     "cls": "cls",
@@ -143,7 +143,7 @@ class _Settings:
         self.where = f"{folder.label}/{found or names[0]}"
         self.values: Mapping[str, Any] = {} if found is None else folder.json(found) or {}
 
-    def get(self, key: str, kind: type[Value], default: Value) -> Value:
+    def get(self, key: str, kind: type[_Value], default: _Value) -> _Value:
         """The value of ``key``; absent or null it is ``default``."""
         value = self.values.get(key)
         if value is None:

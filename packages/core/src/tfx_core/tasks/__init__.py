@@ -6,6 +6,7 @@ Importing this package imports no torch, so that the command line can show a tas
 from tfx_core.tasks.base import Progress, Result, Task
 from tfx_core.tasks.options import Help, LengthOptions, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
+from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import ItemError, Window, tokenize
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "ItemError",
     "LengthOptions",
     "Progress",
+    "ReadsInAnyOrder",
+    "ReadsSegments",
     "Result",
     "Task",
     "TaskOptions",
