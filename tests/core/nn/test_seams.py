@@ -313,7 +313,7 @@ def test_a_stack_of_layers_that_remember_nothing_says_so() -> None:
 
 @pytest.mark.parametrize("kernel", [sdpa, eager])
 def test_heads_share_their_keys(x: Tensor, kernel: AttentionKernel) -> None:
-    grouped = Attention(FusedProjections(D, D, queries_per_key=2), nn.Linear(D, D), H, key_heads=2).eval()
+    grouped = Attention(FusedProjections(D, D, queries_per_key=2), nn.Linear(D, D), H).eval()
     plain = attention().eval()
     width = D // H
     with torch.no_grad():
@@ -333,7 +333,6 @@ def test_rotary_positions_are_kept_by_the_cache(neighbours: bool) -> None:
         FusedProjections(D, D, queries_per_key=2),
         nn.Linear(D, D),
         H,
-        key_heads=2,
         encoding=Rotary(2, neighbours=neighbours),
     )
     token_embeddings = Embeddings(nn.Embedding(V, D))

@@ -25,6 +25,13 @@ class Geometry:
     """``(B|1, T)``, counted in real tokens."""
     key_positions: Tensor
     """``(B|1, S)``."""
+    given: Tensor | None = field(default=None, kw_only=True)
+    """``(B|1, T)``: where the caller says that the queries stand (``position_ids``); distances do not follow it."""
+
+    @property
+    def token_positions(self) -> Tensor:
+        """Where the queries stand, ``(B|1, T)``: as the caller says, else counted."""
+        return self.query_positions if self.given is None else self.given
 
     @property
     def distances(self) -> Tensor:
@@ -52,6 +59,9 @@ class AttentionCall:
 
 class Projections(nn.Module):
     """Makes queries, keys and values out of tokens."""
+
+    queries_per_key: int = 1
+    """How many heads of queries each head of keys and values serves (grouped-query attention, Ainslie et al. 2023)."""
 
     @abstractmethod
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,11 +113,7 @@ class NoPosition(nn.Module):
 
 
 class FusedProjections(Projections):
-    """Queries, keys and values of self-attention by one matrix; a memory as ``source`` uses its parts.
-
-    Each head of keys and values serves ``queries_per_key`` heads of queries (grouped-query attention, Ainslie et al.
-    2023).
-    """
+    """Queries, keys and values of self-attention by one matrix; a memory as ``source`` uses its parts."""
 
     def __init__(self, hidden_size: int, width: int, *, queries_per_key: int = 1, bias: bool = True) -> None:
         super().__init__()
@@ -166,9 +172,9 @@ class CrossProjections(Projections):
 class Attention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017, §3.2.2) from built parts: ``merge(attend(project(x)))``.
 
-    ``key_heads`` is the number of heads of keys and values, by default that of the queries. ``encoding`` is a
-    `PositionEncoding`, ``position`` a `PositionSeam`. ``scale`` multiplies the scores, by default ``1/√d``; ``dropout``
-    drops attention weights while training. A mechanism of another kind overrides one of the three steps.
+    ``encoding`` is a `PositionEncoding`, ``position`` a `PositionSeam`. ``scale`` multiplies the scores, by default
+    ``1/√d``; ``dropout`` drops attention weights while training. A mechanism of another kind overrides one of the three
+    steps.
     """
 
     def __init__(
@@ -177,7 +183,6 @@ class Attention(nn.Module):
         out: nn.Linear,
         heads: int,
         *,
-        key_heads: int | None = None,
         encoding: nn.Module | None = None,
         position: nn.Module | None = None,
         scale: float | None = None,
@@ -189,7 +194,6 @@ class Attention(nn.Module):
         self.encoding = NoEncoding() if encoding is None else encoding
         self.position = NoPosition() if position is None else position
         self.heads = heads
-        self.key_heads = heads if key_heads is None else key_heads
         self.scale = (out.in_features // heads) ** -0.5 if scale is None else scale
         self.dropout = dropout
 
@@ -205,7 +209,8 @@ class Attention(nn.Module):
         query, key, value = self.projections(x, call.source)
         source_layout = call.layout if call.source is None else call.source_layout
         query = call.layout.split(query, self.heads)
-        key, value = source_layout.split(key, self.key_heads), source_layout.split(value, self.key_heads)
+        key_heads = self.heads // self.projections.queries_per_key
+        key, value = source_layout.split(key, key_heads), source_layout.split(value, key_heads)
         query, key, value = self.encoding(query, key, value, call.geometry)
         return query, *call.cache.append(key, value)
 
@@ -232,7 +237,7 @@ class Attention(nn.Module):
         width = self.out.in_features // self.heads
         self.projections.keep_heads(heads, width)
         self.out = _keep_inputs(self.out, _places(heads, width))
-        self.heads = self.key_heads = len(heads)
+        self.heads = len(heads)
 
 
 def _with_numbers(shared: Bias | None, own: Tensor | None) -> Bias | None:

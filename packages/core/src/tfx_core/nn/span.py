@@ -51,10 +51,12 @@ class Span:
         new = RealTokens.of(tokens, None if mask is None or pairs is not None else mask[:, -length:])
         known = new if cache is None else cache.append(new)
         positions = known.positions
+        given = None if position_ids is None else position_ids.view(-1, length)
+        geometry = Geometry(positions[:, -length:], positions, given=given)
         return cls(
             new=new,
-            positions=positions[:, -length:] if position_ids is None else position_ids.view(-1, length),
-            geometry=Geometry(positions[:, -length:], positions),
+            positions=geometry.token_positions,
+            geometry=geometry,
             layout=new.layout if layout is None else layout,
             bias=together((
                 known.keys,
