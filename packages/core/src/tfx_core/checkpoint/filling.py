@@ -38,10 +38,6 @@ class _Slot:
     def is_complete(self) -> bool:
         return len(self.entries) == len(self.sources)
 
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        return [entry.shape for entry in self.entries]
-
 
 def load_weights(
     module: nn.Module,
@@ -197,7 +193,7 @@ def _misshapen(slots: Iterable[_Slot]) -> Iterator[str]:
     for slot in slots:
         if not slot.is_complete:
             continue
-        for view, entry in zip(slot.rule.views(slot.meta, slot.shapes), slot.entries, strict=True):
+        for view, entry in zip(slot.rule.views(slot.meta), slot.entries, strict=True):
             if tuple(view.shape) != entry.shape:
                 yield f"misshapen {entry.name}: is {entry.shape}, {slot.names[0]} needs {tuple(view.shape)}"
             elif view.dtype.is_floating_point != entry.dtype.is_floating_point:
@@ -241,7 +237,7 @@ def _filled(slot: _Slot, dtype: torch.dtype | None, device: torch.device) -> Ten
     if type(slot.rule) is Rename and wanted == stored and device.type == "cpu":
         return slot.entries[0].load()
     tensor = torch.empty(slot.meta.shape, dtype=wanted, device=device)
-    for view, entry in zip(slot.rule.views(tensor, slot.shapes), slot.entries, strict=True):
+    for view, entry in zip(slot.rule.views(tensor), slot.entries, strict=True):
         entry.copy_into(view)
     return tensor
 

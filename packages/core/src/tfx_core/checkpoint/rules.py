@@ -11,7 +11,7 @@ reads them, so that no rule can be right in one direction and wrong in the other
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -33,8 +33,8 @@ class WeightRule(ABC):
         """The patterns of the checkpoint's names, one per tensor."""
 
     @abstractmethod
-    def views(self, tensor: Tensor, shapes: Sequence[tuple[int, ...]] = ()) -> tuple[Tensor, ...]:
-        """Our parameter seen as the tensors of the checkpoint, whose ``shapes`` are known when it is loaded."""
+    def views(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """Our parameter seen as the tensors of the checkpoint."""
 
     def __post_init__(self) -> None:
         fields = {frozenset(_fields(pattern)) for pattern in (*self.their_patterns, self.ours)}
@@ -74,7 +74,7 @@ class Rename(WeightRule):
         """One name."""
         return (self.theirs,)
 
-    def views(self, tensor: Tensor, shapes: Sequence[tuple[int, ...]] = ()) -> tuple[Tensor, ...]:
+    def views(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """The tensor itself."""
         return (tensor,)
 
@@ -83,7 +83,7 @@ class Rename(WeightRule):
 class Transpose(Rename):
     """A matrix that the checkpoint stores the other way round, as GPT-2's ``Conv1D`` does."""
 
-    def views(self, tensor: Tensor, shapes: Sequence[tuple[int, ...]] = ()) -> tuple[Tensor, ...]:
+    def views(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """``(out, in) -> (in, out)``; a vector, which a bias is, stays."""
         return (tensor.t(),)
 
@@ -98,7 +98,7 @@ class Reshape(Rename):
 
     view: Callable[[Tensor], Tensor]
 
-    def views(self, tensor: Tensor, shapes: Sequence[tuple[int, ...]] = ()) -> tuple[Tensor, ...]:
+    def views(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """Our parameter in their shape."""
         return (_same_memory(self.view(tensor), tensor, self),)
 
@@ -107,8 +107,8 @@ class Reshape(Rename):
 class Fuse(WeightRule):
     """Several tensors of the checkpoint, one after another along ``dim`` of one of ours.
 
-    ``sizes`` are those along ``dim``; without them the checkpoint's shapes tell when loading, and the parts are equal
-    when saving. ``view`` is as in `Reshape`, for each part.
+    ``sizes`` are those along ``dim``, by default equal: heads that share their keys need ``(H·d, G·d, G·d)``. ``view``
+    is as in `Reshape`, for each part.
     """
 
     theirs: tuple[str, ...]
@@ -122,19 +122,15 @@ class Fuse(WeightRule):
         """The names of the parts, in the order of the slices."""
         return self.theirs
 
-    def views(self, tensor: Tensor, shapes: Sequence[tuple[int, ...]] = ()) -> tuple[Tensor, ...]:
+    def views(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """The slices of our parameter, in their shapes."""
-        parts = torch.split(tensor, self._sizes(tensor.shape[self.dim], shapes), self.dim)
+        parts = torch.split(tensor, self._sizes(tensor.shape[self.dim]), self.dim)
         view = self.view
         return parts if view is None else tuple(_same_memory(view(part), tensor, self) for part in parts)
 
-    def _sizes(self, total: int, shapes: Sequence[tuple[int, ...]]) -> list[int]:
+    def _sizes(self, total: int) -> list[int]:
         if self.sizes is not None:
             return list(self.sizes)
-        if self.view is None and all(len(shape) > self.dim for shape in shapes):
-            sizes = [shape[self.dim] for shape in shapes]
-            if sum(sizes) == total:
-                return sizes
         equal, rest = divmod(total, len(self.theirs))
         if rest:
             raise ValueError(
