@@ -115,11 +115,11 @@ def last_token_classification() -> HeadPlan[C]:
     )
 
 
-def token_classification(dropout: Callable[[C], float] = lambda config: 0.0) -> HeadPlan[C]:
-    """A classifier of every token, after a dropout that the config says."""
+def token_classification(dropout: Callable[[C], float] = lambda config: 0.0, name: str = "classifier") -> HeadPlan[C]:
+    """A classifier of every token, after a dropout that the config says; ``name`` is how a checkpoint calls it."""
     return HeadPlan(
         lambda config, backbone: TokenClassificationHead(
             nn.Sequential(nn.Dropout(dropout(config)), nn.Linear(backbone.width, config.num_labels))
         ),
-        rules={"token-classifier": (Rename("classifier.{p}", "head.classifier.1.{p}"),)},
+        rules={"token-classifier": (Rename(name + ".{p}", "head.classifier.1.{p}"),)},
     )
