@@ -4,7 +4,7 @@ from tfx_core.model.architecture import Architecture
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.heads.plan import HeadPlan
-from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
+from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model, read_config_values
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.transformer import TransformerBackbone, one_of
@@ -23,4 +23,5 @@ __all__ = [
     "load_tokenizer",
     "new_model",
     "one_of",
+    "read_config_values",
 ]

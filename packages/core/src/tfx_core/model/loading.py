@@ -111,6 +111,14 @@ def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:
     where = f"{folder.label}/config.json"
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
+    return read_config_values(values, where=where)
+
+
+def read_config_values(values: Mapping[str, Any], *, where: str) -> tuple[Architecture[Any], ModelConfig]:
+    """The architecture and the checked config of a ``config.json``, or of an object in one that nests others' configs.
+
+    ``where`` is named in errors: `ConfigError`, and `UnknownNameError` that says what to install.
+    """
     model_type = values.get("model_type")
     if not isinstance(model_type, str) or not model_type:
         known = ", ".join(sorted(spec.name for spec in registry.architectures()))
@@ -157,13 +165,20 @@ def _initialise(
     """Fill the parameters of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
     of_head = model.plan.initialise or architecture.initialise
-    wanted = None if names is None else set(names)
+    wanted = set(dict(model.named_parameters()) if names is None else names)
+    new = {name: parameter.detach() for name, parameter in model.named_parameters() if name in wanted}
+    for parameter in new.values():
+        parameter.fill_(torch.nan)  # or what nothing fills would be whatever the memory held
     for path, module in model.named_modules():
-        own = {f"{path}.{name}" for name, _ in module.named_parameters(recurse=False)}
-        if not own or (wanted is not None and not own & wanted):
-            continue
-        fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
-        fill(path, module, config, generator)
+        if any(f"{path}.{name}" in wanted for name, _ in module.named_parameters(recurse=False)):
+            fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
+            fill(path, module, config, generator)
+    unfilled = [name for name, parameter in new.items() if parameter.isnan().any()]
+    if unfilled:
+        raise TypeError(
+            f"{config.model_type} with head {model.head_name!r}: no `initialise`, of the head's plan or of the "
+            f"architecture, fills the new {', '.join(unfilled)}"
+        )
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
