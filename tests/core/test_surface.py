@@ -25,6 +25,7 @@ def strangers() -> dict[str, str]:
         *ROOT.glob("packages/*/src/**/*.py"),
         *ROOT.glob("examples/**/*.py"),
         *ROOT.glob("benchmarks/**/*.py"),
+        *ROOT.glob("tests/**/stranger_*.py"),
     ]
     sources = {
         str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files if "tfx_core" not in file.parts
@@ -59,7 +60,7 @@ def private(module: str, name: str | None) -> bool:
     "place",
     [
         *(f"packages/{name}/src/" for name in ("encoders", "decoders", "seq2seq", "retrieval")),
-        *("packages/core/README.md:", "README.md:", "examples/", "benchmarks/"),
+        *("packages/core/README.md:", "README.md:", "examples/", "benchmarks/", "tests/core/stranger_llama.py"),
     ],
 )
 def test_strangers_are_found_everywhere(place: str) -> None:

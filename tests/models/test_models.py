@@ -9,6 +9,7 @@ from torch import Tensor
 
 import tfx_core
 from tests.cases import CHOICE_HEADS, case_of
+from tests.core.tasks import crf
 from tests.models.tiny import perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model, load_architecture
@@ -193,6 +194,16 @@ def test_a_config_refuses_wrong_types_by_name(name: str) -> None:
     for key in tiny_config(name):
         with pytest.raises(ConfigError, match=f"{key}="):
             tfx_core.new_model(name, **{**tiny_config(name), key: {"no": "thing"}})
+
+
+@pytest.mark.parametrize(
+    "name", [spec.name for spec in registry.architectures() if "token-states" in spec.capabilities]
+)
+def test_a_head_of_somebody_else_reads_a_state_of_every_token(name: str) -> None:
+    with tfx_core.register(crf.Plugin(), name="crf"):
+        made = tfx_core.new_model(name, head="crf", seed=0, num_labels=3, **tiny_config(name)).eval()
+    ids, mask = batch(made, "right")
+    assert made(input_ids=ids, attention_mask=mask).logits.shape == (*ids.shape, 3)
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])

@@ -40,7 +40,7 @@ ARCHITECTURE = Architecture(
     weights=backbone_rules,
     initialise=_initialise,
     parts={"decoder"},
-    capabilities={"token-states": ("decoder",)},
+    capabilities={"token-states": ()},
     text=RECIPE,
     decoding=seq2seq_decoding,
 )

@@ -1,0 +1,212 @@
+"""An architecture published by nobody of ours, registered at run time, has what ours have."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tfx_core
+from tests.core import stranger_llama
+from tests.core.tasks import crf, toy
+from tests.core.tasks.crf import CRF
+from tests.models.tiny import perturbed
+from tfx_core import ArchitectureSpec, Model, hookimpl
+from tfx_core.checkpoint import BackboneRules, Fuse, Rename
+from tfx_core.errors import CheckpointError, ConfigError, UnknownNameError
+from tfx_core.model import Architecture, Backbone, ModelConfig, ModelOutput, read_config_values
+from tfx_core.model.heads import token_classification
+from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
+
+LENGTHS = (7, 3, 1)
+
+
+@pytest.fixture(autouse=True)
+def plugins() -> Iterator[None]:
+    with tfx_core.register(stranger_llama), tfx_core.register(crf.Plugin(), name="crf"):
+        yield
+
+
+def tiny(head: str, **changes: Any) -> Model:
+    sizes = {"vocab_size": 40, "hidden_size": 24, "intermediate_size": 20, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "eos_token_id": 39}
+    model = tfx_core.new_model("stranger-llama", head=head, seed=1, **{**sizes, **heads, **changes})
+    return perturbed(model.eval(), 2, 0.1)
+
+
+def batch(side: str) -> tuple[Tensor, Tensor]:
+    """Texts of different lengths, padded on one side."""
+    texts = [torch.randint(3, 39, (length,), generator=torch.Generator().manual_seed(length)) for length in LENGTHS]
+    missing = [max(LENGTHS) - length for length in LENGTHS]
+    pads = [(count, 0) if side == "left" else (0, count) for count in missing]
+    ids = torch.stack([nn.functional.pad(text, pad) for text, pad in zip(texts, pads, strict=True)])
+    return ids, (ids > 0).long()
+
+
+@pytest.mark.parametrize("head", ["backbone", "causal-lm", "sequence-classification", "token-classification"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_text_gives_in_any_batch_what_it_gives_alone(head: str, side: str) -> None:
+    model = tiny(head)
+    ids, mask = batch(side)
+    together = model(ids, attention_mask=mask)
+    name = "last_hidden_state" if head == "backbone" else "logits"
+    for row, real in enumerate(mask.bool()):
+        of_row = together[name][row]
+        of_row = of_row[real] if of_row.dim() == 2 else of_row
+        torch.testing.assert_close(of_row, model(ids[row : row + 1, real])[name][0], rtol=1e-4, atol=1e-5)
+
+
+def test_greedy_search_with_its_cache_is_greedy_search_without() -> None:
+    model = tiny("causal-lm", eos_token_id=None)
+    ids, mask = batch("left")
+    whole, real = ids, mask
+    for _ in range(6):
+        following = model(whole, attention_mask=real).logits[:, -1].argmax(-1, keepdim=True)
+        whole, real = torch.cat((whole, following), 1), torch.cat((real, torch.ones_like(following)), 1)
+    assert model.generate(ids, attention_mask=mask, max_new_tokens=6).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"num_return_sequences": 2, "no_repeat_ngram_size": 2}])
+def test_beams_of_a_text_are_those_that_it_has_alone(options: dict[str, int]) -> None:
+    model = tiny("causal-lm", eos_token_id=None)
+    ids, mask = batch("left")
+    together = model.generate(ids, attention_mask=mask, num_beams=3, max_new_tokens=5, **options)
+    alone = [
+        model.generate(ids[row : row + 1, real], num_beams=3, max_new_tokens=5, **options)[:, -5:]
+        for row, real in enumerate(mask.bool())
+    ]
+    assert together[:, -5:].tolist() == torch.cat(alone).tolist()
+
+
+def test_positions_that_the_caller_gives_are_not_ignored() -> None:
+    model = tiny("backbone")
+    ids, _ = batch("left")
+    positions = torch.arange(ids.shape[1])[None]
+    as_counted = model(ids).last_hidden_state
+    torch.testing.assert_close(model(ids, position_ids=positions).last_hidden_state, as_counted)
+    torch.testing.assert_close(model(ids, position_ids=positions + 5).last_hidden_state, as_counted)  # relative
+    assert not torch.allclose(model(ids, position_ids=2 * positions).last_hidden_state, as_counted, atol=1e-3)
+
+
+@pytest.mark.parametrize("head", ["backbone", "causal-lm", "sequence-classification", "token-classification", "crf"])
+def test_saved_and_loaded_it_is_the_same(head: str, tmp_path: Path) -> None:
+    model = tiny(head, num_labels=3)
+    model.save_pretrained(tmp_path)
+    again = tfx_core.load_model(tmp_path)
+    assert (again.head_name, again.config.to_dict()) == (head, model.stored_config().to_dict())
+    theirs = dict(again.named_parameters())
+    assert all(torch.equal(parameter, theirs[name]) for name, parameter in model.named_parameters())
+
+
+def test_a_head_of_somebody_else_is_there_where_its_capability_is() -> None:
+    logits = tiny("crf", num_labels=3)(batch("right")[0]).logits
+    assert logits.shape == (3, 7, 3)
+    said = "head 'pooled-crf' needs a backbone with 'pooled-state'; stranger-llama has 'token-states'"
+    with pytest.raises(UnknownNameError, match=said):
+        tiny("pooled-crf")
+
+
+def test_sizes_that_were_forgotten_are_told_by_the_first_checkpoint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def equal(config: stranger_llama.LlamaConfig, parts: frozenset[str]) -> BackboneRules:
+        rules = stranger_llama.backbone_rules(config, parts)
+        core = [replace(rule, sizes=None) if isinstance(rule, Fuse) else rule for rule in rules.core]
+        return replace(rules, core=core)
+
+    tiny("backbone").save_pretrained(tmp_path)
+    monkeypatch.setattr(stranger_llama, "ARCHITECTURE", replace(stranger_llama.ARCHITECTURE, weights=equal))
+    with pytest.raises(CheckpointError, match=r"misshapen layers\.0\.self_attn\.q_proj\.weight: is \(24, 24\)"):
+        tfx_core.load_model(tmp_path)
+
+
+def test_parameters_that_nothing_fills_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny("backbone", num_labels=3).save_pretrained(tmp_path)
+    monkeypatch.setattr(crf, "CRF", replace(CRF, initialise=None))
+    said = r"stranger-llama with head 'crf': no `initialise`, .*, fills the new head\.transitions$"
+    with pytest.raises(TypeError, match=said):
+        tiny("crf")
+    with pytest.raises(TypeError, match=said):
+        tfx_core.load_model(tmp_path, head="crf")
+
+
+# A model made of another one
+
+
+@dataclass(frozen=True, kw_only=True)
+class OuterConfig(ModelConfig):
+    """Nests the config of any architecture."""
+
+    model_type = "stranger-outer"
+
+    text: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def inner(self) -> tuple[Architecture[Any], ModelConfig]:
+        return read_config_values(self.text, where="text")
+
+
+class Outer(Backbone):
+    """Another model's states, and one state before them."""
+
+    def __init__(self, text: Model) -> None:
+        super().__init__(text.backbone.width, causal=text.backbone.causal)
+        self.text = text
+        self.first = nn.Linear(1, self.width)
+
+    def forward(self, input_ids: Tensor, attention: AttentionKernel = sdpa) -> ModelOutput:
+        first = self.first(input_ids.new_ones(len(input_ids), 1, 1, dtype=torch.float32))
+        return self.text(inputs_embeds=torch.cat((first, self.embed(input_ids)), 1), attention=attention)
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        return self.text.backbone.embed(input_ids)
+
+
+def _names(config: OuterConfig, parts: frozenset[str]) -> BackboneRules:
+    architecture, inner = config.inner
+    table = architecture.weight_table(inner, "backbone")
+    own = Rename("first.{p}", "backbone.first.{p}")
+    return BackboneRules((own, *table.moved("backbone", theirs="text.", ours="backbone.text.")))
+
+
+def _initialise(path: str, module: nn.Module, config: OuterConfig, generator: torch.Generator | None) -> None:
+    if path.startswith("backbone.text."):
+        architecture, inner = config.inner
+        architecture.initialise(path.removeprefix("backbone.text."), module, inner, generator)
+    else:
+        initialise_normal(module, 0.02, generator)
+
+
+OUTER = Architecture(
+    config=OuterConfig,
+    backbone=lambda config, parts: Outer(Model(*config.inner)),
+    heads={"token-classification": token_classification()},
+    weights=_names,
+    initialise=_initialise,
+    capabilities={"token-states": ()},
+)
+
+
+class OuterPlugin:
+    @hookimpl
+    def tfx_architectures(self) -> list[ArchitectureSpec]:
+        heads = ("token-classification",)
+        return [ArchitectureSpec("stranger-outer", f"{__name__}:OUTER", heads=heads, capabilities=("token-states",))]
+
+
+@pytest.mark.parametrize("head", ["backbone", "token-classification", "crf"])
+def test_a_model_may_be_made_of_another(head: str, tmp_path: Path) -> None:
+    text = tiny("backbone").config.to_dict()
+    with tfx_core.register(OuterPlugin(), name="outer"), tfx_core.register(toy.Plugin(), name="toy"):
+        model = tfx_core.new_model("stranger-outer", head=head, seed=1, text=text).eval()
+        ids, _ = batch("right")
+        output = model(ids)
+        assert output.last_hidden_state.shape == (3, 8, 24)
+        model.save_pretrained(tmp_path)
+        again = tfx_core.load_model(tmp_path, attention=eager)
+        torch.testing.assert_close(again(ids).last_hidden_state, output.last_hidden_state)
+        with pytest.raises(ConfigError, match="text: model_type=None: must name an architecture; installed are"):
+            tfx_core.new_model("stranger-outer")
