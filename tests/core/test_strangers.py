@@ -133,6 +133,22 @@ def test_parameters_that_nothing_fills_are_named(monkeypatch: pytest.MonkeyPatch
         tfx_core.load_model(tmp_path, head="crf")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"capabilities": {}}, r"capabilities of the spec \['token-states'\], of .*:ARCHITECTURE \[\]"),
+        ({"heads": {}}, r"heads of the spec \['causal-lm', .*\], of .*:ARCHITECTURE \[\]"),
+        ({"config": toy.ToyConfig}, r"model_type of the spec \['stranger-llama'\], of .*:ARCHITECTURE \['toy'\]"),
+    ],
+)
+def test_what_a_spec_promises_must_be_there(
+    changes: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stranger_llama, "ARCHITECTURE", replace(stranger_llama.ARCHITECTURE, **changes))
+    with pytest.raises(TypeError, match=f"architecture 'stranger-llama': {said}"):
+        tfx_core.new_model("stranger-llama")
+
+
 # A model made of another one
 
 

@@ -127,7 +127,8 @@ class WeightTable:
     def moved(self, head: str, *, theirs: str = "", ours: str = "") -> tuple[Rule, ...]:
         """The rules of a head for when this model is a part of another one.
 
-        ``theirs`` replaces the prefix of the checkpoint's names, ``ours`` comes before our own.
+        ``theirs`` replaces the prefix of the checkpoint's names, ``ours`` comes before our own: a whole
+        `tfx_core.Model` that is the backbone's ``text`` has ``ours="backbone.text."``.
         """
         rules = [rule for part in self.heads[head] for rule in self.parts[part]]
         return tuple(moved(rule, strip=self.prefix, theirs=theirs, ours=ours) for rule in rules)

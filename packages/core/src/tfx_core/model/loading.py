@@ -98,11 +98,25 @@ def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **
 
 
 def load_architecture(model_type: str) -> Architecture[Any]:
-    """What a ``model_type`` stands for; raises `UnknownNameError` that says what to install."""
+    """What a ``model_type`` stands for; raises `UnknownNameError` that says what to install.
+
+    What its spec promises must be what it has: `TypeError` where they differ.
+    """
     architecture = registry.load(ArchitectureSpec, model_type)
     if not isinstance(architecture, Architecture):
         raise TypeError(f"the target of architecture {model_type!r} is {architecture!r}, not an Architecture")
+    spec = registry.find(ArchitectureSpec, model_type)
+    _check_promise(spec, "model_type", {spec.name}, {architecture.config.model_type})
+    _check_promise(spec, "heads", {*spec.heads}, {*architecture.heads})
+    _check_promise(spec, "capabilities", {*spec.capabilities}, {*architecture.capabilities})
     return architecture
+
+
+def _check_promise(spec: ArchitectureSpec, what: str, promised: set[str], given: set[str]) -> None:
+    if promised != given:
+        raise TypeError(
+            f"architecture {spec.name!r}: {what} of the spec {sorted(promised)}, of {spec.target} {sorted(given)}"
+        )
 
 
 def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:

@@ -47,7 +47,7 @@ class ArchitectureSpec(Spec):
     """``tokenizer_class`` values of ``tokenizer_config.json`` that this architecture's recipe serves."""
 
     capabilities: tuple[str, ...] = ()
-    """What a third party's head can ask of it, see `HeadSpec.capability`."""
+    """What a third party's head can ask of it, see `HeadSpec.capability`: the keys of `Architecture.capabilities`."""
 
     summary: str = ""
     paper: str = ""
