@@ -179,7 +179,7 @@ def _initialise(
     """Fill the parameters of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
     of_head = model.plan.initialise or architecture.initialise
-    wanted = set(dict(model.named_parameters()) if names is None else names)
+    wanted = {name for name, _ in model.named_parameters(remove_duplicate=False)} if names is None else set(names)
     new = {name: parameter.detach() for name, parameter in model.named_parameters() if name in wanted}
     for parameter in new.values():
         parameter.fill_(torch.nan)  # or what nothing fills would be whatever the memory held
