@@ -61,7 +61,7 @@ def test_a_written_config_reads_back_as_it_was() -> None:
         ({"kind": "c"}, r"kind='c': must be one of 'a', 'b'"),
         ({"kind": ["a"]}, r"kind=\['a'\]: must be one of"),
         ({"axes": [1, 2, 3]}, r"axes=\[1, 2, 3\]: must be a list of"),
-        ({"cutoffs": ["x"]}, r"cutoffs=\['x'\]: must be a list of an integer"),
+        ({"cutoffs": ["x"]}, r"cutoffs=\['x'\]: must be a list, each an integer"),
         ({"is_decoder": 1}, r"is_decoder=1: must be true or false"),
         ({"heads": 5}, r"heads=5: must be a divisor of hidden_size=12"),
         ({"id2label": {"a": "b"}}, r"id2label=\{'a': 'b'\}: must be an object of an integer to a string"),

@@ -168,12 +168,12 @@ def test_stop_strings_end_a_text(generate: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"max_new_tokens": 0}, "max_new_tokens=0 must be an integer at least 1"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer at least 1"),
         ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample"),
         ({"max_new_tokens": 3, "max_length": 4}, "max_new_tokens=3 and max_length=4: give one of the two"),
         ({"num_return_sequences": 2, "do_sample": False}, "num_return_sequences=2"),
         ({"min_new_tokens": 9, "max_new_tokens": 3}, "min_new_tokens=9 is more than"),
-        ({"early_stopping": "soon"}, "early_stopping='soon' must be one of True, False, 'never', or None"),
+        ({"early_stopping": "soon"}, "early_stopping='soon': must be one of True, False, 'never', or None"),
     ],
     ids=str,
 )

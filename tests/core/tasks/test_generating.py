@@ -8,10 +8,11 @@ import pytest
 
 from tfx_core.cli.run import SwitchOrWord
 from tfx_core.errors import InputError
+from tfx_core.fields import Help
 from tfx_core.generation import GenerationOptions
 from tfx_core.tasks import TaskOptions
 from tfx_core.tasks.generating import GeneratingOptions
-from tfx_core.tasks.options import Help, describe_options, read_options
+from tfx_core.tasks.options import describe_options, read_options
 
 VALUES: dict[Any, Any] = {bool: True, int: 2, float: 0.5, str: "x"}
 CHANGES: dict[str, dict[str, Any]] = {
@@ -53,7 +54,7 @@ def test_a_switch_with_words() -> None:
     for value in (True, False, "never", "late", None):
         assert read_options(Stops(), {"stop": value}, "a task").stop == value
     for value in ("true", 1, "soon"):
-        with pytest.raises(InputError, match=r"stop=.* must be one of True, False, 'never', 'late', or None"):
+        with pytest.raises(InputError, match=r"stop=.*: must be one of True, False, 'never', 'late', or None"):
             read_options(Stops(), {"stop": value}, "a task")
     kind = SwitchOrWord(("never",))
     assert [kind.convert(word, None, None) for word in ("true", "false", "never")] == [True, False, "never"]

@@ -1,19 +1,52 @@
 """Generation: greedy search, sampling, beams in all kinds, contrastive search and prompt lookup, for any model.
 
 A model is known here only as a `DecodingState`; `generate` makes one for a call and `decode` runs on one directly.
+Names are imported on first use, so that the options can be shown without torch.
 """
 
-from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
-from tfx_core.generation.defaults import options_from_files
-from tfx_core.generation.engine import decode, generate
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
-from tfx_core.generation.output import GenerationOutput, transition_scores
-from tfx_core.generation.processors import AllowedTokens, Processor
-from tfx_core.generation.rows import Prompts, Rows
-from tfx_core.generation.sampling import row_seed
-from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState
-from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
-from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
+    from tfx_core.generation.defaults import options_from_files
+    from tfx_core.generation.engine import decode, generate
+    from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
+    from tfx_core.generation.output import GenerationOutput, transition_scores
+    from tfx_core.generation.processors import AllowedTokens, Processor
+    from tfx_core.generation.rows import Prompts, Rows
+    from tfx_core.generation.sampling import row_seed
+    from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState
+    from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
+    from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+
+_HOMES = {
+    "AllowedTokens": "processors",
+    "Constraint": "constraints",
+    "DecodingState": "state",
+    "DisjunctiveConstraint": "constraints",
+    "ExtendingState": "state",
+    "GenerationOptions": "options",
+    "GenerationOutput": "output",
+    "GenerativeModel": "state",
+    "OPTION_NAMES": "options",
+    "PhrasalConstraint": "constraints",
+    "Processor": "processors",
+    "Prompts": "rows",
+    "RevealingState": "state",
+    "Rows": "rows",
+    "StoppingCriterion": "stopping",
+    "Strategy": "options",
+    "Streamer": "streaming",
+    "TextDecoder": "stopping",
+    "TextIteratorStreamer": "streaming",
+    "TextStreamer": "streaming",
+    "decode": "engine",
+    "generate": "engine",
+    "options_from_files": "defaults",
+    "row_seed": "sampling",
+    "transition_scores": "output",
+}
 
 __all__ = [
     "OPTION_NAMES",
@@ -42,3 +75,15 @@ __all__ = [
     "row_seed",
     "transition_scores",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfx_core.generation' has no attribute {name!r}")
+    value: object = getattr(import_module(f"tfx_core.generation.{_HOMES[name]}"), name)
+    globals()[name] = value  # the next access finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.generation.beam import Beams, log_probabilities, reorder
-from tfx_core.generation.constraints import Progress, constraints_of
+from tfx_core.generation.constraints import Progress
 from tfx_core.generation.groups import add
 from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, found
@@ -29,7 +29,7 @@ def decode_constrained(state: DecodingState, search: Search) -> Found:
     """Constrained beam search over every source."""
     options = search.options
     beams = options.num_beams
-    constraints = constraints_of(options)
+    constraints = options.conditions
     sources = [Source(search, Progress.begin(constraints), place) for place in range(len(search.prompts))]
     logits = state.prefill().repeat_interleave(beams, dim=0)
     state.expand(beams)

@@ -10,7 +10,7 @@ from torch import nn
 from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors, unfilled_modules
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model.architecture import Architecture
-from tfx_core.model.config import ModelConfig
+from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import registry
@@ -77,7 +77,7 @@ def new_model(
     weights; torch's global generator is left alone when one is given.
     """
     architecture = load_architecture(model_type)
-    settings = architecture.config().replace(**config)
+    settings = architecture.config.of(**config)
     if not {"is_decoder", "add_cross_attention"} & config.keys():
         settings = architecture.adapt(settings, head)
     model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
@@ -114,11 +114,10 @@ def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:
     where = f"{folder.label}/config.json"
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
-    model_type = values.get("model_type")
-    if not isinstance(model_type, str) or not model_type:
-        known = ", ".join(sorted(spec.name for spec in registry.architectures()))
-        raise ConfigError(f"{where}: model_type={model_type!r}: must name an architecture; installed are {known}")
-    architecture = load_architecture(model_type)
+    try:
+        architecture = load_architecture(named_architecture(values))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
     return architecture, architecture.config.from_dict(values, where=where)
 
 

@@ -6,9 +6,10 @@ from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tfx_core.errors import InputError
+from tfx_core.fields import Help
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
-from tfx_core.tasks.options import Help, read_options
+from tfx_core.tasks.options import read_options
 from tfx_core.tasks.windows import ItemError, Window, check_text
 
 if TYPE_CHECKING:
