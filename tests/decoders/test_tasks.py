@@ -114,7 +114,7 @@ def test_no_prompts_no_texts(generate: Any) -> None:
 
 def test_defaults_are_the_tasks_where_nothing_else_says_more(generate: Any) -> None:
     def resolved(**options: Any) -> tuple[Any, ...]:
-        found = generate.resolved(dataclasses.replace(generate.options, **options))
+        found = generate.settled(dataclasses.replace(generate.options, **options)).resolved
         return found.do_sample, found.temperature, found.max_new_tokens, found.max_length
 
     assert resolved() == (True, 0.7, 256, None)

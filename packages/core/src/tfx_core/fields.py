@@ -193,25 +193,25 @@ def checked(value: object, hint: Any, name: str, error: type[TfxError] = ConfigE
     begin = f"{where}: {name}" if where else name
     try:
         return _converted(value, hint)
-    except _Refused:
+    except _RefusedError:
         words = _IN_CALLS if issubclass(error, InputError) else _IN_FILES
         raise error(f"{begin}={value!r}: must be {described(hint, words)}") from None
     except ConfigError as inner:  # of an object within this one
         raise error(f"{begin}.{inner}") from None
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A value does not fit an annotation."""
 
 
 def _converted(value: Any, hint: Any) -> Any:
-    """The value as the annotation wants it; raises `_Refused`."""
+    """The value as the annotation wants it; raises `_RefusedError`."""
     wanted = form(hint)
     if value is None and wanted.optional:
         return None
     converted = _of_kind(value, wanted.kinds[0]) if len(wanted.kinds) == 1 else _of_one(value, wanted.kinds)
     if not all(bound.allows(converted) for bound in wanted.bounds):
-        raise _Refused
+        raise _RefusedError
     return converted
 
 
@@ -219,9 +219,9 @@ def _of_one(value: Any, kinds: Sequence[Any]) -> Any:
     for kind in kinds:
         try:
             return _converted(value, kind)
-        except _Refused:
+        except _RefusedError:
             continue
-    raise _Refused
+    raise _RefusedError
 
 
 def _of_kind(value: Any, kind: Any) -> Any:
@@ -240,13 +240,13 @@ def _of_kind(value: Any, kind: Any) -> Any:
         return kind.from_object(value)
     if origin is None and isinstance(value, kind):
         return value
-    raise _Refused
+    raise _RefusedError
 
 
 def _number(value: Any, kind: Any) -> int | float:
     # JSON has one kind of number, 1 is as good as 1.0; true and false are none, and neither is NaN
     if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real) or value != value:
-        raise _Refused
+        raise _RefusedError
     number: int | float = kind(value)
     return number
 
@@ -255,7 +255,7 @@ def _items(values: Sequence[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     if kinds[-1] is ...:
         kinds = kinds[:1] * len(values)
     if len(kinds) != len(values):
-        raise _Refused
+        raise _RefusedError
     return tuple(_converted(value, kind) for value, kind in zip(values, kinds, strict=True))
 
 

@@ -14,6 +14,7 @@ import click
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_inputs import Inputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
+from tfx_core.fields import Above
 from tfx_core.plugins import registry
 from tfx_core.plugins.specs import TaskSpec
 from tfx_core.tasks import ItemError, Task
@@ -159,7 +160,9 @@ def _parameter(entry: OptionDescription) -> click.Option:
     elif entry.scalar is int:
         kind = click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None)
     elif entry.scalar is float:
-        bounded = click.FloatRange(low if isfinite(low) else None, high if isfinite(high) else None)
+        bounded = click.FloatRange(
+            low if isfinite(low) else None, high if isfinite(high) else None, min_open=isinstance(entry.bounds, Above)
+        )
         kind = click.FLOAT if entry.bounds is None else bounded
     if entry.optional and entry.default is not None:
         kind = OrNone(kind)

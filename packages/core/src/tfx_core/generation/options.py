@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Above, Between, Checked, Count, Help, InWords, NotEmpty, Positive, Rate, Size
+from tfx_core.fields import Above, Checked, Count, Help, InWords, NotEmpty, Positive, Rate, Size
 from tfx_core.generation.constraints import Constraint, ForcedWords
 
 TokenIds: TypeAlias = Sequence[Count]

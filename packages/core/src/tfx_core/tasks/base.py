@@ -126,7 +126,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """The same results one by one, reading ``inputs`` no further ahead than sorting by length needs."""
         settings = read_options(self.options, options, self.name)
         self.check_options(settings)
-        return self._stream(inputs, settings, progress)
+        return self._stream(inputs, self.settled(settings), progress)
 
     # what a subclass says
 
@@ -154,6 +154,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def check_options(self, options: OptionsT) -> None:
         """Raise `InputError` for options that contradict each other or the model; called before anything runs."""
+
+    def settled(self, options: OptionsT) -> OptionsT:
+        """The options with what is worked out once for a whole call; raises `InputError` as `check_options` does."""
+        return options
 
     def collate(self, windows: Sequence[Window]) -> "Mapping[str, Tensor]":
         """The windows as one padded batch on the model's device, each feature (B, S) int64."""

@@ -90,7 +90,7 @@ def _listed(value: object) -> tuple[object, ...]:
 
 
 def _described(each: "Field[Any]", options_type: type[TaskOptions]) -> OptionDescription:
-    """Read ``T``, ``tuple[T, ...]``, or either with None; T is a scalar, a ``Literal`` of strings, or it or a switch."""
+    """Read ``T`` or ``tuple[T, ...]``, with or without None; T is a scalar, a ``Literal`` of strings or both."""
     where = f"{options_type.__name__}.{each.name}"
     if each.default is MISSING:
         raise TypeError(f"{where}: an option needs a default")
