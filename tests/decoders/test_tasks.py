@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import tfx_core
 from tests.core.generation.texts import Reciting
 from tests.decoders.texts import IDS, save
 from tests.processes import shown_on_a_terminal
+from tfx_core import generation
 from tfx_core.cli import cli
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.tasks import ItemError
@@ -110,6 +112,29 @@ def test_no_prompts_no_texts(generate: Any) -> None:
 
 
 # defaults
+
+
+def test_options_are_worked_out_once_for_a_call_and_files_once_for_a_model(
+    generate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: Counter[str] = Counter()
+
+    def counted(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            counts[name] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, call)
+
+    counted(generation, "options_from_files")
+    counted(generate, "defaults")
+    for _ in range(2):
+        generate(PROMPTS, **GREEDY, batch_tokens=1)
+    assert counts == {"options_from_files": 1, "defaults": 2}
+    generate.model.generation_config = {"num_beams": 2}
+    assert generate.model.generation_options.num_beams == 2
 
 
 def test_defaults_are_the_tasks_where_nothing_else_says_more(generate: Any) -> None:

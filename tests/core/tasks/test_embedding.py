@@ -271,7 +271,10 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
             lambda s: s.step("sentence_transformers.models.Normalize", "../outside"),
             "../outside",
         ),
-        (lambda s: s.write("1_Pooling/config.json", {"pooling_mode": "first"}), "pooling_mode='first': must be one or several"),
+        (
+            lambda s: s.write("1_Pooling/config.json", {"pooling_mode": "first"}),
+            "pooling_mode='first': must be one or several",
+        ),
         (lambda s: s.write("1_Pooling/config.json", {"include_prompt": 3}), "include_prompt=3: must be true or false"),
         (lambda s: (s.root / "1_Pooling/config.json").unlink(), "the file 'config.json' is missing"),
         (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": "x"}), "max_seq_length='x'"),

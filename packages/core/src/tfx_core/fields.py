@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -27,7 +27,7 @@ __all__ = [
     "checked",
     "described",
     "form",
-    "hints",
+    "forms",
     "plain",
 ]
 
@@ -49,7 +49,7 @@ class Between(Bound):
 
     def allows(self, value: Any) -> bool:
         """Whether it lies between them."""
-        return all(self.low <= each <= self.high for each in (value if isinstance(value, tuple) else (value,)))
+        return all(map(self.allows, value)) if isinstance(value, tuple) else bool(self.low <= value <= self.high)
 
     def __str__(self) -> str:
         return f"at least {self.low:g}" if self.high == float("inf") else f"from {self.low:g} to {self.high:g}"
@@ -61,7 +61,7 @@ class Above(Between):
 
     def allows(self, value: Any) -> bool:
         """Whether it lies between them and is not the lower one."""
-        return super().allows(value) and self.low not in (value if isinstance(value, tuple) else (value,))
+        return super().allows(value) and value != self.low
 
     def __str__(self) -> str:
         return f"above {self.low:g}" + ("" if self.high == float("inf") else f" and at most {self.high:g}")
@@ -127,19 +127,8 @@ class Checked:
     error: ClassVar[type[TfxError]] = ConfigError
 
     def __post_init__(self) -> None:
-        for name, hint in hints(type(self)).items():
-            object.__setattr__(self, name, checked(getattr(self, name), hint, name, self.error))
-
-
-_hints_of: dict[type, Mapping[str, Any]] = {}
-
-
-def hints(kind: type) -> Mapping[str, Any]:
-    """The annotation of every field that a dataclass is made with."""
-    if kind not in _hints_of:
-        found = get_type_hints(kind, include_extras=True)
-        _hints_of[kind] = {each.name: found[each.name] for each in fields(kind) if each.init}
-    return _hints_of[kind]
+        for name, wanted in forms(type(self)).items():
+            object.__setattr__(self, name, checked(getattr(self, name), wanted, name, self.error))
 
 
 @dataclass(frozen=True)
@@ -153,10 +142,15 @@ class Form:
     notes: tuple[Any, ...]
     """Bounds, help and words that apply to all of them, the outermost first."""
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[Bound, ...]:
         """Those of the notes that allow some values only."""
         return tuple(note for note in self.notes if isinstance(note, Bound))
+
+    @property
+    def help(self) -> str:
+        """The outermost `Help`, empty where there is none."""
+        return next((note.text for note in self.notes if isinstance(note, Help)), "")
 
 
 @cache
@@ -175,6 +169,17 @@ def form(hint: Any) -> Form:
             (hint,) = kinds
         else:
             return Form((hint,), optional, notes)
+
+
+_forms_of: dict[type, Mapping[str, Form]] = {}
+
+
+def forms(kind: type) -> Mapping[str, Form]:
+    """The annotation, taken apart, of every field that a dataclass is made with."""
+    if kind not in _forms_of:
+        hints = get_type_hints(kind, include_extras=True)
+        _forms_of[kind] = {each.name: form(hints[each.name]) for each in fields(kind) if each.init}
+    return _forms_of[kind]
 
 
 def plain(value: Any) -> Any:
@@ -205,8 +210,8 @@ class _RefusedError(Exception):
 
 
 def _converted(value: Any, hint: Any) -> Any:
-    """The value as the annotation wants it; raises `_RefusedError`."""
-    wanted = form(hint)
+    """The value as the annotation, or what it is taken apart, wants it; raises `_RefusedError`."""
+    wanted = hint if isinstance(hint, Form) else form(hint)
     if value is None and wanted.optional:
         return None
     converted = _of_kind(value, wanted.kinds[0]) if len(wanted.kinds) == 1 else _of_one(value, wanted.kinds)
@@ -273,7 +278,7 @@ _IN_CALLS: Mapping[Any, str] = {**_NUMBERS_AND_TEXT, bool: "True or False", None
 
 def described(hint: Any, words: Mapping[Any, str] = _IN_FILES) -> str:
     """What an annotation allows, in words: those of JSON, or of Python for what callers give."""
-    wanted = form(hint)
+    wanted = hint if isinstance(hint, Form) else form(hint)
     allowed = next((note.text for note in wanted.notes if isinstance(note, InWords)), "")
     allowed = allowed or " ".join([_kinds_in_words(wanted.kinds, words), *map(str, wanted.bounds)])
     return f"{allowed}, or {words[NoneType]}" if wanted.optional else allowed

@@ -4,10 +4,10 @@ import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_type_hints
 
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.fields import Help, form, hints
+from tfx_core.fields import Help, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 ClassT = TypeVar("ClassT", bound=type)
 
-_SHOWN = tuple(
-    name for name, hint in hints(GenerationOptions).items() if any(isinstance(note, Help) for note in form(hint).notes)
-)
+_SHOWN = tuple(name for name, wanted in forms(GenerationOptions).items() if wanted.help)
 _HELP = {
     "max_new_tokens": "most tokens to generate (default: as the checkpoint says, else 256)",
     "do_sample": "draw tokens at random (text-generation's default) or take the most probable",
@@ -33,8 +31,9 @@ _HELP = {
 
 def _with_generation_options(options_type: ClassT) -> ClassT:
     """Adds the options of `GenerationOptions` that have a `Help`, each as it is there or None."""
+    hints = get_type_hints(GenerationOptions, include_extras=True)
     for name in _SHOWN:
-        hint = hints(GenerationOptions)[name] | None
+        hint = hints[name] | None
         options_type.__annotations__[name] = Annotated[hint, Help(_HELP[name])] if name in _HELP else hint
         setattr(options_type, name, None)
     return options_type

@@ -13,7 +13,7 @@ from dataclasses import MISSING, Field, dataclass, fields, replace
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between, Checked, Form, Help, Size, form, hints
+from tfx_core.fields import Between, Checked, Form, Help, Size, form, forms
 
 OptionsT = TypeVar("OptionsT", bound="TaskOptions")
 
@@ -63,9 +63,9 @@ class OptionDescription:
 def describe_options(options_type: type[TaskOptions]) -> tuple[OptionDescription, ...]:
     """The options that ``options_type`` declares, its own before those that it inherits."""
     inherited = {each.name for base in options_type.__bases__ if issubclass(base, TaskOptions) for each in fields(base)}
-    own = [each for each in fields(options_type) if each.name in hints(options_type)]
-    ordered = sorted(own, key=lambda each: each.name in inherited)
-    return tuple(_described(each, options_type) for each in ordered)
+    forms_of = forms(options_type)
+    ordered = sorted((each for each in fields(options_type) if each.init), key=lambda each: each.name in inherited)
+    return tuple(_described(each, forms_of[each.name], f"{options_type.__name__}.{each.name}") for each in ordered)
 
 
 def read_options(base: OptionsT, values: Mapping[str, object], owner: str) -> OptionsT:
@@ -89,25 +89,21 @@ def _listed(value: object) -> tuple[object, ...]:
     return (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
 
 
-def _described(each: "Field[Any]", options_type: type[TaskOptions]) -> OptionDescription:
+def _described(each: "Field[Any]", whole: Form, where: str) -> OptionDescription:
     """Read ``T`` or ``tuple[T, ...]``, with or without None; T is a scalar, a ``Literal`` of strings or both."""
-    where = f"{options_type.__name__}.{each.name}"
     if each.default is MISSING:
         raise TypeError(f"{where}: an option needs a default")
-    hint = hints(options_type)[each.name]
-    whole = form(hint)
     item, many = _item(whole)
     switch = len(item.kinds) == 2 and bool in item.kinds
-    kind = next((kind for kind in item.kinds if not (switch and kind is bool)), None)
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
-    scalar = next((scalar for scalar in (bool, int, float, str) if kind is scalar), str if choices else None)
+    kinds = [kind for kind in item.kinds if not (switch and kind is bool)]
+    choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else ()
+    scalar = next((scalar for scalar in (bool, int, float, str) if kinds[0] is scalar), str if choices else None)
     of_strings = all(isinstance(choice, str) for choice in choices)
-    if scalar is None or not of_strings or len(item.kinds) > 1 + switch or (switch and not choices):
-        raise TypeError(f"{where}: an option is a bool, int, float, str or Literal of strings, not {hint!r}")
-    notes = (*whole.notes, *item.notes)
-    text = next((note.text for note in notes if isinstance(note, Help)), "")
-    bounds = next((note for note in notes if isinstance(note, Between)), None)
-    return OptionDescription(each.name, scalar, choices, switch, many, whole.optional, each.default, text, bounds)
+    if scalar is None or not of_strings or len(kinds) > 1 or (switch and not choices):
+        kind = " | ".join(map(str, whole.kinds))
+        raise TypeError(f"{where}: an option is a bool, int, float, str or Literal of strings, not {kind}")
+    bounds = next((bound for bound in (*whole.bounds, *item.bounds) if isinstance(bound, Between)), None)
+    return OptionDescription(each.name, scalar, choices, switch, many, whole.optional, each.default, whole.help, bounds)
 
 
 def _item(whole: Form) -> tuple[Form, bool]:
