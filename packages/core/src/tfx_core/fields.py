@@ -266,9 +266,9 @@ def _items(values: Sequence[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _key(key: Any, hint: Any) -> Any:
     """A key as the annotation wants it; JSON writes integers as digits."""
-    return _converted(
-        int(key) if hint is int and isinstance(key, str) and key.isascii() and key.isdigit() else key, hint
-    )
+    if hint is int and isinstance(key, str) and key.isascii() and key.isdigit():
+        key = int(key)
+    return _converted(key, hint)
 
 
 _NUMBERS_AND_TEXT = {int: "an integer", float: "a number", str: "a string"}

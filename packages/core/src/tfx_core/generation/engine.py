@@ -104,7 +104,7 @@ def decode(
     """
     limits = greatest_lengths(prompts, options, None, ()) if limits is None else limits
     strategy = options.strategy
-    beams = strategy in (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
+    beams = strategy.beams
     if beams and streamer is not None:
         raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
     if options.seeds is not None and len(options.seeds) != len(prompts):

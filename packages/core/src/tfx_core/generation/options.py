@@ -28,13 +28,18 @@ class Strategy(Enum):
     GROUP_BEAM = "group beam search"
     CONSTRAINED_BEAM = "constrained beam search"
 
+    @property
+    def beams(self) -> bool:
+        """Whether several texts are followed at once, and known only at the end."""
+        return self in (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationOptions(Checked):
     """How to decode; values are checked when an instance is made, and so are combinations that cannot be meant.
 
     ``None`` always stands for "as if not given". Lengths count the tokens of each text itself, never padding. What has
-    a `Help` is an option of tasks as well.
+    a `Help` is an option of tasks as well, shown in these words; what stands below it goes on where they end.
     """
 
     error: ClassVar[type[InputError]] = InputError
@@ -257,7 +262,6 @@ class GenerationOptions(Checked):
 
     def _check_strategy(self) -> None:
         strategy = self.strategy
-        beams = strategy in (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
         if strategy is Strategy.CONSTRAINED_BEAM and self.num_beams == 1:
             raise InputError("num_beams=1: forced words are found by beam search; set num_beams to at least 2")
         refused = {
@@ -271,11 +275,11 @@ class GenerationOptions(Checked):
             if contradicts:
                 value, cause = getattr(self, name), self._cause(strategy)
                 raise InputError(f"{name}={value!r} contradicts {strategy.value}, which {cause} asks for")
-        most = self.num_beams if beams else None if self.do_sample else 1
+        most = self.num_beams if strategy.beams else None if self.do_sample else 1
         if most is not None and self.num_return_sequences > most:
             raise InputError(
                 f"num_return_sequences={self.num_return_sequences}: {strategy.value} with num_beams={self.num_beams} "
-                f"finds at most {most}" + ("" if beams else "; set do_sample=True or more beams")
+                f"finds at most {most}" + ("" if strategy.beams else "; set do_sample=True or more beams")
             )
 
     def _cause(self, strategy: Strategy) -> str:

@@ -65,9 +65,7 @@ class GeneratingOptions(TaskOptions):
     def chooses_search(self) -> bool:
         """Whether the call asks for a way of searching, so that a task's default of another one is not meant."""
         given = self.given()
-        return given.get("num_beams", 1) > 1 or not given.keys().isdisjoint(
-            ("penalty_alpha", "prompt_lookup_num_tokens")
-        )
+        return given.get("num_beams", 1) > 1 or "penalty_alpha" in given or "prompt_lookup_num_tokens" in given
 
 
 GeneratingT = TypeVar("GeneratingT", bound=GeneratingOptions)

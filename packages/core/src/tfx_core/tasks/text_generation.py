@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Help
-from tfx_core.generation.options import GenerationOptions, Strategy
+from tfx_core.generation.options import GenerationOptions
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
 from tfx_core.tasks.options import read_options
@@ -155,8 +155,7 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
 
 def _can_follow(resolved: GenerationOptions) -> bool:
-    beams = (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
-    return resolved.strategy not in beams and resolved.num_return_sequences == 1
+    return not resolved.strategy.beams and resolved.num_return_sequences == 1
 
 
 class _After:
