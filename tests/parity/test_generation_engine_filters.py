@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers.generation import logits_process as reference
 
 from tfx_core.generation import GenerationOptions, Prompts, Rows, filters, options_from_files
-from tfx_core.generation.sampling import warped
+from tfx_core.generation.filters import warped
 from tfx_core.generation.stopping import StopStrings
 
 INPUT = torch.zeros(6, 1, dtype=torch.long)

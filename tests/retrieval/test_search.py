@@ -12,7 +12,7 @@ import pytest
 
 import tfx_core
 from tests.retrieval.fake_encoder import FakeEncoder
-from tfx_core.embedding.passage_index import Passage, PassageBatch, Rows, Vectors
+from tfx_core.embedding.passage_index import Passage, PassageBatch, RowNumbers, Vectors
 from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
 from tfx_retrieval import build_index, open_index, search, write_index
 from tfx_retrieval.manifest import MANIFEST
@@ -237,7 +237,7 @@ class Reversed:
         def __len__(self) -> int:
             return len(self.stored)
 
-        def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+        def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, RowNumbers]:
             scores = queries @ self.matrix.T
             rows = np.argsort(-scores, axis=1)[:, :k]
             found = np.take_along_axis(scores, rows, axis=1)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.generation import GenerationOptions, filters
-from tfx_core.generation.sampling import warped
+from tfx_core.generation.filters import warped
 
 
 def kept(scores: Tensor) -> list[list[int]]:

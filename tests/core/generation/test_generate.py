@@ -8,9 +8,14 @@ import torch
 
 from tests.core.generation.toys import EOS, PAD, Table, ToyConfig, found, padded, run, toy_model
 from tfx_core.errors import InputError
-from tfx_core.generation import GenerationOptions, GenerationOutput, generate, transition_scores
+from tfx_core.generation import GenerationOptions, GenerationOutput, Strategy, generate, transition_scores
+from tfx_core.generation.engine import DECODERS
 
 TEXTS = [[3, 4], [5], [6, 7, 8, 2]]
+
+
+def test_every_strategy_has_its_decoder() -> None:
+    assert set(DECODERS) == set(Strategy)
 
 
 def test_ids_come_back_behind_their_prompts() -> None:

@@ -120,6 +120,7 @@ def test_processors_are_in_the_order_of_the_reference() -> None:
         forced_bos_token_id=2, forced_eos_token_id=3, suppress_tokens=[4], begin_suppress_tokens=[5],
         sequence_bias={(1,): 1.0}, encoder_repetition_penalty=1.5, encoder_no_repeat_ngram_size=2,
         exponential_decay_length_penalty=(1, 1.1), remove_invalid_values=True,
+        num_beams=2, num_beam_groups=2, diversity_penalty=1.0, renormalize_logits=True,
     )  # fmt: skip
     source = Prompts.from_padded(torch.tensor([[1, 2]]), None)
 
@@ -128,11 +129,39 @@ def test_processors_are_in_the_order_of_the_reference() -> None:
 
     chain = build_processors(options, source, lambda row, tokens: [1], [own])
     assert [getattr(each, "__name__", type(each).__name__) for each in chain] == [
-        "SequenceBias", "EncoderRepetitionPenalty", "RepetitionPenalty", "NoRepeats", "NoEncoderRepeats",
+        "SequenceBias", "Diversity", "EncoderRepetitionPenalty", "RepetitionPenalty", "NoRepeats", "NoEncoderRepeats",
         "SequenceBias", "LeastLength", "OnlyAllowed", "ForcedSecond", "ForcedLast", "replace_invalid",
-        "EndMoreLikely", "Suppressed", "SuppressedAtBegin", "own",
+        "EndMoreLikely", "Suppressed", "SuppressedAtBegin", "own", "renormalise",
     ]  # fmt: skip
     assert build_processors(GenerationOptions(), source) == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"do_sample": True, "renormalize_logits": True}, []),  # left to the sampler
+        ({"do_sample": True, "renormalize_logits": True, "output_scores": True}, ["Warper", "renormalise"]),
+        ({"do_sample": True, "num_beams": 2}, ["Warper"]),
+        ({"renormalize_logits": True}, []),  # changes nothing that is chosen
+    ],
+)
+def test_scores_are_filtered_where_beams_or_the_caller_see_them(options: dict[str, Any], names: list[str]) -> None:
+    chain = build_processors(GenerationOptions(**options), None)
+    assert [getattr(each, "__name__", type(each).__name__) for each in chain] == names
+
+
+def test_diversity_counts_what_earlier_groups_chose_for_this_step() -> None:
+    rows = rows_of([[1, 2], [3]], "left")
+    (diversity,) = build_processors(GenerationOptions(num_beams=2, num_beam_groups=2, diversity_penalty=0.5), None)
+    scores = torch.zeros(2, SIZE)
+    torch.testing.assert_close(diversity(scores, rows), scores)
+    rows.avoided = torch.tensor([[4, 4], [4, 5]])
+    expected = torch.zeros(2, SIZE)
+    expected[0, 4], expected[1, 4], expected[1, 5] = -1.0, -0.5, -0.5
+    torch.testing.assert_close(diversity(scores, rows), expected)
+    torch.testing.assert_close(diversity(scores, rows.take(torch.tensor([1, 0]))), expected[[1, 0]])
+    rows.append(torch.tensor([6, 6]))
+    torch.testing.assert_close(diversity(scores, rows), scores)
 
 
 @pytest.mark.parametrize(

@@ -5,27 +5,31 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.nn import (
+    Allowed,
     Attention,
     AttentionCall,
+    Bias,
+    Causal,
     CrossAttentionCache,
     CrossProjections,
     DecoderCache,
-    EagerAttention,
     FusedProjections,
+    KeyValueCache,
+    Observer,
     Ragged,
     RowsPerSource,
     SelfAttentionCache,
     Span,
-    additive,
-    causal_mask,
     eager,
-    has_padding,
-    padding_mask,
-    positions_of,
     sdpa,
 )
 
 B, S, H, D = 3, 7, 4, 16
+
+
+def keys_of(mask: Tensor) -> Bias:
+    """Lets every query see what is real."""
+    return Allowed(mask.bool()[:, None, None])
 
 
 @pytest.fixture
@@ -51,23 +55,23 @@ def mask() -> Tensor:
 
 
 def test_eager_and_fused_kernels_agree(attention: Attention, x: Tensor, mask: Tensor) -> None:
-    bias = additive(padding_mask(mask) & causal_mask(S, S, x.device), x.dtype)
-    fused = attention(x, AttentionCall(kernel=sdpa, mask=bias))
-    separate = attention(x, AttentionCall(kernel=eager, mask=bias))
+    bias = keys_of(mask) + Causal()
+    fused = attention(x, AttentionCall(kernel=sdpa, bias=bias))
+    separate = attention(x, AttentionCall(kernel=eager, bias=bias))
     real = mask.bool()
     torch.testing.assert_close(fused[real], separate[real])
 
 
 def test_nothing_becomes_nan_where_nothing_may_be_seen(attention: Attention, x: Tensor) -> None:
-    bias = additive(torch.zeros(B, 1, S, S, dtype=torch.bool), x.dtype)
+    bias = Allowed(torch.zeros(B, 1, S, S, dtype=torch.bool))
     for kernel in (sdpa, eager):
-        assert attention(x, AttentionCall(kernel=kernel, mask=bias)).isfinite().all()
+        assert attention(x, AttentionCall(kernel=kernel, bias=bias)).isfinite().all()
 
 
 def test_weights_sum_to_one_and_a_masked_head_is_silent(attention: Attention, x: Tensor) -> None:
     record: list[Tensor] = []
     keep = torch.tensor([1.0, 0.0, 1.0, 1.0])[None, :, None, None]
-    masked = attention(x, AttentionCall(kernel=EagerAttention(record, keep)))
+    masked = attention(x, AttentionCall(observer=Observer(record, keep)))
     torch.testing.assert_close(record[0].sum(-1) * 1.0, keep.expand(B, H, S, 1)[..., 0].clone())
     attention.keep_heads([0, 2, 3])
     torch.testing.assert_close(attention(x, AttentionCall()), masked)
@@ -82,9 +86,9 @@ def test_pruned_heads_take_their_parameters_along(attention: Attention, cross_at
 
 def test_ragged_tokens_give_what_padded_ones_give(attention: Attention, x: Tensor, mask: Tensor) -> None:
     layout = Ragged(mask)
-    bias = additive(padding_mask(mask), x.dtype)
-    ragged = layout.unpack(attention(layout.pack(x), AttentionCall(mask=bias, layout=layout)))
-    padded = attention(x, AttentionCall(mask=bias))
+    bias = keys_of(mask)
+    ragged = layout.unpack(attention(layout.pack(x), AttentionCall(bias=bias, layout=layout)))
+    padded = attention(x, AttentionCall(bias=bias))
     torch.testing.assert_close(ragged[mask.bool()], padded[mask.bool()])
     assert not ragged[~mask.bool()].any()
 
@@ -96,23 +100,22 @@ def test_a_memory_as_source_uses_the_fused_matrix(attention: Attention, x: Tenso
 
 def test_rows_of_one_source_attend_together(cross_attention: Attention, x: Tensor) -> None:
     source = torch.randn(B, 5, 10, generator=torch.Generator().manual_seed(3))
-    bias = additive(padding_mask(torch.tensor([[1] * 5, [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]])), x.dtype)
+    mask = torch.tensor([[1] * 5, [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]])
     beams = x.repeat_interleave(2, 0) + torch.arange(2 * B)[:, None, None] * 0.1
-    together = cross_attention(beams, AttentionCall(mask=bias, source=source, layout=RowsPerSource(2)))
+    together = cross_attention(beams, AttentionCall(bias=keys_of(mask), source=source, layout=RowsPerSource(2)))
     apart = cross_attention(
-        beams, AttentionCall(mask=bias.repeat_interleave(2, 0), source=source.repeat_interleave(2, 0))
+        beams, AttentionCall(bias=keys_of(mask.repeat_interleave(2, 0)), source=source.repeat_interleave(2, 0))
     )
     torch.testing.assert_close(together, apart)
 
 
 @pytest.mark.parametrize("grad", [False, True])
 def test_a_cache_gives_what_the_whole_text_gives(attention: Attention, x: Tensor, grad: bool) -> None:
-    whole = attention(x, AttentionCall(mask=additive(causal_mask(S, S, x.device), x.dtype)))
+    whole = attention(x, AttentionCall(bias=Causal()))
     cache, parts, start = SelfAttentionCache(), [], 0
     with torch.set_grad_enabled(grad):
         for length in (3, 1, 1, 2):
-            bias = additive(causal_mask(length, start + length, x.device), x.dtype)
-            parts.append(attention(x[:, start : start + length], AttentionCall(mask=bias, cache=cache)))
+            parts.append(attention(x[:, start : start + length], AttentionCall(bias=Causal(), cache=cache)))
             start += length
     torch.testing.assert_close(torch.cat(parts, 1), whole)
     if grad:
@@ -143,19 +146,12 @@ def test_the_source_is_projected_once(cross_attention: Attention, x: Tensor) -> 
     torch.testing.assert_close(cross_attention(x[[2, 0]], AttentionCall(cache=cache)), first[[2, 0]])
 
 
-def test_positions_count_real_tokens(mask: Tensor) -> None:
-    assert positions_of(mask).tolist() == [[0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 3, 3, 3], [0, 0, 0, 1, 2, 3, 4]]
-    assert (has_padding(None), has_padding(mask), has_padding(mask[:1]), has_padding(mask.to("meta"))) == (
-        False, True, False, None,
-    )  # fmt: skip
-
-
 def test_a_decoder_cache_takes_tokens_back_row_by_row() -> None:
-    cache = DecoderCache(1)
+    cache = DecoderCache([KeyValueCache()])
     tokens = torch.ones(2, 4, dtype=torch.long)
-    Span.of(tokens, None, causal=True, dtype=torch.float32, cache=cache)
-    cache.self_attention[0].append(torch.zeros(2, 1, 4, 1), torch.zeros(2, 1, 4, 1))
+    Span.of(tokens, None, causal=True, cache=cache)
+    cache.layers[0].self_attention.append(torch.zeros(2, 1, 4, 1), torch.zeros(2, 1, 4, 1))
     cache.keep(torch.tensor([1, 2]), of=3)
-    assert (cache.mask.tolist(), cache.length) == ([[1, 1, 0], [1, 1, 1]], 3)
-    span = Span.of(tokens[:, :1], None, causal=True, dtype=torch.float32, cache=cache)
+    assert (cache.real.dense_mask.tolist(), cache.length) == ([[1, 1, 0], [1, 1, 1]], 3)
+    span = Span.of(tokens[:, :1], None, causal=True, cache=cache)
     assert span.positions.tolist() == [[2], [3]]

@@ -5,13 +5,25 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import Memory, remember
+from tfx_core.nn import Memory, RealTokens
+from tfx_core.nn import remember as remembered
 
 
 def states(*rows: list[int]) -> list[Tensor]:
     """Two layers whose states ``(B, T, 1)`` are these numbers, the second's a hundred higher."""
     first = torch.tensor(rows, dtype=torch.float32)[..., None]
     return [first, first + 100]
+
+
+def remember(
+    memory: Memory | None,
+    states: list[Tensor],
+    mask: Tensor | None,
+    *,
+    length: int | None = None,
+    reuse: int | None = None,
+) -> Memory:
+    return remembered(memory, states, RealTokens.of(states[0], mask), length=length, reuse=reuse)
 
 
 def real(memory: Memory, row: int, layer: int = 0) -> list[float]:

@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from tfx_core.embedding import Passage, PassageBatch, Rows, Vectors
+from tfx_core.embedding import Passage, PassageBatch, RowNumbers, Vectors
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval.passage_file import PassageFile, PassageWriter, check_rows
 
@@ -32,7 +32,7 @@ class FlatIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, RowNumbers]:
         """Find the rows of highest inner product: scores and rows, each (Q, min(k, len(self)))."""
         queries = check_queries(queries, self.dimension, k)
         k = min(k, len(self))
@@ -46,11 +46,11 @@ class FlatIndex:
         order = np.lexsort((rows, -scores))
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
-    def passages(self, rows: Sequence[int] | Rows) -> list[Passage]:
+    def passages(self, rows: Sequence[int] | RowNumbers) -> list[Passage]:
         """Return the passages of these rows."""
         return self._passages.read(rows)
 
-    def vectors(self, rows: Sequence[int] | Rows) -> Vectors:
+    def vectors(self, rows: Sequence[int] | RowNumbers) -> Vectors:
         """Return a copy of the vectors of these rows, (len(rows), D)."""
         return np.asarray(self._vectors[check_rows(rows, len(self))])
 

@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 
-from tfx_core.embedding import Passage, Rows
+from tfx_core.embedding import Passage, RowNumbers
 from tfx_core.errors import InputError, PassageIndexError
 
 PASSAGES = "passages.jsonl"
@@ -70,7 +70,7 @@ class PassageFile:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def read(self, rows: Sequence[int] | Rows) -> list[Passage]:
+    def read(self, rows: Sequence[int] | RowNumbers) -> list[Passage]:
         """Return the passages of these rows."""
         return [self._passage(int(row)) for row in check_rows(rows, len(self))]
 
@@ -87,7 +87,7 @@ class PassageFile:
             raise PassageIndexError(f"{self._path}: line {row + 1} is not a passage: {error}") from error
 
 
-def check_rows(rows: Sequence[int] | Rows, count: int) -> Rows:
+def check_rows(rows: Sequence[int] | RowNumbers, count: int) -> RowNumbers:
     """Return rows as an array, or raise an `InputError` that names the first one outside 0 … count - 1."""
     checked = np.asarray(rows, dtype=np.int64).reshape(-1)
     outside = checked[(checked < 0) | (checked >= count)]

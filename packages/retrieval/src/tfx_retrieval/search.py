@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from tfx_core.checkpoint import replacing_folder
-from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, Rows, Vectors
+from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, RowNumbers, Vectors
 from tfx_core.errors import InputError, PassageIndexError, TfxError
 from tfx_core.plugins import registry
 from tfx_retrieval.manifest import (
@@ -72,19 +72,19 @@ class SearchIndex:
         scores, rows = self.search_vectors(self.encoder.encode_query(questions), k)
         return [self._hits(*found) for found in zip(scores, rows, strict=True)]
 
-    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, RowNumbers]:
         """Find rows by vector: scores and rows, see `tfx_core.PassageIndex.search_vectors`."""
         return self.index.search_vectors(queries, k)
 
-    def passages(self, rows: Sequence[int] | Rows) -> list[Passage]:
+    def passages(self, rows: Sequence[int] | RowNumbers) -> list[Passage]:
         """Return the passages of these rows."""
         return self.index.passages(rows)
 
-    def vectors(self, rows: Sequence[int] | Rows) -> Vectors:
+    def vectors(self, rows: Sequence[int] | RowNumbers) -> Vectors:
         """Return the vectors of these rows, (len(rows), D)."""
         return self.index.vectors(rows)
 
-    def _hits(self, scores: Vectors, rows: Rows) -> list[Hit]:
+    def _hits(self, scores: Vectors, rows: RowNumbers) -> list[Hit]:
         found = [(float(score), int(row)) for score, row in zip(scores, rows, strict=True) if row >= 0]
         passages = self.passages([row for _, row in found])
         return [

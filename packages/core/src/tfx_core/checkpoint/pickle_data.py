@@ -24,13 +24,6 @@ class UnsafePickleError(ValueError):
     """A pickle that asks for more than plain data."""
 
 
-_MARK = object()
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_NUMBERS = frozenset(("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "BINFLOAT"))
-_STRINGS = frozenset(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BINSTRING", "SHORT_BINSTRING"))
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-
-
 def read_pickle_data(
     stream: BinaryIO, call: Callable[[Global, tuple[Any, ...]], object], persistent: Callable[[object], object]
 ) -> object:
@@ -40,7 +33,7 @@ def read_pickle_data(
     `UnsafePickleError` for any other instruction, and `ValueError` for a damaged pickle.
     """
     try:
-        return _run(stream, call, persistent)
+        return _Machine(call, persistent).run(stream)
     except UnsafePickleError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, MemoryError, RecursionError) as error:
@@ -48,90 +41,74 @@ def read_pickle_data(
         raise ValueError(f"the pickle is damaged: {type(error).__name__} {error}") from error
 
 
-def _run(
-    stream: BinaryIO, call: Callable[[Global, tuple[Any, ...]], object], persistent: Callable[[object], object]
-) -> object:
-    stack: list[Any] = []
-    memo: dict[int, Any] = {}
+class _Machine:
+    """The stack and the memo of one pickle."""
 
-    def pop_to_mark() -> list[Any]:
-        at = len(stack) - 1
-        while stack[at] is not _MARK:
-            at -= 1
-        values = stack[at + 1 :]
-        del stack[at:]
-        return values
+    def __init__(
+        self, call: Callable[[Global, tuple[Any, ...]], object], persistent: Callable[[object], object]
+    ) -> None:
+        self._call = call
+        self._persistent = persistent
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
 
-    argument: Any
-    for opcode, argument, _ in pickletools.genops(stream):
-        name = opcode.name
-        if name in _NUMBERS or name in _STRINGS:
-            stack.append(argument)
-        elif name in _CONSTANTS:
-            stack.append(_CONSTANTS[name])
-        elif name in _TUPLES:
-            values = stack[-_TUPLES[name] :]
-            del stack[-_TUPLES[name] :]
-            stack.append(tuple(values))
+    def run(self, stream: BinaryIO) -> object:
+        """Follow the instructions up to the last one; what it leaves."""
+        for opcode, argument, _ in pickletools.genops(stream):
+            name = opcode.name
+            if name == "STOP":
+                return self._stack.pop()
+            if name in _MADE_OF:
+                count, make = _MADE_OF[name]
+                self._stack.append(make(self._taken(count)))
+            elif name in _PUT_INTO:
+                count, put = _PUT_INTO[name]
+                values = self._taken(count)
+                put(self._stack[-1], values)
+            elif name in _GIVEN:
+                self._stack.append(argument)
+            else:
+                self._follow(name, argument)
+        raise ValueError("it has no end")
+
+    def _follow(self, name: str, argument: Any) -> None:
+        match name:
+            case "PROTO" | "FRAME":
+                pass
+            case "MARK":
+                self._stack.append(_MARK)
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                self._memo[argument] = self._stack[-1]
+            case "MEMOIZE":
+                self._memo[len(self._memo)] = self._stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                self._stack.append(self._memo[argument])
+            case "GLOBAL":
+                self._stack.append(_global(argument.split(" ", 1)))
+            case "BINPERSID":
+                self._stack.append(self._persistent(self._stack.pop()))
+            case "REDUCE" | "NEWOBJ":
+                function, arguments = self._taken(2)
+                if not isinstance(function, Global) or not isinstance(arguments, tuple):
+                    raise TypeError("it calls something that has no name")
+                self._stack.append(self._call(function, arguments))
+            case "BUILD":
+                self._stack.pop()  # attributes of the object below; plain data has none
+            case _:
+                raise UnsafePickleError(f"asks for the instruction {name}")
+
+    def _taken(self, count: int | None) -> list[Any]:
+        """That many of the topmost values, or all behind the last mark; they leave the stack."""
+        if count is not None:
+            at = max(len(self._stack) - count, 0)
+            values = self._stack[at:]
         else:
-            match name:
-                case "PROTO" | "FRAME":
-                    pass
-                case "STOP":
-                    return stack.pop()
-                case "MARK":
-                    stack.append(_MARK)
-                case "TUPLE":
-                    stack.append(tuple(pop_to_mark()))
-                case "EMPTY_LIST" | "EMPTY_SET":  # a set stays a list: to hash what a stranger nested could crash
-                    stack.append([])
-                case "LIST":
-                    stack.append(pop_to_mark())
-                case "EMPTY_DICT":
-                    stack.append({})
-                case "DICT":
-                    stack.append(dictionary(pop_to_mark()))
-                case "APPEND":
-                    value = stack.pop()
-                    _as_list(stack[-1]).append(value)
-                case "APPENDS" | "ADDITEMS":
-                    values = pop_to_mark()
-                    _as_list(stack[-1]).extend(values)
-                case "SETITEM":
-                    pair = stack[-2:]
-                    del stack[-2:]
-                    _set_items(stack[-1], pair)
-                case "SETITEMS":
-                    pairs = pop_to_mark()
-                    _set_items(stack[-1], pairs)
-                case "PUT" | "BINPUT" | "LONG_BINPUT":
-                    memo[argument] = stack[-1]
-                case "MEMOIZE":
-                    memo[len(memo)] = stack[-1]
-                case "GET" | "BINGET" | "LONG_BINGET":
-                    stack.append(memo[argument])
-                case "GLOBAL":
-                    module, _, attribute = argument.partition(" ")
-                    stack.append(Global(module, attribute))
-                case "STACK_GLOBAL":
-                    module, attribute = stack[-2:]
-                    del stack[-2:]
-                    if not isinstance(module, str) or not isinstance(attribute, str):
-                        raise TypeError("it imports something that has no name")
-                    stack.append(Global(module, attribute))
-                case "BINPERSID":
-                    stack.append(persistent(stack.pop()))
-                case "REDUCE" | "NEWOBJ":
-                    function, arguments = stack[-2:]
-                    del stack[-2:]
-                    if not isinstance(function, Global) or not isinstance(arguments, tuple):
-                        raise TypeError("it calls something that has no name")
-                    stack.append(call(function, arguments))
-                case "BUILD":
-                    stack.pop()  # attributes of the object below; plain data has none
-                case _:
-                    raise UnsafePickleError(f"asks for the instruction {name}")
-    raise ValueError("it has no end")
+            at = len(self._stack) - 1
+            while self._stack[at] is not _MARK:
+                at -= 1
+            values = self._stack[at + 1 :]
+        del self._stack[at:]
+        return values
 
 
 def dictionary(flat: list[Any]) -> dict[str | int, Any]:
@@ -141,10 +118,17 @@ def dictionary(flat: list[Any]) -> dict[str | int, Any]:
     return target
 
 
-def _as_list(value: object) -> list[Any]:
-    if type(value) is not list:
+def _global(names: list[Any]) -> Global:
+    module, attribute = names
+    if not isinstance(module, str) or not isinstance(attribute, str):
+        raise TypeError("it imports something that has no name")
+    return Global(module, attribute)
+
+
+def _extend(target: object, values: list[Any]) -> None:
+    if type(target) is not list:
         raise TypeError("it appends to something that is no list")
-    return value
+    target.extend(values)
 
 
 def _set_items(target: object, pairs: list[Any]) -> None:
@@ -154,3 +138,38 @@ def _set_items(target: object, pairs: list[Any]) -> None:
         if not isinstance(key, (str, int)):  # also: to hash a tuple nested a million deep would crash the process
             raise TypeError("it has a dict with keys that are neither strings nor numbers")
         target[key] = value
+
+
+_MARK = object()
+_MARKED = None
+"""Instead of a number of values: all behind the last mark."""
+# instructions that stand for the value in them
+_GIVEN = frozenset({
+    "INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2", "BINFLOAT",
+    "UNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINUNICODE", "BINSTRING", "SHORT_BINSTRING",
+})  # fmt: skip
+# instructions that take so many of the topmost values off the stack and leave one made of them
+_MADE_OF: dict[str, tuple[int | None, Callable[[list[Any]], object]]] = {
+    "NONE": (0, lambda values: None),
+    "NEWTRUE": (0, lambda values: True),
+    "NEWFALSE": (0, lambda values: False),
+    "EMPTY_TUPLE": (0, tuple),
+    "TUPLE1": (1, tuple),
+    "TUPLE2": (2, tuple),
+    "TUPLE3": (3, tuple),
+    "TUPLE": (_MARKED, tuple),
+    "EMPTY_LIST": (0, list),
+    "EMPTY_SET": (0, list),  # a set stays a list: to hash what a stranger nested could crash
+    "LIST": (_MARKED, list),
+    "EMPTY_DICT": (0, dictionary),
+    "DICT": (_MARKED, dictionary),
+    "STACK_GLOBAL": (2, _global),
+}
+# instructions that take values off the stack and put them into the value below
+_PUT_INTO: dict[str, tuple[int | None, Callable[[object, list[Any]], None]]] = {
+    "APPEND": (1, _extend),
+    "APPENDS": (_MARKED, _extend),
+    "ADDITEMS": (_MARKED, _extend),
+    "SETITEM": (2, _set_items),
+    "SETITEMS": (_MARKED, _set_items),
+}

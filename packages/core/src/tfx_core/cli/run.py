@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import click
 
 from tfx_core.cli.progress import ProgressBar
-from tfx_core.cli.task_inputs import Inputs, open_inputs
+from tfx_core.cli.task_inputs import RunInputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.fields import Above
 from tfx_core.plugins import registry
@@ -191,7 +191,7 @@ def _run(
         _write(loaded, inputs, output, as_json=as_json)
 
 
-def _write(task: Task[Any, Any, Any], inputs: Inputs, output: str | None, *, as_json: bool) -> None:
+def _write(task: Task[Any, Any, Any], inputs: RunInputs, output: str | None, *, as_json: bool) -> None:
     """Write the results of all inputs as they come."""
     waiting: deque[object] = deque()
 
@@ -211,7 +211,7 @@ def _write(task: Task[Any, Any, Any], inputs: Inputs, output: str | None, *, as_
             raise InputError(f"{inputs.place(error.index)}: {error.reason}") from None
 
 
-def _follow(task: Following, inputs: Inputs) -> None:
+def _follow(task: Following, inputs: RunInputs) -> None:
     """Write each text to the terminal while it is generated."""
     for number, value in enumerate(inputs.values):
         try:

@@ -17,7 +17,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Inputs:
+class RunInputs:
     """The inputs of one run."""
 
     values: Iterator[object]
@@ -27,7 +27,7 @@ class Inputs:
     """What messages call the input of this number, counted from 0."""
 
 
-def open_inputs(texts: Sequence[str], file: str | None, form: Form | None, stdin: BinaryIO) -> Inputs:
+def open_inputs(texts: Sequence[str], file: str | None, form: Form | None, stdin: BinaryIO) -> RunInputs:
     """The inputs that a command line names.
 
     A file is read through once before anything runs, so that a mistake on its last line shows at once. Raises
@@ -41,7 +41,7 @@ def open_inputs(texts: Sequence[str], file: str | None, form: Form | None, stdin
     if texts:
         if form is not None:
             raise click.UsageError(f"--read-as {form} is for files and pipes; each TEXT is one text")
-        return Inputs(iter(texts), len(texts), lambda index: f"TEXT {index + 1}")
+        return RunInputs(iter(texts), len(texts), lambda index: f"TEXT {index + 1}")
     if file is None and stdin.isatty():
         raise click.UsageError("nothing to read: give TEXT, --file or a pipe (or - to type it in)")
     if file is None or file == "-":
@@ -58,8 +58,8 @@ def open_inputs(texts: Sequence[str], file: str | None, form: Form | None, stdin
     return _from(values, total, file, form)
 
 
-def _from(values: Callable[[], Iterator[object]], total: int | None, label: str, form: Form | None) -> Inputs:
-    return Inputs(values(), total, lambda index: label if form == "whole" else f"{label}, line {index + 1}")
+def _from(values: Callable[[], Iterator[object]], total: int | None, label: str, form: Form | None) -> RunInputs:
+    return RunInputs(values(), total, lambda index: label if form == "whole" else f"{label}, line {index + 1}")
 
 
 def _values(stream: BinaryIO, label: str, form: Form) -> Iterator[object]:

@@ -6,7 +6,7 @@ from tfx_core.embedding.passage_index import (
     PassageBatch,
     PassageIndex,
     PassageIndexKind,
-    Rows,
+    RowNumbers,
     Vectors,
 )
 from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
@@ -18,7 +18,7 @@ __all__ = [
     "PassageIndex",
     "PassageIndexKind",
     "Pooling",
-    "Rows",
+    "RowNumbers",
     "TextEncoder",
     "Vectors",
     "load_encoder",

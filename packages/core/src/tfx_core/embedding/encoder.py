@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, open_folder
+from tfx_core.embedding.passage_index import Vectors
 from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
 from tfx_core.embedding.sentence_folder import Normalize, SentenceRecipe, read_sentence_folder
 from tfx_core.errors import InputError
@@ -24,8 +23,6 @@ from tfx_core.tasks.base import Progress, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import Window, check_text, length_limit, tokenize
 from tfx_core.text import Tokenizer
-
-Vectors: TypeAlias = NDArray[np.float32]
 
 
 class TextEncoder:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors: TypeAlias = NDArray[np.float32]
-Rows: TypeAlias = NDArray[np.int64]
+RowNumbers: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class PassageIndex(Protocol):
 
     def __len__(self) -> int: ...
 
-    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+    def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, RowNumbers]:
         """Find the rows with the highest inner product, the best first, rows of equal score in ascending order.
 
         ``queries`` is (Q, D) float32; the answer is scores and rows, each (Q, min(k, len(self))). An approximate index
@@ -52,11 +52,11 @@ class PassageIndex(Protocol):
         """
         ...
 
-    def passages(self, rows: Sequence[int] | Rows) -> list[Passage]:
+    def passages(self, rows: Sequence[int] | RowNumbers) -> list[Passage]:
         """Return the passages of these rows; a row outside 0 … len(self) - 1 is an `InputError`."""
         ...
 
-    def vectors(self, rows: Sequence[int] | Rows) -> Vectors:
+    def vectors(self, rows: Sequence[int] | RowNumbers) -> Vectors:
         """Return the vectors of these rows, (len(rows), D), as they were added unless the index compresses them."""
         ...
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
     from tfx_core.generation.output import GenerationOutput, transition_scores
     from tfx_core.generation.processors import AllowedTokens, Processor
-    from tfx_core.generation.rows import Prompts, Rows
+    from tfx_core.generation.prompts import Prompts
+    from tfx_core.generation.rows import Rows
     from tfx_core.generation.sampling import row_seed
-    from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState
+    from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState, RowByRow
     from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
     from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
 
@@ -32,8 +33,9 @@ _HOMES = {
     "OPTION_NAMES": "options",
     "PhrasalConstraint": "constraints",
     "Processor": "processors",
-    "Prompts": "rows",
+    "Prompts": "prompts",
     "RevealingState": "state",
+    "RowByRow": "state",
     "Rows": "rows",
     "StoppingCriterion": "stopping",
     "Strategy": "options",
@@ -62,6 +64,7 @@ __all__ = [
     "Processor",
     "Prompts",
     "RevealingState",
+    "RowByRow",
     "Rows",
     "StoppingCriterion",
     "Strategy",

@@ -12,17 +12,17 @@ from torch import Tensor
 
 from tfx_core.generation.highest import highest
 from tfx_core.generation.options import GenerationOptions
-from tfx_core.generation.output import Found
+from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.sampling import RowNoise, without_replacement
 from tfx_core.generation.search import Search, check_best
 from tfx_core.generation.state import DecodingState
 
-_WORST = -1.0e9
+WORST = -1.0e9
 """Stands for "never": less than any score, and unlike minus infinity it can be added to."""
 
 
-def decode_beams(state: DecodingState, search: Search) -> Found:
+def decode_beams(state: DecodingState, search: Search) -> Decoded:
     """Beam search over every source."""
     options = search.options
     beams = options.num_beams
@@ -32,7 +32,7 @@ def decode_beams(state: DecodingState, search: Search) -> Found:
     logits = state.prefill().repeat_interleave(beams, dim=0)
     state.expand(beams)
     running = Beams.begin(rows, len(search.prompts), beams)
-    best = Finals(search, running)
+    best = BestTexts(search, running)
     while True:
         scores = log_probabilities(search, logits, running.rows)
         totals = scores.view(-1, beams, scores.shape[1]).add_(running.scores[..., None]).flatten(1)  # (B, K·V)
@@ -41,10 +41,10 @@ def decode_beams(state: DecodingState, search: Search) -> Found:
         over = search.stopping(candidates.rows).view_as(chosen)
         best.add(candidates, over)
         # what is over must not go on
-        running = candidates.taken((chosen + over * _WORST).topk(beams))
+        running = candidates.taken((chosen + over * WORST).topk(beams))
         left = best.left(running, over).nonzero().flatten()
         if len(left) == 0:
-            return best.found()
+            return best.decoded()
         if len(left) < len(chosen):
             state.select(left)
             running = running.select(left)
@@ -79,7 +79,7 @@ class Beams:
     @classmethod
     def begin(cls, rows: Rows, sources: int, beams: int) -> "Beams":
         """All beams of a source are its prompt: only the first one counts."""
-        scores = torch.full((sources, beams), _WORST, device=rows.ids.device)
+        scores = torch.full((sources, beams), WORST, device=rows.ids.device)
         scores[:, 0] = 0
         places = rows.places.view(sources, beams)
         return cls(rows, scores, places % beams, places[..., None][..., :0])
@@ -124,7 +124,7 @@ class Beams:
         return Beams(self.rows.take(index), self.scores[sources], self.parents[sources], self.origins[sources])
 
 
-class Finals:
+class BestTexts:
     """The best finished texts of every source, ``K`` at most."""
 
     def __init__(self, search: Search, running: Beams) -> None:
@@ -132,7 +132,7 @@ class Finals:
         batch, self.beams = running.scores.shape
         self.count = search.options.num_return_sequences
         device = running.scores.device
-        self.scores = torch.full((batch, self.beams), _WORST, device=device)
+        self.scores = torch.full((batch, self.beams), WORST, device=device)
         self.done = torch.zeros(batch, self.beams, dtype=torch.bool, device=device)
         # more may come of a source; once false it stays so
         self.open = torch.ones(batch, dtype=torch.bool, device=device)
@@ -149,7 +149,7 @@ class Finals:
             return
         length = candidates.origins.shape[2]
         scores = candidates.scores / length**self.options.length_penalty
-        scores = torch.where(ended, scores, scores + _WORST)
+        scores = torch.where(ended, scores, scores + WORST)
         merged = torch.cat((self.scores, scores), dim=1)
         self.scores, index = merged.topk(self.beams)
         self.done = torch.cat((self.done, ended), dim=1).gather(1, index)
@@ -168,7 +168,7 @@ class Finals:
             # a longer text would score best if nothing were lost on the way
             length = (rows.limits - rows.prompt_lengths)[running.first]
         possible = running.scores[:, 0] / length**options.length_penalty
-        worst = torch.where(self.done, self.scores.amin(1, keepdim=True), _WORST).amin(1)
+        worst = torch.where(self.done, self.scores.amin(1, keepdim=True), WORST).amin(1)
         self.open &= possible > worst
         full = self.done.all(1) & (options.early_stopping is True)
         return self.open & ~full & ~over.all(1)
@@ -183,12 +183,12 @@ class Finals:
         self.scores, self.done = self.scores[sources], self.done[sources]
         self.open, self.sources = self.open[sources], self.sources[sources]
 
-    def found(self) -> Found:
+    def decoded(self) -> Decoded:
         """The ``num_return_sequences`` best of every source."""
         self.select(self.sources[:0])
         texts = [text for texts, _ in self.result for text in texts[: self.count]]
         scores = torch.cat([scores[: self.count] for _, scores in self.result])
-        return Found([tokens for tokens, _ in texts], scores, [origins for _, origins in texts])
+        return Decoded([tokens for tokens, _ in texts], scores, [origins for _, origins in texts])
 
 
 def _text(candidates: Beams, row: int) -> tuple[Tensor, Tensor]:

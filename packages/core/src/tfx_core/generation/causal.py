@@ -9,11 +9,9 @@ from torch import Tensor, nn
 from tfx_core.errors import InputError
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
-from tfx_core.nn import AttentionKernel, DecoderCache, last_tokens, pack
+from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 
 _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
-_STEPS_BEFORE_PACKING = 4
-"""Packing the weights takes as long as it saves in some ten to sixty steps: it is for texts that turn out longer."""
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Tensor]) -> "CausalDecoding":
@@ -38,11 +36,10 @@ class CausalDecoding:
         self._decoder = decoder
         self._predictions = predictions
         self._attention = attention
-        self._prompt = dict(inputs)
+        self._prompt = {name: x for name, x in inputs.items() if name in _FIRST_CALL_ONLY}
         self._constant: dict[str, Any] = {name: x for name, x in inputs.items() if name not in _FIRST_CALL_ONLY}
         self._cache: DecoderCache | None = None
         self._last_length = 0
-        self._steps = 0
 
     def prefill(self) -> Tensor:
         """Read the prompts; the logits ``(B, V)`` after the last real token of each."""
@@ -91,17 +88,10 @@ class CausalDecoding:
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
         states = self._run(**self._prompt).last_hidden_state
-        real = states.new_ones(states.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
-        self._prompt = {}
-        return states, mask, real
+        return states, mask, RealTokens.of(states, mask).dense_mask
 
     def _append(self, ids: Tensor, **inputs: Tensor) -> Tensor:
         """The states of further tokens ``(R, n)``."""
-        if ids.numel() > 1:  # a single token gains nothing
-            self._steps += 1
-            if self._steps == _STEPS_BEFORE_PACKING:
-                pack(self._decoder)
-                pack(self._predictions)
         states: Tensor = self._run(input_ids=ids, **inputs).last_hidden_state
         return states
 

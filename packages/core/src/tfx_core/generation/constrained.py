@@ -10,6 +10,7 @@ warning; in transformers it may take the place of a less likely one that has the
 
 import warnings
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -17,47 +18,31 @@ from torch import Tensor
 from tfx_core.errors import InputError
 from tfx_core.generation.beam import Beams, log_probabilities, reorder
 from tfx_core.generation.constraints import Progress
-from tfx_core.generation.groups import add
 from tfx_core.generation.highest import highest
-from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, found
-from tfx_core.generation.output import Found
+from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, decoded
+from tfx_core.generation.output import Decoded
 from tfx_core.generation.search import Search, check_best
 from tfx_core.generation.state import DecodingState
 
 
-def decode_constrained(state: DecodingState, search: Search) -> Found:
+def decode_constrained(state: DecodingState, search: Search) -> Decoded:
     """Constrained beam search over every source."""
-    options = search.options
-    beams = options.num_beams
-    constraints = options.conditions
-    sources = [Source(search, Progress.begin(constraints), place) for place in range(len(search.prompts))]
+    beams = search.options.num_beams
+    nothing = Progress.begin(search.options.conditions)
+    sources = [Source(search, nothing, place) for place in range(len(search.prompts))]
     logits = state.prefill().repeat_interleave(beams, dim=0)
     state.expand(beams)
     running = Beams.begin(search.rows(beams), len(sources), beams)
     going = sources
     while True:
-        scores = log_probabilities(search, logits, running.rows)
-        vocabulary = scores.shape[1]
-        totals = scores.view(-1, beams, vocabulary).add_(running.scores[..., None])
-        ahead = min(max(2, 1 + len(options.eos_ids)) * beams, beams * vocabulary)
-        best, index = highest(totals.flatten(1), ahead)
-        check_best(best[:, 0], running.rows.take(running.first))
-        candidates = running.extended(best, index // vocabulary, index % vocabulary)
-        ended = search.stopping.ended(candidates.rows).view_as(best)
-        texts = running.rows.ids[:, : running.rows.width].view(len(going), beams, -1).tolist()
-        chosen = []
-        for place, source in enumerate(going):
-            source.finish(candidates, place, ended[place].tolist())
-            following = source.candidates(candidates, place, ended[place].tolist())
-            chosen.append(source.choose(following, totals[place], [tuple(text) for text in texts[place]]))
-        running = _continued(running, chosen)
+        running = _next(search, going, running, logits)
         over = search.stopping.expired(running.rows).view(-1, beams).all(1).tolist()
         for place, source in enumerate(going):
             if over[place] and not source.done:
                 source.close(running, place)
         left = [place for place, source in enumerate(going) if not (over[place] or source.done)]
         if not left:
-            return found([source.best() for source in sources], logits.device)
+            return decoded([source.best() for source in sources], logits.device)
         if len(left) < len(going):
             going = [going[place] for place in left]
             index = torch.tensor(left, device=logits.device)
@@ -65,6 +50,25 @@ def decode_constrained(state: DecodingState, search: Search) -> Found:
             running = running.select(index)
         reorder(state, running.parents)
         logits = state.step(running.rows.last)
+
+
+def _next(search: Search, going: list["Source"], running: Beams, logits: Tensor) -> Beams:
+    """The beams of the next step; what has ended is kept by its source."""
+    scores = log_probabilities(search, logits, running.rows)
+    beams, vocabulary = search.options.num_beams, scores.shape[1]
+    totals = scores.view(-1, beams, vocabulary).add_(running.scores[..., None])
+    ahead = min(max(2, 1 + len(search.options.eos_ids)) * beams, beams * vocabulary)
+    best, index = highest(totals.flatten(1), ahead)
+    check_best(best[:, 0], running.rows.take(running.first))
+    candidates = running.extended(best, index // vocabulary, index % vocabulary)
+    ended = search.stopping.ended(candidates.rows).view_as(best).tolist()
+    texts = running.rows.ids[:, : running.rows.width].view(len(going), beams, -1).tolist()
+    chosen = []
+    for place, source in enumerate(going):
+        source.finish(candidates, place, ended[place])
+        following = source.candidates(candidates, place, ended[place])
+        chosen.append(source.choose(following, totals[place], [tuple(text) for text in texts[place]]))
+    return _continued(running, chosen)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,11 @@ class Source:
         room = int(search.limits[number]) - length
         self.met = Hypotheses(self.options, beams, room)
         self.unmet = Hypotheses(self.options, beams, room)
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing better can come of it."""
+        return self.met.done
 
     def candidates(self, beams: Beams, place: int, ended: list[bool]) -> list[Candidate]:
         """The best continuations that have not ended, one for each beam."""
@@ -110,8 +118,8 @@ class Source:
         parents, tokens = beams.parents[place].tolist(), beams.tokens(place)
         for rank in range(self.options.num_beams):
             if ended[rank] and self.progress[parents[rank]].after(tokens[rank]).complete:
-                add(self.met, beams, place, rank)
-        self.done = self.met.complete(float(beams.scores[place, 0]), beams.origins.shape[2])
+                self.met.add(beams, place, rank)
+        self.met.done = self.met.complete(float(beams.scores[place, 0]), beams.origins.shape[2])
 
     def choose(self, following: list[Candidate], totals: Tensor, texts: list[tuple[int, ...]]) -> list[Candidate]:
         """The next beams among ``following`` and those that make progress; ``totals`` ``(K, V)``."""
@@ -125,23 +133,14 @@ class Source:
                     seen.add((texts[parent], token))
                     every.append(Candidate(parent, token, float(totals[parent, token]), progress.after(token)))
         if len(every) > len(following):
-            banks = torch.tensor([each.progress.bank for each in every])
-            # a bank is worth more than any score
-            order = (banks * 100 + torch.tensor([each.score for each in every])).sort(descending=True).indices.tolist()
-            turns: list[int] = []
-            for before, each in zip([-1, *order], order, strict=False):
-                # banned tokens are sorted behind the other banks, where transformers counts their bank anew
-                same = before >= 0 and every[before].progress.bank == every[each].progress.bank
-                turns.append(turns[-1] + 1 if same else 0)
-            in_turn = sorted(range(len(order)), key=turns.__getitem__)
-            following = [every[order[each]] for each in in_turn[: len(following)]]
+            following = _in_turn(every)[: len(following)]
         self.progress = [each.progress for each in following]
         return following
 
     def close(self, beams: Beams, place: int) -> None:
         """Keep the beams that may not go on."""
         for rank, progress in enumerate(self.progress):
-            add(self.met if progress.complete else self.unmet, beams, place, rank)
+            (self.met if progress.complete else self.unmet).add(beams, place, rank)
 
     def best(self) -> list[Hypothesis]:
         """The texts to return."""
@@ -153,6 +152,18 @@ class Source:
                 stacklevel=2,
             )
         return best + best_of([self.unmet], count - len(best))
+
+
+def _in_turn(candidates: list[Candidate]) -> list[Candidate]:
+    """The best of each bank, then the second best of each, and so on; the fullest banks first."""
+    banks = torch.tensor([each.progress.bank for each in candidates])
+    # a bank is worth more than any score
+    order = (banks * 100 + torch.tensor([each.score for each in candidates])).sort(descending=True).indices.tolist()
+    ordered = [candidates[each] for each in order]
+    # banned tokens are sorted behind the other banks, where transformers counts their bank anew
+    banked = (list(bank) for _, bank in groupby(ordered, key=lambda each: each.progress.bank))
+    turns = [turn for bank in banked for turn in range(len(bank))]
+    return [ordered[place] for place in sorted(range(len(ordered)), key=turns.__getitem__)]
 
 
 def _continued(running: Beams, chosen: list[list[Candidate]]) -> Beams:

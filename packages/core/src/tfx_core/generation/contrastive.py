@@ -6,21 +6,21 @@ from torch.nn.functional import normalize
 
 from tfx_core.errors import InputError
 from tfx_core.generation.highest import highest
-from tfx_core.generation.output import Found
+from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import Search, check_best
 from tfx_core.generation.state import DecodingState, RevealingState
-from tfx_core.generation.stepwise import Finished
+from tfx_core.generation.stepwise import Collector
 
 
-def decode_contrastive(state: DecodingState, search: Search) -> Found:
+def decode_contrastive(state: DecodingState, search: Search) -> Decoded:
     """Among the ``top_k`` most probable tokens take that of the highest ``(1 - α) p - α max cos(state, context)``.
 
     The states of all candidates come from one step on as many rows, of which the chosen one goes on.
     """
     if not isinstance(state, RevealingState):
         raise InputError(f"{type(state).__name__} does not show hidden states: contrastive search needs them")
-    rows, finished = search.rows(), Finished(search, len(search.prompts))
+    rows, collector = search.rows(), Collector(search, len(search.prompts))
     logits, hidden, mask = state.prefill_with_hidden()
     context = Context(hidden, mask)
     while True:
@@ -36,13 +36,13 @@ def decode_contrastive(state: DecodingState, search: Search) -> Found:
         logits, hidden = logits[index], hidden[index]
         tokens = candidates.gather(1, chosen[:, None]).squeeze(1)
         rows.append(tokens)
-        finished.stream(rows, tokens)
+        collector.stream(rows, tokens)
         context.append(hidden)
         over = search.stopping(rows)
         if bool(over.any()):
-            finished.add(rows, over)
+            collector.add(rows, over)
             if bool(over.all()):
-                return finished.found()
+                return collector.decoded()
             left = (~over).nonzero().flatten()
             state.select(left)
             context.select(left)

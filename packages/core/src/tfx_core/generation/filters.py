@@ -108,6 +108,15 @@ def filtered(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tenso
     return scores
 
 
+def warped(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tensor:
+    """Temperature and all filters on the scores ``(R, V)`` of the whole vocabulary."""
+    if options.temperature != 1:
+        scores = scores / options.temperature
+    if options.top_k:
+        scores = top_k(scores, options.top_k, keep)
+    return filtered(scores, options, keep)
+
+
 def _without(scores: Tensor, out: Tensor, keep: int) -> Tensor:
     """Take candidates out, but never the ``keep`` best or what ties with the last of them."""
     border = highest(scores, min(keep, scores.shape[1])).values[:, -1:]

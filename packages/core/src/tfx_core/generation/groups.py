@@ -3,38 +3,16 @@
 import torch
 from torch import Tensor
 
-from tfx_core.generation.beam import Beams, log_probabilities, reorder
+from tfx_core.generation.beam import WORST, Beams, log_probabilities, reorder
 from tfx_core.generation.highest import highest
-from tfx_core.generation.hypotheses import Hypotheses, best_of, found
-from tfx_core.generation.output import Found
-from tfx_core.generation.rows import Rows
+from tfx_core.generation.hypotheses import Hypotheses, best_of, decoded
+from tfx_core.generation.output import Decoded
 from tfx_core.generation.search import Search, check_best
 from tfx_core.generation.state import DecodingState
 
-_WORST = -1.0e9
 
-
-class Diversity:
-    """The processor that makes tokens less likely which earlier groups have chosen in this step.
-
-    `decode_groups` sets ``chosen`` ``(B, n)``, the tokens of the earlier groups, before each group's turn.
-    """
-
-    def __init__(self, penalty: float) -> None:
-        self.penalty = penalty
-        self.chosen: Tensor | None = None
-
-    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
-        """Subtract the penalty once for every choice of a token."""
-        if self.chosen is None or not self.chosen.numel():
-            return scores
-        counts = scores.new_zeros(len(self.chosen), scores.shape[1])
-        counts.scatter_add_(1, self.chosen, torch.ones_like(self.chosen, dtype=scores.dtype))
-        return scores - self.penalty * counts.repeat_interleave(len(scores) // len(counts), dim=0)
-
-
-def decode_groups(state: DecodingState, search: Search, diversity: Diversity) -> Found:
-    """Group beam search over every source; ``diversity`` is among the processors of the search."""
+def decode_groups(state: DecodingState, search: Search) -> Decoded:
+    """Group beam search over every source."""
     options = search.options
     beams, batch = options.num_beams, len(search.prompts)
     size = beams // options.num_beam_groups
@@ -43,36 +21,42 @@ def decode_groups(state: DecodingState, search: Search, diversity: Diversity) ->
     running = Beams.begin(search.rows(beams), batch, beams)
     running.scores[:, ::size] = 0  # the first beam of each group counts
     longest = (search.limits - search.prompts.lengths).tolist()
-    kept = [[Hypotheses(options, size, longest[row]) for _ in range(options.num_beam_groups)] for row in range(batch)]
-    done = torch.zeros(batch, options.num_beam_groups, dtype=torch.bool)
+    kept = [[Hypotheses(options, size, room) for _ in range(options.num_beam_groups)] for room in longest]
+    going = kept
     while True:
-        turn = Turn(search, diversity, running, logits, size)
+        turn = Turn(search, running, logits, size)
         for group in range(options.num_beam_groups):
-            turn.take(group, kept, done)
+            turn.take(group, [groups[group] for groups in going])
         running = turn.result()
-        over = search.stopping.expired(running.rows).view(-1, beams).all(1).cpu()
-        sources = running.rows.sources[running.first].tolist()
-        for place in over.nonzero().flatten().tolist():
-            for group in (~done[sources[place]]).nonzero().flatten().tolist():
-                for rank in range(group * size, (group + 1) * size):
-                    add(kept[sources[place]][group], running, place, rank)
-        left = (~(over | done[sources].all(1))).nonzero().flatten()
-        if not len(left):
-            return found([best_of(groups, options.num_return_sequences) for groups in kept], logits.device)
-        if len(left) < len(over):
-            left = left.to(logits.device)
-            state.select(left)
-            running = running.select(left)
+        over = search.stopping.expired(running.rows).view(-1, beams).all(1).tolist()
+        for place, groups in enumerate(going):
+            if over[place]:
+                _close(groups, running, place, size)
+        left = [place for place, groups in enumerate(going) if not (over[place] or all(each.done for each in groups))]
+        if not left:
+            return decoded([best_of(groups, options.num_return_sequences) for groups in kept], logits.device)
+        if len(left) < len(going):
+            going = [going[place] for place in left]
+            index = torch.tensor(left, device=logits.device)
+            state.select(index)
+            running = running.select(index)
         reorder(state, running.parents)
         logits = state.step(running.rows.last)
+
+
+def _close(groups: list[Hypotheses], beams: Beams, place: int, size: int) -> None:
+    """Keep the beams of a source that may not go on, but for groups that are done."""
+    for group, texts in enumerate(groups):
+        if not texts.done:
+            for rank in range(group * size, (group + 1) * size):
+                texts.add(beams, place, rank)
 
 
 class Turn:
     """One step of all groups, each after the ones before it."""
 
-    def __init__(self, search: Search, diversity: Diversity, running: Beams, logits: Tensor, size: int) -> None:
+    def __init__(self, search: Search, running: Beams, logits: Tensor, size: int) -> None:
         self.search = search
-        self.diversity = diversity
         self.running = running
         self.logits = logits.view(*running.scores.shape, -1)
         self.size = size
@@ -80,45 +64,40 @@ class Turn:
         self.parents: list[Tensor] = []
         self.tokens: list[Tensor] = []
         # what later groups must avoid; a group that is done counts with the padding token
-        self.visible: list[Tensor] = []
+        self.avoided: list[Tensor] = []
 
-    def take(self, group: int, kept: list[list[Hypotheses]], done: Tensor) -> None:
-        """Choose the group's continuations, and keep its finished texts in ``kept[source][group]``."""
+    def take(self, group: int, kept: list[Hypotheses]) -> None:
+        """Choose the group's continuations, and keep its finished texts, those of each source."""
         options, running, size = self.search.options, self.running, self.size
         members = slice(group * size, (group + 1) * size)
         index = (running.first[:, None] + torch.arange(size, device=running.scores.device) + members.start).flatten()
-        self.diversity.chosen = torch.cat(self.visible, dim=1) if self.visible else None
-        scores = log_probabilities(self.search, self.logits[:, members].flatten(0, 1), running.rows.take(index))
+        rows = running.rows.take(index)
+        if self.avoided:
+            rows.avoided = torch.cat(self.avoided, dim=1).repeat_interleave(size, dim=0)
+        scores = log_probabilities(self.search, self.logits[:, members].flatten(0, 1), rows)
         vocabulary = scores.shape[1]
         totals = (scores.view(-1, size, vocabulary) + running.scores[:, members, None]).flatten(1)
         ahead = min(max(2, 1 + len(options.eos_ids)) * size, totals.shape[1])
         best, index = highest(totals, ahead)
-        sources = running.rows.sources[running.first].cpu()
-        over = done[sources, group]
-        check_best(best[:, 0].masked_fill(over.to(best.device), 0.0), running.rows.take(running.first))
+        done = torch.tensor([texts.done for texts in kept], device=best.device)
+        check_best(best[:, 0].masked_fill(done, 0.0), running.rows.take(running.first))
         parents, tokens = index // vocabulary + members.start, index % vocabulary
         candidates = running.extended(best, parents, tokens)
         ended = self.search.stopping.ended(candidates.rows).view_as(best)
         length = candidates.origins.shape[2]
-        for place, source in enumerate(sources.tolist()):
-            if not over[place]:
+        for place, texts in enumerate(kept):
+            if not texts.done:
                 for rank in ended[place, :size].nonzero().flatten().tolist():
-                    add(kept[source][group], candidates, place, rank)
-                done[source, group] = kept[source][group].complete(float(best[place, 0]), length)
+                    texts.add(candidates, place, rank)
+                texts.done = texts.complete(float(best[place, 0]), length)
         going = ended.to(torch.uint8).argsort(dim=1, stable=True)[:, :size]
         # only where nearly all continuations complete a stop string does an ended one go on, and it must not win
-        self.scores.append((best + ended * _WORST).gather(1, going))
+        self.scores.append((best + ended * WORST).gather(1, going))
         self.parents.append(parents.gather(1, going))
         self.tokens.append(tokens.gather(1, going))
-        self.visible.append(self.tokens[-1].masked_fill(over[:, None].to(best.device), self.search.pad))
+        self.avoided.append(self.tokens[-1].masked_fill(done[:, None], self.search.pad))
 
     def result(self) -> Beams:
         """The beams of all groups that go on."""
         scores, parents = torch.cat(self.scores, dim=1), torch.cat(self.parents, dim=1)
         return self.running.extended(scores, parents, torch.cat(self.tokens, dim=1)).settled()
-
-
-def add(kept: Hypotheses, beams: Beams, place: int, rank: int) -> None:
-    """Keep the text ``rank`` of the source at ``place``."""
-    row = place * beams.scores.shape[1] + rank
-    kept.add(float(beams.scores[place, rank]), beams.rows.new_tokens(row), beams.origins[place, rank])

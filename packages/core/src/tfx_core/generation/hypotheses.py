@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tfx_core.generation.beam import Beams
 from tfx_core.generation.options import GenerationOptions
-from tfx_core.generation.output import Found
+from tfx_core.generation.output import Decoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Hypothesis:
 class Hypotheses:
     """The ``capacity`` best finished texts of one group.
 
-    ``longest`` is the greatest number of new tokens that a text may have.
+    ``longest`` is the greatest number of new tokens that a text may have. A search sets ``done`` once it is `complete`.
     """
 
     def __init__(self, options: GenerationOptions, capacity: int, longest: int) -> None:
@@ -31,17 +32,18 @@ class Hypotheses:
         self.capacity = capacity
         self.longest = longest
         self.texts: list[Hypothesis] = []
+        self.done = False
 
-    def add(self, total: float, tokens: Tensor, origins: Tensor) -> None:
-        """Keep a text, with its sum of log-probabilities, if it is among the best."""
-        score = total / len(tokens) ** self.options.length_penalty
-        if len(self.texts) < self.capacity:
-            self.texts.append(Hypothesis(score, tokens, origins))
-            return
-        worst = min(self.texts, key=lambda text: text.score)
-        if score > worst.score:
+    def add(self, beams: Beams, place: int, rank: int) -> None:
+        """Keep the beam ``rank`` of the source at ``place``, if it is among the best."""
+        tokens = beams.rows.new_tokens(place * beams.scores.shape[1] + rank)
+        score = float(beams.scores[place, rank]) / len(tokens) ** self.options.length_penalty
+        if len(self.texts) == self.capacity:
+            worst = min(self.texts, key=lambda text: text.score)
+            if not score > worst.score:
+                return
             self.texts.remove(worst)
-            self.texts.append(Hypothesis(score, tokens, origins))
+        self.texts.append(Hypothesis(score, tokens, beams.origins[place, rank]))
 
     def complete(self, best_total: float, length: int) -> bool:
         """Whether nothing better can be expected of beams with ``length`` new tokens, the best of ``best_total``."""
@@ -62,8 +64,8 @@ def best_of(groups: list[Hypotheses], count: int) -> list[Hypothesis]:
     return sorted(texts, key=lambda text: text.score)[::-1][:count]
 
 
-def found(best: list[list[Hypothesis]], device: torch.device) -> Found:
+def decoded(best: list[list[Hypothesis]], device: torch.device) -> Decoded:
     """The result with these texts for each source."""
     texts = [text for source in best for text in source]
     scores = torch.tensor([text.score for text in texts], device=device)
-    return Found([text.tokens for text in texts], scores, [text.origins for text in texts])
+    return Decoded([text.tokens for text in texts], scores, [text.origins for text in texts])

@@ -7,20 +7,20 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.generation.output import Found
+from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import Search, drop
 from tfx_core.generation.state import DecodingState, ExtendingState
-from tfx_core.generation.stepwise import Chooser, Finished, chooser
+from tfx_core.generation.stepwise import Chooser, Collector, chooser
 
 
-def decode_lookup(state: DecodingState, search: Search) -> Found:
+def decode_lookup(state: DecodingState, search: Search) -> Decoded:
     """Greedy search or sampling in blocks: the last token and what may follow it."""
     if not isinstance(state, ExtendingState):
         raise InputError(f"{type(state).__name__} cannot take tokens back: prompt lookup needs that")
     copies = search.options.num_return_sequences
     rows, choose = search.rows(copies), chooser(search)
-    finished = Finished(search, len(rows))
+    collector = Collector(search, len(rows))
     if search.streamer is not None and len(rows) > 1:
         raise InputError("streaming with prompt lookup: only one text at a time, its tokens come in blocks")
     logits = state.prefill()
@@ -29,11 +29,11 @@ def decode_lookup(state: DecodingState, search: Search) -> Found:
         logits = logits.repeat_interleave(copies, dim=0)
     counts, over = _accept(search, choose, rows, logits[:, None], torch.empty_like(rows.ids[:, :0]))
     while True:
-        finished.stream_block(rows, counts)
+        collector.stream_block(rows, counts)
         if bool(over.any()):
-            finished.add(rows, over)
+            collector.add(rows, over)
             if bool(over.all()):
-                return finished.found()
+                return collector.decoded()
             rows, copies = drop(state, rows, over, copies)
         guesses, guessed = guess(search, rows)
         block = torch.cat((rows.last[:, None], guesses), dim=1)

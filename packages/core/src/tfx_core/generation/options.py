@@ -29,8 +29,8 @@ class Strategy(Enum):
     CONSTRAINED_BEAM = "constrained beam search"
 
     @property
-    def beams(self) -> bool:
-        """Whether several texts are followed at once, and known only at the end."""
+    def is_beam(self) -> bool:
+        """Whether several texts compete, so that the best is only known at the end."""
         return self in (Strategy.BEAM, Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM)
 
 
@@ -275,11 +275,11 @@ class GenerationOptions(Checked):
             if contradicts:
                 value, cause = getattr(self, name), self._cause(strategy)
                 raise InputError(f"{name}={value!r} contradicts {strategy.value}, which {cause} asks for")
-        most = self.num_beams if strategy.beams else None if self.do_sample else 1
+        most = self.num_beams if strategy.is_beam else None if self.do_sample else 1
         if most is not None and self.num_return_sequences > most:
             raise InputError(
                 f"num_return_sequences={self.num_return_sequences}: {strategy.value} with num_beams={self.num_beams} "
-                f"finds at most {most}" + ("" if strategy.beams else "; set do_sample=True or more beams")
+                f"finds at most {most}" + ("" if strategy.is_beam else "; set do_sample=True or more beams")
             )
 
     def _cause(self, strategy: Strategy) -> str:

@@ -1,13 +1,15 @@
 """What `generate` returns, and how it is gathered while rows come and go."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.generation.rows import Prompts
+from tfx_core.generation.options import GenerationOptions
+from tfx_core.generation.prompts import Prompts
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class GenerationOutput:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a strategy found: for each row of the result the new tokens, and of beams their scores and origins."""
+class Decoded:
+    """What a strategy decoded: for each row of the result the new tokens, and of beams their scores and origins."""
 
     tokens: Sequence[Tensor]
     scores: Tensor | None = None
@@ -64,6 +66,13 @@ class Recorder:
         self.pad = pad
         self._scores: list[Tensor] | None = [] if scores else None
         self._logits: list[Tensor] | None = [] if logits else None
+
+    @classmethod
+    def of(cls, options: GenerationOptions, sources: int, pad: int) -> Self:
+        """What the options ask to keep."""
+        rows = sources * max(options.num_beams, options.num_return_sequences)
+        wanted = options.return_dict_in_generate
+        return cls(rows, pad, scores=wanted and options.output_scores, logits=wanted and options.output_logits)
 
     def scores(self, values: Tensor, places: Tensor, positions: Tensor) -> None:
         """Note ``(R, V)`` for new token ``positions`` ``(R,)`` of rows ``places`` ``(R,)``."""
@@ -109,6 +118,17 @@ def transition_scores(output: GenerationOutput, *, normalize_logits: bool = Fals
     return chosen.masked_fill(rows < 0, 0.0)
 
 
+def outside_inference(output: GenerationOutput) -> GenerationOutput:
+    """The same with copies of what was made in inference mode, which a caller may write into and train with."""
+    return GenerationOutput(**{each.name: _outside(getattr(output, each.name)) for each in fields(output)})
+
+
 def filled(parts: Sequence[Tensor], value: int) -> Tensor:
     """Stack 1-D tensors, each filled up with ``value``: ``(len(parts), longest)``."""
     return torch.nn.utils.rnn.pad_sequence(list(parts), batch_first=True, padding_value=value)
+
+
+def _outside(value: object) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_outside(each) for each in value)
+    return value.clone() if isinstance(value, Tensor) and value.is_inference() else value

@@ -5,7 +5,7 @@ that they continue. It returns scores, which may be the same tensor, written int
 beams can be reordered and texts may have different lengths.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,17 +13,18 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
+from tfx_core.generation.filters import warped
 from tfx_core.generation.options import GenerationOptions
+from tfx_core.generation.prompts import Prompts
 from tfx_core.generation.repetition import (
+    BANNED,
     EncoderRepetitionPenalty,
     NoEncoderRepeats,
     NoRepeats,
     RepetitionPenalty,
     SequenceBias,
 )
-from tfx_core.generation.rows import Prompts, Rows
-
-BANNED = float("-inf")
+from tfx_core.generation.rows import Rows
 
 AllowedTokens = Callable[[int, Tensor], Sequence[int]]
 """``(row of the batch, its tokens so far)`` -> the tokens that may follow."""
@@ -42,49 +43,89 @@ def build_processors(
     source: Prompts | None,
     allowed: AllowedTokens | None = None,
     added: Sequence[Processor] = (),
-    first: Sequence[Processor] = (),
 ) -> tuple[Processor, ...]:
     """The processors that the options ask for, in the order in which the reference library applies them.
 
-    ``source`` is the encoder's input, or the prompts. ``first`` stand right after the sequence biases, ``added`` last.
+    ``source`` is the encoder's input, or the prompts; ``added`` stand behind all but what prepares the choice.
     """
-    eos = options.eos_ids
-    chain: list[Processor] = []
+    return (
+        *_biases(options),
+        *_repetition(options, source),
+        *_words_and_lengths(options, allowed),
+        *_begin_and_end(options),
+        *added,
+        *_choice(options),
+    )
+
+
+def _biases(options: GenerationOptions) -> Iterator[Processor]:
     if options.biases:
-        chain.append(SequenceBias(options.biases, "sequence_bias"))
-    chain.extend(first)
+        yield SequenceBias(options.biases, "sequence_bias")
+    if options.diversity_penalty:
+        yield Diversity(options.diversity_penalty)
+
+
+def _repetition(options: GenerationOptions, source: Prompts | None) -> Iterator[Processor]:
     if options.encoder_repetition_penalty != 1:
-        chain.append(EncoderRepetitionPenalty(options.encoder_repetition_penalty, _known(source, "repetition_penalty")))
+        yield EncoderRepetitionPenalty(options.encoder_repetition_penalty, _known(source, "repetition_penalty"))
     if options.repetition_penalty != 1:
-        chain.append(RepetitionPenalty(options.repetition_penalty))
+        yield RepetitionPenalty(options.repetition_penalty)
     if options.no_repeat_ngram_size:
-        chain.append(NoRepeats(options.no_repeat_ngram_size))
+        yield NoRepeats(options.no_repeat_ngram_size)
     if options.encoder_no_repeat_ngram_size:
-        source = _known(source, "no_repeat_ngram_size")
-        chain.append(NoEncoderRepeats(options.encoder_no_repeat_ngram_size, source))
+        yield NoEncoderRepeats(options.encoder_no_repeat_ngram_size, _known(source, "no_repeat_ngram_size"))
+
+
+def _words_and_lengths(options: GenerationOptions, allowed: AllowedTokens | None) -> Iterator[Processor]:
+    eos = options.eos_ids
     if options.bad_words_ids is not None:
         # ending a text is never a bad word
         words = [tuple(word) for word in options.bad_words_ids if not (len(word) == 1 and word[0] in eos)]
-        chain.append(SequenceBias(dict.fromkeys(words, BANNED), "bad_words_ids"))
+        yield SequenceBias(dict.fromkeys(words, BANNED), "bad_words_ids")
     if eos and (options.min_length or options.min_new_tokens):
-        chain.append(LeastLength(eos, options.min_length, options.min_new_tokens))
+        yield LeastLength(eos, options.min_length, options.min_new_tokens)
     if allowed is not None:
-        chain.append(OnlyAllowed(allowed))
+        yield OnlyAllowed(allowed)
+
+
+def _begin_and_end(options: GenerationOptions) -> Iterator[Processor]:
     if options.forced_bos_token_id is not None:
-        chain.append(ForcedSecond(options.forced_bos_token_id))
+        yield ForcedSecond(options.forced_bos_token_id)
     if options.forced_eos_ids:
-        chain.append(ForcedLast(options.forced_eos_ids))
+        yield ForcedLast(options.forced_eos_ids)
     if options.remove_invalid_values:
-        chain.append(replace_invalid)
-    if options.exponential_decay_length_penalty is not None and eos:
+        yield replace_invalid
+    if options.exponential_decay_length_penalty is not None and options.eos_ids:
         start, factor = options.exponential_decay_length_penalty
-        chain.append(EndMoreLikely(eos, int(start), float(factor)))
+        yield EndMoreLikely(options.eos_ids, int(start), float(factor))
     if options.suppress_tokens:
-        chain.append(Suppressed(tuple(options.suppress_tokens)))
+        yield Suppressed(tuple(options.suppress_tokens))
     if options.begin_suppress_tokens:
-        chain.append(SuppressedAtBegin(tuple(options.begin_suppress_tokens), options.forced_bos_token_id is not None))
-    chain.extend(added)
-    return tuple(chain)
+        yield SuppressedAtBegin(tuple(options.begin_suppress_tokens), options.forced_bos_token_id is not None)
+
+
+def _choice(options: GenerationOptions) -> Iterator[Processor]:
+    """Filters and normalisation, where they are not left to the sampler or are of no effect on what is chosen."""
+    beams = options.strategy.is_beam
+    if options.do_sample and (beams or options.output_scores):
+        # beams must be able to go on when the best tokens end a text
+        yield Warper(options, keep=max(2, len(options.eos_ids) + 1) if beams else 1)
+    if options.renormalize_logits and (beams or options.output_scores):
+        yield renormalise
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """Group beam search: tokens that earlier groups have chosen for this step become less likely."""
+
+    penalty: float
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Subtract the penalty once for every choice of a token."""
+        counts = torch.zeros_like(scores).scatter_add_(
+            1, rows.avoided, torch.ones_like(rows.avoided, dtype=scores.dtype)
+        )
+        return scores - self.penalty * counts
 
 
 @dataclass(frozen=True)
@@ -196,12 +237,24 @@ class SuppressedAtBegin:
         return scores
 
 
+@dataclass(frozen=True)
+class Warper:
+    """What a sample may not be drawn from is banned, but for the ``keep`` most probable tokens."""
+
+    options: GenerationOptions
+    keep: int
+
+    def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
+        """Temperature and all filters."""
+        return warped(scores, self.options, self.keep)
+
+
 def replace_invalid(scores: Tensor, rows: Rows) -> Tensor:
     """NaN becomes 0, infinite the greatest or least number."""
     return torch.nan_to_num(scores, nan=0.0)
 
 
-def normalise(scores: Tensor, rows: Rows) -> Tensor:
+def renormalise(scores: Tensor, rows: Rows) -> Tensor:
     """Log-probabilities of the scores."""
     return scores.log_softmax(-1)
 

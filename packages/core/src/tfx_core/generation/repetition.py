@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.generation.rows import Prompts, Rows
+from tfx_core.generation.prompts import Prompts
+from tfx_core.generation.rows import Rows
 
 BANNED = float("-inf")
 

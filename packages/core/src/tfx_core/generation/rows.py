@@ -1,56 +1,11 @@
 """The texts being decoded, row by row, without their padding."""
 
-from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from tfx_core.errors import InputError
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What every text of a batch begins with: a prompt, or the decoder's start."""
-
-    ids: Tensor
-    """``(B, P)``, each row's tokens from column 0 on; what follows them means nothing."""
-    lengths: Tensor
-    """``(B,)``."""
-    padded: Tensor
-    """``(B, P)``, each row's tokens up to the last column, as they begin the result."""
-
-    @classmethod
-    def from_padded(cls, ids: Tensor, mask: Tensor | None, what: str = "input_ids") -> Self:
-        """Take off the padding: ``mask`` is 0 there, on either side.
-
-        Raises `InputError` naming the row for a prompt without a token.
-        """
-        if ids.ndim != 2 or ids.is_floating_point():
-            raise InputError(f"{what}: must be token ids of shape (batch, length), got {ids.dtype} {tuple(ids.shape)}")
-        if mask is None:
-            lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
-            prompts = cls(ids, lengths, ids)
-        else:
-            if mask.shape != ids.shape:
-                raise InputError(f"the mask of {what} has shape {tuple(mask.shape)}, the tokens {tuple(ids.shape)}")
-            real = mask.to(ids.device) != 0
-            # stable sorts keep the order among tokens and among padding
-            first = ids.gather(1, torch.argsort((~real).to(torch.uint8), dim=1, stable=True))
-            last = ids.gather(1, torch.argsort(real.to(torch.uint8), dim=1, stable=True))
-            prompts = cls(first, real.sum(1), last)
-        if len(ids) == 0:
-            raise InputError(f"{what}: the batch is empty")
-        empty = (prompts.lengths == 0).nonzero().flatten().tolist()
-        if empty:
-            raise InputError(
-                f"{what}: row {empty[0]} has no token; every text needs one to begin with, for example the tokenizer's "
-                "bos token"
-            )
-        return prompts
-
-    def __len__(self) -> int:
-        return len(self.ids)
+from tfx_core.generation.prompts import Prompts
 
 
 class Rows:
@@ -59,6 +14,7 @@ class Rows:
     ``ids`` ``(R, capacity)`` holds the tokens of row ``r`` in columns 0 to ``lengths[r] - 1``; what stands behind them
     means nothing. ``sources`` and ``places`` ``(R,)`` are the row of the batch that it continues and the row of the
     result that it may become; ``prompt_lengths`` and ``limits`` the length it began with and the greatest allowed.
+    ``avoided`` ``(R, n)`` are the tokens that earlier groups of beams chose for this step, none in other searches.
     """
 
     def __init__(
@@ -70,6 +26,7 @@ class Rows:
         self.limits = limits
         self.sources = sources
         self.places = places
+        self.avoided = ids[:, :0]
         # no row is longer: saves asking the device for the greatest length
         self.width = ids.shape[1]
 
@@ -103,6 +60,7 @@ class Rows:
         # a row that is left out gets the token behind its end, where it means nothing
         self.ids.scatter_(1, self.lengths[:, None], tokens[:, None])
         self.lengths = self.lengths + (1 if where is None else where.long())
+        self.avoided = self.ids[:, :0]
         self.width += 1
 
     def take(self, index: Tensor) -> Self:
@@ -115,6 +73,7 @@ class Rows:
             self.sources[index],
             self.places[index],
         )
+        taken.avoided = self.avoided[index]
         taken.width = self.width
         return taken
 

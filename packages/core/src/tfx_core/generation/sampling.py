@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tfx_core.generation.filters import filtered, most_probable, top_k
+from tfx_core.generation.filters import filtered, most_probable
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import check_best
@@ -78,15 +78,6 @@ class Sampler:
             scores = filtered(scores, self.options)
         drawn = inverted(scores.softmax(1), self.noise.at(rows.places, rows.new_lengths))
         return (drawn if index is None else index.gather(1, drawn)).squeeze(1)
-
-
-def warped(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tensor:
-    """Temperature and all filters on the scores ``(R, V)`` of the whole vocabulary."""
-    if options.temperature != 1:
-        scores = scores / options.temperature
-    if options.top_k:
-        scores = top_k(scores, options.top_k, keep)
-    return filtered(scores, options, keep)
 
 
 def inverted(probabilities: Tensor, uniform: Tensor) -> Tensor:

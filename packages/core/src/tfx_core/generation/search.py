@@ -9,7 +9,8 @@ from tfx_core.errors import InputError
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.output import Recorder
 from tfx_core.generation.processors import Processor
-from tfx_core.generation.rows import Prompts, Rows
+from tfx_core.generation.prompts import Prompts
+from tfx_core.generation.rows import Rows
 from tfx_core.generation.state import DecodingState
 from tfx_core.generation.stopping import Stopping
 from tfx_core.generation.streaming import Streamer

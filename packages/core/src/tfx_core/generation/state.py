@@ -10,10 +10,13 @@ Prompts may be padded on either side; the state counts positions in the mask. Th
 to the engine until its next call: it may write into them.
 """
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from tfx_core.nn import copied_rows, rows_of_sources
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -75,6 +78,33 @@ class RevealingState(DecodingState, Protocol):
     def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, with the state ``(R, D)`` of each appended token."""
         ...
+
+
+class RowByRow(ABC):
+    """The rows of a state that holds everything row by row, so that all of it is repeated and selected alike."""
+
+    def __init__(self, sources: int, device: torch.device) -> None:
+        self._rows = self._sources = sources
+        self._device = device
+
+    @abstractmethod
+    def take(self, rows: Tensor) -> None:
+        """Row ``i`` becomes what row ``rows[i]`` was, in everything that the state holds."""
+
+    def expand(self, copies: int) -> None:
+        """Make ``copies`` adjacent rows of every row."""
+        self.reorder(copied_rows(self._rows, copies, self._device))
+
+    def reorder(self, rows: Tensor) -> None:
+        """Row ``i`` continues what row ``rows[i]`` was, always within its source."""
+        self._rows = len(rows)
+        self.take(rows)
+
+    def select(self, sources: Tensor) -> None:
+        """Keep only these sources, with all their rows."""
+        rows = rows_of_sources(sources, self._rows // self._sources)
+        self._sources = len(sources)
+        self.reorder(rows)
 
 
 class _Config(Protocol):

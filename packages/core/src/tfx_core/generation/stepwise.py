@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tfx_core.generation.output import Found
+from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.sampling import RowNoise, Sampler
 from tfx_core.generation.search import Search, check_best, drop
@@ -36,7 +36,7 @@ def chooser(search: Search) -> Chooser:
     return Sampler(options, noise, warped=options.output_scores)
 
 
-def decode_stepwise(state: DecodingState, search: Search) -> Found:
+def decode_stepwise(state: DecodingState, search: Search) -> Decoded:
     """Greedy search, or as many samples of each source as are wanted."""
     copies = search.options.num_return_sequences
     choose = chooser(search)
@@ -45,22 +45,22 @@ def decode_stepwise(state: DecodingState, search: Search) -> Found:
     if copies > 1:
         state.expand(copies)
         logits = logits.repeat_interleave(copies, dim=0)
-    finished = Finished(search, len(rows))
+    collector = Collector(search, len(rows))
     while True:
         tokens = choose(search.scores(logits, rows), rows)
         rows.append(tokens)
-        finished.stream(rows, tokens)
+        collector.stream(rows, tokens)
         over = search.stopping(rows)
         if bool(over.any()):
-            finished.add(rows, over)
+            collector.add(rows, over)
             if bool(over.all()):
-                return finished.found()
+                return collector.decoded()
             rows, copies = drop(state, rows, over, copies)
             tokens = rows.last
         logits = state.step(tokens)
 
 
-class Finished:
+class Collector:
     """Gathers the texts that are over, and streams all while they grow."""
 
     def __init__(self, search: Search, count: int) -> None:
@@ -88,8 +88,8 @@ class Finished:
         if self._streamer is not None:
             self._streamer.put(rows.suffixes(int(counts))[0].cpu())
 
-    def found(self) -> Found:
+    def decoded(self) -> Decoded:
         """All texts, when the last one is over."""
         if self._streamer is not None:
             self._streamer.end()
-        return Found([text for text in self._texts if text is not None])
+        return Decoded([text for text in self._texts if text is not None])

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
@@ -11,6 +10,7 @@ from tfx_core.nn import (
     AttentionKernel,
     DecoderCache,
     Embeddings,
+    Recorder,
     Span,
     Stack,
     StackCall,
@@ -68,45 +68,52 @@ class TransformerBackbone(nn.Module):
         new tokens. Raises `InputError` for inputs that contradict each other or the positions that there are.
         """
         tokens = one_of(input_ids, inputs_embeds)
-        cache = DecoderCache(len(self.stack.order)) if use_cache and past_key_values is None else past_key_values
-        span = Span.of(
-            tokens, attention_mask, causal=self.causal, dtype=self.dtype, position_ids=position_ids, cache=cache
-        )
+        cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
+        span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
         span.check_positions(self.max_positions)
         if self.position_bias is not None:
             span = span.biased(self.position_bias(span.geometry))
         call = StackCall(
-            self_attention=span.self_attention(attention),
-            cross_attention=span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),
-            cache=cache,
-            head_mask=self._head_masks(head_mask),
-            cross_head_mask=self._head_masks(cross_attn_head_mask),
-            hidden_states=[] if output_hidden_states else None,
-            attentions=[] if output_attentions else None,
-            cross_attentions=[] if output_attentions and encoder_hidden_states is not None else None,
+            span.self_attention(attention),
+            span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),
+            cache,
+            Recorder(
+                hidden_states=[] if output_hidden_states else None,
+                attentions=[] if output_attentions else None,
+                cross_attentions=[] if output_attentions and encoder_hidden_states is not None else None,
+                head_mask=expand_head_mask(head_mask, len(self.stack.order)),
+                cross_head_mask=expand_head_mask(cross_attn_head_mask, len(self.stack.order)),
+            ),
         )
+        output = self.run(self.embedded(tokens, span, token_type_ids), span, call)
+        return output.updated(past_key_values=cache if use_cache else None)
+
+    def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
+        """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
         pack = span.layout.pack
         types = None if token_type_ids is None else pack(token_type_ids)
-        x = self.stack(self.embeddings(pack(tokens), pack(span.positions), types), call)
-        x = span.layout.unpack(x)  # (B, T, D)
+        x: Tensor = self.embeddings(pack(tokens), pack(span.positions), types)
+        return x
+
+    def run(self, x: Tensor, span: Span, call: StackCall) -> ModelOutput:
+        """The stack over packed vectors: states ``(B, T, D)``, pooled ``(B, D)``, and what the call reports.
+
+        An architecture with inputs of its own embeds and makes the call in its own ``forward``, and goes on here.
+        """
+        x = span.layout.unpack(self.stack(x, call))  # (B, T, D)
         return ModelOutput(
             last_hidden_state=x,
-            pooler_output=None if self.pooler is None else self.pooler(first_tokens(x, attention_mask)),
-            past_key_values=cache if use_cache else None,
-            **call.recorded(),
+            pooler_output=None if self.pooler is None else self.pooler(first_tokens(x, span.new.mask)),
+            **call.recorder.reports(),
         )
+
+    def new_cache(self) -> DecoderCache:
+        """What the stack remembers of a text that has not begun."""
+        return self.stack.new_cache()
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
         self.stack.prune_heads(heads)
-
-    def _head_masks(self, head_mask: Tensor | None) -> list[Tensor] | None:
-        return None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the hidden states."""
-        return self.embeddings.token.weight.dtype
 
 
 def one_of(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Building blocks: modules that receive built parts, hold parameters and nothing else."""
+"""Building blocks: modules that receive built parts and hold parameters alone, and the typed values of a call."""
 
 from tfx_core.nn.activations import Activation, ActivationFunction
 from tfx_core.nn.attention import (
@@ -7,11 +7,24 @@ from tfx_core.nn.attention import (
     CrossProjections,
     FusedProjections,
     Geometry,
+    NoEncoding,
     NoPosition,
+    PositionEncoding,
     PositionSeam,
     Projections,
 )
-from tfx_core.nn.cache import NO_CACHE, CrossAttentionCache, DecoderCache, LayerCache, SelfAttentionCache
+from tfx_core.nn.bias import Allowed, Bias, Causal, Dense, Mask, Scores, Sum, Window, additive, together
+from tfx_core.nn.cache import (
+    NO_CACHE,
+    AttentionCache,
+    CrossAttentionCache,
+    DecoderCache,
+    KeyValueCache,
+    LayerCache,
+    SelfAttentionCache,
+    copied_rows,
+    rows_of_sources,
+)
 from tfx_core.nn.embeddings import (
     Embeddings,
     NoPositions,
@@ -21,9 +34,11 @@ from tfx_core.nn.embeddings import (
     looked_up,
 )
 from tfx_core.nn.initialise import initialise_normal
-from tfx_core.nn.kernels import AttentionKernel, EagerAttention, eager, sdpa
+from tfx_core.nn.kernels import AttentionKernel, eager, repeat_key_heads, sdpa
 from tfx_core.nn.layers import (
+    CachingLayer,
     FeedForward,
+    GatedFeedForward,
     Layer,
     LayerCall,
     NoCrossAttention,
@@ -32,12 +47,14 @@ from tfx_core.nn.layers import (
     PreNorm,
     Stack,
     StackCall,
-    expand_head_mask,
 )
-from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, has_padding
-from tfx_core.nn.masks import additive, causal_mask, first_tokens, last_tokens, mean_tokens, padding_mask, positions_of
+from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource
 from tfx_core.nn.memory import Memory, remember
-from tfx_core.nn.onednn import OneDnnLinear, for_inference, pack
+from tfx_core.nn.norms import RMSNorm, at_least_float32
+from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
+from tfx_core.nn.onednn import OneDnnLinear, for_inference
+from tfx_core.nn.positions import BucketedBias, Rotary
+from tfx_core.nn.real_tokens import RealTokens, can_read
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -48,74 +65,93 @@ from tfx_core.nn.relative import (
     RelativeGeometry,
     RelativePosition,
     TableRows,
-    unbroken,
 )
 from tfx_core.nn.span import Span
+from tfx_core.nn.token_states import first_tokens, last_tokens, mean_tokens
 
 __all__ = [
     "NO_CACHE",
     "PADDED",
     "Activation",
     "ActivationFunction",
+    "Allowed",
     "Attention",
+    "AttentionCache",
     "AttentionCall",
     "AttentionKernel",
+    "Bias",
+    "BucketedBias",
+    "CachingLayer",
+    "Causal",
     "CrossAttentionCache",
     "CrossProjections",
     "DecoderCache",
+    "Dense",
     "Distances",
-    "EagerAttention",
     "Embeddings",
     "FeedForward",
     "FreshKeys",
     "FusedProjections",
+    "GatedFeedForward",
     "Geometry",
+    "KeyValueCache",
     "Layer",
     "LayerCache",
     "LayerCall",
     "Layout",
+    "Mask",
     "Memory",
     "NoCrossAttention",
+    "NoEncoding",
     "NoPosition",
     "NoPositions",
+    "Observer",
     "OffsetPositions",
     "OneDnnLinear",
     "Padded",
     "Pooler",
+    "PositionEncoding",
     "PositionKeys",
     "PositionSeam",
     "PositionTable",
     "PostNorm",
     "PreNorm",
     "Projections",
+    "RMSNorm",
     "Ragged",
+    "RealTokens",
+    "Recorder",
     "RecurrentCall",
     "RelativeBiases",
     "RelativeGeometry",
     "RelativePosition",
+    "Rotary",
     "RowsPerSource",
+    "Scores",
     "SegmentEmbeddings",
     "SelfAttentionCache",
     "Span",
     "Stack",
     "StackCall",
+    "Sum",
     "TableRows",
     "UnreadPositions",
+    "Window",
     "additive",
-    "causal_mask",
+    "at_least_float32",
+    "can_read",
+    "copied_rows",
     "eager",
     "expand_head_mask",
     "first_tokens",
     "for_inference",
-    "has_padding",
     "initialise_normal",
     "last_tokens",
     "looked_up",
     "mean_tokens",
-    "pack",
-    "padding_mask",
-    "positions_of",
     "remember",
+    "repeat_key_heads",
+    "rows_of_sources",
     "sdpa",
-    "unbroken",
+    "together",
 ]

@@ -1,5 +1,6 @@
-"""Multi-head attention out of parts: projections, positions, a kernel; and what a call hands to every layer."""
+"""Multi-head attention in three steps, each a seam: project, attend, merge; and what a call hands to every layer."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,9 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.nn.cache import NO_CACHE, LayerCache
+from tfx_core.errors import InputError
+from tfx_core.nn.bias import Bias, Dense, Sum
+from tfx_core.nn.cache import NO_CACHE, AttentionCache
 from tfx_core.nn.kernels import AttentionKernel, sdpa
 from tfx_core.nn.layout import PADDED, Layout
+from tfx_core.nn.observer import Observer
 
 
 @dataclass(frozen=True)
@@ -30,78 +34,112 @@ class Geometry:
 
 @dataclass(frozen=True)
 class AttentionCall:
-    """What one attention layer is given besides its tokens."""
+    """What one attention layer is given besides its tokens; mechanisms that need more subclass it."""
 
     kernel: AttentionKernel = sdpa
-    mask: Tensor | None = None
-    """Additive, broadcastable to ``(B, H, T, S)``."""
+    bias: Bias | None = None
+    """What is added to the scores of all layers, masks included."""
     geometry: Geometry | None = None
-    """For position seams; absent where none is used."""
+    """For positions; absent where none are used."""
     source: Tensor | None = None
     """What is attended to if not the tokens themselves, packed by ``source_layout``."""
     layout: Layout = PADDED
     source_layout: Layout = PADDED
-    cache: LayerCache = field(default=NO_CACHE)
+    cache: AttentionCache = field(default=NO_CACHE)
+    observer: Observer | None = None
+    """Is shown the weights and may change them."""
 
 
-class Projections(Protocol):
+class Projections(nn.Module):
     """Makes queries, keys and values out of tokens."""
 
-    def __call__(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of ``x``, keys and values of ``source``, or of ``x`` where that is ``None``; each ``(…, H·d)``."""
-        ...
+    @abstractmethod
+    def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of ``x``, ``(…, H·d)``; keys and values, ``(…, G·d)``, of ``source``, or of ``x`` without one."""
 
+    @abstractmethod
     def query(self, x: Tensor) -> Tensor:
         """Queries alone, for when keys and values are cached."""
-        ...
 
     def keep_heads(self, heads: Sequence[int], width: int) -> None:
-        """Remove all heads, each ``width`` wide, but these."""
+        """Remove all heads, each ``width`` wide, but these; raises `InputError` where that is not possible."""
+        raise InputError(f"prune_heads: {type(self).__name__} cannot remove heads")
+
+
+class PositionEncoding(Protocol):
+    """Brings positions into new queries, keys and values, before a cache keeps them (rotary positions)."""
+
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, geometry: Geometry | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries ``(B, H, T, d)``, keys and values ``(B, G, T, d)`` of this call's tokens, changed or not."""
         ...
 
 
 class PositionSeam(Protocol):
-    """Brings positions into attention."""
+    """Brings positions into the scores, of all keys, those that were cached included."""
 
     def __call__(self, query: Tensor, key: Tensor, geometry: Geometry | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Queries ``(B, H, T, d)`` and keys ``(B, H, S, d)``, changed or not, and a bias ``(B, H, T, S)`` if any."""
+        """Queries ``(B, H, T, d)`` and keys ``(B, G, S, d)``, changed or not, and a bias ``(B, H, T, S)`` if any."""
         ...
 
 
+class NoEncoding(nn.Module):
+    """Queries, keys and values do not depend on positions."""
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, geometry: Geometry | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Everything unchanged."""
+        return query, key, value
+
+
 class NoPosition(nn.Module):
-    """Positions came in with the embeddings, or in the mask."""
+    """Positions came in with the embeddings, the encoding or the bias."""
 
     def forward(self, query: Tensor, key: Tensor, geometry: Geometry | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Everything unchanged, no bias."""
         return query, key, None
 
 
-class FusedProjections(nn.Module):
-    """Queries, keys and values of self-attention by one matrix; a memory as ``source`` uses its parts."""
+class FusedProjections(Projections):
+    """Queries, keys and values of self-attention by one matrix; a memory as ``source`` uses its parts.
 
-    def __init__(self, hidden_size: int, width: int, *, bias: bool = True) -> None:
+    Each head of keys and values serves ``queries_per_key`` heads of queries (grouped-query attention, Ainslie et al.
+    2023).
+    """
+
+    def __init__(self, hidden_size: int, width: int, *, queries_per_key: int = 1, bias: bool = True) -> None:
         super().__init__()
-        self.qkv = nn.Linear(hidden_size, 3 * width, bias=bias)
+        self.queries_per_key = queries_per_key
+        self.qkv = nn.Linear(hidden_size, width + 2 * (width // queries_per_key), bias=bias)
+
+    @property
+    def width(self) -> int:
+        """Of all queries together, ``H·d``."""
+        return self.qkv.out_features // (self.queries_per_key + 2) * self.queries_per_key
 
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """``(…, D) -> 3 × (…, H·d)``."""
+        """``(…, D) -> (…, H·d), 2 × (…, G·d)``."""
         if source is None:
-            query, key, value = self.qkv(x).chunk(3, dim=-1)
-            return query, key, value
-        width = self.qkv.out_features // 3
-        key, value = _outputs(self.qkv, slice(width, None), source).chunk(2, dim=-1)
-        return self.query(x), key, value
+            query, both = self.qkv(x).tensor_split((self.width,), dim=-1)
+        else:
+            query, both = self.query(x), _outputs(self.qkv, slice(self.width, None), source)
+        key, value = both.chunk(2, dim=-1)
+        return query, key, value
 
     def query(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, H·d)``."""
-        return _outputs(self.qkv, slice(self.qkv.out_features // 3), x)
+        return _outputs(self.qkv, slice(self.width), x)
 
     def keep_heads(self, heads: Sequence[int], width: int) -> None:
         """Remove all heads but these from queries, keys and values."""
+        if self.queries_per_key > 1:
+            raise InputError("prune_heads: heads that share their keys cannot be removed one by one")
         self.qkv = _keep_outputs(self.qkv, _places(heads, width), parts=3)
 
 
-class CrossProjections(nn.Module):
+class CrossProjections(Projections):
     """Queries of the tokens by one matrix, keys and values of the source by another."""
 
     def __init__(self, hidden_size: int, width: int, *, source_size: int | None = None, bias: bool = True) -> None:
@@ -126,18 +164,21 @@ class CrossProjections(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, §3.2.2) from built parts.
+    """Multi-head attention (Vaswani et al. 2017, §3.2.2) from built parts: ``merge(attend(project(x)))``.
 
-    ``scale`` multiplies the scores, by default ``1/√d``; ``position`` is a `PositionSeam`; ``dropout`` drops attention
-    weights while training.
+    ``key_heads`` is the number of heads of keys and values, by default that of the queries. ``encoding`` is a
+    `PositionEncoding`, ``position`` a `PositionSeam`. ``scale`` multiplies the scores, by default ``1/√d``; ``dropout``
+    drops attention weights while training. A mechanism of another kind overrides one of the three steps.
     """
 
     def __init__(
         self,
-        projections: nn.Module,
+        projections: Projections,
         out: nn.Linear,
         heads: int,
         *,
+        key_heads: int | None = None,
+        encoding: nn.Module | None = None,
         position: nn.Module | None = None,
         scale: float | None = None,
         dropout: float = 0.0,
@@ -145,36 +186,60 @@ class Attention(nn.Module):
         super().__init__()
         self.projections = projections
         self.out = out
+        self.encoding = NoEncoding() if encoding is None else encoding
         self.position = NoPosition() if position is None else position
         self.heads = heads
+        self.key_heads = heads if key_heads is None else key_heads
         self.scale = (out.in_features // heads) ** -0.5 if scale is None else scale
         self.dropout = dropout
 
     def forward(self, x: Tensor, call: AttentionCall) -> Tensor:
         """``(B, T, D) -> (B, T, D)``, or whatever `Layout` the call has."""
+        return self.merge(self.attend(*self.project(x, call), call), call)
+
+    def project(self, x: Tensor, call: AttentionCall) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens ``(B, T, D)`` -> queries ``(B, H, T, d)``, all keys and values ``(B, G, S, d)``, cached ones too."""
         stored = call.cache.stored()
-        if stored is None:
-            query, key, value = self.projections(x, call.source)  # (…, H·d) each
-            source_layout = call.layout if call.source is None else call.source_layout
-            key, value = call.cache.append(
-                source_layout.split(key, self.heads), source_layout.split(value, self.heads)
-            )  # (B, H, S, d)
-        else:
-            query, (key, value) = self.projections.query(x), stored  # type: ignore[operator]  # see Projections
-        query = call.layout.split(query, self.heads)  # (B, H, T, d)
-        query, key, bias = self.position(query, key, call.geometry)
-        mask = call.mask if bias is None else bias if call.mask is None else bias + call.mask
-        dropout = self.dropout if self.training else 0.0
-        context = call.kernel(query, key, value, mask, scale=self.scale, dropout=dropout)  # (B, H, T, d)
+        if stored is not None:
+            return call.layout.split(self.projections.query(x), self.heads), *stored
+        query, key, value = self.projections(x, call.source)
+        source_layout = call.layout if call.source is None else call.source_layout
+        query = call.layout.split(query, self.heads)
+        key, value = source_layout.split(key, self.key_heads), source_layout.split(value, self.key_heads)
+        query, key, value = self.encoding(query, key, value, call.geometry)
+        return query, *call.cache.append(key, value)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, call: AttentionCall) -> Tensor:
+        """Queries ``(B, H, T, d)``, keys and values ``(B, G, S, d)`` -> ``(B, H, T, d)``."""
+        query, key, of_positions = self.position(query, key, call.geometry)
+        return call.kernel(
+            query,
+            key,
+            value,
+            _with_numbers(call.bias, of_positions),
+            scale=self.scale,
+            dropout=self.dropout if self.training else 0.0,
+            observer=call.observer,
+        )
+
+    def merge(self, context: Tensor, call: AttentionCall) -> Tensor:
+        """``(B, H, T, d) -> (B, T, D)``."""
         out: Tensor = self.out(call.layout.merge(context))
         return out
 
     def keep_heads(self, heads: Sequence[int]) -> None:
         """Remove all heads but these, counted as they are now (head pruning, Michel et al. 2019)."""
         width = self.out.in_features // self.heads
-        self.projections.keep_heads(heads, width)  # type: ignore[operator]  # see Projections
+        self.projections.keep_heads(heads, width)
         self.out = _keep_inputs(self.out, _places(heads, width))
-        self.heads = len(heads)
+        self.heads = self.key_heads = len(heads)
+
+
+def _with_numbers(shared: Bias | None, own: Tensor | None) -> Bias | None:
+    """The bias of all layers with one layer's numbers; the first stays one term, which is made only once."""
+    if own is None:
+        return shared
+    return Dense(own) if shared is None else Sum((shared, Dense(own)))
 
 
 def _bias(linear: nn.Linear) -> Tensor | None:

@@ -1,16 +1,20 @@
 """What attention remembers between the calls of one decoding; typed state that is passed in, never kept in modules."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from tfx_core.nn.real_tokens import RealTokens
 
-class LayerCache(Protocol):
-    """What one attention layer remembers."""
+
+class AttentionCache(Protocol):
+    """What one attention remembers."""
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Take the keys and values ``(B, H, T, d)`` of this call; return all to attend to, ``(B, H, S, d)``."""
+        """Take the keys and values ``(B, G, T, d)`` of this call; return all to attend to, ``(B, G, S, d)``."""
         ...
 
     def stored(self) -> tuple[Tensor, Tensor] | None:
@@ -45,7 +49,7 @@ class SelfAttentionCache:
         self._value: Tensor | None = None
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add ``(B, H, T, d)``; return views of all ``length`` keys and values."""
+        """Add ``(B, G, T, d)``; return views of all ``length`` keys and values."""
         start, self.length = self.length, self.length + key.shape[2]
         if torch.is_grad_enabled() and key.requires_grad:
             self._key = key if start == 0 else torch.cat((self._view(self._key, start), key), dim=2)
@@ -93,7 +97,7 @@ class CrossAttentionCache:
         self._pair: tuple[Tensor, Tensor] | None = None
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Remember the source's ``(B, H, S, d)``."""
+        """Remember the source's ``(B, G, S, d)``."""
         self._pair = key, value
         return self._pair
 
@@ -107,72 +111,115 @@ class CrossAttentionCache:
             self._pair = self._pair[0].index_select(0, sources), self._pair[1].index_select(0, sources)
 
 
-class DecoderCache:
-    """The caches of all layers of a decoder stack, and which of the remembered tokens are real.
+class LayerCache(Protocol):
+    """What one layer remembers, whatever that is: keys and values, states, buckets; the layer makes it and reads it."""
 
-    ``mask`` ``(R, S)`` is 1 where row ``r`` has a real token and 0 where it has padding or a token that was taken
-    back; positions are counted in it, so rows of different lengths share one cache. ``rows_per_source`` is the number
-    of adjacent rows (beams, samples) that attend to the same source.
+    @property
+    def knows_source(self) -> bool:
+        """Whether it has met a source, so that it need not be given again."""
+        ...
+
+    def select(self, rows: Tensor) -> None:
+        """Row ``i`` becomes what row ``rows[i]`` was; rows may repeat or be left out."""
+        ...
+
+    def select_sources(self, sources: Tensor) -> None:
+        """Keep only these sources, of what is remembered of sources."""
+        ...
+
+    def crop(self, length: int) -> None:
+        """Forget all but the first ``length`` tokens."""
+        ...
+
+
+@dataclass
+class KeyValueCache:
+    """A `LayerCache` of keys and values, those of the tokens and those of the source."""
+
+    self_attention: SelfAttentionCache = field(default_factory=SelfAttentionCache)
+    cross_attention: CrossAttentionCache = field(default_factory=CrossAttentionCache)
+
+    @property
+    def knows_source(self) -> bool:
+        """Whether the source's keys and values are there."""
+        return self.cross_attention.stored() is not None
+
+    def select(self, rows: Tensor) -> None:
+        """Row ``i`` becomes what row ``rows[i]`` was; the source stays."""
+        self.self_attention.select(rows)
+
+    def select_sources(self, sources: Tensor) -> None:
+        """Keep only these sources."""
+        self.cross_attention.select(sources)
+
+    def crop(self, length: int) -> None:
+        """Forget all but the first ``length`` tokens."""
+        self.self_attention.crop(length)
+
+
+class DecoderCache:
+    """What the layers of a decoder stack remember, and which of the remembered tokens are real.
+
+    Positions are counted in real tokens, so rows of different lengths share one cache. ``rows_per_source`` is the
+    number of adjacent rows (beams, samples) that attend to the same source. A stack makes it: `Stack.new_cache`.
     """
 
-    def __init__(self, layers: int) -> None:
-        self.self_attention = tuple(SelfAttentionCache() for _ in range(layers))
-        self.cross_attention = tuple(CrossAttentionCache() for _ in range(layers))
-        self.mask: Tensor | None = None
-        self.padded: bool | None = False
+    def __init__(self, layers: Iterable[LayerCache]) -> None:
+        self.layers = tuple(layers)
+        self.real: RealTokens | None = None
+        """Of all remembered tokens; ``None`` before the first call."""
         self.rows_per_source = 1
 
     @property
     def knows_source(self) -> bool:
         """Whether a source has been met, so that it need not be given again."""
-        return self.cross_attention[0].stored() is not None
+        return any(layer.knows_source for layer in self.layers)
 
     @property
     def length(self) -> int:
         """Number of remembered tokens of every row, padding included."""
-        return self.self_attention[0].length
+        return 0 if self.real is None else self.real.length
 
-    def extend_mask(self, new: Tensor, padded: bool | None) -> Tensor:
-        """Append the ``(R, T)`` mask of this call's tokens; return the whole ``(R, S)`` mask.
-
-        ``padded`` says whether ``new`` has zeros, ``None`` if that is not known.
-        """
-        if padded is not False:
-            self.padded = padded or self.padded or None
-        self.mask = new if self.mask is None else torch.cat((self.mask, new), dim=1)
-        return self.mask
+    def append(self, new: RealTokens) -> RealTokens:
+        """Note the tokens of this call; return all."""
+        self.real = new if self.real is None else self.real.append(new)
+        return self.real
 
     def expand(self, copies: int) -> None:
         """Make ``copies`` adjacent rows of every row; what is known of the source is not copied."""
-        assert self.mask is not None
-        rows = torch.arange(len(self.mask), device=self.mask.device).repeat_interleave(copies)
-        self.reorder(rows)
+        if self.real is not None:
+            self.reorder(copied_rows(self.real.batch, copies, self.real.device))
 
     def reorder(self, rows: Tensor) -> None:
         """Row ``i`` continues what row ``rows[i]`` was; rows stay with their source, equally many for each."""
-        if self.mask is not None:
-            self.rows_per_source = self.rows_per_source * len(rows) // len(self.mask)
-        for layer in self.self_attention:
-            layer.select(rows)
-        if self.mask is not None:
-            self.mask = self.mask.index_select(0, rows)
+        if self.real is not None:
+            self.rows_per_source = self.rows_per_source * len(rows) // self.real.batch
+        self._take(rows)
 
     def select(self, sources: Tensor) -> None:
         """Keep only these sources, with all their rows."""
-        rows_per_source = self.rows_per_source
-        offsets = torch.arange(rows_per_source, device=sources.device)
-        self.reorder((sources[:, None] * rows_per_source + offsets).flatten())
-        self.rows_per_source = rows_per_source
-        for layer in self.cross_attention:
-            layer.select(sources)
+        self._take(rows_of_sources(sources, self.rows_per_source))
+        for layer in self.layers:
+            layer.select_sources(sources)
 
     def keep(self, counts: Tensor, of: int) -> None:
         """Of the last ``of`` tokens keep the first ``counts`` ``(R,)`` of each row."""
-        assert self.mask is not None
-        longest = self.length - of + int(counts.max())
-        if int(counts.min()) < int(counts.max()):
-            self.padded = True
-        self.mask[:, self.length - of :] *= torch.arange(of, device=counts.device) < counts[:, None]
-        self.mask = self.mask[:, :longest]
-        for layer in self.self_attention:
-            layer.crop(longest)
+        assert self.real is not None
+        self.real = self.real.kept(counts, of)
+        for layer in self.layers:
+            layer.crop(self.real.length)
+
+    def _take(self, rows: Tensor) -> None:
+        for layer in self.layers:
+            layer.select(rows)
+        self.real = None if self.real is None else self.real.select(rows)
+
+
+def copied_rows(rows: int, copies: int, device: torch.device) -> Tensor:
+    """For ``copies`` adjacent rows of each of ``rows`` rows, which one each is a copy of."""
+    return torch.arange(rows, device=device).repeat_interleave(copies)
+
+
+def rows_of_sources(sources: Tensor, rows_per_source: int) -> Tensor:
+    """The rows of these sources, which are adjacent."""
+    return (sources[:, None] * rows_per_source + torch.arange(rows_per_source, device=sources.device)).flatten()

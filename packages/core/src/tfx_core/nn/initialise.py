@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from tfx_core.nn.norms import RMSNorm
+
 
 @torch.no_grad()
 def initialise_normal(
@@ -20,7 +22,7 @@ def initialise_normal(
             module.weight.normal_(0.0, std, generator=generator)
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             module.weight[module.padding_idx].zero_()
-    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm | RMSNorm):
         module.weight.fill_(1.0)
     bias = getattr(module, "bias", None)
     if isinstance(bias, Tensor):

@@ -6,53 +6,85 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tfx_core.nn.bias import Bias, Causal
+from tfx_core.nn.observer import Observer
+
 
 class AttentionKernel(Protocol):
     """Scaled dot-product attention.
 
-    ``query`` is ``(B, H, T, d)``, ``key`` and ``value`` are ``(B, H, S, d)``; ``bias``, broadcastable to
-    ``(B, H, T, S)``, is added to the scaled scores and masks with very negative numbers. Returns ``(B, H, T, d)``.
+    ``query`` is ``(B, H, T, d)``, ``key`` and ``value`` are ``(B, G, S, d)``: each of ``G`` heads serves ``H / G``
+    queries, see `repeat_key_heads`. ``bias`` is added to the scaled scores: ``bias.dense(query, key)`` is broadcastable
+    to ``(B, H, T, S)``. Returns ``(B, H, T, d)``.
     """
 
     def __call__(
-        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, scale: float, dropout: float
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Bias | None,
+        *,
+        scale: float,
+        dropout: float,
+        observer: Observer | None,
     ) -> Tensor:
-        """Attend; ``dropout`` is the probability of dropping an attention weight in this call."""
+        """Attend; ``dropout`` is the probability of dropping an attention weight in this call.
+
+        Where there is an ``observer``, it is shown the weights ``(B, H, T, S)`` and gives back those to use.
+        """
         ...
 
 
-def sdpa(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, scale: float, dropout: float) -> Tensor:
-    """Torch's fused attention."""
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale)
+def sdpa(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Bias | None,
+    *,
+    scale: float,
+    dropout: float,
+    observer: Observer | None = None,
+) -> Tensor:
+    """Torch's fused attention; observed, it takes the steps apart."""
+    if observer is not None:
+        return eager(query, key, value, bias, scale=scale, dropout=dropout, observer=observer)
+    causal = isinstance(bias, Causal) and query.shape[2] == key.shape[2]
+    return F.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=None if bias is None or causal else bias.dense(query, key),
+        is_causal=causal,
+        dropout_p=dropout,
+        scale=scale,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
 
 
-class EagerAttention:
-    """Attention in separate steps, which can report its weights and switch heads off.
-
-    ``head_mask``, broadcastable to ``(B, H, T, S)``, multiplies the weights; they are appended to ``record`` before
-    that. An instance serves one layer of one call.
-    """
-
-    def __init__(self, record: list[Tensor] | None = None, head_mask: Tensor | None = None) -> None:
-        self.record = record
-        self.head_mask = head_mask
-
-    def __call__(
-        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, scale: float, dropout: float
-    ) -> Tensor:
-        """Attend, see `AttentionKernel`."""
-        scores = query @ key.transpose(-1, -2) * scale  # (B, H, T, S)
-        if bias is not None:
-            scores = scores + bias
-        weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
-        weights = F.dropout(weights, dropout, training=dropout > 0)
-        if self.head_mask is not None:
-            weights = weights * self.head_mask
-        if self.record is not None:
-            self.record.append(weights)
-        return weights @ value
-
-
-def eager(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, scale: float, dropout: float) -> Tensor:
+def eager(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Bias | None,
+    *,
+    scale: float,
+    dropout: float,
+    observer: Observer | None = None,
+) -> Tensor:
     """Attention in separate steps."""
-    return EagerAttention()(query, key, value, bias, scale=scale, dropout=dropout)
+    key, value = repeat_key_heads(query, key, value)
+    scores = query @ key.transpose(-1, -2) * scale  # (B, H, T, S)
+    if bias is not None:
+        scores = scores + bias.dense(query, key)
+    weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+    weights = F.dropout(weights, dropout, training=dropout > 0)
+    return (weights if observer is None else observer(weights)) @ value
+
+
+def repeat_key_heads(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values ``(B, G, S, d)`` for each head of the queries ``(B, H, T, d)``: ``(B, H, S, d)``."""
+    times = query.shape[1] // key.shape[1]
+    if times == 1:
+        return key, value
+    return key.repeat_interleave(times, dim=1), value.repeat_interleave(times, dim=1)

@@ -1,16 +1,16 @@
 """Transformer layers and stacks out of built parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.nn.attention import AttentionCall
-from tfx_core.nn.cache import DecoderCache
-from tfx_core.nn.kernels import EagerAttention
+from tfx_core.nn.attention import Attention, AttentionCall
+from tfx_core.nn.cache import DecoderCache, KeyValueCache, LayerCache
+from tfx_core.nn.observer import Observer, Recorder
 
 
 class NoCrossAttention(nn.Module):
@@ -70,65 +70,76 @@ class FeedForward(nn.Module):
         return y
 
 
+class GatedFeedForward(nn.Module):
+    """``down(dropout(activation(gate(x)) · up(x)))`` (Shazeer 2020)."""
+
+    def __init__(
+        self, gate: nn.Linear, up: nn.Linear, activation: nn.Module, down: nn.Linear, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.gate = gate
+        self.up = up
+        self.activation = activation
+        self.down = down
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, D)``."""
+        y: Tensor = self.down(self.dropout(self.activation(self.gate(x)) * self.up(x)))
+        return y
+
+
 @dataclass(frozen=True)
 class LayerCall:
     """What a layer is given besides its tokens."""
 
     self_attention: AttentionCall
     cross_attention: AttentionCall | None = None
+    cache: LayerCache | None = None
+    """What this layer remembers, made by its own `Layer.new_cache`."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class StackCall:
-    """What a stack is given besides its tokens, and what it reports on the way.
+    """What a stack is given besides its tokens.
 
-    The two attention calls hold what all layers share; `layer` adds a layer's own cache and kernel. ``head_mask`` is
-    ``(layers, …)``, each row broadcastable to ``(B, H, T, S)``. Where ``attentions`` is a list, or a head mask is
-    given, the layers attend by `EagerAttention`.
+    The two attention calls hold what all layers share; `layer` adds a layer's own cache and observers, and a subclass
+    may give each layer a mask, geometry, layout or source of its own. ``first`` is the number of the stack's first
+    layer, where it is a part of a longer one.
     """
 
     self_attention: AttentionCall
     cross_attention: AttentionCall | None = None
     cache: DecoderCache | None = None
-    head_mask: Sequence[Tensor] | None = None
-    cross_head_mask: Sequence[Tensor] | None = None
-    hidden_states: list[Tensor] | None = None
-    attentions: list[Tensor] | None = None
-    cross_attentions: list[Tensor] | None = None
+    recorder: Recorder = field(default_factory=Recorder)
+    first: int = 0
 
-    def record(self, x: Tensor) -> None:
-        """Report a hidden state, padded, if they are asked for."""
-        if self.hidden_states is not None:
-            self.hidden_states.append(self.self_attention.layout.unpack(x))
-
-    def recorded(self) -> dict[str, tuple[Tensor, ...]]:
-        """What was reported, by the names that outputs give it."""
-        reports = {
-            "hidden_states": self.hidden_states,
-            "attentions": self.attentions,
-            "cross_attentions": self.cross_attentions,
-        }
-        return {name: tuple(report) for name, report in reports.items() if report is not None}
+    def add_state(self, x: Tensor) -> None:
+        """Report a hidden state, padded."""
+        self.recorder.add_state(self.self_attention.layout.unpack(x))
 
     def layer(self, step: int) -> LayerCall:
         """The call of the layer that runs as number ``step``."""
-        call = _observed(self.self_attention, self.attentions, self.head_mask, step)
+        number = self.first + step
         cross = self.cross_attention
-        if cross is not None:
-            cross = _observed(cross, self.cross_attentions, self.cross_head_mask, step)
-        if self.cache is not None:
-            call = replace(call, cache=self.cache.self_attention[step])
-            cross = cross if cross is None else replace(cross, cache=self.cache.cross_attention[step])
-        return LayerCall(call, cross)
+        return LayerCall(
+            _observed(self.self_attention, self.recorder.observer(number)),
+            None if cross is None else _observed(cross, self.recorder.cross_observer(number)),
+            None if self.cache is None else self.cache.layers[number],
+        )
 
 
-def _observed(
-    call: AttentionCall, record: list[Tensor] | None, head_mask: Sequence[Tensor] | None, step: int
-) -> AttentionCall:
-    """The call with a kernel that reports or masks heads, if that is asked for."""
-    if record is None and head_mask is None:
-        return call
-    return replace(call, kernel=EagerAttention(record, None if head_mask is None else head_mask[step]))
+def _observed(call: AttentionCall, observer: Observer | None) -> AttentionCall:
+    return call if observer is None else replace(call, observer=observer)
+
+
+@runtime_checkable
+class CachingLayer(Protocol):
+    """A layer that can go on from what it remembers."""
+
+    def new_cache(self) -> LayerCache:
+        """What the layer remembers of a text that has not begun; a call's `LayerCall.cache` brings it back."""
+        ...
 
 
 class Layer(nn.Module):
@@ -142,11 +153,19 @@ class Layer(nn.Module):
         self.cross_attention = NoCrossAttention() if cross_attention is None else cross_attention
         self.feed_forward = feed_forward
 
+    def new_cache(self) -> LayerCache:
+        """What this layer remembers of a text that has not begun; a layer that keeps something else overrides it."""
+        return KeyValueCache()
+
     def forward(self, x: Tensor, call: LayerCall) -> Tensor:
         """``(…, D) -> (…, D)``."""
-        x = self.self_attention(x, call.self_attention)
-        if call.cross_attention is not None:  # a decoder may run without a source
-            x = self.cross_attention(x, call.cross_attention)
+        own, cross, cache = call.self_attention, call.cross_attention, call.cache
+        if isinstance(cache, KeyValueCache):
+            own = replace(own, cache=cache.self_attention)
+            cross = None if cross is None else replace(cross, cache=cache.cross_attention)
+        x = self.self_attention(x, own)
+        if cross is not None:  # a decoder may run without a source
+            x = self.cross_attention(x, cross)
         x = self.feed_forward(x)
         return x
 
@@ -171,29 +190,33 @@ class Stack(nn.Module):
         self.order = tuple(range(len(self.layers))) if order is None else tuple(order)
         self.norm = nn.Identity() if norm is None else norm
 
+    def new_cache(self) -> DecoderCache:
+        """What the layers remember of a text that has not begun, one entry for each time that a layer runs."""
+        return DecoderCache(_new_cache(self.layers[index]) for index in self.order)
+
     def forward(self, x: Tensor, call: StackCall) -> Tensor:
-        """``(…, D) -> (…, D)``; the call's recorders receive every layer's input and the last output."""
+        """``(…, D) -> (…, D)``; the call's recorder receives every layer's input and the last output."""
         for step, index in enumerate(self.order):
-            call.record(x)
+            call.add_state(x)
             if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
                 continue
             x = self.layers[index](x, call.layer(step))
         x = self.norm(x)
-        call.record(x)
+        call.add_state(x)
         return x
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove self-attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
         for layer, removed in heads.items():
-            attention: Any = self.layers[layer].get_submodule("self_attention.sublayer")
+            attention = self.layers[layer].get_submodule("self_attention.sublayer")
+            assert isinstance(attention, Attention)
             attention.keep_heads([head for head in range(attention.heads) if head not in set(removed)])
 
 
-def expand_head_mask(head_mask: Tensor, layers: int) -> list[Tensor]:
-    """``(H,)`` or ``(layers, H)`` of factors -> for each layer ``(1, H, 1, 1)``."""
-    if head_mask.dim() == 1:
-        head_mask = head_mask.expand(layers, -1)
-    return [row[None, :, None, None] for row in head_mask]
+def _new_cache(layer: nn.Module) -> LayerCache:
+    if not isinstance(layer, CachingLayer):
+        raise TypeError(f"{type(layer).__name__} has no new_cache(), which makes what a layer remembers")
+    return layer.new_cache()
 
 
 class Pooler(nn.Module):

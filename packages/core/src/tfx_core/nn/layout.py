@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 
@@ -98,12 +97,3 @@ class RowsPerSource:
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, rows·T, d) -> (B·rows, T, H·d)``."""
         return PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3])
-
-
-def has_padding(mask: Tensor | None) -> bool | None:
-    """Whether a ``(B, S)`` mask of real tokens has zeros; ``None`` where data cannot be read, as in compilation."""
-    if mask is None:
-        return False
-    if mask.device.type == "meta" or torch.compiler.is_compiling():
-        return None
-    return not bool(mask.all())

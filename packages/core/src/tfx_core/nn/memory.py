@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
+from tfx_core.nn.real_tokens import RealTokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,12 @@ class Memory(Sequence[Tensor]):
         """Number of slots ``M`` of every row, those that are not real included."""
         return self.layers[0].shape[1]
 
+    @property
+    def real(self) -> RealTokens:
+        """Which slots hold real tokens."""
+        slots = self.layers[0]
+        return RealTokens(len(slots), slots.shape[1], slots.device, self.mask)
+
     def select(self, rows: Tensor) -> "Memory":
         """Row ``i`` becomes what row ``rows[i]`` was; rows may repeat or be left out."""
         mask = None if self.mask is None else self.mask.index_select(0, rows)
@@ -68,35 +75,26 @@ class Memory(Sequence[Tensor]):
 def remember(
     memory: Memory | None,
     states: Sequence[Tensor],
-    mask: Tensor | None,
+    real: RealTokens,
     *,
     length: int | None = None,
     reuse: int | None = None,
 ) -> Memory:
     """The memory after a call that brought ``states`` ``(B, T, D)`` for each layer, detached from the graph.
 
-    ``mask`` ``(B, T)`` says which tokens are real. Only the first ``reuse`` of them are remembered, and of all no more
-    than the last ``length``; by default all. What is not real goes to the front, so that every row has its last tokens.
+    ``real`` are the call's tokens. Only the first ``reuse`` of them are remembered, and of all no more than the last
+    ``length``; by default all. What is not real goes to the front, so that every row has its last tokens.
     """
-    past = 0 if memory is None else memory.length
-    new = states[0].shape[1]
-    kept = min(reuse, new) if reuse else new
-    slots = past + kept
+    kept = min(reuse, real.length) if reuse else real.length
+    slots = kept + (0 if memory is None else memory.length)
     slots = min(length, slots) if length else slots
-    known = None if memory is None else memory.mask
-    if mask is None and known is None:
-        joined = (each[:, :kept] for each in states)
-        if memory is not None:
-            joined = (torch.cat(pair, dim=1) for pair in zip(memory.layers, joined, strict=True))
-        return Memory(tuple(each[:, each.shape[1] - slots :].detach() for each in joined))
-    batch, device = len(states[0]), states[0].device
-    real = torch.ones(batch, new, dtype=torch.bool, device=device) if mask is None else mask.bool()
-    real = real & (real.long().cumsum(1) <= kept)
+    if real.mask is None:
+        states, real = [each[:, :kept] for each in states], real.columns(0, kept)
     if memory is not None:
-        before = torch.ones(batch, past, dtype=torch.bool, device=device) if known is None else known
-        real = torch.cat((before, real), dim=1)
         states = [torch.cat(pair, dim=1) for pair in zip(memory.layers, states, strict=True)]
-    places = real.long().argsort(dim=1, stable=True)[:, -slots:]  # (B, slots), what is not real first
-    return Memory(
-        tuple(each.detach().take_along_dim(places[..., None], dim=1) for each in states), real.gather(1, places)
-    )
+    known = real.first(kept) if memory is None else memory.real.append(real.first(kept))
+    if known.mask is None:
+        return Memory(tuple(each[:, known.length - slots :].detach() for each in states))
+    places = known.order_real_last()[:, -slots:]  # (B, slots)
+    layers = tuple(each.detach().take_along_dim(places[..., None], dim=1) for each in states)
+    return Memory(layers, known.gather(places).mask)

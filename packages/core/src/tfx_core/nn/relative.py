@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.nn.attention import Geometry
@@ -149,15 +148,7 @@ def shifted(scores: Tensor, keys: int) -> Tensor:
     return rows[..., :keys]
 
 
-def unbroken(known: Tensor) -> bool:
-    """Whether no padding comes between the real tokens ``(B, S)``; false where data cannot be read."""
-    if known.device.type == "meta" or torch.compiler.is_compiling():
-        return False
-    begins = F.pad(known, (1, 0))[:, :-1].logical_not() & known
-    return bool((begins.sum(1) <= 1).all())
-
-
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class RecurrentCall(StackCall):
     """The call of a stack with a memory, or with position keys of earlier calls, for each layer."""
 

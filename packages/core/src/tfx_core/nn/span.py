@@ -2,30 +2,31 @@
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.nn.attention import AttentionCall, Geometry
+from tfx_core.nn.bias import Allowed, Bias, Causal, Dense, together
 from tfx_core.nn.cache import DecoderCache
 from tfx_core.nn.kernels import AttentionKernel
-from tfx_core.nn.layout import PADDED, Layout, Ragged, RowsPerSource, has_padding
-from tfx_core.nn.masks import additive, causal_mask, padding_mask, positions_of
+from tfx_core.nn.layout import PADDED, Layout, RowsPerSource
+from tfx_core.nn.real_tokens import RealTokens, can_read
 
 
 @dataclass(frozen=True)
 class Span:
     """``T`` new tokens of ``B`` rows, after what a cache remembers; ``S`` tokens in all."""
 
+    new: RealTokens
+    """Of the ``T`` new tokens."""
+
     positions: Tensor
     """``(B|1, T)``: counted in real tokens, so that padding moves nothing, unless the caller gave them."""
 
     geometry: Geometry
     layout: Layout
-    mask: Tensor | None
-    """Additive, broadcastable to ``(B, H, T, S)``."""
-
-    dtype: torch.dtype
+    bias: Bias | None
+    """What the tokens may see of all."""
 
     @classmethod
     def of(
@@ -34,48 +35,41 @@ class Span:
         attention_mask: Tensor | None,
         *,
         causal: bool,
-        dtype: torch.dtype,
         position_ids: Tensor | None = None,
         cache: DecoderCache | None = None,
+        layout: Layout | None = None,
     ) -> "Span":
         """Describe ``tokens`` ``(B, T, …)``.
 
         ``attention_mask`` is ``(B, T)``, ``(B, S)`` or ``(B, T, S)``, 1 for what may be attended to. With a cache, its
-        record of real tokens is extended. Raises `InputError` for a mask of another shape.
+        record of real tokens is extended. ``layout`` is by default the one that computes no padding. Raises
+        `InputError` for a mask of another shape.
         """
-        (batch, new), past = tokens.shape[:2], 0 if cache is None else cache.length
-        mask = _checked_mask(attention_mask, batch, new, past)
-        flat = None if mask is None or mask.dim() == 3 else mask[:, -new:]
-        padded = has_padding(flat)
-        if cache is not None:
-            real = tokens.new_ones(batch, new, dtype=torch.long) if flat is None else flat.long()
-            mask = cache.extend_mask(real, padded)
-            unpadded = cache.padded is False
-        else:
-            unpadded = padded is False and (mask is None or mask.dim() == 2)
-        if mask is None or mask.dim() == 3 or unpadded:
-            key_positions = torch.arange(past + new, device=tokens.device)[None]
-        else:
-            key_positions = positions_of(mask)
-        allowed = None if mask is None or unpadded else padding_mask(mask)
-        if causal and new > 1:
-            order = causal_mask(new, past + new, tokens.device)
-            allowed = order if allowed is None else order & allowed
+        length, past = tokens.shape[1], 0 if cache is None else cache.length
+        mask = _checked_mask(attention_mask, tokens.shape[0], length, past)
+        pairs = mask if mask is not None and mask.dim() == 3 else None
+        new = RealTokens.of(tokens, None if mask is None or pairs is not None else mask[:, -length:])
+        known = new if cache is None else cache.append(new)
+        positions = known.positions
         return cls(
-            positions=key_positions[:, -new:] if position_ids is None else position_ids.view(-1, new),
-            geometry=Geometry(key_positions[:, -new:], key_positions),
-            layout=Ragged(flat) if flat is not None and padded else PADDED,
-            mask=None if allowed is None else additive(allowed, dtype),
-            dtype=dtype,
-        )
+            new=new,
+            positions=positions[:, -length:] if position_ids is None else position_ids.view(-1, length),
+            geometry=Geometry(positions[:, -length:], positions),
+            layout=new.layout if layout is None else layout,
+            bias=together((
+                known.keys,
+                None if pairs is None else Allowed(pairs.bool()[:, None]),
+                Causal() if causal and length > 1 else None,
+            )),
+        )  # fmt: skip
 
-    def biased(self, bias: Tensor) -> "Span":
-        """The span with a bias ``(B|1, H, T, S)`` added to its mask: what every layer of a stack shares."""
-        return replace(self, mask=bias if self.mask is None else self.mask + bias)
+    def biased(self, numbers: Tensor) -> "Span":
+        """The span with numbers ``(B|1, H, T, S)`` added to its scores: what every layer of a stack shares."""
+        return replace(self, bias=together((self.bias, Dense(numbers))))
 
     def check_positions(self, limit: int | None) -> None:
         """Raise `InputError` where a token stands at ``limit`` or beyond."""
-        if limit is None or self.positions.device.type == "meta" or torch.compiler.is_compiling():
+        if limit is None or not can_read(self.positions):
             return
         last = int(self.positions.max()) if self.positions.numel() else 0
         if last >= limit:
@@ -83,7 +77,7 @@ class Span:
 
     def self_attention(self, kernel: AttentionKernel) -> AttentionCall:
         """The call for attention among these tokens and the remembered ones."""
-        return AttentionCall(kernel=kernel, mask=self.mask, geometry=self.geometry, layout=self.layout)
+        return AttentionCall(kernel=kernel, bias=self.bias, geometry=self.geometry, layout=self.layout)
 
     def cross_attention(
         self,
@@ -102,9 +96,10 @@ class Span:
         rows = 1 if cache is None else cache.rows_per_source
         return AttentionCall(
             kernel=kernel,
-            mask=None if source_mask is None else additive(padding_mask(source_mask), self.dtype),
+            bias=None if source_mask is None else Allowed(source_mask.bool()[:, None, None]),
             source=source,
             layout=self.layout if rows == 1 else RowsPerSource(rows),
+            source_layout=PADDED,
         )
 
 

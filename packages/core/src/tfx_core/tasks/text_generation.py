@@ -155,7 +155,7 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
 
 def _can_follow(resolved: GenerationOptions) -> bool:
-    return not resolved.strategy.beams and resolved.num_return_sequences == 1
+    return not resolved.strategy.is_beam and resolved.num_return_sequences == 1
 
 
 class _After:

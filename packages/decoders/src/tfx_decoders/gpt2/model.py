@@ -1,7 +1,5 @@
 """GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions."""
 
-from dataclasses import replace
-
 from torch import Tensor, nn
 
 from tfx_core.model import TransformerBackbone
@@ -32,17 +30,9 @@ class GPT2Embeddings(Embeddings):
 class Float32Attention(Attention):
     """Attention whose scores and weights are float32 whatever the model's type (``reorder_and_upcast_attn``)."""
 
-    def forward(self, x: Tensor, call: AttentionCall) -> Tensor:
-        """``(B, T, D) -> (B, T, D)``."""
-
-        def in_float32(
-            query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, scale: float, dropout: float
-        ) -> Tensor:
-            bias = None if bias is None else bias.float()
-            context = call.kernel(query.float(), key.float(), value.float(), bias, scale=scale, dropout=dropout)
-            return context.to(query.dtype)
-
-        return super().forward(x, replace(call, kernel=in_float32))
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, call: AttentionCall) -> Tensor:
+        """Queries ``(B, H, T, d)``, keys and values ``(B, H, S, d)`` -> ``(B, H, T, d)`` of the queries' type."""
+        return super().attend(query.float(), key.float(), value.float(), call).to(query.dtype)
 
 
 def build_backbone(config: GPT2Config, head: str) -> TransformerBackbone:

@@ -3,23 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.generation import RowByRow
 from tfx_core.model import Model, one_of
 from tfx_core.nn import (
     AttentionKernel,
     DecoderCache,
+    KeyValueCache,
     Memory,
     PositionKeys,
     PositionTable,
+    RealTokens,
+    Recorder,
     SelfAttentionCache,
     TableRows,
-    has_padding,
+    expand_head_mask,
     last_tokens,
 )
-from tfx_decoders.transfo_xl.model import TransfoXLBackbone, known_tokens
+from tfx_decoders.transfo_xl.model import TransfoXLBackbone, after
 
 _INPUTS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "mems", "head_mask"})
 _MORE_COLUMNS = 64
@@ -82,7 +85,7 @@ class SlidingCache(SelfAttentionCache):
         return buffer[:, :, self._begin : self._begin + self.length]
 
 
-class TransfoXLDecoding:
+class TransfoXLDecoding(RowByRow):
     """Transformer-XL's `DecodingState`; it also reveals hidden states (contrastive search).
 
     A step sees the last ``mem_len`` tokens before it, as a call with their memory does, whose states it would project
@@ -100,11 +103,9 @@ class TransfoXLDecoding:
         self._mask: Tensor | None = inputs.get("attention_mask")
         self._mems: Sequence[Tensor] | None = inputs.get("mems")
         self._prompts = one_of(inputs.get("input_ids"), inputs.get("inputs_embeds"))
-        self._rows = self._sources = len(self._prompts)
-        self._known: Tensor | None = None
+        super().__init__(len(self._prompts), self._prompts.device)
         self._layers = tuple(SlidingCache() for _ in backbone.stack.order)
-        self._cache = DecoderCache(len(self._layers))
-        self._cache.self_attention = self._layers
+        self._cache = DecoderCache(KeyValueCache(layer) for layer in self._layers)
         self._tables: list[PositionTable] = []
 
     def prefill(self) -> Tensor:
@@ -115,12 +116,10 @@ class TransfoXLDecoding:
         """`prefill`, with the prompts' last states ``(B, S, D)`` and their mask ``(B, S)``."""
         tokens = self._prompts
         x = self._backbone.vectors(tokens)
-        memory = self._backbone.memory(self._mems, x)
-        self._known = known_tokens(memory, self._mask, tokens)
+        memory, real = self._backbone.memory(self._mems, x), RealTokens.of(tokens, self._mask)
         self._tables = [PositionTable(self._backbone.sight.distances, x[:1, :1]) for _ in self._layers]
-        states = self._read(x, memory)
-        real = states.new_ones(states.shape[:2], dtype=torch.bool) if self._mask is None else self._mask.bool()
-        return self._logits(last_tokens(states, self._mask)), states, real
+        states = self._read(x, self._cache.append(after(memory, real)), memory)
+        return self._logits(last_tokens(states, real.mask)), states, real.dense_mask
 
     def step(self, ids: Tensor) -> Tensor:
         """Append one token ``(R,)`` to every row; the logits ``(R, V)`` of the next."""
@@ -129,45 +128,21 @@ class TransfoXLDecoding:
     def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, with the state ``(R, D)`` of each appended token."""
         self._forget()
-        if self._known is not None:
-            self._known = nn.functional.pad(self._known, (0, 1), value=True)
-        state = self._read(self._backbone.vectors(ids[:, None]))[:, -1]
+        x = self._backbone.vectors(ids[:, None])
+        state = self._read(x, self._cache.append(RealTokens.of(x)))[:, -1]
         return self._logits(state), state
 
-    def expand(self, copies: int) -> None:
-        """Make ``copies`` adjacent rows of every row."""
-        self._select_rows(torch.arange(self._rows, device=self._prompts.device).repeat_interleave(copies))
+    def take(self, rows: Tensor) -> None:
+        """Row ``i`` becomes what row ``rows[i]`` was."""
+        self._cache.reorder(rows)
 
-    def reorder(self, rows: Tensor) -> None:
-        """Row ``i`` continues what row ``rows[i]`` was, always within its source."""
-        self._select_rows(rows)
-
-    def select(self, sources: Tensor) -> None:
-        """Keep only these sources, with all their rows."""
-        copies = self._rows // self._sources
-        self._sources = len(sources)
-        offsets = torch.arange(copies, device=sources.device)
-        self._select_rows((sources[:, None] * copies + offsets).flatten())
-
-    def _select_rows(self, rows: Tensor) -> None:
-        self._rows = len(rows)
-        self._known = None if self._known is None else self._known.index_select(0, rows)
-        for layer in self._layers:
-            layer.select(rows)
-
-    def _read(self, x: Tensor, memory: Memory | None = None) -> Tensor:
-        keys = x.shape[1] + self._cache.length + (0 if memory is None else memory.length)
+    def _read(self, x: Tensor, real: RealTokens, memory: Memory | None = None) -> Tensor:
+        keys = real.length
         position_keys: list[PositionKeys] = [TableRows(table, keys, keys + 1) for table in self._tables]
-        states, _ = self._backbone.read(
-            x,
-            self._known,
-            self._attention,
-            memory=memory,
-            cache=self._cache,
-            position_keys=position_keys,
-            head_mask=self._head_mask,
+        recorder = Recorder(head_mask=expand_head_mask(self._head_mask, len(self._layers)))
+        return self._backbone.read(
+            x, real, self._attention, recorder, memory=memory, cache=self._cache, position_keys=position_keys
         )
-        return states
 
     def _forget(self) -> None:
         """Keep what the next token sees: the memory's length before it, or one less where it counts itself."""
@@ -175,12 +150,9 @@ class TransfoXLDecoding:
         if not sight.memory:
             return
         kept = sight.memory if sight.reach is None else sight.reach - 1
-        gone = max(self._cache.length - kept, 0)
-        if self._known is not None:
-            # rows with padding reach further back
-            kept_now = self._known & (self._known.flip(1).cumsum(1).flip(1) <= kept)
-            gone = int(kept_now.any(0).logical_not().long().cumprod(0).sum())
-            self._known = kept_now[:, gone:] if has_padding(kept_now[:, gone:]) else None
+        # rows with padding reach further back
+        assert self._cache.real is not None
+        self._cache.real, gone = self._cache.real.trimmed(kept)
         for layer in self._layers:
             layer.forget(gone)
 

@@ -10,9 +10,11 @@ from tfx_core.errors import InputError
 from tfx_core.model import ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
+    Allowed,
     Attention,
     AttentionCall,
     AttentionKernel,
+    Bias,
     DecoderCache,
     Distances,
     FeedForward,
@@ -23,18 +25,17 @@ from tfx_core.nn import (
     PositionKeys,
     PostNorm,
     PreNorm,
+    RealTokens,
+    Recorder,
     RecurrentCall,
     RelativeBiases,
     RelativeGeometry,
     RelativePosition,
     Stack,
-    additive,
+    Window,
     expand_head_mask,
-    has_padding,
-    positions_of,
     remember,
     sdpa,
-    unbroken,
 )
 from tfx_decoders.transfo_xl.adaptive import AdaptiveEmbeddings
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
@@ -75,20 +76,17 @@ class Sight:
     def geometry(
         self,
         length: int,
-        keys: int,
-        known: Tensor | None,
+        real: RealTokens,
         like: Tensor,
         dropout: Callable[[Tensor], Tensor],
         position_keys: PositionKeys | None = None,
     ) -> RelativeGeometry:
-        """Of ``length`` tokens, the last of ``keys``; ``known`` ``(B, S)`` says which of these are real.
+        """Of the last ``length`` of the ``real`` tokens; ``like`` has the type and device of the states.
 
-        ``like`` has the type and device of the states. Distances are counted in real tokens, so padding moves nothing.
+        Distances are counted in real tokens, so padding moves nothing.
         """
-        in_order = known is None or unbroken(known)
-        positions = torch.arange(keys, device=like.device)[None]
-        if known is not None and not in_order:
-            positions = positions_of(known)  # (B, S)
+        keys, in_order = real.length, real.distances_by_column
+        positions = real.column_positions if in_order else real.positions
         geometry = RelativeGeometry(
             positions[:, keys - length :],
             positions,
@@ -99,20 +97,17 @@ class Sight:
         # what follows a token is hidden from it, whatever its score
         return replace(geometry, places=(keys - geometry.distances).clamp(0, keys))
 
-    def mask(self, geometry: RelativeGeometry, known: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-        """Additive ``(B|1, 1, T, S)``: what follows is hidden, and what is out of reach or not real."""
-        length, keys = geometry.query_positions.shape[1], geometry.key_positions.shape[1]
+    def bias(self, geometry: RelativeGeometry, real: RealTokens) -> Bias | None:
+        """What follows is hidden, and what is out of reach or not real."""
+        length, keys = geometry.query_positions.shape[1], real.length
         reach = keys if self.reach is None else self.reach
-        if length == 1 and known is None and keys <= reach:
-            return None
+        if real.mask is None:
+            return None if length == 1 and keys <= reach else Window(reach - 1, 0)
         distances = geometry.distances
-        allowed = (distances >= 0) & (distances < reach)
-        if known is not None:
-            # padding sees at least itself, so that nothing becomes infinite
-            itself = torch.ones(length, keys, dtype=torch.bool, device=allowed.device)
-            itself = itself.tril(keys - length).triu(keys - length)
-            allowed = allowed & known[:, None] | itself
-        return additive(allowed[:, None], dtype)
+        # padding sees at least itself, so that nothing becomes infinite
+        itself = torch.ones(length, keys, dtype=torch.bool, device=distances.device)
+        itself = itself.tril(keys - length).triu(keys - length)
+        return Allowed(((distances >= 0) & (distances < reach) & real.mask[:, None] | itself)[:, None])
 
 
 class TransfoXLBackbone(nn.Module):
@@ -149,19 +144,15 @@ class TransfoXLBackbone(nn.Module):
         """
         tokens = one_of(input_ids, inputs_embeds)
         x = self.vectors(tokens)
-        memory = self.memory(mems, x)
-        known, real = known_tokens(memory, attention_mask, tokens), real_tokens(attention_mask)
+        memory, real = self.memory(mems, x), RealTokens.of(tokens, attention_mask)
         remembers = self.sight.memory > 0
-        x, call = self.read(
-            x,
-            known,
-            attention,
-            memory=memory,
-            head_mask=head_mask,
+        recorder = Recorder(
             hidden_states=[] if output_hidden_states or remembers else None,
             attentions=[] if output_attentions else None,
+            head_mask=expand_head_mask(head_mask, len(self.stack.order)),
         )
-        reports = call.recorded()
+        x = self.read(x, after(memory, real), attention, recorder, memory=memory)
+        reports = recorder.reports()
         read = reports.pop("hidden_states", ())[:-1]
         if output_hidden_states:
             reports["hidden_states"] = (*read, x)
@@ -185,58 +176,35 @@ class TransfoXLBackbone(nn.Module):
     def read(
         self,
         x: Tensor,
-        known: Tensor | None,
+        real: RealTokens,
         attention: AttentionKernel,
+        recorder: Recorder,
         *,
         memory: Memory | None = None,
         cache: DecoderCache | None = None,
         position_keys: Sequence[PositionKeys] | None = None,
-        head_mask: Tensor | None = None,
-        hidden_states: list[Tensor] | None = None,
-        attentions: list[Tensor] | None = None,
-    ) -> tuple[Tensor, RecurrentCall]:
-        """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``, and what the call reports.
-
-        ``known`` ``(B, S)`` are the real ones of all tokens that memory, cache and this call hold.
-        """
-        length = x.shape[1]
-        keys = length + (0 if memory is None else memory.length) + (0 if cache is None else cache.length)
+    ) -> Tensor:
+        """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``; ``real`` are those of memory, cache and this call."""
         first_keys = None if position_keys is None else position_keys[0]
-        geometry = self.sight.geometry(length, keys, known, x, self.dropout, first_keys)
+        geometry = self.sight.geometry(x.shape[1], real, x, self.dropout, first_keys)
         call = RecurrentCall(
-            AttentionCall(attention, self.sight.mask(geometry, known, x.dtype), geometry),
+            AttentionCall(attention, self.sight.bias(geometry, real), geometry),
             cache=cache,
-            head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
-            hidden_states=hidden_states,
-            attentions=attentions,
+            recorder=recorder,
             memory=memory,
             position_keys=position_keys,
         )
-        return self.dropout(self.stack(self.dropout(x), call)), call
+        states: Tensor = self.dropout(self.stack(self.dropout(x), call))
+        return states
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Refused: the position biases are stored for all heads, and no library reads fewer."""
         raise InputError("Transformer-XL's heads cannot be pruned")
 
 
-def real_tokens(attention_mask: Tensor | None) -> Tensor | None:
-    """Boolean ``(B, T)``, or ``None`` where all are real."""
-    return None if attention_mask is None or has_padding(attention_mask) is False else attention_mask.bool()
-
-
-def known_tokens(memory: Memory | None, attention_mask: Tensor | None, tokens: Tensor) -> Tensor | None:
-    """Which slots and tokens are real, ``(B, S)``, or ``None`` where all are; `InputError` for a mask that misfits."""
-    batch, length = tokens.shape[:2]
-    if attention_mask is not None and attention_mask.shape != (batch, length):
-        raise InputError(
-            f"attention_mask of shape {tuple(attention_mask.shape)}: these tokens ask for ({batch}, {length})"
-        )
-    real, slots = real_tokens(attention_mask), None if memory is None else real_tokens(memory.mask)
-    if real is None and slots is None:
-        return None
-    past = 0 if memory is None else memory.length
-    ones = torch.ones(batch, past + length, dtype=torch.bool, device=tokens.device)
-    return torch.cat((ones[:, :past] if slots is None else slots, ones[:, past:] if real is None else real), dim=1)
+def after(memory: Memory | None, real: RealTokens) -> RealTokens:
+    """The tokens of a memory and, after them, those of a call."""
+    return real if memory is None else memory.real.append(real)
 
 
 def build_backbone(config: TransfoXLConfig, head: str) -> TransfoXLBackbone:

@@ -7,8 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.generation import RowByRow
 from tfx_core.model import Model
-from tfx_core.nn import AttentionKernel, DecoderCache, Memory, PositionKeys, PositionTable, TableRows
+from tfx_core.nn import (
+    AttentionKernel,
+    DecoderCache,
+    Memory,
+    PositionKeys,
+    PositionTable,
+    RealTokens,
+    Recorder,
+    TableRows,
+    expand_head_mask,
+)
 from tfx_decoders.xlnet.model import XLNetBackbone
 from tfx_decoders.xlnet.streams import Reading
 
@@ -29,7 +40,7 @@ def xlnet_decoding(model: Model, inputs: Mapping[str, Any]) -> "XLNetDecoding":
     return XLNetDecoding(backbone, model.head.get_submodule("predictions"), inputs, model.attention)
 
 
-class XLNetDecoding:
+class XLNetDecoding(RowByRow):
     """XLNet's `DecodingState`.
 
     Every token sees those that follow, so nothing but the whole text gives exact states: that is ``use_mems=False``,
@@ -49,15 +60,15 @@ class XLNetDecoding:
         self._cached = backbone.memory.in_evaluation if use_mems is None else bool(use_mems)
         self._ids: Tensor = inputs["input_ids"]
         self._segments: Tensor | None = inputs.get("token_type_ids")
-        self._real = _aligned_real(inputs.get("attention_mask"))
-        if self._real is not None:
-            order = inputs["attention_mask"].bool().long().argsort(dim=1, stable=True)
-            self._ids = self._ids.gather(1, order)
+        self._real = RealTokens.of(self._ids, inputs.get("attention_mask"))
+        if self._real.mask is not None:
+            order = self._real.order_real_last()
+            self._real, self._ids = self._real.gather(order), self._ids.gather(1, order)
             self._segments = None if self._segments is None else self._segments.gather(1, order)
         mems, layers = inputs.get("mems"), len(backbone.stack.order)
         self._memory = None if mems is None else Memory.of(mems, layers, len(self._ids))
-        self._sources = len(self._ids)
-        self._cache = DecoderCache(layers)
+        super().__init__(len(self._ids), self._ids.device)
+        self._cache = backbone.stack.new_cache()
         self._tables = [PositionTable(backbone.rules.distances, backbone.mask) for _ in range(layers)]
 
     def prefill(self) -> Tensor:
@@ -67,89 +78,60 @@ class XLNetDecoding:
     def step(self, ids: Tensor) -> Tensor:
         """Append one token ``(R,)`` to every row; the logits ``(R, V)`` of the next."""
         self._ids = torch.cat((self._ids, ids[:, None]), dim=1)
-        if self._real is not None:
-            self._real = nn.functional.pad(self._real, (0, 1), value=True)
+        self._real = self._real.append_real()
         if self._segments is not None:
             self._segments = torch.cat((self._segments, self._segments[:, -1:]), dim=1)
         return self._read_last() if self._cached else self._read_all()
 
-    def expand(self, copies: int) -> None:
-        """Make ``copies`` adjacent rows of every row."""
-        self._select_rows(torch.arange(len(self._ids), device=self._ids.device).repeat_interleave(copies))
-
-    def reorder(self, rows: Tensor) -> None:
-        """Row ``i`` continues what row ``rows[i]`` was, always within its source."""
-        self._select_rows(rows)
-
-    def select(self, sources: Tensor) -> None:
-        """Keep only these sources, with all their rows."""
-        copies = len(self._ids) // self._sources
-        self._sources = len(sources)
-        offsets = torch.arange(copies, device=sources.device)
-        self._select_rows((sources[:, None] * copies + offsets).flatten())
-
-    def _select_rows(self, rows: Tensor) -> None:
+    def take(self, rows: Tensor) -> None:
+        """Row ``i`` becomes what row ``rows[i]`` was."""
         self._ids = self._ids.index_select(0, rows)
-        self._real = None if self._real is None else self._real.index_select(0, rows)
+        self._real = self._real.select(rows)
         self._segments = None if self._segments is None else self._segments.index_select(0, rows)
         self._memory = None if self._memory is None else self._memory.select(rows)
-        for layer in self._cache.self_attention:
-            layer.select(rows)
+        self._cache.reorder(rows)
 
     def _read_all(self) -> Tensor:
         """Read the whole text after the memory."""
-        if self._cached:
-            return self._read(self._ids.shape[1], self._known(), memory=self._memory, cache=self._cache)
-        return self._read(self._ids.shape[1], self._known(), memory=self._memory)
+        cache = self._cache if self._cached else None
+        return self._read(self._ids.shape[1], self._known, memory=self._memory, cache=cache)
 
     def _read_last(self) -> Tensor:
         """Read the last tokens after what is kept of the others."""
-        count = min(_READ_AGAIN, self._ids.shape[1])
-        return self._read(count, self._within_memory(self._known()), cache=self._cache)
+        return self._read(min(_READ_AGAIN, self._ids.shape[1]), self._within_memory(), cache=self._cache)
 
     def _read(
-        self, count: int, known: Tensor | None, *, memory: Memory | None = None, cache: DecoderCache | None = None
+        self, count: int, real: RealTokens, *, memory: Memory | None = None, cache: DecoderCache | None = None
     ) -> Tensor:
-        backbone, keys = self._backbone, self._past + self._ids.shape[1]
+        backbone, keys = self._backbone, real.length
         end = torch.full_like(self._ids[:, :1], count)
-        reading = Reading(count, keys, known, targets=end, segments=self._all_segments())
         # the table is also of use without a cache of keys: distances do not depend on what was read
         position_keys: Sequence[PositionKeys] = [TableRows(table, keys, keys + count) for table in self._tables]
-        x, _ = backbone.read(
+        x = backbone.read(
             backbone.token(self._ids[:, -count:]),
-            reading,
+            Reading(count, real, targets=end, segments=self._all_segments()),
             self._attention,
+            Recorder(head_mask=expand_head_mask(self._head_mask, len(self._tables))),
             memory=memory,
-            head_mask=self._head_mask,
             cache=cache,
             position_keys=position_keys,
         )
         if cache is not None:
-            for layer in cache.self_attention:
+            for layer in cache.layers:
                 layer.crop(keys - 1)  # the last token is read again when the next is known
         logits: Tensor = self._predictions(x[:, -1])
         return logits
 
-    def _known(self) -> Tensor | None:
-        """Boolean ``(R, S)``, which of the tokens of memory and text are real."""
-        remembered = None if self._memory is None else self._memory.mask
-        if self._real is None and remembered is None:
-            return None
-        ones = torch.ones(len(self._ids), self._past + self._ids.shape[1], dtype=torch.bool, device=self._ids.device)
-        before = ones[:, : self._past] if remembered is None else remembered
-        return torch.cat((before, ones[:, self._past :] if self._real is None else self._real), dim=1)
+    @property
+    def _known(self) -> RealTokens:
+        """The tokens of memory and text, ``(R, S)``."""
+        return self._real if self._memory is None else self._memory.real.append(self._real)
 
-    def _within_memory(self, known: Tensor | None) -> Tensor | None:
+    def _within_memory(self) -> RealTokens:
         """Without what a memory of limited length has lost by now, counted in real tokens."""
         limit = self._backbone.memory.length
-        size = self._past + self._ids.shape[1]
         # the reference forgets beyond the limit first, then takes back the two that it reads again
-        kept = size if not limit else max(limit - _READ_AGAIN, 0) + _READ_AGAIN
-        if kept >= size:
-            return known
-        if known is None:
-            known = torch.ones(len(self._ids), size, dtype=torch.bool, device=self._ids.device)
-        return known & (known.flip(1).cumsum(1).flip(1) <= kept)
+        return self._known.last(max(limit - _READ_AGAIN, 0) + _READ_AGAIN) if limit else self._known
 
     def _all_segments(self) -> Tensor | None:
         """Of memory, which counts as segment 0, and text."""
@@ -160,10 +142,3 @@ class XLNetDecoding:
     @property
     def _past(self) -> int:
         return 0 if self._memory is None else self._memory.length
-
-
-def _aligned_real(attention_mask: Tensor | None) -> Tensor | None:
-    """The mask with the real tokens of every row at its end; ``None`` where all are real."""
-    if attention_mask is None or bool(attention_mask.all()):
-        return None
-    return attention_mask.bool().sort(dim=1, stable=True).values

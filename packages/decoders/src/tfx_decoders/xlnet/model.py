@@ -21,10 +21,12 @@ from tfx_core.nn import (
     Memory,
     PositionKeys,
     PostNorm,
+    RealTokens,
+    Recorder,
     RecurrentCall,
     Stack,
+    can_read,
     expand_head_mask,
-    has_padding,
     remember,
     sdpa,
 )
@@ -102,71 +104,57 @@ class XLNetBackbone(nn.Module):
         Raises `InputError` for inputs that contradict each other.
         """
         tokens = one_of(input_ids, inputs_embeds)
-        real = real_tokens(attention_mask, input_mask)
-        real = None if has_padding(real) is False else real
+        real = RealTokens.of(tokens, real_tokens(attention_mask, input_mask))
         memory = None if mems is None else Memory.of(mems, len(self.stack.order), len(tokens))
         targets = None if target_mapping is None else _targets(target_mapping, tokens)
         reading = _reading(tokens, real, memory, perm_mask, targets, token_type_ids)
         keeps = self._remembers if use_mems is None else use_mems
-        content = tokens if tokens.is_floating_point() else self.token(tokens)
-        x, call = self.read(
-            content,
-            reading,
-            attention,
-            memory=memory,
-            head_mask=head_mask,
+        recorder = Recorder(
             hidden_states=[] if output_hidden_states or keeps else None,
             attentions=[] if output_attentions else None,
+            head_mask=expand_head_mask(head_mask, len(self.stack.order)),
         )
-        reports = call.recorded()
-        states, length = reports.pop("hidden_states", ()), reading.length
-        if output_hidden_states:
-            reports["hidden_states"] = states if targets is None else _in_turn(states, length)
-        new = None
-        if keeps:
-            new = remember(
-                memory,
-                [each[:, :length] for each in states[:-1]],
-                real,
-                length=self.memory.length,
-                reuse=self.memory.reuse,
-            )
-        last = x if targets is None else x[:, length:]
-        output = ModelOutput(last_hidden_state=self.dropout(last), mems=new, **reports)
-        if targets is None or not output_attentions:
-            return output
-        return output.updated(attentions=_pairs(output.attentions, length))
+        content = tokens if tokens.is_floating_point() else self.token(tokens)
+        x = self.read(content, reading, attention, recorder, memory=memory)
+        last = x if targets is None else x[:, reading.length :]
+        return ModelOutput(
+            last_hidden_state=self.dropout(last),
+            mems=self._new_memory(memory, recorder, real) if keeps else None,
+            hidden_states=_states(recorder, reading) if output_hidden_states else None,
+            attentions=_attentions(recorder, reading),
+        )
 
     def read(
         self,
         content: Tensor,
         reading: Reading,
         attention: AttentionKernel,
+        recorder: Recorder,
         *,
         memory: Memory | None = None,
-        head_mask: Tensor | None = None,
-        hidden_states: list[Tensor] | None = None,
-        attentions: list[Tensor] | None = None,
         cache: DecoderCache | None = None,
         position_keys: Sequence[PositionKeys] | None = None,
-    ) -> tuple[Tensor, RecurrentCall]:
-        """Token vectors ``(B, T, D)`` -> states of content and targets ``(B, T + M, D)``, and what the call reports."""
+    ) -> Tensor:
+        """Token vectors ``(B, T, D)`` -> states of content and targets ``(B, T + M, D)``."""
         x = content
         if reading.targets is not None:
             x = torch.cat((content, self.mask.expand(*reading.targets.shape, -1)), dim=1)
         keys = None if position_keys is None else position_keys[0]
         geometry = self.rules.geometry(reading, content, self.dropout, keys)
-        mask = self.rules.mask(reading, geometry, content.dtype)
         call = RecurrentCall(
-            AttentionCall(attention, mask, geometry),
+            AttentionCall(attention, self.rules.bias(reading, geometry, content.dtype), geometry),
             cache=cache,
-            head_mask=None if head_mask is None else expand_head_mask(head_mask, len(self.stack.order)),
-            hidden_states=hidden_states,
-            attentions=attentions,
+            recorder=recorder,
             memory=memory,
             position_keys=position_keys,
         )
-        return self.stack(self.dropout(x), call), call
+        states: Tensor = self.stack(self.dropout(x), call)
+        return states
+
+    def _new_memory(self, memory: Memory | None, recorder: Recorder, real: RealTokens) -> Memory:
+        """What the next call goes on from: of each layer the states that its content stream read."""
+        read = [each[:, : real.length] for each in recorder.reports()["hidden_states"][:-1]]
+        return remember(memory, read, real, length=self.memory.length, reuse=self.memory.reuse)
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Refused: position and segment biases are stored for all heads, and no library reads fewer."""
@@ -188,7 +176,7 @@ def real_tokens(attention_mask: Tensor | None, input_mask: Tensor | None) -> Ten
 
 def _reading(
     tokens: Tensor,
-    real: Tensor | None,
+    real: RealTokens,
     memory: Memory | None,
     perm_mask: Tensor | None,
     targets: Tensor | None,
@@ -196,25 +184,17 @@ def _reading(
 ) -> Reading:
     """What is read after a memory; raises `InputError` for a shape that does not fit the tokens."""
     batch, length = tokens.shape[:2]
-    past = 0 if memory is None else memory.length
     for name, given, shape in (
-        ("attention_mask", real, (batch, length)),
         ("perm_mask", perm_mask, (batch, length, length)),
         ("token_type_ids", segments, (batch, length)),
     ):
         if given is not None and given.shape != shape:
             raise InputError(f"{name} of shape {tuple(given.shape)}: these tokens ask for {shape}")
-    known = real
-    if memory is not None and (real is not None or memory.mask is not None):
-        ones = tokens.new_ones(batch, past + length, dtype=torch.bool)
-        known = torch.cat((
-            ones[:, :past] if memory.mask is None else memory.mask,
-            ones[:, past:] if real is None else real,
-        ), dim=1)  # fmt: skip
-    if segments is not None:
+    if segments is not None and memory is not None:
         # what is remembered counts as segment 0
-        segments = torch.cat((segments.new_zeros(batch, past), segments), dim=1)
-    return Reading(length, past + length, known, None if perm_mask is None else perm_mask.bool(), targets, segments)
+        segments = nn.functional.pad(segments, (memory.length, 0))
+    known = real if memory is None else memory.real.append(real)
+    return Reading(length, known, None if perm_mask is None else perm_mask.bool(), targets, segments)
 
 
 def _targets(target_mapping: Tensor, tokens: Tensor) -> Tensor:
@@ -224,19 +204,27 @@ def _targets(target_mapping: Tensor, tokens: Tensor) -> Tensor:
         raise InputError(
             f"target_mapping of shape {tuple(target_mapping.shape)}: these tokens ask for ({batch}, M, {length})"
         )
-    if target_mapping.device.type != "meta" and not torch.compiler.is_compiling():
+    if can_read(target_mapping):
         rows = target_mapping.sum(-1)
         if not bool((((target_mapping == 0) | (target_mapping == 1)).all(-1) & (rows <= 1)).all()):
             raise InputError("target_mapping: each row must have one 1, where its prediction stands, or be all zeros")
     return target_mapping.argmax(dim=-1)
 
 
-def _in_turn(states: Sequence[Tensor], length: int) -> tuple[Tensor, ...]:
+def _states(recorder: Recorder, reading: Reading) -> tuple[Tensor, ...]:
+    """The states of every layer; with targets those of the content and of the query stream in turn."""
+    states, length = recorder.reports()["hidden_states"], reading.length
+    if reading.targets is None:
+        return states
     return tuple(stream for each in states for stream in (each[:, :length], each[:, length:]))
 
 
-def _pairs(attentions: Sequence[Tensor], length: int) -> tuple[tuple[Tensor, Tensor], ...]:
-    return tuple((each[:, :, :length], each[:, :, length:]) for each in attentions)
+def _attentions(recorder: Recorder, reading: Reading) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...] | None:
+    """The weights of every layer, if they were asked for; with targets a pair, of content and query stream."""
+    weights, length = recorder.reports().get("attentions"), reading.length
+    if weights is None or reading.targets is None:
+        return weights
+    return tuple((each[:, :, :length], each[:, :, length:]) for each in weights)
 
 
 def build_backbone(config: XLNetConfig, head: str) -> XLNetBackbone:

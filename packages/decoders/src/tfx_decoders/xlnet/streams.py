@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import Distances, FreshKeys, PositionKeys, positions_of, unbroken
+from tfx_core.nn import Dense, Distances, FreshKeys, PositionKeys, RealTokens
 from tfx_decoders.xlnet.positions import StreamGeometry
 
 
@@ -19,11 +19,8 @@ class Reading:
     length: int
     """``T``."""
 
-    keys: int
-    """``S``: remembered ones first, then those that are read now."""
-
-    known: Tensor | None = None
-    """Boolean ``(B, S)``, true where there is a real token that may be seen; ``None`` where all are."""
+    real: RealTokens
+    """Of all ``S``: remembered ones first, then those that are read now; what is not real may not be seen."""
 
     hidden: Tensor | None = None
     """Boolean ``(B, T, T)``, true where a permutation hides the second token from the first."""
@@ -33,6 +30,16 @@ class Reading:
 
     segments: Tensor | None = None
     """``(B, S)``."""
+
+    @property
+    def keys(self) -> int:
+        """``S``."""
+        return self.real.length
+
+    @property
+    def past(self) -> int:
+        """Number of remembered tokens."""
+        return self.keys - self.length
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class StreamRules:
 
         ``like`` ``(B, …)`` has the type and device of the states; ``keys`` replace freshly made position keys.
         """
-        positions = _positions(reading, like.device)  # (B|1, S + 1), one beyond the last
+        positions = _positions(reading.real)  # (B|1, S + 1), one beyond the last
         index = _queries(reading, like.device)  # (B|1, T + M)
         rows = max(len(positions), len(index))
         query = positions.expand(rows, -1).gather(1, index.expand(rows, -1))
@@ -75,8 +82,8 @@ class StreamRules:
             other_segment=_other_segment(reading, index),
         )
 
-    def mask(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> Tensor | None:
-        """Additive ``(B|1, 1, T + M, S)``; a token of the content stream always sees itself.
+    def bias(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> Dense | None:
+        """Of scores ``(B, H, T + M, S)``; a token of the content stream always sees itself.
 
         A token that may see nothing attends to all real ones alike, as in the released code; for that, what an order
         hides is less far down than padding.
@@ -85,29 +92,28 @@ class StreamRules:
         if self.causal:
             later = self._out_of_order(reading, geometry)
             hidden = later if hidden is None else hidden | later
-        if hidden is None and reading.known is None:
+        if hidden is None and reading.real.mask is None:
             return None
         queries = geometry.query_positions.shape[1]
         lowest = torch.finfo(dtype).min
         bias = torch.zeros(1, queries, reading.keys, dtype=dtype, device=geometry.query_positions.device)
         if hidden is not None:
             bias = bias.masked_fill(hidden, lowest / 2)
-        if reading.known is not None:
-            bias = bias.masked_fill(~reading.known[:, None], lowest)
+        if reading.real.mask is not None:
+            bias = bias.masked_fill(~reading.real.mask[:, None], lowest)
         itself = torch.eye(queries, reading.keys, dtype=torch.bool, device=bias.device)
-        itself = itself.roll(reading.keys - reading.length, dims=1)
+        itself = itself.roll(reading.past, dims=1)
         itself[reading.length :] = False
-        return bias.masked_fill(itself, 0.0)[:, None]
+        return Dense(bias.masked_fill(itself, 0.0)[:, None])
 
     def _out_of_order(self, reading: Reading, geometry: StreamGeometry) -> Tensor:
         """What follows, and with ``same_length`` what is farther away than the memory is long."""
         distances = geometry.distances
         if not self.same_length:
             return distances < 0
-        past = reading.keys - reading.length
-        if reading.known is None:
-            return (distances < 0) | (distances > past)
-        return (distances < 0) | (distances > reading.known[:, :past].sum(1)[:, None, None])
+        remembered = reading.real.columns(0, reading.past)
+        farthest = reading.past if remembered.mask is None else remembered.mask.sum(1)[:, None, None]
+        return (distances < 0) | (distances > farthest)
 
     def _directions(self, batch: int, device: torch.device) -> Tensor | None:
         if not self.backward_half:
@@ -117,20 +123,15 @@ class StreamRules:
         return torch.arange(2, device=device).repeat_interleave(batch // 2)
 
 
-def _positions(reading: Reading, device: torch.device) -> Tensor:
-    """Of all keys and of what would follow, ``(B|1, S + 1)``.
-
-    Counted by column where no padding comes between real tokens, else in real tokens: so padding moves nothing.
-    """
-    if reading.known is None or unbroken(reading.known):
-        return torch.arange(reading.keys + 1, device=device)[None]
-    positions = positions_of(reading.known)
+def _positions(real: RealTokens) -> Tensor:
+    """Of all keys and of what would follow, ``(B|1, S + 1)``: padding moves nothing."""
+    positions = real.relative_positions
     return torch.cat((positions, positions[:, -1:] + 1), dim=1)
 
 
 def _queries(reading: Reading, device: torch.device) -> Tensor:
     """Which columns the queries stand in, ``(B|1, T + M)``."""
-    past = reading.keys - reading.length
+    past = reading.past
     content = torch.arange(past, reading.keys, device=device)[None]
     if reading.targets is None:
         return content
@@ -144,7 +145,7 @@ def _hidden_by_permutation(reading: Reading) -> Tensor | None:
         return None
     if reading.targets is not None:
         hidden = torch.cat((hidden, hidden.take_along_dim(reading.targets[..., None], dim=1)), dim=1)
-    return F.pad(hidden, (reading.keys - reading.length, 0))
+    return F.pad(hidden, (reading.past, 0))
 
 
 def _other_segment(reading: Reading, index: Tensor) -> Tensor | None:

@@ -4,11 +4,11 @@ import torch
 from torch import nn
 
 from tfx_core.model import Architecture
+from tfx_core.nn import RMSNorm
 from tfx_core.text.sentencepiece import T5
 from tfx_seq2seq.decoding import seq2seq_decoding
 from tfx_seq2seq.t5 import heads
 from tfx_seq2seq.t5.config import T5Config
-from tfx_seq2seq.t5.layers import RMSNorm
 from tfx_seq2seq.t5.model import build_backbone
 from tfx_seq2seq.t5.weights import TIES, weight_table
 

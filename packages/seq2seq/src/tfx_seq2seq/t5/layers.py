@@ -1,4 +1,4 @@
-"""T5's layers: norms without mean or bias, and a residual stream that stays float32 whatever the weights' type.
+"""T5's layers: a residual stream that stays float32 whatever the weights' type.
 
 The residual sum of the larger models exceeds float16's range. The reference clamps it; here the sum, the norms and the
 product inside the feed-forward layer are float32, so there is nothing to clamp.
@@ -8,21 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.nn import AttentionCall, FeedForward, PreNorm
-
-
-class RMSNorm(nn.Module):
-    """``x / rms(x) · weight`` (Zhang and Sennrich 2019), computed in float32, given out in the weights' type."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(…, D) -> (…, D)``."""
-        normed: Tensor = F.rms_norm(at_least_float32(x), self.weight.shape, None, self.eps)
-        return normed.to(self.weight.dtype) * self.weight
+from tfx_core.nn import AttentionCall, FeedForward, GatedFeedForward, PreNorm, at_least_float32
 
 
 class WideResidual(PreNorm):
@@ -41,7 +27,7 @@ class Widen(nn.Module):
         return at_least_float32(x)
 
 
-class DenseFeedForward(FeedForward):
+class WideFeedForward(FeedForward):
     """``down(dropout(activation(up(x))))``."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,16 +35,8 @@ class DenseFeedForward(FeedForward):
         return without_overflow(self.down, self.dropout(self.activation(self.up(x))))
 
 
-class GatedFeedForward(nn.Module):
-    """``down(dropout(activation(gate(x)) · up(x)))`` (Shazeer 2020)."""
-
-    def __init__(self, gate: nn.Linear, up: nn.Linear, activation: nn.Module, down: nn.Linear, dropout: float) -> None:
-        super().__init__()
-        self.gate = gate
-        self.up = up
-        self.activation = activation
-        self.down = down
-        self.dropout = nn.Dropout(dropout)
+class WideGatedFeedForward(GatedFeedForward):
+    """``down(dropout(activation(gate(x)) · up(x)))``."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
@@ -74,8 +52,3 @@ def without_overflow(linear: nn.Linear, x: Tensor) -> Tensor:
         return F.linear(x.float(), linear.weight.float())
     y: Tensor = linear(x)
     return y
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """``x``, in float32 if it was narrower."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

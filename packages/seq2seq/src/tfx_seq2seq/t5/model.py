@@ -3,11 +3,21 @@
 from torch import nn
 
 from tfx_core.model import TransformerBackbone
-from tfx_core.nn import ActivationFunction, Attention, CrossProjections, Embeddings, FusedProjections, Layer, Stack
+from tfx_core.nn import (
+    ActivationFunction,
+    Attention,
+    BucketedBias,
+    CrossProjections,
+    Embeddings,
+    FusedProjections,
+    Layer,
+    Projections,
+    RMSNorm,
+    Stack,
+)
 from tfx_seq2seq.backbone import EncoderBackbone, Seq2SeqBackbone, start_from_source
 from tfx_seq2seq.t5.config import T5Config
-from tfx_seq2seq.t5.layers import DenseFeedForward, GatedFeedForward, RMSNorm, Widen, WideResidual
-from tfx_seq2seq.t5.positions import BucketedBias
+from tfx_seq2seq.t5.layers import WideFeedForward, WideGatedFeedForward, Widen, WideResidual
 
 ENCODER_HEADS = {"encoder-only", "token-classification"}
 STARTING_HEADS = {"sequence-classification", "question-answering"}
@@ -50,7 +60,7 @@ def _layer(config: T5Config, *, decoder: bool) -> Layer:
     )
 
 
-def _attention(config: T5Config, projections: nn.Module) -> Attention:
+def _attention(config: T5Config, projections: Projections) -> Attention:
     out = nn.Linear(config.num_heads * config.d_kv, config.d_model, bias=False)
     # the scale is in the weights' initialisation instead (Raffel et al. 2020, the released code)
     return Attention(projections, out, config.num_heads, scale=1.0, dropout=config.dropout_rate)
@@ -62,8 +72,8 @@ def _feed_forward(config: T5Config) -> nn.Module:
     function = ActivationFunction(config.activation)
     if config.is_gated:
         gate = nn.Linear(config.d_model, config.d_ff, bias=False)
-        return GatedFeedForward(gate, up, function, down, config.dropout_rate)
-    return DenseFeedForward(up, function, down, config.dropout_rate)
+        return WideGatedFeedForward(gate, up, function, down, config.dropout_rate)
+    return WideFeedForward(up, function, down, config.dropout_rate)
 
 
 def _residual(config: T5Config, sublayer: nn.Module) -> WideResidual:

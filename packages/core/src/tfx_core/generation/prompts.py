@@ -1,0 +1,180 @@
+"""What a call begins with: its prompts, what its encoder reads, how long its texts may become, what fills them up."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from tfx_core.errors import InputError
+from tfx_core.generation.options import GenerationOptions, Strategy
+from tfx_core.generation.state import GenerativeModel
+
+_NEW_TOKENS = 20
+"""Of texts whose length nobody limits."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What every text of a batch begins with: a prompt, or the decoder's start."""
+
+    ids: Tensor
+    """``(B, P)``, each row's tokens from column 0 on; what follows them means nothing."""
+    lengths: Tensor
+    """``(B,)``."""
+    padded: Tensor
+    """``(B, P)``, each row's tokens up to the last column, as they begin the result."""
+
+    @classmethod
+    def from_padded(cls, ids: Tensor, mask: Tensor | None, what: str = "input_ids") -> Self:
+        """Take off the padding: ``mask`` is 0 there, on either side.
+
+        Raises `InputError` naming the row for a prompt without a token.
+        """
+        if ids.ndim != 2 or ids.is_floating_point():
+            raise InputError(f"{what}: must be token ids of shape (batch, length), got {ids.dtype} {tuple(ids.shape)}")
+        if mask is None:
+            lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
+            prompts = cls(ids, lengths, ids)
+        else:
+            if mask.shape != ids.shape:
+                raise InputError(f"the mask of {what} has shape {tuple(mask.shape)}, the tokens {tuple(ids.shape)}")
+            real = mask.to(ids.device) != 0
+            # stable sorts keep the order among tokens and among padding
+            first = ids.gather(1, torch.argsort((~real).to(torch.uint8), dim=1, stable=True))
+            last = ids.gather(1, torch.argsort(real.to(torch.uint8), dim=1, stable=True))
+            prompts = cls(first, real.sum(1), last)
+        if len(ids) == 0:
+            raise InputError(f"{what}: the batch is empty")
+        empty = (prompts.lengths == 0).nonzero().flatten().tolist()
+        if empty:
+            raise InputError(
+                f"{what}: row {empty[0]} has no token; every text needs one to begin with, for example the tokenizer's "
+                "bos token"
+            )
+        return prompts
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def prepare(
+    model: GenerativeModel, inputs: dict[str, Any], options: GenerationOptions
+) -> tuple[Prompts, Prompts | None]:
+    """What the texts begin with, and what the encoder reads; fills in the inputs that follow from the options.
+
+    Without a mask, the padding token is taken for padding unless it is also an end token, as in transformers.
+    """
+    ids = inputs.get("input_ids")
+    if ids is not None and inputs.get("attention_mask") is None and _has_padding(ids, options):
+        inputs["attention_mask"] = (ids != options.pad_token_id).long()
+    mask = inputs.get("attention_mask")
+    if not model.config.is_encoder_decoder:
+        if ids is None:
+            if options.bos_token_id is None:
+                raise InputError("input_ids: give a prompt; this model has no bos_token_id to begin with")
+            ids = inputs["input_ids"] = torch.tensor([[options.bos_token_id]], device=model.device)
+        return Prompts.from_padded(ids, mask), None
+    source = None if ids is None else Prompts.from_padded(ids, mask)
+    start, start_mask = _decoder_start(inputs, options)
+    inputs["decoder_input_ids"] = start
+    if start_mask is not None:
+        inputs["decoder_attention_mask"] = start_mask
+    return Prompts.from_padded(start, start_mask, "decoder_input_ids"), source
+
+
+def greatest_lengths(
+    prompts: Prompts, options: GenerationOptions, positions: int | None, explicit: Collection[str] = ()
+) -> Tensor:
+    """How long each text ``(B,)`` may become, prompt included; ``explicit`` are the options that the caller set.
+
+    ``positions`` is the most tokens that the model reads. The last new token is not read any more, except in
+    contrastive search, which reads all candidates for it.
+    """
+    lengths = prompts.lengths
+    longest = int(lengths.max())
+    if positions is not None and longest > positions:
+        raise InputError(f"a prompt of {longest} tokens: the model has positions for {positions}; shorten it")
+    limits, option = _wanted_lengths(lengths, options)
+    room = None if positions is None else positions + (options.strategy is not Strategy.CONTRASTIVE)
+    if room is not None and int(limits.max()) > room:
+        if option in explicit:
+            raise InputError(
+                f"{option}={getattr(options, option)} after a prompt of {longest} tokens: the model has positions "
+                f"for {positions}; a text of up to {room} tokens is possible"
+            )
+        # a checkpoint's default, or ours, means as much as there is room for
+        limits = limits.clamp(max=room)
+    if bool((limits <= lengths).any()):
+        row = int((limits <= lengths).nonzero()[0])
+        raise InputError(
+            f"max_length={int(limits[row])}: the prompt in row {row} has {int(lengths[row])} tokens; shorten it, "
+            "or raise max_length or set max_new_tokens, which does not count it"
+        )
+    return limits
+
+
+def padding_token(options: GenerationOptions, prompts: Prompts, limits: Tensor, criteria: bool) -> int:
+    """The token that fills up shorter texts; `InputError` where one may be needed and none is known."""
+    if options.pad_token_id is not None:
+        return options.pad_token_id
+    if options.eos_ids:
+        return options.eos_ids[0]
+    several = len(prompts) * options.num_return_sequences > 1
+    differ = bool(((limits - prompts.lengths) != (limits - prompts.lengths)[0]).any())
+    if several and (criteria or differ):
+        raise InputError("pad_token_id: texts of different lengths are filled up with it; pass one")
+    return 0
+
+
+def _has_padding(ids: Tensor, options: GenerationOptions) -> bool:
+    pad = options.pad_token_id
+    return pad is not None and pad not in options.eos_ids and bool((ids == pad).any())
+
+
+def _wanted_lengths(lengths: Tensor, options: GenerationOptions) -> tuple[Tensor, str]:
+    """The greatest lengths as if there were room for all, and the option that says so."""
+    if options.max_new_tokens is not None:
+        return lengths + options.max_new_tokens, "max_new_tokens"
+    if options.max_length is not None:
+        return torch.full_like(lengths, options.max_length), "max_length"
+    return lengths + _NEW_TOKENS, ""
+
+
+def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tuple[Tensor, Tensor | None]:
+    """The decoder's input ``(B, P)`` and its mask, beginning with the start token."""
+    ids: Tensor | None = inputs.get("decoder_input_ids")
+    mask: Tensor | None = inputs.get("decoder_attention_mask")
+    token = options.bos_token_id if options.decoder_start_token_id is None else options.decoder_start_token_id
+    if token is None:
+        if ids is None:
+            raise InputError(
+                "decoder_start_token_id: the checkpoint names neither it nor bos_token_id; pass it or decoder_input_ids"
+            )
+        return ids, mask
+    batch, device = _batch(inputs)
+    start = torch.as_tensor(token, device=device).reshape(-1, 1)
+    if len(start) not in (1, batch):
+        raise InputError(f"decoder_start_token_id: {len(start)} tokens given, for a batch of {batch}")
+    start = start.expand(batch, 1)
+    if ids is None:
+        return start, None
+    if bool((ids[:, :1] == start).any()):
+        return ids, mask
+    # as in transformers: the start token is put before what does not begin with it
+    if mask is not None:
+        mask = torch.cat((torch.ones_like(mask[:, :1]), mask), dim=1)
+    return torch.cat((start, ids), dim=1), mask
+
+
+def _batch(inputs: Mapping[str, Any]) -> tuple[int, torch.device]:
+    """How many rows are given, and where they are."""
+    for name in ("decoder_input_ids", "input_ids", *inputs):
+        value = inputs.get(name)
+        if isinstance(value, tuple | list) and value:  # what an encoder gave, its last state first
+            value = value[0]
+        value = getattr(value, "last_hidden_state", value)
+        if isinstance(value, Tensor) and value.ndim:
+            return len(value), value.device
+    raise InputError("input_ids: give what the encoder is to read")

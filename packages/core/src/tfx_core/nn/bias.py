@@ -1,0 +1,148 @@
+"""What is added to attention scores, as values that say what they mean; a kernel makes them dense only if it needs to.
+
+Masks (`Window`, `Causal`, `Allowed`) stay Boolean until all of them are together; `Dense` is a tensor of numbers; ``+``
+puts biases together.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Scores(NamedTuple):
+    """The scores that a bias is for."""
+
+    queries: int
+    keys: int
+    dtype: torch.dtype
+    device: torch.device
+
+
+class Bias(ABC):
+    """Something to add to scores ``(B, H, T, S)``."""
+
+    _made: tuple[Scores, Tensor] | None = None
+
+    def dense(self, query: Tensor, key: Tensor) -> Tensor:
+        """For queries ``(B, H, T, d)`` and keys ``(B, G, S, d)``, broadcastable to ``(B, H, T, S)``.
+
+        It is made once and kept, for all layers of a stack share it: do not write into it.
+        """
+        return self.made(Scores(query.shape[2], key.shape[2], query.dtype, query.device))
+
+    def made(self, scores: Scores) -> Tensor:
+        """The numbers for these scores, made the first time."""
+        if self._made is None or self._made[0] != scores:
+            self._made = scores, self.make(scores)
+        return self._made[1]
+
+    @abstractmethod
+    def make(self, scores: Scores) -> Tensor:
+        """The numbers, broadcastable to ``(B, H, T, S)``."""
+
+    def __add__(self, other: "Bias") -> "Bias":
+        return Sum((*_terms(self), *_terms(other)))
+
+
+class Mask(Bias):
+    """Some pairs of query and key that may attend, out of all."""
+
+    @abstractmethod
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean, broadcastable to ``(B, H, T, S)``."""
+
+    def make(self, scores: Scores) -> Tensor:
+        """Zero where attention is allowed, else a very negative number."""
+        return additive(self.allowed(scores), scores.dtype)
+
+
+class Window(Mask):
+    """Each query sees the keys from ``before`` places before itself to ``after`` places after; ``None`` is no bound.
+
+    The queries are the last of the keys, or all of them.
+    """
+
+    def __init__(self, before: int | None, after: int | None) -> None:
+        self.before = before
+        self.after = after
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean ``(1, 1, T, S)``."""
+        own = scores.keys - scores.queries  # the place of the first query
+        allowed = torch.ones(scores.queries, scores.keys, dtype=torch.bool, device=scores.device)
+        allowed = allowed if self.after is None else allowed.tril(own + self.after)
+        allowed = allowed if self.before is None else allowed.triu(own - self.before)
+        return allowed[None, None]
+
+
+class Causal(Window):
+    """Each query sees itself and what came before."""
+
+    def __init__(self) -> None:
+        super().__init__(None, 0)
+
+
+@dataclass(eq=False)
+class Allowed(Mask):
+    """What a tensor allows."""
+
+    pairs: Tensor
+    """Boolean, broadcastable to ``(B, H, T, S)``."""
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """The tensor."""
+        return self.pairs
+
+
+@dataclass(eq=False)
+class Dense(Bias):
+    """Numbers that are there already."""
+
+    numbers: Tensor
+    """Broadcastable to ``(B, H, T, S)``."""
+
+    def make(self, scores: Scores) -> Tensor:
+        """The tensor."""
+        return self.numbers
+
+
+@dataclass(eq=False)
+class Sum(Bias):
+    """Several biases; what one mask hides is hidden once, however many do."""
+
+    terms: tuple[Bias, ...]
+
+    def make(self, scores: Scores) -> Tensor:
+        """All masks as one, and the numbers of the others."""
+        masks = [term for term in self.terms if isinstance(term, Mask)]
+        parts = [term.made(scores) for term in self.terms if len(masks) < 2 or not isinstance(term, Mask)]
+        if len(masks) > 1:
+            # as Booleans, for two very negative numbers might be infinite together
+            allowed = (mask.allowed(scores) for mask in masks)
+            parts.append(additive(reduce(torch.logical_and, allowed), scores.dtype))
+        return reduce(torch.add, parts)
+
+
+def together(biases: Iterable[Bias | None]) -> Bias | None:
+    """The sum of those that are there."""
+    given = [bias for bias in biases if bias is not None]
+    return reduce(Bias.__add__, given) if given else None
+
+
+def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """Zero where attention is allowed, else half the lowest number of ``dtype``.
+
+    Not minus infinity: a query that may see nothing, such as padding under a causal mask, would become NaN. Half, so
+    that neither a bias nor autocast's narrower type makes it infinite.
+    """
+    lowest = torch.finfo(dtype).min / 2
+    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, lowest)
+
+
+def _terms(bias: Bias) -> tuple[Bias, ...]:
+    return bias.terms if isinstance(bias, Sum) else (bias,)

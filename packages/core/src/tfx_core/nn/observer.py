@@ -1,0 +1,76 @@
+"""What looks on while attention is computed: it records, and switches heads off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Is shown the attention weights of one layer and gives back those to use; any attention can report to it."""
+
+    record: list[Tensor] | None = None
+    """Where to append the weights as they are used."""
+
+    head_mask: Tensor | None = None
+    """Factors of the weights, broadcastable to ``(B, H, T, S)``."""
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        """``(B, H, T, S)`` after softmax and dropout -> the same, as the values are to be summed with."""
+        if self.head_mask is not None:
+            weights = weights * self.head_mask
+        if self.record is not None:
+            self.record.append(weights)
+        return weights
+
+
+@dataclass
+class Recorder:
+    """What a call of a stack reports: a list is filled, ``None`` is not asked for.
+
+    Head masks are ``(layers, …)``, each row broadcastable to ``(B, H, T, S)``.
+    """
+
+    hidden_states: list[Tensor] | None = None
+    attentions: list[Tensor] | None = None
+    cross_attentions: list[Tensor] | None = None
+    head_mask: Sequence[Tensor] | None = None
+    cross_head_mask: Sequence[Tensor] | None = None
+
+    def add_state(self, x: Tensor) -> None:
+        """Report a hidden state ``(B, T, D)``, if they are asked for."""
+        if self.hidden_states is not None:
+            self.hidden_states.append(x)
+
+    def observer(self, layer: int) -> Observer | None:
+        """Of the self-attention of the layer that runs as number ``layer``."""
+        return _observer(self.attentions, self.head_mask, layer)
+
+    def cross_observer(self, layer: int) -> Observer | None:
+        """Of its cross-attention."""
+        return _observer(self.cross_attentions, self.cross_head_mask, layer)
+
+    def reports(self) -> dict[str, tuple[Tensor, ...]]:
+        """What was asked for, by the names that outputs give it."""
+        lists = {
+            "hidden_states": self.hidden_states,
+            "attentions": self.attentions,
+            "cross_attentions": self.cross_attentions,
+        }
+        return {name: tuple(each) for name, each in lists.items() if each is not None}
+
+
+def _observer(record: list[Tensor] | None, head_mask: Sequence[Tensor] | None, layer: int) -> Observer | None:
+    if record is None and head_mask is None:
+        return None
+    return Observer(record, None if head_mask is None else head_mask[layer])
+
+
+def expand_head_mask(head_mask: Tensor | None, layers: int) -> list[Tensor] | None:
+    """``(H,)`` or ``(layers, H)`` of factors -> for each layer ``(1, H, 1, 1)``; ``None`` without a mask."""
+    if head_mask is None:
+        return None
+    if head_mask.dim() == 1:
+        head_mask = head_mask.expand(layers, -1)
+    return [row[None, :, None, None] for row in head_mask]
