@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
 def hear_interrupts() -> None:
@@ -33,3 +34,9 @@ def shown_on_a_terminal(
     os.close(leader)
     assert process.wait(timeout=60) == 0, shown.decode()
     return shown.decode()
+
+
+def with_path(*folders: Path) -> dict[str, str]:
+    """The environment of this process, in which Python looks into these folders first."""
+    path = [*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}

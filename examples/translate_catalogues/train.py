@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 import tfx_core
-from tfx_core.cli.progress import ProgressBar
+from tfx_core.cli import ProgressBar
 
 VOCABULARY, HELD_OUT = 2000, 500
 LENGTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)

@@ -2,8 +2,12 @@
 
 import re
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tfx_core.plugins import ArchitectureSpec, Spec, discovery, registry
+from tfx_core.plugins.discovery import Plugin, PluginWarning
 
 FITTING = "tfx-core>=0.1,<100"
 
@@ -71,3 +75,16 @@ def tfx_commands(cli):
         "A command of a test."
         {body}
 """
+
+
+def plugin_of(distribution: str) -> Plugin:
+    """What became of the one plugin of a distribution."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        (plugin,) = (plugin for plugin in discovery.discovered() if plugin.distribution == distribution)
+    return plugin
+
+
+def names(kind: type[Spec] = ArchitectureSpec) -> set[str]:
+    """The names of a kind that can be looked up."""
+    return {entry.spec.name for entry in registry.specs(kind)}

@@ -12,7 +12,7 @@ import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.checkpoint import Rename, save_tensors
 from tfx_core.errors import CheckpointError, ConfigError, InputError, UnknownNameError
-from tfx_core.model.architecture import HeadFactory
+from tfx_core.model import Backbone, HeadPlan
 from tfx_core.model.heads import TokenClassificationHead
 from tfx_core.model.model import Model
 
@@ -177,6 +177,17 @@ def test_another_heads_classifier_is_not_taken_for_ones_own(tmp_path: Path, capl
     assert not torch.equal(model.head.classifier[1].weight, stored.head.classifier[1].weight)
 
 
+def test_only_classifiers_exclude_each_other() -> None:
+    classifiers = {"sequence-classifier", "token-classifier", "choice-classifier"}
+    assert bert().weight_table.exclusive == classifiers
+
+
+def test_a_head_sets_up_the_config_and_the_user_has_the_last_word() -> None:
+    assert bert("causal-lm").config.is_decoder
+    assert bert("causal-lm", add_cross_attention=True).config.is_decoder
+    assert not bert("causal-lm", is_decoder=False).config.is_decoder
+
+
 def test_every_fault_of_a_checkpoint_is_listed_at_once(tmp_path: Path) -> None:
     model = bert()
     model.save_pretrained(tmp_path)
@@ -240,8 +251,8 @@ def test_a_third_partys_head_is_built_saved_and_loaded(tmp_path: Path, caplog: p
         assert torch.equal(again(IDS).logits, model(IDS).logits)
 
 
-def _build_probe(config: tfx_core.ModelConfig) -> TokenClassificationHead:
-    return TokenClassificationHead(nn.Linear(TINY["hidden_size"], config.num_labels))
+def _build_probe(config: tfx_core.ModelConfig, backbone: Backbone) -> TokenClassificationHead:
+    return TokenClassificationHead(nn.Linear(backbone.width, config.num_labels))
 
 
 def _initialise_probe(path: str, module: nn.Module, config: tfx_core.ModelConfig, generator: object) -> None:
@@ -251,7 +262,9 @@ def _initialise_probe(path: str, module: nn.Module, config: tfx_core.ModelConfig
         nn.init.zeros_(module.bias)
 
 
-PROBE = HeadFactory(_build_probe, (Rename("probe.{p}", "head.classifier.{p}"),), _initialise_probe)
+PROBE: HeadPlan[tfx_core.ModelConfig] = HeadPlan(
+    _build_probe, rules={"probe": (Rename("probe.{p}", "head.classifier.{p}"),)}, initialise=_initialise_probe
+)
 
 
 def test_an_attention_kernel_is_chosen_by_name_or_given(tmp_path: Path) -> None:

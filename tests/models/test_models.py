@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import optional_inputs, perturbed, random_ids, source_states, target_ids, tiny_config
+from tests.cases import CHOICE_HEADS, case_of
+from tests.models.tiny import perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model.model import Model
-from tfx_core.plugins import registry
+from tfx_core.model import Model, load_architecture
+from tfx_core.nn import DecoderCache
+from tfx_core.plugins import ArchitectureSpec, registry
 
 CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
-CHOICE_HEADS = ("multiple-choice", "double-heads")
 LENGTHS = (9, 4, 1, 6)
 
 
@@ -99,10 +100,9 @@ def test_every_parameter_gets_a_gradient(model: Model) -> None:
     ids, mask = batch(model, "right")
     if model.head_name in CHOICE_HEADS:
         ids, mask = ids[:, None], mask[:, None]
-    source = source_states(model.config.model_type, model.head_name, len(ids))
-    optional = optional_inputs(model.config.model_type, ids)
+    optional = case_of(model.config.model_type).optional_inputs(model.head_name, ids)
     target = target_ids(model.config.model_type, model.head_name, len(ids))
-    output = model(input_ids=ids, attention_mask=mask, **source, **target, **optional)
+    output = model(input_ids=ids, attention_mask=mask, **target, **optional)
     total = sum((value.square().sum() for value in output.values() if isinstance(value, Tensor)), torch.zeros(()))
     total.backward()
     without = [
@@ -114,16 +114,10 @@ def test_every_parameter_gets_a_gradient(model: Model) -> None:
 def test_saved_and_loaded_it_is_the_same(model: Model, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     again = tfx_core.load_model(tmp_path)
-    assert (again.head_name, again.config.to_dict()) == (model.head_name, _stored(model))
+    assert (again.head_name, again.config.to_dict()) == (model.head_name, model.stored_config().to_dict())
     ours, theirs = dict(model.named_parameters()), dict(again.named_parameters())
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(parameter, theirs[name]) for name, parameter in ours.items())
-
-
-def _stored(model: Model) -> dict[str, object]:
-    from tfx_core.model.saving import stored_config
-
-    return stored_config(model).to_dict()
 
 
 def test_unknown_inputs_are_refused_by_name(model: Model) -> None:
@@ -182,8 +176,19 @@ def test_a_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(case: t
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+def test_there_is_a_case_of_every_architecture(name: str) -> None:
+    assert case_of(name).tiny
+    assert case_of(name).variants
+
+
+def test_an_architecture_without_a_case_is_told_by_name() -> None:
+    with pytest.raises(LookupError, match=r"architecture 'new-one' is not tested: there is no tests/cases/new_one\.py"):
+        case_of("new-one")
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
 def test_the_weight_table_names_every_parameter_once(name: str) -> None:
-    for head in ("backbone", *registry.find("architecture", name).heads):
+    for head in ("backbone", *registry.find(ArchitectureSpec, name).heads):
         made = tfx_core.new_model(name, head=head, seed=0, **tiny_config(name))
         names: dict[int, list[str]] = {}
         for path, parameter in made.named_parameters(remove_duplicate=False):
@@ -210,8 +215,35 @@ def test_a_config_refuses_wrong_types_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
 def test_every_class_of_the_reference_stands_for_a_head(name: str) -> None:
-    spec = registry.find("architecture", name)
+    spec = registry.find(ArchitectureSpec, name)
     assert set(spec.hf_classes.values()) >= {"backbone"}
     assert set(spec.hf_classes.values()) - {"backbone"} <= set(spec.heads)
     assert spec.summary
     assert spec.paper
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+def test_what_the_spec_says_is_what_the_architecture_has(name: str) -> None:
+    spec, architecture = registry.find(ArchitectureSpec, name), load_architecture(name)
+    assert architecture.config.model_type == name
+    assert set(spec.heads) == set(architecture.heads)
+    assert set(spec.capabilities) == set(architecture.capabilities)
+
+
+def test_a_backbone_tells_the_width_of_its_states_and_embeds_its_tokens(model: Model) -> None:
+    backbone = model.backbone
+    ids, mask = batch(model, "right")
+    target = target_ids(model.config.model_type, "backbone" if "decoder_input_ids" in model.input_names else "", 4)
+    with torch.no_grad():
+        states = backbone(input_ids=ids, attention_mask=mask, **target).last_hidden_state
+        embedded = backbone(inputs_embeds=backbone.embed(ids), attention_mask=mask, **target).last_hidden_state
+    assert states.shape[-1] == backbone.width
+    torch.testing.assert_close(embedded, states)
+
+
+def test_a_backbone_that_takes_a_cache_makes_one(model: Model) -> None:
+    if "past_key_values" in model.input_names:
+        assert isinstance(model.backbone.new_cache(), DecoderCache)
+    elif "mems" in model.input_names:
+        with pytest.raises(InputError, match="keeps no key-value cache"):
+            model.backbone.new_cache()

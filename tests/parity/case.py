@@ -1,42 +1,18 @@
-"""What a parity case is: a tiny configuration of an architecture, one head, inputs and the reference's class."""
+"""A case of parity: one variant of an architecture, one head, inputs with labels, and the reference's class."""
 
-import importlib
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tests.cases import CHOICE_HEADS, Inputs, Variant, case_of
 from tfx_core.model.config import ModelConfig
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
-Inputs = dict[str, Tensor]
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A configuration, for all heads of the architecture or the named ones."""
-
-    name: str
-    config: dict[str, Any]
-    heads: tuple[str, ...] | None = None
-    source_width: int | None = None
-    """Width of the states that cross-attention reads, where the variant has any."""
-    inputs: Callable[["Case", torch.Generator], Inputs] | None = None
-    """Inputs of an architecture whose own differ from those made here, labels included."""
-    padded: Callable[[Inputs], Inputs] | None = None
-    """Pads a batch, where that is not done on the right."""
-    patch: Callable[[torch.nn.Module], None] | None = None
-    """Mends the reference model where it is known to be wrong."""
-    kernel: str = "eager"
-    """The reference's attention implementation to compare with."""
-    unreadable: str | None = None
-    """Why the reference cannot read this variant from a folder, its own folders included."""
-    heads_of_reference: dict[str, str] = field(default_factory=dict)
-    """Head -> class of the reference, where the registered name is not the one to compare with."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +29,8 @@ class Case:
     @property
     def config(self) -> dict[str, Any]:
         """Keys of the config, with the number of classes that the head can have."""
-        config = dict(self.variant.config)
+        case = case_of(self.model_type)
+        config = {**case.tiny, "num_labels": 3, **case.compared, **self.variant.changes}
         if self.head in ("question-answering", "multiple-choice"):
             config.pop("num_labels", None)
         return config
@@ -69,16 +46,14 @@ class Case:
         """The reference's class for this head."""
         if self.head in self.variant.heads_of_reference:
             return self.variant.heads_of_reference[self.head]
-        classes = registry.find("architecture", self.model_type).hf_classes
+        classes = registry.find(ArchitectureSpec, self.model_type).hf_classes
         return next(name for name, head in classes.items() if head == self.head)
 
     def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
         """A batch ``(3, 11)``, padded if asked for."""
         generator = torch.Generator().manual_seed(seed)
-        if self.variant.inputs is not None:
-            made = self.variant.inputs(self, generator)
-        else:
-            made = encoder_inputs(self, generator)
+        make = self.variant.inputs or case_of(self.model_type).inputs or encoder_inputs
+        made = make(self, generator)
         if not labels:
             made = {name: x for name, x in made.items() if not is_label(name)}
         if not padded:
@@ -91,10 +66,7 @@ def cases(model_types: tuple[str, ...] | None = None) -> Iterator[Case]:
     for spec in registry.architectures():
         if model_types is not None and spec.name not in model_types:
             continue
-        variants: tuple[Variant, ...] = importlib.import_module(
-            f"tests.parity.cases.{spec.name.replace('-', '_')}"
-        ).VARIANTS
-        for variant in variants:
+        for variant in case_of(spec.name).variants:
             for head in variant.heads or ("backbone", *spec.heads):
                 yield Case(spec.name, variant, head)
 
@@ -112,7 +84,7 @@ def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
 
     config = case.config
     vocab, labels = config["vocab_size"], config.get("num_labels", 2)
-    shape = (BATCH, CHOICES, LENGTH) if case.head in ("multiple-choice", "double-heads") else (BATCH, LENGTH)
+    shape = (BATCH, CHOICES, LENGTH) if case.head in CHOICE_HEADS else (BATCH, LENGTH)
     inputs: Inputs = {
         "input_ids": random(vocab, *shape),
         "attention_mask": torch.ones(shape, dtype=torch.long),
@@ -195,7 +167,7 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
     for row, real in enumerate((LENGTH, 4, 8)):
         mask[row, ..., real:] = 0
     made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"] * mask}
-    if "encoder_layers" in case.config or "d_kv" in case.config:  # an end token that a classifier reads
+    if case_of(case.model_type).end_token is not None:  # a classifier reads it
         made["input_ids"][torch.arange(BATCH), mask.sum(-1) - 1] = inputs["input_ids"][:, -1]
     if "mc_token_ids" in inputs:
         made["mc_token_ids"] = inputs["mc_token_ids"].minimum(mask.sum(-1) - 1)
@@ -206,6 +178,6 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
 
 def config_of(case: Case) -> ModelConfig:
     """Our configuration of the case."""
-    architecture: Any = registry.load("architecture", case.model_type)
+    architecture: Any = registry.load(ArchitectureSpec, case.model_type)
     config: ModelConfig = architecture.config.from_dict(case.config)
     return config

@@ -8,22 +8,16 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.models.tiny import tiny_config
-from tests.parity.case import Case, Variant
+from tests.cases import Variant
+from tests.parity.case import Case
 from tests.parity.reference import reference_model
 from tfx_core.model.model import Model
 
 GENERATORS = {
-    "bert": Case(
-        "bert", Variant("decoder", {**tiny_config("bert"), "is_decoder": True, "eos_token_id": 3}), "causal-lm"
-    ),
-    "gpt2": Case("gpt2", Variant("standard", {**tiny_config("gpt2"), "eos_token_id": 3}), "causal-lm"),
-    "bart": Case(
-        "bart",
-        Variant("standard", {**tiny_config("bart"), "forced_eos_token_id": 2}),
-        "conditional-generation",
-    ),
-    "t5": Case("t5", Variant("standard", {**tiny_config("t5"), "num_decoder_layers": 2}), "conditional-generation"),
+    "bert": Case("bert", Variant("decoder", {"is_decoder": True, "eos_token_id": 3}), "causal-lm"),
+    "gpt2": Case("gpt2", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
+    "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
+    "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "greedy": {},

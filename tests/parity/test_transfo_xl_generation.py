@@ -9,8 +9,8 @@ import transformers
 from torch import Tensor
 
 import tfx_core
+from tests.cases.transfo_xl import mend_positions
 from tests.models.tiny import random_ids, tiny_config
-from tests.parity.cases.transfo_xl import mend_positions
 from tfx_core.model.model import Model
 
 # with tied tables a random model repeats its last word

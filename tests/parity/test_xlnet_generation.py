@@ -9,8 +9,8 @@ import transformers
 from torch import Tensor
 
 import tfx_core
+from tests.cases.xlnet import add_masks
 from tests.models.tiny import random_ids, tiny_config
-from tests.parity.cases.xlnet import add_masks
 from tfx_core.errors import InputError
 from tfx_core.model.model import Model
 

@@ -168,6 +168,13 @@ def test_the_decoder_of_a_whole_checkpoint_stands_alone(tmp_path: Path) -> None:
     assert torch.equal(again(TARGET).logits, without)
 
 
+def test_the_decoder_alone_is_one_whatever_else_the_user_says() -> None:
+    for said in ({}, {"is_decoder": True}, {"add_cross_attention": True}):
+        config = bart("causal-lm", **said).config
+        assert (config.is_decoder, config.is_encoder_decoder) == (True, False)
+    assert bart("causal-lm", is_encoder_decoder=True).config.is_encoder_decoder
+
+
 def test_the_decoder_alone_continues_a_prompt_as_its_logits_say() -> None:
     model = bart("causal-lm", eos_token_id=None)
     prompt = TARGET[:, :3]

@@ -154,11 +154,30 @@ def test_a_name_with_two_rules_is_refused_when_it_is_looked_up() -> None:
         rules.find("head", "ff.norm.weight")
 
 
-def test_a_head_of_a_third_party() -> None:
-    base = table(Rename("bert.a.{p}", "backbone.a.{p}"))
-    crf = base.with_head("crf", like="head", rules=(Rename("crf.{p}", "head.crf.{p}"),))
-    assert crf.check("crf", ["backbone.a.w", "head.crf.transitions"])
-    assert crf.find("backbone", "head.crf.transitions") is None
+def test_a_head_may_have_a_prefix_of_its_own() -> None:
+    names = WeightTable(
+        parts={"core": (Rename("bert.a.{p}", "a.{p}"), Rename("bert.b", "b")), "own": (Rename("cls.{p}", "head.{p}"),)},
+        heads={"backbone": ("core",), "masked-lm": ("core", "own"), "reader": ("core", "own")},
+        prefix="bert.",
+        prefixes={"backbone": "", "reader": "encoder.model."},
+    )
+    assert names.check("reader", ["a.w", "b", "head.w"])
+    stored = {"backbone": "a.w", "masked-lm": "bert.a.w", "reader": "encoder.model.a.w"}
+    for head, name in stored.items():
+        assert names.stored_name(head, "bert.a.w") == name
+        assert names.stored_name(head, "cls.w") == "cls.w"
+        assert names.present_names([name, "cls.w"]) == {"bert.a.w": name, "cls.w": "cls.w"}
+
+
+def test_parts_that_give_a_name_to_different_tensors_exclude_each_other() -> None:
+    rules = {
+        "one": (Rename("classifier.{p}", "head.a.{p}"),),
+        "other": (Rename("classifier.weight", "head.b"),),
+        "third": (Rename("spans.{p}", "head.c.{p}"), Same("classifier.bias", "spans.bias")),
+        "layers": (Rename("h.{i}.w", "layers.{i}.w"),),
+        "queries": (Fuse(("h.{i}.w", "h.{i}.v"), "head.d.{i}"),),
+    }
+    assert WeightTable(parts=rules, heads={"backbone": ()}).exclusive == rules.keys() - {"third"}
 
 
 def test_a_model_inside_another() -> None:

@@ -11,7 +11,6 @@ from tfx_core.checkpoint import (
     Drop,
     Fuse,
     Legacy,
-    LoadReport,
     Rename,
     Reshape,
     Same,
@@ -56,7 +55,6 @@ TABLE = WeightTable(
     },
     prefix="bert.",
     optional=("pooler",),
-    exclusive=("sequence-classifier", "token-classifier"),
 )
 TIES = (("head.decoder.weight", "backbone.embeddings.weight"),)
 
@@ -125,16 +123,20 @@ def weights(head: str, labels: int = 2) -> dict[str, Tensor]:
     return {name: torch.randn(shape) for name, shape in shapes.items()}
 
 
-def load(
-    folder: Path, stored: Mapping[str, Tensor], head: str, labels: int = 2, **options: Any
-) -> tuple[Tiny, LoadReport]:
+def load(folder: Path, stored: Mapping[str, Tensor], head: str, labels: int = 2, **options: Any) -> Tiny:
     """A model with this head from a checkpoint with these tensors."""
     with replacing(folder / "model.safetensors") as file:  # an earlier model may have it mapped
         write_safetensors(file, stored)
     module = build(head, labels)
     options.setdefault("initialise", fill_with_nines)
     tensors = read_tensors(open_folder(folder))
-    return module, load_weights(module, tensors, TABLE, head=head, label="tiny", **options)
+    load_weights(module, tensors, TABLE, head=head, label="tiny", **options)
+    return module
+
+
+def fresh(module: Tiny) -> list[str]:
+    """Names of the parameters and buffers that `fill_with_nines` filled."""
+    return [name for name, tensor in module.state_dict().items() if tensor.eq(9).all()]
 
 
 def fill_with_nines(module: nn.Module, names: Collection[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
-from tests.core.tasks.test_tasks import same
+from tests.core.tasks.results import same
 from tfx_core.errors import InputError
 from tfx_core.tasks import ItemError
 from tfx_core.tasks.text_classification import apply

@@ -6,17 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
+from tests.core.tasks.results import same
 from tests.core.tasks.toy import VOCABULARY
 from tfx_core.checkpoint import folder as folder_module
 from tfx_core.checkpoint.folder import parse_json
 from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.plugins import registry
+from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, batching
 from tfx_core.tasks.pipeline import load_task
 
@@ -42,7 +42,7 @@ def inputs_of(task: str, count: int) -> list[Any]:
 
 @pytest.mark.parametrize("task", HEADS)
 def test_a_task_is_registered_under_the_name_and_heads_of_its_class(task: str) -> None:
-    spec = registry.find("task", task)
+    spec = registry.find(TaskSpec, task)
     found = load_task(task)
     assert (found.name, found.heads) == (spec.name, spec.heads)
     assert spec.summary
@@ -61,22 +61,6 @@ def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_
         return  # which side is padded says there whether the question comes first
     left = tfx_core.pipeline(task, model=folder(HEADS[task], padding_side="left"))
     same(left(inputs, batch_tokens=60), alone)
-
-
-def same(one: Any, other: Any) -> None:
-    """Equal but for the rounding of sums of another order."""
-    if isinstance(other, dict):
-        assert list(one) == list(other)
-        for key in other:
-            same(one[key], other[key])
-    elif isinstance(other, list):
-        assert len(one) == len(other)
-        for mine, theirs in zip(one, other, strict=True):
-            same(mine, theirs)
-    elif isinstance(other, float | np.ndarray):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
-    else:
-        assert one == other
 
 
 def test_batches_are_longest_first_and_stay_within_the_budget(folder: Folder) -> None:

@@ -10,16 +10,14 @@ from torch import Tensor, nn
 
 import tfx_core
 from tfx_core import ArchitectureSpec, hookimpl
-from tfx_core.checkpoint import Rename, WeightTable
-from tfx_core.model.architecture import Architecture
-from tfx_core.model.config import ModelConfig
+from tfx_core.checkpoint import BackboneRules, Rename
+from tfx_core.model import Architecture, Backbone, HeadPlan, ModelConfig, ModelOutput
 from tfx_core.model.heads import (
     MaskedLMHead,
     QuestionAnsweringHead,
     SequenceClassificationHead,
     TokenClassificationHead,
 )
-from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -38,13 +36,15 @@ class ToyConfig(ModelConfig):
     max_position_embeddings: int | None = 32
 
 
-class ToyBackbone(nn.Module):
+class ToyBackbone(Backbone):
     """Each token's state is its own vector, its place and the average of the text."""
 
     def __init__(self, config: ToyConfig) -> None:
-        super().__init__()
+        super().__init__(config.hidden_size, max_positions=config.max_position_embeddings)
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.max_positions = config.max_position_embeddings
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        return self.embedding(input_ids)
 
     def forward(
         self,
@@ -62,39 +62,37 @@ class ToyBackbone(nn.Module):
         return ModelOutput(last_hidden_state=x + mean.unsqueeze(1), pooler_output=mean)
 
 
-def weights(config: ToyConfig) -> WeightTable:
-    heads = ("masked-lm", "sequence-classification", "token-classification", "question-answering")
-    own = Rename("predictions.{p}", "head.predictions.{p}"), Rename("classifier.{p}", "head.classifier.{p}")
-    return WeightTable(
-        parts={
-            "core": (Rename("toy.embedding.weight", "backbone.embedding.weight"),),
-            **{head: own[:1] if head == "masked-lm" else own[1:] for head in heads},
-        },
-        heads={"backbone": ("core",), **{head: ("core", head) for head in heads}},
-        prefix="toy.",
-    )
-
-
 def initialise(path: str, module: nn.Module, config: ToyConfig, generator: torch.Generator | None) -> None:
     for parameter in module.parameters(recurse=False):
         nn.init.normal_(parameter, generator=generator)
 
 
+CLASSIFIER = (Rename("classifier.{p}", "head.classifier.{p}"),)
 ARCHITECTURE = Architecture(
     config=ToyConfig,
-    backbone=lambda config, head: ToyBackbone(config),
+    backbone=lambda config, parts: ToyBackbone(config),
     heads={
-        "masked-lm": lambda config: MaskedLMHead(nn.Linear(config.hidden_size, config.vocab_size)),
-        "sequence-classification": lambda config: SequenceClassificationHead(
-            nn.Linear(config.hidden_size, config.num_labels)
+        "masked-lm": HeadPlan(
+            lambda config, backbone: MaskedLMHead(nn.Linear(backbone.width, config.vocab_size)),
+            rules={"predictions": (Rename("predictions.{p}", "head.predictions.{p}"),)},
         ),
-        "token-classification": lambda config: TokenClassificationHead(
-            nn.Linear(config.hidden_size, config.num_labels)
+        "sequence-classification": HeadPlan(
+            lambda config, backbone: SequenceClassificationHead(nn.Linear(backbone.width, config.num_labels)),
+            rules={"sequence-classifier": CLASSIFIER},
         ),
-        "question-answering": lambda config: QuestionAnsweringHead(nn.Linear(config.hidden_size, 2)),
+        "token-classification": HeadPlan(
+            lambda config, backbone: TokenClassificationHead(nn.Linear(backbone.width, config.num_labels)),
+            rules={"token-classifier": CLASSIFIER},
+        ),
+        "question-answering": HeadPlan(
+            lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2)), rules={"spans": CLASSIFIER}
+        ),
     },
-    weights=weights,
+    weights=lambda config, parts: BackboneRules(
+        (Rename("toy.embedding.weight", "backbone.embedding.weight"),), prefix="toy."
+    ),
     initialise=initialise,
+    capabilities={"token-states": ()},
 )
 
 
@@ -110,8 +108,11 @@ class Plugin:
             "ToyForTokenClassification": "token-classification",
             "ToyForQuestionAnswering": "question-answering",
         }
-        heads = tuple(head for head in classes.values() if head != "backbone")
-        return [ArchitectureSpec("toy", target=f"{__name__}:ARCHITECTURE", heads=heads, hf_classes=classes)]
+        return [
+            ArchitectureSpec(
+                "toy", target=f"{__name__}:ARCHITECTURE", hf_classes=classes, capabilities=("token-states",)
+            )
+        ]
 
 
 def save(folder: Path, head: str, *, special: bool = True, padding_side: str = "right", **config: Any) -> str:

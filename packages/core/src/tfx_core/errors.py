@@ -3,6 +3,18 @@
 The command line prints such a message without a traceback and ends with exit code 1.
 """
 
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "HubError",
+    "InputError",
+    "PassageIndexError",
+    "PluginError",
+    "TextError",
+    "TfxError",
+    "UnknownNameError",
+]
+
 
 class TfxError(Exception):
     """Base of every error that tfx raises on purpose."""

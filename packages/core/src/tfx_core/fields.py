@@ -16,19 +16,13 @@ __all__ = [
     "Bound",
     "Checked",
     "Count",
-    "Form",
     "Help",
     "InWords",
-    "Nested",
     "NotEmpty",
     "Positive",
     "Rate",
     "Size",
     "checked",
-    "described",
-    "form",
-    "forms",
-    "plain",
 ]
 
 

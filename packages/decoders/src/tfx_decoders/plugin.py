@@ -12,13 +12,6 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "gpt2",
             target="tfx_decoders.gpt2:ARCHITECTURE",
-            heads=(
-                "causal-lm",
-                "double-heads",
-                "sequence-classification",
-                "token-classification",
-                "question-answering",
-            ),
             hf_classes={
                 "GPT2Model": "backbone",
                 "GPT2LMHeadModel": "causal-lm",
@@ -27,6 +20,7 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "GPT2ForTokenClassification": "token-classification",
                 "GPT2ForQuestionAnswering": "question-answering",
             },
+            capabilities=("token-states",),
             tokenizer_classes=("GPT2Tokenizer", "GPT2TokenizerFast"),
             summary="Pre-norm decoder with learned positions, byte-level BPE",
             paper="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
@@ -34,12 +28,12 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "transfo-xl",
             target="tfx_decoders.transfo_xl:ARCHITECTURE",
-            heads=("causal-lm", "sequence-classification"),
             hf_classes={
                 "TransfoXLModel": "backbone",
                 "TransfoXLLMHeadModel": "causal-lm",
                 "TransfoXLForSequenceClassification": "sequence-classification",
             },
+            capabilities=("token-states",),
             tokenizer_classes=("TransfoXLTokenizer",),
             summary="Decoder with segment memory, relative positions, adaptive embedding and softmax, words",
             paper="https://arxiv.org/abs/1901.02860",
@@ -47,14 +41,6 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "xlnet",
             target="tfx_decoders.xlnet:ARCHITECTURE",
-            heads=(
-                "causal-lm",
-                "sequence-classification",
-                "token-classification",
-                "multiple-choice",
-                "question-answering",
-                "question-answering-beam",
-            ),
             hf_classes={
                 "XLNetModel": "backbone",
                 "XLNetLMHeadModel": "causal-lm",
@@ -64,6 +50,7 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "XLNetForQuestionAnsweringSimple": "question-answering",
                 "XLNetForQuestionAnswering": "question-answering-beam",
             },
+            capabilities=("token-states",),
             tokenizer_classes=("XLNetTokenizer", "XLNetTokenizerFast"),
             summary="Transformer-XL read in any order, with a query stream, memory and relative segments",
             paper="https://arxiv.org/abs/1906.08237",

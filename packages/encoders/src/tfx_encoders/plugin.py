@@ -12,16 +12,6 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "bert",
             target="tfx_encoders.bert:ARCHITECTURE",
-            heads=(
-                "masked-lm",
-                "causal-lm",
-                "next-sentence",
-                "pretraining",
-                "sequence-classification",
-                "token-classification",
-                "question-answering",
-                "multiple-choice",
-            ),
             hf_classes={
                 "BertModel": "backbone",
                 "BertForMaskedLM": "masked-lm",
@@ -33,6 +23,7 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "BertForQuestionAnswering": "question-answering",
                 "BertForMultipleChoice": "multiple-choice",
             },
+            capabilities=("token-states", "pooled-state"),
             tokenizer_classes=("BertTokenizer", "BertTokenizerFast"),
             summary="Bidirectional encoder pretrained by masked tokens and next sentences; also a decoder",
             paper="https://arxiv.org/abs/1810.04805",

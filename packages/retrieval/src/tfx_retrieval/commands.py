@@ -97,7 +97,7 @@ def build(
     """
     options = _pairs(settings)
 
-    from tfx_core.cli.progress import ProgressBar
+    from tfx_core.cli import ProgressBar
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import build_index, check_replaceable, embedding_text, is_current, model_identity
     from tfx_retrieval.sources import Collection, survey
@@ -179,7 +179,7 @@ def search(
     """Find the passages of the index in FOLDER that answer each QUESTION."""
     questions = _questions(question, file)
 
-    from tfx_core.cli.progress import ProgressBar
+    from tfx_core.cli import ProgressBar
     from tfx_retrieval import results
     from tfx_retrieval.manifest import read_manifest
     from tfx_retrieval.search import model_identity, open_index

@@ -11,7 +11,7 @@ import numpy as np
 from tfx_core.checkpoint import replacing_folder
 from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, RowNumbers, Vectors
 from tfx_core.errors import InputError, PassageIndexError, TfxError
-from tfx_core.plugins import registry
+from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.manifest import (
     MANIFEST,
     Manifest,
@@ -285,4 +285,4 @@ def _check_model(folder: Path, manifest: Manifest, encoder: Encoder, model: Mode
 
 
 def _kind(name: str) -> PassageIndexKind:
-    return cast(PassageIndexKind, registry.load("index", name))
+    return cast(PassageIndexKind, registry.load(IndexSpec, name))

@@ -1,16 +1,19 @@
-"""An encoder and a decoder that attends to it, both `tfx_core.model.transformer.TransformerBackbone`."""
+"""An encoder and a decoder that attends to it, together or alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import ModelConfig, ModelOutput, TransformerBackbone
+from tfx_core.model import Backbone, ModelConfig, ModelOutput, TransformerBackbone
 from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
 
-_NOT_PRUNED = "prune_heads: encoder-decoders cannot be pruned, since their checkpoints have no form for it"
+_NOT_READ = frozenset({"token_type_ids", "position_ids"})
+_OF_DECODERS = frozenset({
+    "encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask", "past_key_values", "use_cache"
+})  # fmt: skip
 
 
 class Seq2SeqOutput(ModelOutput):
@@ -28,7 +31,20 @@ class Seq2SeqOutput(ModelOutput):
     """``(B, H, T, T)`` each."""
 
 
-class Seq2SeqBackbone(nn.Module):
+class SideBackbone(TransformerBackbone):
+    """An encoder or a decoder, as a side of a `Seq2SeqBackbone` or alone."""
+
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Without what neither side reads, and for an encoder without what is a decoder's."""
+        return super().input_names - (_NOT_READ if self.causal else _NOT_READ | _OF_DECODERS)
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Not offered, as for both sides together."""
+        Backbone.prune_heads(self, heads)
+
+
+class Seq2SeqBackbone(Backbone):
     """Encoder and decoder.
 
     ``start`` makes the decoder's input and its mask out of the encoder's where the caller gives none (BART's
@@ -37,12 +53,12 @@ class Seq2SeqBackbone(nn.Module):
 
     def __init__(
         self,
-        encoder: TransformerBackbone,
-        decoder: TransformerBackbone,
+        encoder: Backbone,
+        decoder: Backbone,
         *,
         start: "Start | None" = None,
     ) -> None:
-        super().__init__()
+        super().__init__(decoder.width, max_positions=encoder.max_positions)
         self.encoder = encoder
         self.decoder = decoder
         self.start = start
@@ -108,109 +124,18 @@ class Seq2SeqBackbone(nn.Module):
             encoder_attentions=encoded.get("attentions"),
         )
 
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Not offered: the reference's checkpoints have no form for it."""
-        raise InputError(_NOT_PRUNED)
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids of a source ``(B, S)`` -> their vectors ``(B, S, D)``."""
+        return self.encoder.embed(input_ids)
 
-    @property
-    def max_positions(self) -> int | None:
-        """The longest source."""
-        return self.encoder.max_positions
+    def new_cache(self) -> DecoderCache:
+        """An empty cache of the decoder."""
+        return self.decoder.new_cache()
 
     def _started(self, input_ids: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if self.start is None or input_ids is None:
             raise InputError("decoder_input_ids: the decoder has no input; give them, or labels to learn from")
         return self.start(input_ids, mask)
-
-
-class EncoderBackbone(nn.Module):
-    """The encoder alone."""
-
-    def __init__(self, encoder: TransformerBackbone) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-        attention: AttentionKernel = sdpa,
-    ) -> ModelOutput:
-        """Ids ``(B, S)`` -> states ``(B, S, D)``."""
-        output: ModelOutput = self.encoder(
-            input_ids,
-            attention_mask,
-            head_mask=head_mask,
-            inputs_embeds=inputs_embeds,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-            attention=attention,
-        )
-        return output
-
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Not offered, see `Seq2SeqBackbone.prune_heads`."""
-        raise InputError(_NOT_PRUNED)
-
-    @property
-    def max_positions(self) -> int | None:
-        """The longest text."""
-        return self.encoder.max_positions
-
-
-class DecoderBackbone(nn.Module):
-    """The decoder without its encoder; it may be given another's states to attend to."""
-
-    causal = True
-
-    def __init__(self, decoder: TransformerBackbone) -> None:
-        super().__init__()
-        self.decoder = decoder
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        encoder_hidden_states: Tensor | None = None,
-        encoder_attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        cross_attn_head_mask: Tensor | None = None,
-        past_key_values: DecoderCache | None = None,
-        inputs_embeds: Tensor | None = None,
-        use_cache: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-        attention: AttentionKernel = sdpa,
-    ) -> ModelOutput:
-        """Ids ``(B, T)`` -> states ``(B, T, D)``."""
-        output: ModelOutput = self.decoder(
-            input_ids,
-            attention_mask,
-            encoder_hidden_states=encoder_hidden_states,
-            encoder_attention_mask=encoder_attention_mask,
-            head_mask=head_mask,
-            cross_attn_head_mask=cross_attn_head_mask,
-            past_key_values=past_key_values,
-            inputs_embeds=inputs_embeds,
-            use_cache=use_cache,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-            attention=attention,
-        )
-        return output
-
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Not offered, see `Seq2SeqBackbone.prune_heads`."""
-        raise InputError(_NOT_PRUNED)
-
-    @property
-    def max_positions(self) -> int | None:
-        """The longest text."""
-        return self.decoder.max_positions
 
 
 def shift_right(ids: Tensor, start: int, pad: int) -> Tensor:

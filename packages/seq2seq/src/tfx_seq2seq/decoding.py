@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from tfx_core.errors import InputError
-from tfx_core.generation.causal import CausalDecoding, causal_decoding
+from tfx_core.generation import CausalDecoding, causal_decoding
 from tfx_core.model import Model, ModelOutput
 from tfx_seq2seq.backbone import Seq2SeqBackbone, encoder_output
 
@@ -26,14 +25,13 @@ def seq2seq_decoding(model: Model, inputs: Mapping[str, Tensor]) -> CausalDecodi
     backbone = model.backbone
     if not isinstance(backbone, Seq2SeqBackbone):
         return causal_decoding(model, inputs)
-    if not model.head.generates:
-        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='conditional-generation'")
+    predictions = model.language_head.predictions
     mask = inputs.get("attention_mask")
     decoder_inputs = {ours: inputs[name] for name, ours in _OF_DECODER.items() if inputs.get(name) is not None}
     decoder_inputs["encoder_hidden_states"] = _encoded(model, backbone, inputs).last_hidden_state
     if mask is not None:
         decoder_inputs["encoder_attention_mask"] = mask
-    return CausalDecoding(backbone.decoder, model.head.get_submodule("predictions"), decoder_inputs, model.attention)
+    return CausalDecoding(backbone.decoder, predictions, decoder_inputs, model.attention)
 
 
 def _encoded(model: Model, backbone: Seq2SeqBackbone, inputs: Mapping[str, Tensor]) -> ModelOutput:

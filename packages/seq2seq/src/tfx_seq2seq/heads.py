@@ -1,14 +1,18 @@
-"""Heads of encoder-decoders."""
+"""Heads that encoder-decoders have in common."""
 
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import ModelConfig, ModelOutput, ProblemType
-from tfx_core.model.heads import CausalLMHead, Head, classification_loss, token_loss
+from tfx_core.model import Backbone, HeadPlan, ModelConfig, ModelOutput, ProblemType
+from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss
 from tfx_core.nn import last_tokens
 from tfx_seq2seq.backbone import shift_right
+
+C = TypeVar("C", bound=ModelConfig)
 
 
 class DecoderLMHead(CausalLMHead):
@@ -20,14 +24,11 @@ class DecoderLMHead(CausalLMHead):
         return output.updated(loss=token_loss(output.logits, labels))
 
 
-class ConditionalGenerationHead(Head):
+class ConditionalGenerationHead(LanguageHead):
     """Predicts the target; its labels, shifted right, are the decoder's input where none is given."""
 
-    generates = True
-
     def __init__(self, predictions: nn.Module, start_token_id: int | None, pad_token_id: int | None) -> None:
-        super().__init__()
-        self.predictions = predictions
+        super().__init__(predictions)
         self.start_token_id = start_token_id
         self.pad_token_id = pad_token_id
 
@@ -99,15 +100,25 @@ class EndTokenClassificationHead(Head):
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 
-def end_token_classifier(config: ModelConfig, width: int, dropout: float) -> EndTokenClassificationHead:
-    """A classifier of the end token's state ``(B, width)``: dropout, dense, tanh, dropout, output."""
-    config.require(isinstance(config.eos_token_id, int), "eos_token_id", "one id for sequence-classification")
-    assert isinstance(config.eos_token_id, int)
-    classifier = nn.Sequential(
-        nn.Dropout(dropout),
-        nn.Linear(width, width),
-        nn.Tanh(),
-        nn.Dropout(dropout),
-        nn.Linear(width, config.num_labels),
+def end_token_classification(
+    dropout: Callable[[C], float], *, parts: Collection[str], prefix: str | None = None
+) -> HeadPlan[C]:
+    """A classifier of the end token's state: dropout, dense, tanh, dropout, output."""
+
+    def build(config: C, backbone: Backbone) -> EndTokenClassificationHead:
+        config.require(isinstance(config.eos_token_id, int), "eos_token_id", "one id for sequence-classification")
+        assert isinstance(config.eos_token_id, int)
+        classifier = nn.Sequential(
+            nn.Dropout(dropout(config)),
+            nn.Linear(backbone.width, backbone.width),
+            nn.Tanh(),
+            nn.Dropout(dropout(config)),
+            nn.Linear(backbone.width, config.num_labels),
+        )
+        return EndTokenClassificationHead(classifier, config.eos_token_id, config.problem_type)
+
+    rules = (
+        Rename("classification_head.dense.{p}", "head.classifier.1.{p}"),
+        Rename("classification_head.out_proj.{p}", "head.classifier.4.{p}"),
     )
-    return EndTokenClassificationHead(classifier, config.eos_token_id, config.problem_type)
+    return HeadPlan(build, rules={"classifier": rules}, parts=parts, prefix=prefix)

@@ -12,7 +12,6 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "bart",
             target="tfx_seq2seq.bart:ARCHITECTURE",
-            heads=("conditional-generation", "sequence-classification", "question-answering", "causal-lm"),
             hf_classes={
                 "BartModel": "backbone",
                 "BartForConditionalGeneration": "conditional-generation",
@@ -20,6 +19,7 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "BartForQuestionAnswering": "question-answering",
                 "BartForCausalLM": "causal-lm",
             },
+            capabilities=("token-states",),
             tokenizer_classes=("BartTokenizer", "BartTokenizerFast"),
             summary="Encoder-decoder pretrained by restoring corrupted text; summarises, translates, classifies",
             paper="https://arxiv.org/abs/1910.13461",
@@ -27,13 +27,6 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "t5",
             target="tfx_seq2seq.t5:ARCHITECTURE",
-            heads=(
-                "conditional-generation",
-                "encoder-only",
-                "sequence-classification",
-                "token-classification",
-                "question-answering",
-            ),
             hf_classes={
                 "T5Model": "backbone",
                 "T5ForConditionalGeneration": "conditional-generation",
@@ -43,6 +36,7 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "T5ForQuestionAnswering": "question-answering",
                 "T5WithLMHeadModel": "conditional-generation",
             },
+            capabilities=("token-states",),
             tokenizer_classes=("T5Tokenizer", "T5TokenizerFast"),
             summary="Text-to-text encoder-decoder with bucketed relative positions and task prefixes",
             paper="https://arxiv.org/abs/1910.10683",

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
-    from tfx_core.checkpoint.filling import LoadReport, load_weights
+    from tfx_core.checkpoint.filling import load_weights
     from tfx_core.checkpoint.folder import Folder, open_folder
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
-    from tfx_core.checkpoint.table import WeightTable
+    from tfx_core.checkpoint.table import BackboneRules, WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
     from tfx_core.checkpoint.unfilled import unfilled_modules
     from tfx_core.checkpoint.weight_file import TensorEntry
 
 _HOMES = {
+    "BackboneRules": "table",
     "Constant": "rules",
     "Drop": "rules",
     "Folder": "folder",
     "Fuse": "rules",
     "Legacy": "rules",
-    "LoadReport": "filling",
     "Rename": "rules",
     "Reshape": "rules",
     "Rule": "rules",
@@ -46,12 +46,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "BackboneRules",
     "Constant",
     "Drop",
     "Folder",
     "Fuse",
     "Legacy",
-    "LoadReport",
     "Rename",
     "Reshape",
     "Rule",

@@ -15,20 +15,6 @@ from tfx_core.errors import CheckpointError
 _log = logging.getLogger("tfx_core")
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What `load_weights` did beyond filling every parameter from the tensor of its name."""
-
-    fresh: tuple[str, ...] = ()
-    """Our parameters that the checkpoint has no tensors for, initialised."""
-
-    tied: tuple[tuple[str, str], ...] = ()
-    """Those of the ties that hold now."""
-
-    dropped: tuple[str, ...] = ()
-    """The checkpoint's tensors that this head does not need."""
-
-
 @dataclass(eq=False)
 class _Slot:
     """A parameter or buffer of ours and where it comes from."""
@@ -65,12 +51,11 @@ def load_weights(
     head: str,
     stored_heads: Collection[str] = (),
     ties: Iterable[tuple[str, str]] = (),
-    fresh: Collection[str] = (),
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
     initialise: Callable[[nn.Module, Collection[str]], object] | None = None,
     label: str = "checkpoint",
-) -> LoadReport:
+) -> None:
     """Fill a module that was built on the meta device, every parameter and buffer once.
 
     A parameter of the file's type on the CPU is the mapped file itself, any other a copy. Training does not change the
@@ -79,9 +64,8 @@ def load_weights(
 
     A part of the table that the checkpoint lacks altogether is left to ``initialise(module, names of ours)``, and a
     one-line warning says so; it is an error where one of ``stored_heads`` has that part, or every head of the table
-    does. The parts named in ``fresh`` are initialised in any case. ``initialise`` meets every other parameter
-    still on the meta device, so it cannot overwrite what comes from the checkpoint. Tensors that only other heads need
-    are left out.
+    does. ``initialise`` meets every other parameter still on the meta device, so it cannot overwrite what comes from
+    the checkpoint. Tensors that only other heads need are left out.
 
     ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
     only one of them or has two that are equal, and stay two where it has two that differ.
@@ -94,17 +78,16 @@ def load_weights(
     for slot in slots:
         entries = (_source(name, found, table, faults) for name in slot.sources)
         slot.entries = [entry for entry in entries if entry is not None]
-    lacking = _lacking_parts(slots, table, head, stored_heads) | set(fresh)
+    lacking = _lacking_parts(slots, table, head, stored_heads)
     for slot in slots:
         if slot.part in lacking:
             slot.entries = []
-    tied = tuple(_tie(slots, ties))
+    _tie(slots, ties)
     new = [slot for slot in slots if slot.part in lacking and slot.same_as is None]
     filled = [slot for slot in slots if slot.part not in lacking and slot.same_as is None]
     faults += _missing(filled if initialise is not None else filled + new)
     faults += _misshapen(filled)
-    dropped, unexpected = _left_over(found, slots, table, head)
-    faults += unexpected
+    faults += _unexpected(found, slots, table, head)
     if faults:
         lines = "\n  ".join(faults)
         raise CheckpointError(
@@ -122,7 +105,6 @@ def load_weights(
     for slot in slots:
         if slot.same_as is not None:
             _share(module, slot, _root(slot))
-    return LoadReport(fresh=tuple(name for slot in new for name in slot.names), tied=tied, dropped=dropped)
 
 
 def _slots(module: nn.Module, table: WeightTable, head: str) -> list[_Slot]:
@@ -177,7 +159,7 @@ def _lacking_parts(slots: list[_Slot], table: WeightTable, head: str, stored_hea
     return lacking
 
 
-def _tie(slots: list[_Slot], ties: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _tie(slots: list[_Slot], ties: Iterable[tuple[str, str]]) -> None:
     """Join the slots of each pair that is to be one tensor."""
     by_name = {name: slot for slot in slots for name in slot.names}
     for name, to in ties:
@@ -187,8 +169,6 @@ def _tie(slots: list[_Slot], ties: Iterable[tuple[str, str]]) -> Iterator[tuple[
                 other.same_as = one
             else:
                 one.same_as = other
-        if _root(one) is _root(other):
-            yield name, to
 
 
 def _are_one(one: _Slot, other: _Slot) -> bool:
@@ -224,17 +204,15 @@ def _misshapen(slots: Iterable[_Slot]) -> Iterator[str]:
                 yield f"mistyped {entry.name}: is {entry.dtype}, {slot.names[0]} needs {view.dtype}"
 
 
-def _left_over(
-    found: Mapping[str, TensorEntry], slots: list[_Slot], table: WeightTable, head: str
-) -> tuple[tuple[str, ...], list[str]]:
-    """What no parameter took: (tensors that the table knows for something else, faults for those it does not)."""
+def _unexpected(found: Mapping[str, TensorEntry], slots: list[_Slot], table: WeightTable, head: str) -> Iterator[str]:
+    """The tensors that no parameter took and that the table does not know for something else."""
     sources = {name for slot in slots for name in slot.sources}
     taken = {id(entry) for slot in slots for entry in slot.entries}
-    left = [(name, entry) for name, entry in found.items() if id(entry) not in taken]
     other_parts = table.parts.keys() - set(table.heads[head])
-    known = [n for n, _ in left if n in sources or table.knows(n, other_parts) or table.ignores(n)]
-    unexpected = [f"unexpected {entry.name} {entry.shape}" for name, entry in left if name not in set(known)]
-    return tuple(found[name].name for name in known), unexpected
+    left = ((name, entry) for name, entry in found.items() if id(entry) not in taken)
+    for name, entry in left:
+        if name not in sources and not table.knows(name, other_parts) and not table.ignores(name):
+            yield f"unexpected {entry.name} {entry.shape}"
 
 
 def _initialise(

@@ -1,7 +1,7 @@
-"""All rules of an architecture: which tensors make up which part, and which parts each head needs."""
+"""Rules together: those of a backbone, and the table of a model, which says which parts each head needs."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved
@@ -9,25 +9,37 @@ from tfx_core.errors import CheckpointError
 
 
 @dataclass(frozen=True)
+class BackboneRules:
+    """Reversible names of a backbone's tensors.
+
+    ``core`` is what every checkpoint has, ``parts`` are what only some heads need; ``optional`` are those of them that
+    checkpoints of such a head may lack all the same, for example BERT's pooler. ``prefix`` starts the names of all.
+    """
+
+    core: Sequence[Rule]
+    parts: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
+    prefix: str = ""
+    optional: Collection[str] = ()
+
+
+@dataclass(frozen=True)
 class WeightTable:
-    """Reversible names of an architecture's tensors.
+    """Reversible names of a model's tensors, and of those that other heads of its architecture have.
 
     ``parts`` groups the rules by what a checkpoint has or lacks as a whole; ``heads`` names the parts of each head,
-    ``"backbone"`` included. ``prefix`` starts the names of the backbone's tensors, except in a checkpoint of one of the
-    ``bare`` heads. ``optional`` are parts that checkpoints of a head may lack all the same, for example BERT's pooler.
-    ``exclusive`` are parts whose tensors share their names with another part's and are another thing, for example the
-    classifiers of two heads: they are taken only from a checkpoint whose own head has that very part.
+    ``"backbone"`` included. ``prefix`` starts the names of the backbone's tensors in the rules; ``prefixes`` are what
+    stands in its place in a checkpoint of one of these heads. ``optional`` are parts that checkpoints of a head may
+    lack all the same.
     """
 
     parts: Mapping[str, Sequence[Rule]]
     heads: Mapping[str, Sequence[str]]
     prefix: str = ""
-    bare: Collection[str] = ("backbone",)
+    prefixes: Mapping[str, str] = field(default_factory=lambda: {"backbone": ""})
     optional: Collection[str] = ()
-    exclusive: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        named = {part for parts in self.heads.values() for part in parts} | {*self.optional, *self.exclusive}
+        named = {part for parts in self.heads.values() for part in parts} | set(self.optional)
         if named - self.parts.keys() or "backbone" not in self.heads:
             raise ValueError(
                 f"heads must include 'backbone' and name parts that exist, not {named - self.parts.keys()}"
@@ -37,6 +49,19 @@ class WeightTable:
     def common_parts(self) -> frozenset[str]:
         """The parts that every head needs, so that no checkpoint can be without them."""
         return frozenset.intersection(*map(frozenset, self.heads.values()))
+
+    @cached_property
+    def exclusive(self) -> frozenset[str]:
+        """Parts whose tensors share their names with another part's and are another thing: classifiers of two heads.
+
+        They are taken only from a checkpoint whose own head has that very part.
+        """
+        return frozenset(
+            part
+            for part, rules in self.parts.items()
+            for other, others in self.parts.items()
+            if part != other and any(_same_names(one, two) for one in rules for two in others)
+        )
 
     def find(self, head: str, ours: str) -> tuple[str, WeightRule, tuple[str, ...]] | None:
         """The part, the rule and the checkpoint's names for one of our parameters; ``None`` if no rule is about it.
@@ -81,26 +106,23 @@ class WeightTable:
         Raises `CheckpointError` where a checkpoint holds a tensor under two spellings.
         """
         own = list(names)
-        bare = self.prefix and not any(name.startswith(self.prefix) for name in own)
+        prefixed = not self.prefix or any(name.startswith(self.prefix) for name in own)
         present: dict[str, str] = {}
         for name in own:
             spelled = self._respelled(name)
-            if bare and not self.knows(spelled) and self.knows(self.prefix + spelled):
-                spelled = self.prefix + spelled
+            if not prefixed and not self.knows(spelled):
+                others = (self.prefix + bare for bare in self._without_prefix(spelled))
+                spelled = next((other for other in others if self.knows(other)), spelled)
             if spelled in present:
                 raise CheckpointError(f"holds {name!r} and {present[spelled]!r}, two spellings of one name; remove one")
             present[spelled] = name
         return present
 
     def stored_name(self, head: str, theirs: str) -> str:
-        """The name under which a checkpoint of this head has a tensor: those of bare heads go without the prefix."""
-        return theirs.removeprefix(self.prefix) if head in self.bare else theirs
-
-    def with_head(self, head: str, *, like: str, rules: Sequence[Rule]) -> "WeightTable":
-        """The table with one more head: the parts of the head ``like`` and one of these rules."""
-        return replace(
-            self, parts={**self.parts, head: tuple(rules)}, heads={**self.heads, head: (*self.heads[like], head)}
-        )
+        """The name under which a checkpoint of this head has a tensor, with the head's own prefix."""
+        if not self.prefix or not theirs.startswith(self.prefix):
+            return theirs
+        return self.prefixes.get(head, self.prefix) + theirs.removeprefix(self.prefix)
 
     def moved(self, head: str, *, theirs: str = "", ours: str = "") -> tuple[Rule, ...]:
         """The rules of a head for when this model is a part of another one.
@@ -135,13 +157,21 @@ class WeightTable:
                     faults.append(f"{ours}: {theirs} is also needed by {owner[theirs]}")
                 if self._respelled(theirs) != theirs:
                     faults.append(f"{ours}: {theirs} reads as an old spelling of {self._respelled(theirs)}")
-                bare = theirs.removeprefix(self.prefix)
-                if bare != theirs and self.knows(bare):
+                if any(stored != theirs and self.knows(stored) for stored in self._stored_names(theirs)):
                     faults.append(f"{ours}: {theirs} without its prefix {self.prefix} is another known name")
                 owner[theirs] = ours
         if faults:
             raise ValueError(f"the rules for head {head!r} are not reversible:\n  " + "\n  ".join(faults))
         return frozenset(used)
+
+    def _stored_names(self, theirs: str) -> set[str]:
+        return {self.stored_name(head, theirs) for head in self.heads}
+
+    def _without_prefix(self, stored: str) -> Iterator[str]:
+        """What a name may be after one of the prefixes that stand in the place of the usual one, longest first."""
+        for prefix in sorted(set(self.prefixes.values()), key=len, reverse=True):
+            if stored.startswith(prefix):
+                yield stored.removeprefix(prefix)
 
     def _respelled(self, name: str) -> str:
         for rule in self._legacy:
@@ -155,3 +185,15 @@ class WeightTable:
     @cached_property
     def _same(self) -> tuple[Same, ...]:
         return tuple(rule for rules in self.parts.values() for rule in rules if isinstance(rule, Same))
+
+
+def _same_names(one: Rule, other: Rule) -> bool:
+    """Whether two rules are about tensors of the same name: a pattern read as a name is one that it stands for."""
+    if not isinstance(one, WeightRule) or not isinstance(other, WeightRule):
+        return False
+    ours, theirs = one.their_patterns, other.their_patterns
+    return (
+        bool({*ours} & {*theirs})
+        or any(is_about(other, name) for name in ours)
+        or any(is_about(one, name) for name in theirs)
+    )

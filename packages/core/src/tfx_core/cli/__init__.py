@@ -4,6 +4,9 @@ import click
 
 from tfx_core import __version__
 from tfx_core.cli.group import CommandLine
+from tfx_core.cli.progress import ProgressBar
+
+__all__ = ["ProgressBar", "cli", "main"]
 
 
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,7 +3,7 @@
 import click
 
 from tfx_core.cli.output import print_json, print_table
-from tfx_core.plugins import official, registry
+from tfx_core.plugins import ArchitectureSpec, official, registry
 
 
 @click.command()
@@ -11,7 +11,7 @@ from tfx_core.plugins import official, registry
 @click.option("--all", "also_missing", is_flag=True, help="Also those of tfx distributions that are not installed.")
 def architectures(as_json: bool, also_missing: bool) -> None:
     """List the model types that can be loaded, and their heads."""
-    entries = sorted(registry.specs("architecture"), key=lambda entry: entry.spec.name)
+    entries = sorted(registry.specs(ArchitectureSpec), key=lambda entry: entry.spec.name)
     installed = {entry.spec.name for entry in entries}
     missing = [name for name in official.names("architecture") if also_missing and name not in installed]
     if as_json:
@@ -24,6 +24,7 @@ def architectures(as_json: bool, also_missing: bool) -> None:
                     "version": entry.plugin.version or None,
                     "installed": True,
                     "heads": list(spec.heads),
+                    "capabilities": list(spec.capabilities),
                     "hf_classes": dict(spec.hf_classes),
                     "tokenizer_classes": list(spec.tokenizer_classes),
                     "summary": spec.summary,

@@ -29,7 +29,7 @@ class CommandLine(click.Group):
         if not name.startswith("-") and not ctx.resilient_parsing and commands.find(name) is None:
             from tfx_core.plugins.registry import missing
 
-            error = missing("command", name, installed=commands.names())
+            error = missing("command", name, commands.names())
             raise click.UsageError(str(error), ctx) if isinstance(error, UnknownNameError) else error
         return super().resolve_command(ctx, args)
 

@@ -6,7 +6,6 @@ import click
 
 from tfx_core.cli import commands
 from tfx_core.cli.output import print_json, print_table
-from tfx_core.plugins.asking import KINDS
 from tfx_core.plugins.discovery import Plugin, PluginWarning
 
 
@@ -44,7 +43,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
 
 def _provided(plugin: Plugin, answers: commands.Answers) -> dict[str, list[str]]:
     """Plural of the kind -> names."""
-    provided = {KINDS[kind].plural: [spec.name for spec in specs] for kind, specs in plugin.specs.items()}
+    provided = {kind.plural: [spec.name for spec in specs] for kind, specs in plugin.specs.items()}
     added = [entry.name for entry in answers.added if entry.plugin.key == plugin.key]
     return provided | ({"commands": added} if added else {})
 

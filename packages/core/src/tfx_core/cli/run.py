@@ -15,8 +15,7 @@ from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_inputs import RunInputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.fields import Above
-from tfx_core.plugins import registry
-from tfx_core.plugins.specs import TaskSpec
+from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task
 from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
@@ -28,21 +27,21 @@ class Tasks(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the installed tasks, qualified by distribution where several give the same."""
-        entries = registry.specs("task")
+        entries = registry.specs(TaskSpec)
         names = [entry.spec.name for entry in entries]
         return sorted(entry.qualified if names.count(entry.spec.name) > 1 else entry.spec.name for entry in entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The command of a task; `click.UsageError` for a name that nothing installed provides."""
         try:
-            spec = registry.find("task", cmd_name)
+            spec = registry.find(TaskSpec, cmd_name)
         except UnknownNameError as error:
             raise click.UsageError(str(error), ctx) from None
         return _command(cmd_name, spec, load_task(cmd_name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the tasks without importing any."""
-        rows = [(name, registry.find("task", name).summary) for name in self.list_commands(ctx)]
+        rows = [(name, registry.find(TaskSpec, name).summary) for name in self.list_commands(ctx)]
         with formatter.section("Tasks"):
             formatter.write_dl(rows)
 

@@ -18,7 +18,7 @@ from tfx_core.errors import InputError
 from tfx_core.model.loading import load_model, load_tokenizer, read_config
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_core.tasks.base import Progress, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import Window, check_text, length_limit, tokenize
@@ -219,7 +219,7 @@ def load_encoder(
 def _head(folder: Folder) -> str:
     """The backbone; the encoder alone of a model that also has a decoder."""
     _, config = read_config(folder)
-    heads = registry.find("architecture", config.model_type).heads
+    heads = registry.find(ArchitectureSpec, config.model_type).heads
     return "encoder-only" if "encoder-only" in heads else "backbone"
 
 

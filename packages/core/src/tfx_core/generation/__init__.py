@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tfx_core.generation.causal import CausalDecoding, causal_decoding
     from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
     from tfx_core.generation.defaults import options_from_files
     from tfx_core.generation.engine import decode, generate
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AllowedTokens": "processors",
+    "CausalDecoding": "causal",
     "Constraint": "constraints",
     "DecodingState": "state",
     "DisjunctiveConstraint": "constraints",
@@ -43,6 +45,7 @@ _HOMES = {
     "TextDecoder": "stopping",
     "TextIteratorStreamer": "streaming",
     "TextStreamer": "streaming",
+    "causal_decoding": "causal",
     "decode": "engine",
     "generate": "engine",
     "options_from_files": "defaults",
@@ -53,6 +56,7 @@ _HOMES = {
 __all__ = [
     "OPTION_NAMES",
     "AllowedTokens",
+    "CausalDecoding",
     "Constraint",
     "DecodingState",
     "DisjunctiveConstraint",
@@ -72,6 +76,7 @@ __all__ = [
     "TextDecoder",
     "TextIteratorStreamer",
     "TextStreamer",
+    "causal_decoding",
     "decode",
     "generate",
     "options_from_files",

@@ -16,11 +16,10 @@ _FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_id
 
 def causal_decoding(model: Model, inputs: Mapping[str, Tensor]) -> "CausalDecoding":
     """The state of a model that is one decoder; raises `InputError` for a head or a config that cannot generate."""
-    if not model.head.generates:
-        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
-    if not getattr(model.backbone, "causal", True):
+    predictions = model.language_head.predictions
+    if not model.backbone.causal:
         raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
-    return CausalDecoding(model.backbone, model.head.get_submodule("predictions"), inputs, model.attention)
+    return CausalDecoding(model.backbone, predictions, inputs, model.attention)
 
 
 class CausalDecoding:

@@ -52,7 +52,7 @@ def generate(
         inputs["input_ids"] = input_ids
     options = (generation_config or model.generation_options).updated(**given)
     for reason in options.without_effect(list(given)):
-        warnings.warn(reason, stacklevel=3)
+        warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
     if model.architecture.decoding is None:
         raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
     with torch.inference_mode():

@@ -1,22 +1,22 @@
-"""What an architecture is to the core: data that ties its config, parts, weight names and text together."""
+"""What an architecture is to the core: data that ties its config, backbone, heads, weight names and text together."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tfx_core.checkpoint import Rule, WeightTable
-from tfx_core.model.config import ModelConfig
-from tfx_core.model.heads.base import Head
+from tfx_core.checkpoint import BackboneRules, Rule, WeightTable
+from tfx_core.errors import UnknownNameError
+from tfx_core.model.backbone import Backbone
+from tfx_core.model.heads.base import NoHead
+from tfx_core.model.heads.plan import C, HeadPlan, Initialise
+from tfx_core.plugins import HeadSpec, registry
 
 if TYPE_CHECKING:
     from tfx_core.generation import DecodingState
     from tfx_core.model.model import Model
     from tfx_core.text import Recipe
-
-C = TypeVar("C", bound=ModelConfig)
 
 
 @dataclass(frozen=True)
@@ -25,34 +25,23 @@ class Architecture(Generic[C]):
 
     config: type[C]
 
-    backbone: Callable[[C, str], nn.Module]
-    """``(config, head)`` -> the backbone with the parts that this head needs, see `tfx_core.model.model.Backbone`.
+    backbone: Callable[[C, frozenset[str]], Backbone]
+    """``(config, parts)`` -> the backbone with these of its optional parts."""
 
-    For a third party's head the second argument is the capability that its spec asks for.
-    """
+    heads: Mapping[str, HeadPlan[C]]
+    """Head name -> its plan; ``"backbone"``, for none, is always there."""
 
-    heads: Mapping[str, Callable[[C], Head]]
-    """Head name -> a function that builds it; ``"backbone"`` is always there and needs none."""
+    weights: Callable[[C, frozenset[str]], BackboneRules]
+    """``(config, parts)`` -> names of the tensors of the backbone that ``backbone`` builds for the same."""
 
-    weights: Callable[[C], WeightTable]
-    """The names of the tensors in a checkpoint, which parts they make up, and which parts each head needs."""
+    initialise: Initialise[C]
+    """Called for every module with its path in the model, such as ``backbone.stack.layers.0.feed_forward``."""
 
-    initialise: Callable[[str, nn.Module, C, torch.Generator | None], None]
-    """``(path, module, config, generator)``: fills one module's own parameters (not its children's) as the paper did.
+    parts: Collection[str] = ()
+    """The optional parts that the backbone has where there is no head."""
 
-    Called for every module with its path in the model, such as ``backbone.stack.layers.0.feed_forward``.
-    """
-
-    ties: Mapping[str, tuple[tuple[str, str], ...]] | Callable[[C], Mapping[str, tuple[tuple[str, str], ...]]] = field(
-        default_factory=dict
-    )
-    """Head name -> pairs of parameter names (of ours) that may share one tensor, the one to store second.
-
-    A function of the config where it decides which parameters there are.
-    """
-
-    adapt: Callable[[C, str], C] = lambda config, head: config
-    """The config for a head that the user asks for, for example a causal mask for ``causal-lm``."""
+    capabilities: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """What a third party's head may ask for, ``"token-states"`` or ``"pooled-state"`` -> the parts that give it."""
 
     text: "Recipe | None" = None
     """How the released tokenizer files are read."""
@@ -60,16 +49,53 @@ class Architecture(Generic[C]):
     decoding: "Callable[[Model, Mapping[str, Tensor]], DecodingState] | None" = None
     """``(model, inputs)`` -> the state of one generation; ``None`` where the model cannot generate."""
 
+    def plan(self, head: str) -> HeadPlan[C]:
+        """The plan of a head of ours, of none, or of a third party's for a capability that we have.
 
-@dataclass(frozen=True)
-class HeadFactory:
-    """The target of a third party's `tfx_core.HeadSpec`."""
+        Raises `UnknownNameError` that says which heads there are.
+        """
+        if head == "backbone":
+            return HeadPlan(lambda config, backbone: NoHead(), parts=self.parts, prefix="")
+        return self.heads[head] if head in self.heads else self._foreign(head)
 
-    build: Callable[[ModelConfig], Head]
-    """Builds the head for a backbone with this config."""
+    def weight_table(self, config: C, head: str) -> WeightTable:
+        """Names of the tensors of a model with this head, and of those that its checkpoint may have for other heads."""
+        own = self.plan(head)
+        backbone = self.weights(config, frozenset(own.parts))
+        plans = {"backbone": self.plan("backbone"), **self.heads, head: own}
+        return WeightTable(
+            parts=_parts({"core": backbone.core, **backbone.parts}, plans),
+            heads={name: ("core", *plan.parts, *plan.rules) for name, plan in plans.items()},
+            prefix=backbone.prefix,
+            prefixes={name: plan.prefix for name, plan in plans.items() if plan.prefix is not None},
+            optional={*backbone.optional, *(part for plan in plans.values() for part in plan.optional)},
+        )
 
-    rules: tuple[Rule, ...]
-    """Names of its tensors: in a checkpoint -> in the model, where they start with ``head.``."""
+    def _foreign(self, head: str) -> HeadPlan[C]:
+        model_type = self.config.model_type
+        installed = [entry.spec.name for entry in registry.specs(HeadSpec)]
+        if head.rpartition(":")[2] not in installed:
+            raise UnknownNameError(
+                f"no head {head!r} for {model_type}: it has {', '.join(('backbone', *self.heads))}"
+                + (f"; installed beside these are {', '.join(installed)}" if installed else "")
+            )
+        spec = registry.find(HeadSpec, head)
+        if spec.capability not in self.capabilities:
+            raise UnknownNameError(
+                f"head {head!r} needs a backbone with {spec.capability!r}; {model_type} has "
+                f"{', '.join(map(repr, self.capabilities)) or 'nothing for heads of others'}"
+            )
+        plan = registry.load(HeadSpec, head)
+        if not isinstance(plan, HeadPlan):
+            raise TypeError(f"{spec.target} is {plan!r}; a head's target must be a tfx_core.model.HeadPlan")
+        return replace(plan, parts={*self.capabilities[spec.capability], *plan.parts})
 
-    initialise: Callable[[str, nn.Module, ModelConfig, torch.Generator | None], None]
-    """Fills one module's own parameters, see `Architecture.initialise`."""
+
+def _parts(of_backbone: Mapping[str, Sequence[Rule]], plans: Mapping[str, HeadPlan[Any]]) -> dict[str, Sequence[Rule]]:
+    """The parts of backbone and heads; `ValueError` where one name stands for two."""
+    parts = dict(of_backbone)
+    for head, plan in plans.items():
+        for name, rules in plan.rules.items():
+            if tuple(parts.setdefault(name, rules)) != tuple(rules):
+                raise ValueError(f"head {head!r}: there is another part {name!r}, with other rules; rename one")
+    return parts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from tfx_core.errors import ConfigError
 from tfx_core.fields import Checked, Count, Nested, plain
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
 ProblemType: TypeAlias = Literal["regression", "single_label_classification", "multi_label_classification"]
 
@@ -131,7 +131,7 @@ class ModelConfig(Checked, Nested):
     def from_object(cls, values: Mapping[str, Any]) -> Self:
         """Read the config of a model that is part of another one: this class's, or what ``model_type`` names."""
         if not cls.model_type:
-            architecture: Any = registry.load("architecture", named_architecture(values))
+            architecture: Any = registry.load(ArchitectureSpec, named_architecture(values))
             own: Self = architecture.config.from_dict(values, where="")
             return own
         if values.get("model_type", cls.model_type) != cls.model_type:

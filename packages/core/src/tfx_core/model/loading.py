@@ -13,7 +13,7 @@ from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
 from tfx_core.text import Tokenizer, family_of
 from tfx_core.text import load_tokenizer as read_tokenizer
 
@@ -42,7 +42,7 @@ def load_model(
     stored = stored_head(config, folder)
     head = stored or "backbone" if head is None else head
     if head != stored:
-        config = architecture.adapt(config, head)
+        config = architecture.plan(head).adapt(config)
     config = config.replace(**overrides)
     generation_config = folder.json("generation_config.json")
     model = _empty_model(architecture, config, head, attention, generation_config)
@@ -77,9 +77,7 @@ def new_model(
     weights; torch's global generator is left alone when one is given.
     """
     architecture = load_architecture(model_type)
-    settings = architecture.config.of(**config)
-    if not {"is_decoder", "add_cross_attention"} & config.keys():
-        settings = architecture.adapt(settings, head)
+    settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, architecture, settings, None, generator)
@@ -102,7 +100,7 @@ def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **
 
 def load_architecture(model_type: str) -> Architecture[Any]:
     """What a ``model_type`` stands for; raises `UnknownNameError` that says what to install."""
-    architecture = registry.load("architecture", model_type)
+    architecture = registry.load(ArchitectureSpec, model_type)
     if not isinstance(architecture, Architecture):
         raise TypeError(f"the target of architecture {model_type!r} is {architecture!r}, not an Architecture")
     return architecture
@@ -125,7 +123,7 @@ def stored_head(config: ModelConfig, folder: Folder) -> str | None:
     """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing."""
     if config.tfx_head is not None:
         return config.tfx_head
-    classes = registry.find("architecture", config.model_type).hf_classes
+    classes = registry.find(ArchitectureSpec, config.model_type).hf_classes
     known = [classes[name] for name in config.architectures if name in classes]
     if config.architectures and not known:
         raise ConfigError(
@@ -142,7 +140,7 @@ def _empty_model(
     attention: str | AttentionKernel,
     generation_config: Mapping[str, Any] | None = None,
 ) -> Model:
-    kernel = registry.load("attention", attention) if isinstance(attention, str) else attention
+    kernel = registry.load(AttentionSpec, attention) if isinstance(attention, str) else attention
     if not callable(kernel):
         raise TypeError(f"attention {attention!r} stands for {kernel!r}, which is not an attention kernel")
     with unfilled_modules():
@@ -156,15 +154,15 @@ def _initialise(
     names: Iterable[str] | None,
     generator: torch.Generator | None = None,
 ) -> None:
-    """Fill the parameters of these names, or all, as the architecture (or a third party's head) does it."""
+    """Fill the parameters of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
+    of_head = model.plan.initialise or architecture.initialise
     wanted = None if names is None else set(names)
     for path, module in model.named_modules():
         own = {f"{path}.{name}" for name, _ in module.named_parameters(recurse=False)}
         if not own or (wanted is not None and not own & wanted):
             continue
-        of_head = path == "head" or path.startswith("head.")
-        fill = model.head_initialise if of_head else architecture.initialise
+        fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
         fill(path, module, config, generator)
 
 

@@ -1,43 +1,27 @@
 """A backbone and a head, made one callable model."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import WeightTable
-from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.model.architecture import Architecture, HeadFactory
+from tfx_core.checkpoint import WeightTable, collect_weights
+from tfx_core.errors import InputError
+from tfx_core.model.architecture import Architecture
+from tfx_core.model.backbone import Backbone, named_inputs
 from tfx_core.model.config import ModelConfig
-from tfx_core.model.heads.base import Head, NoHead
+from tfx_core.model.heads.base import Head
+from tfx_core.model.heads.language import LanguageHead
+from tfx_core.model.heads.plan import Ties
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.saving import save_model
 from tfx_core.nn import AttentionKernel, sdpa
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
-
-
-class Backbone(Protocol):
-    """What `Architecture.backbone` returns: an ``nn.Module`` whose ``forward`` names every input that it takes.
-
-    One of them is ``attention``, the kernel of the call. The output has at least ``last_hidden_state`` ``(B, S, D)``,
-    and ``pooler_output`` ``(B, D)`` where a head asked for it.
-    """
-
-    max_positions: int | None
-    """The longest input, in tokens; ``None`` where there is no limit."""
-
-    def __call__(self, **inputs: Any) -> ModelOutput:
-        """Run the backbone."""
-        ...
-
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Remove attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
-        ...
 
 
 class Model(nn.Module):
@@ -65,12 +49,13 @@ class Model(nn.Module):
         self.generation_config = generation_config
         # made once for the config and the file's contents beside it
         self._generation_options: tuple[ModelConfig, Mapping[str, Any] | None, GenerationOptions] | None = None
-        self._foreign = foreign_head(architecture, config, head_name)
-        factory, needed = (None, head_name) if self._foreign is None else self._foreign
-        self.backbone = architecture.backbone(config, needed)
-        self.head: Head = _head(architecture, config, head_name, factory)
-        self._backbone_inputs = frozenset(_named_inputs(self.backbone))
-        self._head_inputs = frozenset(_named_inputs(self.head)[1:])
+        self.plan = architecture.plan(head_name)
+        self.backbone: Backbone = architecture.backbone(config, frozenset(self.plan.parts))
+        if not isinstance(self.backbone, Backbone):
+            raise TypeError(f"the backbone of {config.model_type} is {type(self.backbone)}, not a tfx_core.Backbone")
+        self.head: Head = self.plan.build(config, self.backbone)
+        self._backbone_inputs = self.backbone.input_names
+        self._head_inputs = frozenset(named_inputs(self.head)[1:])
 
     def forward(self, input_ids: Tensor | None = None, **inputs: Any) -> ModelOutput:
         """Run backbone and head; token ids may also come first without their name."""
@@ -81,8 +66,11 @@ class Model(nn.Module):
             accepted = ", ".join(self.input_names)
             raise TypeError(f"unknown input {', '.join(map(repr, sorted(unknown)))}; this model takes {accepted}")
         self._check_length(given)
+        given = self.backbone.arrange(given)
         arranged = self.head.arrange(given)
-        states = self.backbone(**{name: value for name, value in arranged.items() if name in self._backbone_inputs})
+        states: ModelOutput = self.backbone(
+            **{name: value for name, value in arranged.items() if name in self._backbone_inputs}
+        )
         output: ModelOutput = self.head(
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
@@ -90,15 +78,28 @@ class Model(nn.Module):
 
     def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
-        from tfx_core.generation import generate
-
-        return generate(self, input_ids, **options)
+        return self.backbone.generate(self, input_ids, **options)
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
-        """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones."""
-        from tfx_core.model.saving import save_model
+        """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
-        save_model(self, folder, max_shard_size=max_shard_size)
+        Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
+        """
+        tensors = collect_weights(self, self.weight_table, head=self.head_name, ties=self.ties)
+        save_model(folder, self.stored_config(), self.generation_config, tensors, max_shard_size=max_shard_size)
+
+    def stored_config(self) -> ModelConfig:
+        """The config, saying which head is stored, what is tied and in which type."""
+        classes = registry.find(ArchitectureSpec, self.config.model_type).hf_classes
+        named = [name for name, head in classes.items() if head == self.head_name]
+        backbone = [name for name, head in classes.items() if head == "backbone"]
+        config = self.config.replace(
+            architectures=tuple(named[:1] or backbone[:1]), tfx_head=None if named else self.head_name
+        )
+        if self.ties:
+            tied = {name: self.get_parameter(name) is self.get_parameter(to) for name, to in self.ties}
+            config = config.with_ties(tied)
+        return config.replace(extra={**config.extra, "torch_dtype": str(self.dtype).removeprefix("torch.")})
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove attention heads for good: layer -> numbers of the heads in the unpruned model.
@@ -115,7 +116,7 @@ class Model(nn.Module):
             before.update(new)
         # the config refuses what cannot be pruned before anything is
         config = self.config.replace(pruned_heads={layer: tuple(sorted(all_)) for layer, all_ in pruned.items()})
-        self.backbone.prune_heads(present)  # type: ignore[operator]  # see Backbone
+        self.backbone.prune_heads(present)
         self.config = config
 
     def tie(self, name: str, to: str) -> None:
@@ -124,24 +125,23 @@ class Model(nn.Module):
         setattr(self.get_submodule(owner), attribute, self.get_parameter(to))
 
     @property
-    def ties(self) -> tuple[tuple[str, str], ...]:
+    def ties(self) -> Ties:
         """Pairs of parameter names that may share a tensor."""
-        ties = self.architecture.ties
-        return tuple((ties(self.config) if callable(ties) else ties).get(self.head_name, ()))
+        return self.plan.ties_of(self.config)
 
     @property
     def weight_table(self) -> WeightTable:
         """Names of this model's tensors in a checkpoint."""
-        table = self.architecture.weights(self.config)
-        if self._foreign is None:
-            return table
-        factory, needed = self._foreign
-        return table.with_head(self.head_name, like=needed, rules=factory.rules)
+        return self.architecture.weight_table(self.config, self.head_name)
 
     @property
-    def head_initialise(self) -> Callable[[str, nn.Module, Any, torch.Generator | None], None]:
-        """Fills the head's modules: a third party's head brings its own way."""
-        return self.architecture.initialise if self._foreign is None else self._foreign[0].initialise
+    def language_head(self) -> LanguageHead:
+        """The head, for generation; raises `InputError` where it does not predict one token after another."""
+        if isinstance(self.head, LanguageHead):
+            return self.head
+        instead = [name for name in ("conditional-generation", "causal-lm") if name in self.architecture.heads]
+        cure = f"; load the model with head={instead[0]!r}" if instead else ""
+        raise InputError(f"head {self.head_name!r} cannot generate{cure}")
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -162,8 +162,7 @@ class Model(nn.Module):
     @property
     def max_positions(self) -> int | None:
         """The longest input in tokens, ``None`` where there is no limit."""
-        longest: int | None = self.backbone.max_positions  # type: ignore[assignment]  # see Backbone
-        return longest
+        return self.backbone.max_positions
 
     @property
     def device(self) -> torch.device:
@@ -186,40 +185,3 @@ class Model(nn.Module):
                 f"input of {tokens.shape[-1]} tokens: {self.config.model_type} has positions for {limit}; "
                 "shorten it, or tokenize with truncation=True"
             )
-
-
-def foreign_head(
-    architecture: Architecture[Any], config: ModelConfig, head_name: str
-) -> tuple[HeadFactory, str] | None:
-    """A third party's head of this name with the capability it needs; ``None`` if the head is the architecture's own.
-
-    Raises `UnknownNameError` that lists the heads there are.
-    """
-    if head_name == "backbone" or head_name in architecture.heads:
-        return None
-    own = ("backbone", *architecture.heads)
-    foreign = [entry.spec.name for entry in registry.specs("head")]
-    if head_name.rpartition(":")[2] not in foreign:
-        raise UnknownNameError(
-            f"no head {head_name!r} for {config.model_type}: it has {', '.join(own)}"
-            + (f"; installed beside these are {', '.join(foreign)}" if foreign else "")
-        )
-    spec = registry.find("head", head_name)
-    factory = registry.load("head", head_name)
-    if not isinstance(factory, HeadFactory):
-        raise TypeError(f"{spec.target} is {factory!r}; a head's target must be a tfx_core.model.HeadFactory")
-    return factory, spec.capability
-
-
-def _head(architecture: Architecture[Any], config: ModelConfig, head_name: str, factory: HeadFactory | None) -> Head:
-    if head_name == "backbone":
-        return NoHead()
-    return factory.build(config) if factory is not None else architecture.heads[head_name](config)
-
-
-def _named_inputs(module: nn.Module) -> tuple[str, ...]:
-    parameters = inspect.signature(module.forward).parameters.values()
-    wrong = [each.name for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
-    if wrong:
-        raise TypeError(f"{type(module).__name__}.forward takes *{wrong[0]}; it must name every input that it takes")
-    return tuple(each.name for each in parameters)

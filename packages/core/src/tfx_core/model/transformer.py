@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.model.backbone import Backbone
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import (
     AttentionKernel,
@@ -16,15 +17,17 @@ from tfx_core.nn import (
     StackCall,
     expand_head_mask,
     first_tokens,
+    looked_up,
     sdpa,
 )
 
 
-class TransformerBackbone(nn.Module):
+class TransformerBackbone(Backbone):
     """Embeddings, a stack and a pooler.
 
     ``causal`` lets each token see only itself and what came before. ``pooler`` reads the state of the first token.
-    ``position_bias`` makes a bias ``(B|1, H, T, S)`` of a `Geometry`, which all layers add to their scores.
+    ``position_bias`` makes a bias ``(B|1, H, T, S)`` of a `Geometry`, which all layers add to their scores. ``width``
+    is that of the token vectors unless it is given.
     """
 
     def __init__(
@@ -36,14 +39,14 @@ class TransformerBackbone(nn.Module):
         position_bias: nn.Module | None = None,
         causal: bool = False,
         max_positions: int | None = None,
+        width: int | None = None,
     ) -> None:
-        super().__init__()
+        width = embeddings.token.embedding_dim if width is None else width
+        super().__init__(width, max_positions=max_positions, causal=causal)
         self.embeddings = embeddings
         self.stack = stack
         self.pooler = pooler
         self.position_bias = position_bias
-        self.causal = causal
-        self.max_positions = max_positions
 
     def forward(
         self,
@@ -106,6 +109,10 @@ class TransformerBackbone(nn.Module):
             pooler_output=None if self.pooler is None else self.pooler(first_tokens(x, span.new.mask)),
             **call.recorder.reports(),
         )
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``, not scaled yet."""
+        return looked_up(self.embeddings.token, input_ids, "input_ids")
 
     def new_cache(self) -> DecoderCache:
         """What the stack remembers of a text that has not begun."""

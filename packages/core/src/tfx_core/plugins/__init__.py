@@ -1,5 +1,6 @@
 """What is installed, known by name: specs, the hooks that ask for them, look-up. Imports neither torch nor a model."""
 
+from tfx_core.plugins import registry
 from tfx_core.plugins.discovery import register, unregister
 from tfx_core.plugins.hookspecs import hookimpl
 from tfx_core.plugins.specs import (
@@ -24,5 +25,6 @@ __all__ = [
     "TaskSpec",
     "hookimpl",
     "register",
+    "registry",
     "unregister",
 ]

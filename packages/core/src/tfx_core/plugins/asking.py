@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
-from types import MappingProxyType
 from typing import get_origin
 
 import pluggy
@@ -12,42 +11,11 @@ import pluggy
 from tfx_core import __version__
 from tfx_core.errors import PluginError
 from tfx_core.plugins import hookspecs
-from tfx_core.plugins.specs import (
-    ArchitectureSpec,
-    AttentionSpec,
-    HeadSpec,
-    IndexSpec,
-    LinearSpec,
-    ObjectiveSpec,
-    Spec,
-    TaskSpec,
-)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of thing that plugins provide: the hook that asks for it and the class of the answers."""
-
-    hook: str
-    spec: type[Spec]
-    plural: str
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "architecture": Kind("tfx_architectures", ArchitectureSpec, "architectures"),
-        "head": Kind("tfx_heads", HeadSpec, "heads"),
-        "attention": Kind("tfx_attentions", AttentionSpec, "attentions"),
-        "linear": Kind("tfx_linears", LinearSpec, "linears"),
-        "task": Kind("tfx_tasks", TaskSpec, "tasks"),
-        "objective": Kind("tfx_objectives", ObjectiveSpec, "objectives"),
-        "index": Kind("tfx_indexes", IndexSpec, "indexes"),
-    }
-)
+from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec
 
 COMMANDS_HOOK = "tfx_commands"
 
-_HOOKS = (*(kind.hook for kind in KINDS.values()), COMMANDS_HOOK)
+_HOOKS = (*(kind.hook for kind in KINDS), COMMANDS_HOOK)
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -83,11 +51,11 @@ def attach(plugin: object) -> pluggy.PluginManager:
     return manager
 
 
-def ask(manager: pluggy.PluginManager) -> tuple[dict[str, tuple[Spec, ...]], list[PluginError]]:
+def ask(manager: pluggy.PluginManager) -> tuple[dict[type[Spec], tuple[Spec, ...]], list[PluginError]]:
     """What the plugin provides, by kind, and everything that is wrong with its answers."""
-    provided: dict[str, tuple[Spec, ...]] = {}
+    provided: dict[type[Spec], tuple[Spec, ...]] = {}
     faults: list[PluginError] = []
-    for name, kind in KINDS.items():
+    for kind in KINDS:
         hook = getattr(manager.hook, kind.hook)
         if not hook.get_hookimpls():
             continue
@@ -101,23 +69,23 @@ def ask(manager: pluggy.PluginManager) -> tuple[dict[str, tuple[Spec, ...]], lis
             faults.append(fault)
             continue
         # pluggy leaves out an answer of None.
-        specs, wrong = _checked(answers[0] if answers else None, kind.spec)
-        provided[name] = specs
+        specs, wrong = _usable_specs(answers[0] if answers else None, kind)
+        provided[kind] = specs
         faults += [PluginError(f"its {kind.hook} returned {fault}") for fault in wrong]
     return provided, faults
 
 
-def _checked(answer: object, expected: type[Spec]) -> tuple[tuple[Spec, ...], list[str]]:
+def _usable_specs(answer: object, expected: type[Spec]) -> tuple[tuple[Spec, ...], list[str]]:
     """The usable specs of an answer, and what is wrong with the rest."""
     if not isinstance(answer, list | tuple):
-        return (), [f"{_shown(answer)}, not a list of {expected.__name__}"]
+        return (), [f"{_in_one_line(answer)}, not a list of {expected.__name__}"]
     specs: dict[str, Spec] = {}
     wrong: list[str] = []
     for item in answer:
         if not isinstance(item, expected):
-            wrong.append(f"{_shown(item)} in its list of {expected.__name__}")
+            wrong.append(f"{_in_one_line(item)} in its list of {expected.__name__}")
         elif fault := _fault(item):
-            wrong.append(f"{expected.__name__} {_shown(item.name)} with {fault}")
+            wrong.append(f"{expected.__name__} {_in_one_line(item.name)} with {fault}")
         elif item.name in specs:
             wrong.append(f"{item.name!r} twice")
         else:
@@ -129,13 +97,13 @@ def _fault(spec: Spec) -> str | None:
     for field in fields(spec):
         value = getattr(spec, field.name)
         if field.type is str and not isinstance(value, str):
-            return f"{field.name}={_shown(value)}, which is not a string"
+            return f"{field.name}={_in_one_line(value)}, which is not a string"
         if get_origin(field.type) is tuple and not (isinstance(value, tuple) and _all_strings(value)):
-            return f"{field.name}={_shown(value)}, which is not a tuple of strings"
+            return f"{field.name}={_in_one_line(value)}, which is not a tuple of strings"
         if get_origin(field.type) is Mapping and not (
             isinstance(value, Mapping) and _all_strings(value) and _all_strings(list(value.values()))
         ):
-            return f"{field.name}={_shown(value)}, which is not a mapping of strings to strings"
+            return f"{field.name}={_in_one_line(value)}, which is not a mapping of strings to strings"
     if not spec.name or re.search(r"[:,\s]", spec.name):
         return "a name that is empty or holds ':', ',' or spaces"
     if not _TARGET.fullmatch(spec.target):
@@ -151,7 +119,7 @@ def _all_strings(values: Sequence[object] | Mapping[str, object]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _shown(value: object) -> str:
+def _in_one_line(value: object) -> str:
     """A value for a message that stays one line, whatever it is."""
     if value is None or isinstance(value, str | int | float | tuple):
         text = repr(value)

@@ -64,10 +64,10 @@ class Plugin:
 
     error: BaseException | None = None
     requires: tuple[str, ...] = ()
-    specs: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
+    specs: Mapping[type[Spec], tuple[Spec, ...]] = field(default_factory=dict)
     """Kind -> what it provides."""
 
-    lost: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
+    lost: Mapping[type[Spec], tuple[Spec, ...]] = field(default_factory=dict)
     """Kind -> what a failed plugin would have provided, as far as could be learned."""
 
     manager: pluggy.PluginManager | None = field(default=None, repr=False)
@@ -137,12 +137,12 @@ def discovered(*, strict: bool | None = None) -> tuple[Plugin, ...]:
     one that has a problem; by default ``TFX_STRICT_PLUGINS`` decides.
     """
     strict = is_strict() if strict is None else strict
-    found = _plugins.all(warn=not strict)
+    plugins = _plugins.all(warn=not strict)
     if strict:
-        for plugin in found:
+        for plugin in plugins:
             if plugin.problem:
                 raise PluginError(plugin.outcome) from plugin.error
-    return found
+    return plugins
 
 
 def is_strict() -> bool:
@@ -161,7 +161,7 @@ def register(plugin: object, name: str | None = None) -> Registration:
         name = plugin.__name__ if isinstance(plugin, ModuleType) else f"{kind.__module__}.{kind.__qualname__}"
     if not name or any(mark in name for mark in ":, \t\n"):
         raise PluginError(f"a plugin cannot be named {name!r}: the name must not be empty or hold ':', ',' or spaces")
-    examined = _examined(plugin, Plugin(name, name, target=f"{type(plugin).__name__} registered at run time"))
+    examined = _examine(plugin, Plugin(name, name, target=f"{type(plugin).__name__} registered at run time"))
     if not examined.usable:
         raise PluginError(f"{examined.label} cannot be registered: {examined.reason}") from examined.error
     _plugins.add(examined)
@@ -184,10 +184,10 @@ def rescan() -> None:
 def resolve(target: str) -> object:
     """Import what a target, ``"package.module"`` or ``"package.module:attribute"``, stands for."""
     module, _, path = target.partition(":")
-    found: object = import_module(module)
+    thing: object = import_module(module)
     for attribute in path.split(".") if path else ():
-        found = getattr(found, attribute)
-    return found
+        thing = getattr(thing, attribute)
+    return thing
 
 
 class _Plugins:
@@ -207,8 +207,8 @@ class _Plugins:
         self._here = threading.local()
 
     def all(self, *, warn: bool) -> tuple[Plugin, ...]:
-        found = self._all
-        while found is None:
+        everything = self._all
+        while everything is None:
             with self._lock:
                 entries, installed = self._scanned(), self._installed
             fresh = self._load(entries) if installed is None else ()
@@ -221,10 +221,10 @@ class _Plugins:
                     fresh = ()
                 if self._all is None:
                     self._all = _with_conflicts(self._installed + self._registered)
-                found = self._all
+                everything = self._all
             if warn:  # after everything is in place, for a filter may turn the warning into an error
                 _warn_about(fresh, entries)
-        return found
+        return everything
 
     def _scanned(self) -> list[EntryPoint]:
         if self._entries is None:
@@ -239,7 +239,7 @@ class _Plugins:
             )
         self._here.loading = True
         try:
-            return (_core(), *map(_loaded, entries))
+            return (_core_plugin(), *map(_load_plugin, entries))
         finally:
             self._here.loading = False
 
@@ -272,15 +272,15 @@ class _Plugins:
             self._entries = self._installed = self._all = None
 
 
-def _core() -> Plugin:
+def _core_plugin() -> Plugin:
     """The core's own names, which come through the same hooks as everybody's."""
     from tfx_core.plugins import builtin
 
     draft = Plugin("builtin", "tfx-core", tfx_core.__version__, "tfx_core.plugins.builtin")
-    return _examined(builtin, draft)
+    return _examine(builtin, draft)
 
 
-def _loaded(entry: EntryPoint) -> Plugin:
+def _load_plugin(entry: EntryPoint) -> Plugin:
     """Import one plugin and ask it what it provides; never raises."""
     draft = Plugin(entry.name, entry.distribution, entry.version, entry.target, requires=entry.requires)
     switch = _switched_off(entry)
@@ -302,10 +302,10 @@ def _loaded(entry: EntryPoint) -> Plugin:
         return _failed(draft, f"importing {entry.target} failed", error)
     except BaseException as error:  # a plugin that calls sys.exit() must not end the program either
         return _failed(draft, f"importing {entry.target} failed", error)
-    return _examined(plugin, draft)
+    return _examine(plugin, draft)
 
 
-def _examined(plugin: object, draft: Plugin) -> Plugin:
+def _examine(plugin: object, draft: Plugin) -> Plugin:
     """Check the plugin's API level and collect its answers; never raises."""
     try:
         level: object = getattr(plugin, "TFX_API", 1)
@@ -343,7 +343,7 @@ def _failed(draft: Plugin, what: str, error: BaseException) -> Plugin:
 
 def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
     """Mark the plugins that give a name which another gives too."""
-    givers: dict[tuple[str, str], list[Plugin]] = defaultdict(list)
+    givers: dict[tuple[type[Spec], str], list[Plugin]] = defaultdict(list)
     for plugin in plugins:
         for kind, specs in plugin.specs.items():
             for spec in specs:
@@ -352,7 +352,7 @@ def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
     for (kind, name), several in givers.items():
         for plugin in several if len(several) > 1 else ():
             others = " and ".join(other.label for other in several if other is not plugin)
-            clashes[id(plugin)].append(f"{kind} {name!r} is also provided by {others}")
+            clashes[id(plugin)].append(f"{kind.kind} {name!r} is also provided by {others}")
     return tuple(
         replace(plugin, status=Status.CONFLICTING, reason="; ".join(clashes[id(plugin)]))
         if id(plugin) in clashes

@@ -40,19 +40,19 @@ def scan() -> list[EntryPoint]:
 
     ``importlib.metadata.entry_points`` would do, but one damaged file of any distribution stops it.
     """
-    found: dict[str, list[EntryPoint]] = {}
+    points: dict[str, list[EntryPoint]] = {}
     for distribution in metadata.distributions():
         text = _entry_points_text(distribution)
         if text is None or PROJECT not in text:
             continue  # reading metadata is what costs: only for those that may have a plugin
         name = _name(distribution)
         key = normalise(name)
-        if key in found:
+        if key in points:
             continue
         # Two installations of a name on sys.path: the first one is what Python imports, even if it has no plugin.
         first = next(iter(metadata.distributions(name=name)), distribution)
-        found[key] = _read(first)
-    return [entry for key in sorted(found) for entry in sorted(found[key], key=lambda entry: entry.name)]
+        points[key] = _read(first)
+    return [entry for key in sorted(points) for entry in sorted(points[key], key=lambda entry: entry.name)]
 
 
 def _entry_points_text(distribution: metadata.Distribution) -> str | None:

@@ -23,22 +23,13 @@ module is imported. A plugin that is to run on an older core too marks an answer
 need. Each plugin is asked on its own: it cannot see, replace or break what another provides.
 """
 
-# pluggy reads signatures and docstrings; the bodies are never run.
-# mypy: disable-error-code="empty-body"
-
+from collections.abc import Callable
+from types import GenericAlias
 from typing import TYPE_CHECKING
 
 import pluggy
 
-from tfx_core.plugins.specs import (
-    ArchitectureSpec,
-    AttentionSpec,
-    HeadSpec,
-    IndexSpec,
-    LinearSpec,
-    ObjectiveSpec,
-    TaskSpec,
-)
+from tfx_core.plugins.specs import KINDS, Spec
 
 if TYPE_CHECKING:
     import click
@@ -52,39 +43,19 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 """Marks a plugin's function as the answer to the hook of the same name."""
 
 
-@hookspec
-def tfx_architectures() -> list[ArchitectureSpec]:
-    """Model types, each with its heads and the class names that ``config.json`` files use for it."""
+def _hook_of(kind: type[Spec]) -> Callable[[], list[Spec]]:
+    """The hook that asks for the specs of a kind; pluggy and ``help()`` read its signature and docstring."""
+
+    def hook() -> list[Spec]:
+        raise NotImplementedError("a hook is asked of plugins, never called itself")
+
+    hook.__name__ = hook.__qualname__ = kind.hook
+    hook.__doc__ = kind.hook_doc
+    hook.__annotations__["return"] = GenericAlias(list, (kind,))
+    return hookspec(hook)
 
 
-@hookspec
-def tfx_heads() -> list[HeadSpec]:
-    """Heads that fit any architecture with a given capability, such as a CRF over token states."""
-
-
-@hookspec
-def tfx_attentions() -> list[AttentionSpec]:
-    """Attention kernels that ``load_model(…, attention=name)`` can select."""
-
-
-@hookspec
-def tfx_linears() -> list[LinearSpec]:
-    """Packed linear kernels that inference can use in place of ``nn.Linear``."""
-
-
-@hookspec
-def tfx_tasks() -> list[TaskSpec]:
-    """Tasks that ``tfx_core.pipeline(name)`` and ``tfx-core run`` can carry out."""
-
-
-@hookspec
-def tfx_objectives() -> list[ObjectiveSpec]:
-    """Pretraining objectives: how a corpus becomes batches, and the loss."""
-
-
-@hookspec
-def tfx_indexes() -> list[IndexSpec]:
-    """Passage indexes for retrieval."""
+globals().update({kind.hook: _hook_of(kind) for kind in KINDS})
 
 
 @hookspec

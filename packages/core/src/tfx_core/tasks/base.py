@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from tfx_core.errors import InputError
+from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
 from tfx_core.tasks.windows import ItemError, Window
@@ -97,7 +98,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
         _, config = read_config(folder)
         stored = stored_head(config, folder)
-        if stored in cls.heads:
+        if stored is not None and cls.is_served_by(stored):
             return stored
         if "backbone" in cls.heads:
             return "backbone"  # part of every checkpoint
@@ -106,6 +107,13 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
             f"{folder.label}: holds a model with the head {stored or 'backbone'!r}; {cls.name} needs one that was "
             f"trained with {needed}"
         )
+
+    @classmethod
+    def is_served_by(cls, head: str) -> bool:
+        """Whether a model with this head can serve the task: with one of `heads`, or a third party's in its place."""
+        name = head.rpartition(":")[2]
+        stands_in = (entry.spec.serves for entry in registry.specs(HeadSpec) if entry.spec.name == name)
+        return head in cls.heads or any(set(served) & set(cls.heads) for served in stands_in)
 
     def __call__(self, inputs: object, *, progress: Progress | None = None, **options: object) -> Result:
         """The results of a list (or other iterable) of inputs, in their order; for a single input its result.
@@ -147,7 +155,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def check_model(self, model: "Model") -> None:
         """Raise `InputError` for a model that cannot serve the task."""
-        if model.head_name not in self.heads:
+        if not self.is_served_by(model.head_name):
             needed = " or ".join(repr(head) for head in self.heads)
             raise InputError(f"{self.name} needs a model with the head {needed}; this one has {model.head_name!r}")
 

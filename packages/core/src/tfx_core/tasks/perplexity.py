@@ -90,7 +90,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
     def check_model(self, model: "Model") -> None:
         """Refuse a model that sees what it is to predict."""
         super().check_model(model)
-        if not getattr(model.backbone, "causal", True):
+        if not model.backbone.causal:
             raise InputError(
                 "is_decoder=false: every token sees the ones after it; load the model with is_decoder=True"
             )
@@ -226,7 +226,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         import torch
         import torch.nn.functional as F
 
-        predictions = self.model.head.get_submodule("predictions")
+        predictions = self.model.language_head.predictions
         if not len(targets):
             return states.new_zeros(0, dtype=torch.float64)
         own = getattr(predictions, "losses", None)  # an adaptive softmax computes no logits of the whole vocabulary

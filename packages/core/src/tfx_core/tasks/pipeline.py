@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfx_core.plugins import registry
+from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def pipeline(
 
 def load_task(name: str) -> type[Task[Any, Any, Any]]:
     """The class that a task's name stands for; raises as `tfx_core.plugins.registry.load` does."""
-    task = registry.load("task", name)
+    task = registry.load(TaskSpec, name)
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise TypeError(f"the target of task {name!r} is {task!r}, not a subclass of tfx_core.Task")
     return task

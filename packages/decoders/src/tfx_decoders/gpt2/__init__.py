@@ -3,14 +3,14 @@
 import torch
 from torch import nn
 
-from tfx_core.generation.causal import causal_decoding
+from tfx_core.generation import causal_decoding
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
 from tfx_core.text.byte_bpe import GPT2
-from tfx_decoders.gpt2 import heads
 from tfx_decoders.gpt2.config import GPT2Config
+from tfx_decoders.gpt2.heads import HEADS
 from tfx_decoders.gpt2.model import build_backbone
-from tfx_decoders.gpt2.weights import TIES, weight_table
+from tfx_decoders.gpt2.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "GPT2Config"]
 
@@ -25,16 +25,10 @@ def _initialise(path: str, module: nn.Module, config: GPT2Config, generator: tor
 ARCHITECTURE = Architecture(
     config=GPT2Config,
     backbone=build_backbone,
-    heads={
-        "causal-lm": heads.causal_lm,
-        "double-heads": heads.double_heads,
-        "sequence-classification": heads.sequence_classification,
-        "token-classification": heads.token_classification,
-        "question-answering": heads.question_answering,
-    },
-    weights=weight_table,
+    heads=HEADS,
+    weights=backbone_rules,
     initialise=_initialise,
-    ties=dict.fromkeys(("causal-lm", "double-heads"), TIES),
+    capabilities={"token-states": ()},
     text=GPT2,
     decoding=causal_decoding,
 )

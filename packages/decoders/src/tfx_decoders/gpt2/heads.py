@@ -1,33 +1,31 @@
-"""GPT-2's heads."""
+"""GPT-2's heads: what they compute, what they need, and the names of their tensors."""
 
 from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.model import ModelOutput
+from tfx_core.checkpoint import Rename
+from tfx_core.model import Backbone, HeadPlan, ModelOutput
 from tfx_core.model.heads import (
     CausalLMHead,
-    Head,
-    LastTokenClassificationHead,
+    LanguageHead,
     LMHead,
-    QuestionAnsweringHead,
     SequenceSummary,
-    TokenClassificationHead,
     flatten_choices,
+    last_token_classification,
     next_token_loss,
+    question_answering,
+    token_classification,
     token_loss,
 )
 from tfx_decoders.gpt2.config import GPT2Config
 
 
-class DoubleHeads(Head):
+class DoubleHeads(LanguageHead):
     """The language model, and a score for each choice of each example: inputs are ``(B, choices, S)``."""
 
-    generates = True
-
     def __init__(self, predictions: nn.Module, summary: nn.Module) -> None:
-        super().__init__()
-        self.predictions = predictions
+        super().__init__(predictions)
         self.summary = summary
 
     def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -65,43 +63,40 @@ class DoubleHeads(Head):
         )
 
 
-def causal_lm(config: GPT2Config) -> CausalLMHead:
-    """The language model."""
+def _causal_lm(config: GPT2Config, backbone: Backbone) -> CausalLMHead:
     return CausalLMHead(_predictions(config))
 
 
-def double_heads(config: GPT2Config) -> DoubleHeads:
-    """The language model and the multiple-choice head."""
+def _double_heads(config: GPT2Config, backbone: Backbone) -> DoubleHeads:
     for key in ("summary_use_proj", "summary_proj_to_labels"):
         # without both, the head would give a vector per choice, not a score
         config.require(getattr(config, key), key, "true for double-heads")
     summary = SequenceSummary(
         config.summary_type,
-        nn.Linear(config.n_embd, 1),
+        nn.Linear(backbone.width, 1),
         nn.Tanh() if config.summary_activation == "tanh" else nn.Identity(),
         config.summary_first_dropout,
     )
     return DoubleHeads(_predictions(config), summary)
 
 
-def sequence_classification(config: GPT2Config) -> LastTokenClassificationHead:
-    """A classifier of the last token."""
-    score = nn.Linear(config.n_embd, config.num_labels, bias=False)
-    return LastTokenClassificationHead(score, config.pad_token_id, config.problem_type)
-
-
-def token_classification(config: GPT2Config) -> TokenClassificationHead:
-    """A classifier of every token."""
-    given = (rate for rate in (config.classifier_dropout, config.hidden_dropout) if rate is not None)
-    return TokenClassificationHead(
-        nn.Sequential(nn.Dropout(next(given, 0.1)), nn.Linear(config.n_embd, config.num_labels))
-    )
-
-
-def question_answering(config: GPT2Config) -> QuestionAnsweringHead:
-    """Start and end scores of every token."""
-    return QuestionAnsweringHead(nn.Linear(config.n_embd, 2))
-
-
 def _predictions(config: GPT2Config) -> LMHead:
     return LMHead(nn.Linear(config.n_embd, config.vocab_size, bias=False))
+
+
+def _classifier_dropout(config: GPT2Config) -> float:
+    given = (rate for rate in (config.classifier_dropout, config.hidden_dropout) if rate is not None)
+    return next(given, 0.1)
+
+
+PREDICTIONS = (Rename("lm_head.weight", "head.predictions.decoder.weight"),)
+SUMMARY = (Rename("multiple_choice_head.summary.{p}", "head.summary.project.{p}"),)
+TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
+
+HEADS: dict[str, HeadPlan[GPT2Config]] = {
+    "causal-lm": HeadPlan(_causal_lm, rules={"predictions": PREDICTIONS}, ties=TIES),
+    "double-heads": HeadPlan(_double_heads, rules={"predictions": PREDICTIONS, "summary": SUMMARY}, ties=TIES),
+    "sequence-classification": last_token_classification(),
+    "token-classification": token_classification(_classifier_dropout),
+    "question-answering": question_answering(),
+}

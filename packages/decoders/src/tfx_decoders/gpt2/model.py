@@ -35,7 +35,7 @@ class Float32Attention(Attention):
         return super().attend(query.float(), key.float(), value.float(), call).to(query.dtype)
 
 
-def build_backbone(config: GPT2Config, head: str) -> TransformerBackbone:
+def build_backbone(config: GPT2Config, parts: frozenset[str]) -> TransformerBackbone:
     """The backbone; every head reads the same states."""
     return TransformerBackbone(
         embeddings=GPT2Embeddings(

@@ -1,6 +1,6 @@
-"""Names of GPT-2's tensors in a checkpoint; its linear layers are stored transposed (Conv1D)."""
+"""Names of the tensors of GPT-2's backbone in a checkpoint; its linear layers are stored transposed (Conv1D)."""
 
-from tfx_core.checkpoint import Drop, Rename, Transpose, WeightTable
+from tfx_core.checkpoint import BackboneRules, Drop, Rename, Transpose
 from tfx_decoders.gpt2.config import GPT2Config
 
 _THEIRS = "transformer.h.{i}."
@@ -33,28 +33,7 @@ _CROSS_ATTENTION = (
     *_conv1d(_THEIRS + "crossattention.c_proj", _OURS + "cross_attention.sublayer.out"),
 )
 
-TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
 
-
-def weight_table(config: GPT2Config) -> WeightTable:
-    """The rules, by the parts that heads have in common."""
-    return WeightTable(
-        parts={
-            "core": _CORE + _CROSS_ATTENTION if config.add_cross_attention else _CORE,
-            "predictions": (Rename("lm_head.weight", "head.predictions.decoder.weight"),),
-            "summary": (Rename("multiple_choice_head.summary.{p}", "head.summary.project.{p}"),),
-            "score": (Rename("score.weight", "head.score.weight"),),
-            "token-classifier": (Rename("classifier.{p}", "head.classifier.1.{p}"),),
-            "spans": (Rename("qa_outputs.{p}", "head.classifier.{p}"),),
-        },
-        heads={
-            "backbone": ("core",),
-            "causal-lm": ("core", "predictions"),
-            "double-heads": ("core", "predictions", "summary"),
-            "sequence-classification": ("core", "score"),
-            "token-classification": ("core", "token-classifier"),
-            "question-answering": ("core", "spans"),
-            "token-states": ("core",),
-        },
-        prefix="transformer.",
-    )
+def backbone_rules(config: GPT2Config, parts: frozenset[str]) -> BackboneRules:
+    """The rules, those of cross-attention where there is any."""
+    return BackboneRules(_CORE + _CROSS_ATTENTION if config.add_cross_attention else _CORE, prefix="transformer.")

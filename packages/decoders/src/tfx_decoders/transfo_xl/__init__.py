@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from tfx_core.model import Architecture
 from tfx_core.nn import RelativeBiases
 from tfx_core.text.words import TRANSFORMER_XL
-from tfx_decoders.transfo_xl import heads
 from tfx_decoders.transfo_xl.adaptive import Reduction
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
 from tfx_decoders.transfo_xl.decoding import transfo_xl_decoding
+from tfx_decoders.transfo_xl.heads import HEADS
 from tfx_decoders.transfo_xl.model import build_backbone
-from tfx_decoders.transfo_xl.weights import ties, weight_table
+from tfx_decoders.transfo_xl.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "TransfoXLConfig"]
 
@@ -44,10 +44,10 @@ def _initialise(path: str, module: nn.Module, config: TransfoXLConfig, generator
 ARCHITECTURE = Architecture(
     config=TransfoXLConfig,
     backbone=build_backbone,
-    heads={"causal-lm": heads.causal_lm, "sequence-classification": heads.sequence_classification},
-    weights=weight_table,
+    heads=HEADS,
+    weights=backbone_rules,
     initialise=_initialise,
-    ties=ties,
+    capabilities={"token-states": ()},
     text=TRANSFORMER_XL,
     decoding=transfo_xl_decoding,
 )

@@ -30,13 +30,12 @@ _MORE_COLUMNS = 64
 
 def transfo_xl_decoding(model: Model, inputs: Mapping[str, Any]) -> "TransfoXLDecoding":
     """The state of one generation; raises `InputError` for a head that cannot, and for inputs that it ignores."""
-    if not model.head.generates:
-        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
+    predictions = model.language_head.predictions
     for name in inputs.keys() - _INPUTS:
         raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(_INPUTS))}")
     backbone = model.backbone
     assert isinstance(backbone, TransfoXLBackbone)
-    return TransfoXLDecoding(backbone, model.head.get_submodule("predictions"), inputs, model.attention)
+    return TransfoXLDecoding(backbone, predictions, inputs, model.attention)
 
 
 class SlidingCache(SelfAttentionCache):

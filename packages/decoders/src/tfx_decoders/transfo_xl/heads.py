@@ -1,22 +1,19 @@
-"""Transformer-XL's heads."""
+"""Transformer-XL's heads: what they compute, and the names of their tensors."""
 
 from torch import Tensor, nn
 
+from tfx_core.checkpoint import Rename
 from tfx_core.errors import InputError
-from tfx_core.model import ModelOutput
-from tfx_core.model.heads import IGNORED, Head, LastTokenClassificationHead
+from tfx_core.model import Backbone, HeadPlan, ModelOutput
+from tfx_core.model.heads import IGNORED, LanguageHead, last_token_classification
 from tfx_decoders.transfo_xl.adaptive import AdaptiveSoftmax, NoClusters, Reduction
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
 
 
-class AdaptiveLMHead(Head):
+class AdaptiveLMHead(LanguageHead):
     """Predicts the word after each position."""
 
-    generates = True
-
-    def __init__(self, predictions: AdaptiveSoftmax) -> None:
-        super().__init__()
-        self.predictions = predictions
+    predictions: AdaptiveSoftmax
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """Logits ``(B, T, V)`` are log-probabilities; with labels there are none, but ``losses`` and their mean.
@@ -40,8 +37,7 @@ class AdaptiveLMHead(Head):
         return states.updated(losses=losses, loss=of_counted.mean())
 
 
-def causal_lm(config: TransfoXLConfig) -> AdaptiveLMHead:
-    """The language model."""
+def _causal_lm(config: TransfoXLConfig, backbone: Backbone) -> AdaptiveLMHead:
     ends = (*config.cutoffs, config.vocab_size)
     widths = cluster_widths(config)
     if config.div_val == 1:
@@ -59,12 +55,6 @@ def causal_lm(config: TransfoXLConfig) -> AdaptiveLMHead:
     )
 
 
-def sequence_classification(config: TransfoXLConfig) -> LastTokenClassificationHead:
-    """A classifier of the last token."""
-    score = nn.Linear(config.d_model, config.num_labels, bias=False)
-    return LastTokenClassificationHead(score, config.pad_token_id, config.problem_type)
-
-
 def cluster_widths(config: TransfoXLConfig) -> list[int]:
     """Width of each cluster's vectors."""
     return [config.d_embed // config.div_val**cluster for cluster in range(len(config.cutoffs) + 1)]
@@ -73,3 +63,34 @@ def cluster_widths(config: TransfoXLConfig) -> list[int]:
 def projects(config: TransfoXLConfig) -> bool:
     """Whether vectors are projected; where each cluster has a table they always are."""
     return config.div_val > 1 or config.d_embed != config.d_model
+
+
+def _ties(config: TransfoXLConfig) -> list[tuple[str, str]]:
+    """Tables and projections of the output that may be those of the input."""
+    clusters = range(len(config.cutoffs) + 1)
+    split = config.div_val > 1
+    pairs = [
+        (f"head.predictions.decoders.{each}.weight", f"backbone.embeddings.tables.{each}.weight")
+        for each in (clusters if split else range(1))
+    ]
+    if projects(config):
+        pairs += [
+            (
+                f"head.predictions.reductions.{each}.weight",
+                f"backbone.embeddings.projections.{each if split else 0}.weight",
+            )
+            for each in clusters
+        ]
+    return pairs
+
+
+PREDICTIONS = (
+    Rename("crit.out_layers.{i}.{p}", "head.predictions.decoders.{i}.{p}"),
+    Rename("crit.out_projs.{i}", "head.predictions.reductions.{i}.weight"),
+    Rename("crit.cluster_{p:weight|bias}", "head.predictions.clusters.{p}"),
+)
+
+HEADS: dict[str, HeadPlan[TransfoXLConfig]] = {
+    "causal-lm": HeadPlan(_causal_lm, rules={"predictions": PREDICTIONS}, ties=_ties),
+    "sequence-classification": last_token_classification(),
+}

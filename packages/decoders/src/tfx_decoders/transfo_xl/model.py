@@ -1,13 +1,12 @@
 """Transformer-XL (Dai et al. 2019): a decoder that goes on from the states of the segment before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.errors import InputError
-from tfx_core.model import ModelOutput, one_of
+from tfx_core.model import Backbone, ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Allowed,
@@ -110,16 +109,16 @@ class Sight:
         return Allowed(((distances >= 0) & (distances < reach) & real.mask[:, None] | itself)[:, None])
 
 
-class TransfoXLBackbone(nn.Module):
+class TransfoXLBackbone(Backbone):
     """Word vectors, and a stack whose layers see the states that they read in the segments before.
 
     Tokens stay padded: the memory is a part of every row, which a ragged layout would have to pack as well.
     """
 
-    max_positions: int | None = None
-
-    def __init__(self, embeddings: AdaptiveEmbeddings, stack: Stack, sight: Sight, *, dropout: float) -> None:
-        super().__init__()
+    def __init__(
+        self, width: int, embeddings: AdaptiveEmbeddings, stack: Stack, sight: Sight, *, dropout: float
+    ) -> None:
+        super().__init__(width)
         self.embeddings = embeddings
         self.stack = stack
         self.sight = sight
@@ -159,6 +158,10 @@ class TransfoXLBackbone(nn.Module):
         new = remember(memory, read, real, length=self.sight.memory) if remembers else None
         return ModelOutput(last_hidden_state=x, mems=new, **reports)
 
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids ``(B, T)`` -> word vectors ``(B, T, D)``, projected and scaled."""
+        return self.vectors(input_ids)
+
     def vectors(self, tokens: Tensor) -> Tensor:
         """Ids ``(B, T)``, or vectors that take their place -> ``(B, T, D)``."""
         x: Tensor = tokens if tokens.is_floating_point() else self.embeddings(tokens)
@@ -197,20 +200,17 @@ class TransfoXLBackbone(nn.Module):
         states: Tensor = self.dropout(self.stack(self.dropout(x), call))
         return states
 
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Refused: the position biases are stored for all heads, and no library reads fewer."""
-        raise InputError("Transformer-XL's heads cannot be pruned")
-
 
 def after(memory: Memory | None, real: RealTokens) -> RealTokens:
     """The tokens of a memory and, after them, those of a call."""
     return real if memory is None else memory.real.append(real)
 
 
-def build_backbone(config: TransfoXLConfig, head: str) -> TransfoXLBackbone:
+def build_backbone(config: TransfoXLConfig, parts: frozenset[str]) -> TransfoXLBackbone:
     """The backbone; every head reads the same states."""
     shared = None if config.untie_r else RelativeBiases(config.n_head, config.d_head)
     return TransfoXLBackbone(
+        config.d_model,
         _embeddings(config),
         Stack(_layer(config, shared or RelativeBiases(config.n_head, config.d_head)) for _ in range(config.n_layer)),
         Sight(

@@ -1,11 +1,10 @@
-"""Names of Transformer-XL's tensors in a checkpoint."""
+"""Names of the tensors of Transformer-XL's backbone in a checkpoint."""
 
 import torch
 from torch import Tensor
 
-from tfx_core.checkpoint import Constant, Rename, Rule, Same, WeightTable
+from tfx_core.checkpoint import BackboneRules, Constant, Rename, Rule, Same
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
-from tfx_decoders.transfo_xl.heads import projects
 
 _THEIRS = "transformer.layers.{i}."
 _OURS = "backbone.stack.layers.{i}."
@@ -13,8 +12,8 @@ _ATTENTION = _OURS + "self_attention.sublayer."
 _BIASES = {"r_w_bias": "content", "r_r_bias": "position"}
 
 
-def weight_table(config: TransfoXLConfig) -> WeightTable:
-    """The rules, by the parts that heads have in common."""
+def backbone_rules(config: TransfoXLConfig, parts: frozenset[str]) -> BackboneRules:
+    """The rules; a config decides whether position biases are one for all layers."""
     core: tuple[Rule, ...] = (
         Rename("transformer.word_emb.emb_layers.{i}.weight", "backbone.embeddings.tables.{i}.weight"),
         Rename("transformer.word_emb.emb_projs.{i}", "backbone.embeddings.projections.{i}.weight"),
@@ -28,40 +27,7 @@ def weight_table(config: TransfoXLConfig) -> WeightTable:
         Constant("transformer.pos_emb.inv_freq", lambda: _frequencies(config.d_model)),
         *_biases(config),
     )
-    predictions = (
-        Rename("crit.out_layers.{i}.{p}", "head.predictions.decoders.{i}.{p}"),
-        Rename("crit.out_projs.{i}", "head.predictions.reductions.{i}.weight"),
-        Rename("crit.cluster_{p:weight|bias}", "head.predictions.clusters.{p}"),
-    )
-    return WeightTable(
-        parts={"core": core, "predictions": predictions, "score": (Rename("score.weight", "head.score.weight"),)},
-        heads={
-            "backbone": ("core",),
-            "causal-lm": ("core", "predictions"),
-            "sequence-classification": ("core", "score"),
-            "token-states": ("core",),
-        },
-        prefix="transformer.",
-    )
-
-
-def ties(config: TransfoXLConfig) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Tables and projections of the output that may be those of the input."""
-    clusters = range(len(config.cutoffs) + 1)
-    split = config.div_val > 1
-    pairs = [
-        (f"head.predictions.decoders.{each}.weight", f"backbone.embeddings.tables.{each}.weight")
-        for each in (clusters if split else range(1))
-    ]
-    if projects(config):
-        pairs += [
-            (
-                f"head.predictions.reductions.{each}.weight",
-                f"backbone.embeddings.projections.{each if split else 0}.weight",
-            )
-            for each in clusters
-        ]
-    return {"causal-lm": tuple(pairs)}
+    return BackboneRules(core, prefix="transformer.")
 
 
 def _biases(config: TransfoXLConfig) -> list[Rule]:

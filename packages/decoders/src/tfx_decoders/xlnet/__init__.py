@@ -6,12 +6,12 @@ from torch import nn
 from tfx_core.model import Architecture
 from tfx_core.nn import RelativeBiases, initialise_normal
 from tfx_core.text.sentencepiece import XLNET
-from tfx_decoders.xlnet import heads
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.decoding import xlnet_decoding
+from tfx_decoders.xlnet.heads import HEADS
 from tfx_decoders.xlnet.model import XLNetBackbone, build_backbone
 from tfx_decoders.xlnet.positions import SegmentPosition
-from tfx_decoders.xlnet.weights import TIES, weight_table
+from tfx_decoders.xlnet.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "XLNetConfig"]
 
@@ -29,17 +29,10 @@ def _initialise(path: str, module: nn.Module, config: XLNetConfig, generator: to
 ARCHITECTURE = Architecture(
     config=XLNetConfig,
     backbone=build_backbone,
-    heads={
-        "causal-lm": heads.causal_lm,
-        "sequence-classification": heads.sequence_classification,
-        "token-classification": heads.token_classification,
-        "multiple-choice": heads.multiple_choice,
-        "question-answering": heads.question_answering,
-        "question-answering-beam": heads.question_answering_beam,
-    },
-    weights=weight_table,
+    heads=HEADS,
+    weights=backbone_rules,
     initialise=_initialise,
-    ties={"causal-lm": TIES},
+    capabilities={"token-states": ()},
     text=XLNET,
     decoding=xlnet_decoding,
 )

@@ -29,15 +29,14 @@ _INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mems", "u
 
 def xlnet_decoding(model: Model, inputs: Mapping[str, Any]) -> "XLNetDecoding":
     """The state of one generation; raises `InputError` for what cannot generate, and for inputs that it ignores."""
-    if not model.head.generates:
-        raise InputError(f"head {model.head_name!r} cannot generate; load the model with head='causal-lm'")
+    predictions = model.language_head.predictions
     backbone = model.backbone
     assert isinstance(backbone, XLNetBackbone)
     if backbone.rules.backward_half:
         raise InputError("bi_data=true: half of every batch is read backwards; load the model with bi_data=False")
     for name in inputs.keys() - _INPUTS:
         raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(_INPUTS))}")
-    return XLNetDecoding(backbone, model.head.get_submodule("predictions"), inputs, model.attention)
+    return XLNetDecoding(backbone, predictions, inputs, model.attention)
 
 
 class XLNetDecoding(RowByRow):

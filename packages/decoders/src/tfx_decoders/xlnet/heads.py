@@ -1,36 +1,29 @@
-"""XLNet's heads."""
-
-from typing import Any
+"""XLNet's heads: what they compute, and the names of their tensors."""
 
 from torch import Tensor, nn
 
-from tfx_core.model import ModelOutput, ProblemType
+from tfx_core.checkpoint import Rename
+from tfx_core.model import Backbone, HeadPlan, ModelOutput, ProblemType
 from tfx_core.model.heads import (
     AnswerClassifier,
     EndScorer,
     Head,
+    LanguageHead,
     LMHead,
-    QuestionAnsweringHead,
+    MultipleChoiceHead,
     SequenceSummary,
     SpanBeamHead,
-    TokenClassificationHead,
     classification_loss,
-    flatten_choices,
+    question_answering,
+    token_classification,
     token_loss,
 )
 from tfx_core.nn import ActivationFunction
 from tfx_decoders.xlnet.config import XLNetConfig
-from tfx_decoders.xlnet.model import real_tokens
 
 
-class PermutationLMHead(Head):
+class PermutationLMHead(LanguageHead):
     """Predicts the tokens at the places that ``target_mapping`` names, or at every place."""
-
-    generates = True
-
-    def __init__(self, predictions: nn.Module) -> None:
-        super().__init__()
-        self.predictions = predictions
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B, M)`` are the tokens at the targets, not shifted; logits ``(B, M, V)``."""
@@ -48,33 +41,19 @@ class SummaryClassificationHead(Head):
         self.problem_type = problem_type
 
     def forward(
-        self,
-        states: ModelOutput,
-        *,
-        attention_mask: Tensor | None = None,
-        input_mask: Tensor | None = None,
-        labels: Tensor | None = None,
+        self, states: ModelOutput, *, attention_mask: Tensor | None = None, labels: Tensor | None = None
     ) -> ModelOutput:
         """``labels`` as for sequence classification; logits ``(B, C)``."""
-        mask = real_tokens(attention_mask, input_mask)
-        logits = self.classifier(self.summary(states.last_hidden_state, mask))
+        logits = self.classifier(self.summary(states.last_hidden_state, attention_mask))
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 
-class SummaryChoiceHead(Head):
+class SummaryChoiceHead(MultipleChoiceHead):
     """Scores the choices of each example, ``(B, choices, S)``, by their summaries."""
 
     def __init__(self, summary: nn.Module, classifier: nn.Module) -> None:
-        super().__init__()
+        super().__init__(classifier)
         self.summary = summary
-        self.classifier = classifier
-
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
-        arranged = flatten_choices(inputs)
-        if "input_mask" in inputs:
-            arranged["input_mask"] = inputs["input_mask"].flatten(0, 1)
-        return arranged
 
     def forward(
         self,
@@ -83,97 +62,33 @@ class SummaryChoiceHead(Head):
         input_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        input_mask: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> ModelOutput:
         """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
         given = input_ids if input_ids is not None else inputs_embeds
         assert given is not None  # the backbone has refused a call without either
-        mask = real_tokens(attention_mask, input_mask)
-        summary = self.summary(states.last_hidden_state, None if mask is None else mask.flatten(0, 1))
+        mask = None if attention_mask is None else attention_mask.flatten(0, 1)
+        summary = self.summary(states.last_hidden_state, mask)
         logits = self.classifier(summary).view(given.shape[:2])
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 
-class XLNetQuestionAnsweringHead(QuestionAnsweringHead):
-    """Start and end scores, with either kind of mask."""
-
-    def forward(
-        self,
-        states: ModelOutput,
-        *,
-        attention_mask: Tensor | None = None,
-        input_mask: Tensor | None = None,
-        start_positions: Tensor | None = None,
-        end_positions: Tensor | None = None,
-    ) -> ModelOutput:
-        """As `QuestionAnsweringHead`."""
-        return super().forward(
-            states,
-            attention_mask=real_tokens(attention_mask, input_mask),
-            start_positions=start_positions,
-            end_positions=end_positions,
-        )
-
-
-class XLNetSpanBeamHead(SpanBeamHead):
-    """Starts and ends by beam, with either kind of mask."""
-
-    def forward(
-        self,
-        states: ModelOutput,
-        *,
-        attention_mask: Tensor | None = None,
-        input_mask: Tensor | None = None,
-        p_mask: Tensor | None = None,
-        cls_index: Tensor | None = None,
-        start_positions: Tensor | None = None,
-        end_positions: Tensor | None = None,
-        is_impossible: Tensor | None = None,
-    ) -> ModelOutput:
-        """As `SpanBeamHead`."""
-        return super().forward(
-            states,
-            attention_mask=real_tokens(attention_mask, input_mask),
-            p_mask=p_mask,
-            cls_index=cls_index,
-            start_positions=start_positions,
-            end_positions=end_positions,
-            is_impossible=is_impossible,
-        )
-
-
-def causal_lm(config: XLNetConfig) -> PermutationLMHead:
-    """The permutation language model."""
+def _causal_lm(config: XLNetConfig, backbone: Backbone) -> PermutationLMHead:
     return PermutationLMHead(LMHead(nn.Linear(config.d_model, config.vocab_size)))
 
 
-def sequence_classification(config: XLNetConfig) -> SummaryClassificationHead:
-    """A classifier of texts."""
-    return SummaryClassificationHead(
-        _summary(config), nn.Linear(config.d_model, config.num_labels), config.problem_type
-    )
+def _sequence_classification(config: XLNetConfig, backbone: Backbone) -> SummaryClassificationHead:
+    classifier = nn.Linear(backbone.width, config.num_labels)
+    return SummaryClassificationHead(_summary(config), classifier, config.problem_type)
 
 
-def multiple_choice(config: XLNetConfig) -> SummaryChoiceHead:
-    """A score for each choice."""
-    return SummaryChoiceHead(_summary(config), nn.Linear(config.d_model, 1))
+def _multiple_choice(config: XLNetConfig, backbone: Backbone) -> SummaryChoiceHead:
+    return SummaryChoiceHead(_summary(config), nn.Linear(backbone.width, 1))
 
 
-def token_classification(config: XLNetConfig) -> TokenClassificationHead:
-    """A classifier of every token."""
-    return TokenClassificationHead(nn.Linear(config.d_model, config.num_labels))
-
-
-def question_answering(config: XLNetConfig) -> XLNetQuestionAnsweringHead:
-    """Start and end scores of every token."""
-    return XLNetQuestionAnsweringHead(nn.Linear(config.d_model, 2))
-
-
-def question_answering_beam(config: XLNetConfig) -> XLNetSpanBeamHead:
-    """Starts, ends that depend on them, and whether there is an answer."""
-    width = config.d_model
-    return XLNetSpanBeamHead(
+def _question_answering_beam(config: XLNetConfig, backbone: Backbone) -> SpanBeamHead:
+    width = backbone.width
+    return SpanBeamHead(
         nn.Linear(width, 1),
         EndScorer(nn.Linear(2 * width, width), nn.LayerNorm(width, eps=config.layer_norm_eps), nn.Linear(width, 1)),
         AnswerClassifier(nn.Linear(2 * width, width), nn.Linear(width, 1, bias=False)),
@@ -190,3 +105,28 @@ def _summary(config: XLNetConfig) -> SequenceSummary:
         config.summary_first_dropout,
         config.summary_last_dropout,
     )
+
+
+PREDICTIONS = (Rename("lm_loss.{p}", "head.predictions.decoder.{p}"),)
+SUMMARY = (
+    Rename("sequence_summary.summary.{p}", "head.summary.project.{p}"),
+    Rename("logits_proj.{p}", "head.classifier.{p}"),
+)
+BEAM = (
+    Rename("start_logits.dense.{p}", "head.start.{p}"),
+    Rename("end_logits.dense_0.{p}", "head.end.join.{p}"),
+    Rename("end_logits.LayerNorm.{p}", "head.end.norm.{p}"),
+    Rename("end_logits.dense_1.{p}", "head.end.score.{p}"),
+    Rename("answer_class.dense_0.{p}", "head.answer.join.{p}"),
+    Rename("answer_class.dense_1.{p}", "head.answer.score.{p}"),
+)
+TIES = (("head.predictions.decoder.weight", "backbone.token.weight"),)
+
+HEADS: dict[str, HeadPlan[XLNetConfig]] = {
+    "causal-lm": HeadPlan(_causal_lm, rules={"predictions": PREDICTIONS}, ties=TIES),
+    "sequence-classification": HeadPlan(_sequence_classification, rules={"summary": SUMMARY}),
+    "token-classification": token_classification(),
+    "multiple-choice": HeadPlan(_multiple_choice, rules={"summary": SUMMARY}),
+    "question-answering": question_answering(),
+    "question-answering-beam": HeadPlan(_question_answering_beam, rules={"beam": BEAM}),
+}

@@ -1,13 +1,14 @@
 """XLNet (Yang et al. 2019): Transformer-XL read in any order, with a second stream that predicts without looking."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.model import ModelOutput, one_of
+from tfx_core.model import Backbone, ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -27,6 +28,7 @@ from tfx_core.nn import (
     Stack,
     can_read,
     expand_head_mask,
+    looked_up,
     remember,
     sdpa,
 )
@@ -59,19 +61,17 @@ class MemoryRules:
     in_training: bool
 
 
-class XLNetBackbone(nn.Module):
+class XLNetBackbone(Backbone):
     """Token vectors, and one learned vector for every place to predict, through the same layers.
 
     Tokens stay padded: the two streams are one tensor whose rows end at different places, which a ragged layout cannot
     tell apart.
     """
 
-    max_positions: int | None = None
-
     def __init__(
         self, token: nn.Embedding, stack: Stack, rules: StreamRules, memory: MemoryRules, *, dropout: float
     ) -> None:
-        super().__init__()
+        super().__init__(token.embedding_dim)
         self.token = token
         self.mask = nn.Parameter(torch.empty(token.embedding_dim))
         self.stack = stack
@@ -156,9 +156,16 @@ class XLNetBackbone(nn.Module):
         read = [each[:, : real.length] for each in recorder.reports()["hidden_states"][:-1]]
         return remember(memory, read, real, length=self.memory.length, reuse=self.memory.reuse)
 
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Refused: position and segment biases are stored for all heads, and no library reads fewer."""
-        raise InputError("XLNet's heads cannot be pruned")
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``."""
+        return looked_up(self.token, input_ids, "input_ids")
+
+    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Say with ``attention_mask`` what ``input_mask`` says; raises `InputError` for both at once."""
+        if "input_mask" not in inputs:
+            return inputs
+        real = real_tokens(inputs.get("attention_mask"), inputs["input_mask"])
+        return {**{name: x for name, x in inputs.items() if name != "input_mask"}, "attention_mask": real}
 
     @property
     def _remembers(self) -> bool:
@@ -227,7 +234,7 @@ def _attentions(recorder: Recorder, reading: Reading) -> tuple[Tensor, ...] | tu
     return tuple((each[:, :, :length], each[:, :, length:]) for each in weights)
 
 
-def build_backbone(config: XLNetConfig, head: str) -> XLNetBackbone:
+def build_backbone(config: XLNetConfig, parts: frozenset[str]) -> XLNetBackbone:
     """The backbone; every head reads the same states."""
     return XLNetBackbone(
         nn.Embedding(config.vocab_size, config.d_model),

@@ -1,8 +1,8 @@
-"""Names of XLNet's tensors in a checkpoint; projections are stored per head, ``(D, H, d)``."""
+"""Names of the tensors of XLNet's backbone in a checkpoint; projections are stored per head, ``(D, H, d)``."""
 
 from torch import Tensor
 
-from tfx_core.checkpoint import Fuse, Rename, Reshape, WeightTable
+from tfx_core.checkpoint import BackboneRules, Fuse, Rename, Reshape
 from tfx_decoders.xlnet.config import XLNetConfig
 
 _THEIRS = "transformer.layer.{i}."
@@ -10,11 +10,9 @@ _OURS = "backbone.stack.layers.{i}."
 _ATTENTION = _OURS + "self_attention.sublayer."
 _POSITION = _ATTENTION + "position."
 
-TIES = (("head.predictions.decoder.weight", "backbone.token.weight"),)
 
-
-def weight_table(config: XLNetConfig) -> WeightTable:
-    """The rules, by the parts that heads have in common."""
+def backbone_rules(config: XLNetConfig, parts: frozenset[str]) -> BackboneRules:
+    """The rules; the number of heads is in the shapes."""
     heads = config.n_head
 
     def inwards(weight: Tensor) -> Tensor:
@@ -45,34 +43,4 @@ def weight_table(config: XLNetConfig) -> WeightTable:
         Rename(_THEIRS + "ff.layer_1.{p}", _OURS + "feed_forward.sublayer.up.{p}"),
         Rename(_THEIRS + "ff.layer_2.{p}", _OURS + "feed_forward.sublayer.down.{p}"),
     )
-    return WeightTable(
-        parts={
-            "core": core,
-            "predictions": (Rename("lm_loss.{p}", "head.predictions.decoder.{p}"),),
-            "summary": (
-                Rename("sequence_summary.summary.{p}", "head.summary.project.{p}"),
-                Rename("logits_proj.{p}", "head.classifier.{p}"),
-            ),
-            "token-classifier": (Rename("classifier.{p}", "head.classifier.{p}"),),
-            "spans": (Rename("qa_outputs.{p}", "head.classifier.{p}"),),
-            "beam": (
-                Rename("start_logits.dense.{p}", "head.start.{p}"),
-                Rename("end_logits.dense_0.{p}", "head.end.join.{p}"),
-                Rename("end_logits.LayerNorm.{p}", "head.end.norm.{p}"),
-                Rename("end_logits.dense_1.{p}", "head.end.score.{p}"),
-                Rename("answer_class.dense_0.{p}", "head.answer.join.{p}"),
-                Rename("answer_class.dense_1.{p}", "head.answer.score.{p}"),
-            ),
-        },
-        heads={
-            "backbone": ("core",),
-            "causal-lm": ("core", "predictions"),
-            "sequence-classification": ("core", "summary"),
-            "multiple-choice": ("core", "summary"),
-            "token-classification": ("core", "token-classifier"),
-            "question-answering": ("core", "spans"),
-            "question-answering-beam": ("core", "beam"),
-            "token-states": ("core",),
-        },
-        prefix="transformer.",
-    )
+    return BackboneRules(core, prefix="transformer.")

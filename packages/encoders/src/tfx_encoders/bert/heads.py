@@ -1,17 +1,18 @@
-"""BERT's heads, and the two losses of its pretraining."""
+"""BERT's heads: what they compute, what they need, and the names of their tensors."""
 
 from torch import Tensor, nn
 
-from tfx_core.model import ModelOutput
+from tfx_core.checkpoint import Rename, Same
+from tfx_core.model import Backbone, HeadPlan, ModelOutput
 from tfx_core.model.heads import (
     CausalLMHead,
     Head,
     LMHead,
     MaskedLMHead,
     MultipleChoiceHead,
-    QuestionAnsweringHead,
     SequenceClassificationHead,
-    TokenClassificationHead,
+    question_answering,
+    token_classification,
     token_loss,
 )
 from tfx_core.nn import ActivationFunction
@@ -54,43 +55,27 @@ class PretrainingHead(Head):
         )
 
 
-def masked_lm(config: BertConfig) -> MaskedLMHead:
-    """The head of the masked language model."""
+def _masked_lm(config: BertConfig, backbone: Backbone) -> MaskedLMHead:
     return MaskedLMHead(_predictions(config))
 
 
-def causal_lm(config: BertConfig) -> CausalLMHead:
-    """The same head, predicting the next token."""
+def _causal_lm(config: BertConfig, backbone: Backbone) -> CausalLMHead:
     return CausalLMHead(_predictions(config))
 
 
-def next_sentence(config: BertConfig) -> NextSentenceHead:
-    """The next-sentence classifier."""
-    return NextSentenceHead(nn.Linear(config.hidden_size, 2))
+def _next_sentence(config: BertConfig, backbone: Backbone) -> NextSentenceHead:
+    return NextSentenceHead(nn.Linear(backbone.width, 2))
 
 
-def pretraining(config: BertConfig) -> PretrainingHead:
-    """Both heads of the pretraining."""
-    return PretrainingHead(_predictions(config), nn.Linear(config.hidden_size, 2))
+def _pretraining(config: BertConfig, backbone: Backbone) -> PretrainingHead:
+    return PretrainingHead(_predictions(config), nn.Linear(backbone.width, 2))
 
 
-def sequence_classification(config: BertConfig) -> SequenceClassificationHead:
-    """A classifier of the pooled state."""
+def _sequence_classification(config: BertConfig, backbone: Backbone) -> SequenceClassificationHead:
     return SequenceClassificationHead(_classifier(config, config.num_labels), config.problem_type)
 
 
-def token_classification(config: BertConfig) -> TokenClassificationHead:
-    """A classifier of every token."""
-    return TokenClassificationHead(_classifier(config, config.num_labels))
-
-
-def question_answering(config: BertConfig) -> QuestionAnsweringHead:
-    """Start and end scores of every token."""
-    return QuestionAnsweringHead(nn.Linear(config.hidden_size, 2))
-
-
-def multiple_choice(config: BertConfig) -> MultipleChoiceHead:
-    """One score for each choice."""
+def _multiple_choice(config: BertConfig, backbone: Backbone) -> MultipleChoiceHead:
     return MultipleChoiceHead(_classifier(config, 1))
 
 
@@ -105,3 +90,38 @@ def _predictions(config: BertConfig) -> LMHead:
         nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps),
     )
     return LMHead(nn.Linear(config.hidden_size, config.vocab_size), transform)
+
+
+PREDICTIONS = (
+    Rename("cls.predictions.transform.dense.{p}", "head.predictions.transform.0.{p}"),
+    Rename("cls.predictions.transform.LayerNorm.{p}", "head.predictions.transform.2.{p}"),
+    Rename("cls.predictions.decoder.weight", "head.predictions.decoder.weight"),
+    Same("cls.predictions.decoder.bias", "cls.predictions.bias"),
+    Rename("cls.predictions.bias", "head.predictions.decoder.bias"),
+)
+RELATIONSHIP = (Rename("cls.seq_relationship.{p}", "head.relationship.{p}"),)
+CLASSIFIER = (Rename("classifier.{p}", "head.classifier.1.{p}"),)
+TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
+
+HEADS: dict[str, HeadPlan[BertConfig]] = {
+    "masked-lm": HeadPlan(_masked_lm, rules={"predictions": PREDICTIONS}, ties=TIES),
+    "causal-lm": HeadPlan(
+        _causal_lm,
+        rules={"predictions": PREDICTIONS},
+        ties=TIES,
+        adapt=lambda config: config.replace(is_decoder=True),
+    ),
+    "next-sentence": HeadPlan(_next_sentence, rules={"relationship": RELATIONSHIP}, parts={"pooler"}),
+    "pretraining": HeadPlan(
+        _pretraining,
+        rules={"predictions": PREDICTIONS, "relationship": RELATIONSHIP},
+        parts={"pooler"},
+        ties=TIES,
+    ),
+    "sequence-classification": HeadPlan(
+        _sequence_classification, rules={"sequence-classifier": CLASSIFIER}, parts={"pooler"}
+    ),
+    "token-classification": token_classification(lambda config: config.head_dropout),
+    "question-answering": question_answering(),
+    "multiple-choice": HeadPlan(_multiple_choice, rules={"choice-classifier": CLASSIFIER}, parts={"pooler"}),
+}

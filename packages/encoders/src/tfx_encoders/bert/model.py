@@ -19,19 +19,9 @@ from tfx_core.nn import (
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.positions import RelativeKey, RelativeKeyQuery
 
-POOLED = {
-    "backbone",
-    "next-sentence",
-    "pretraining",
-    "sequence-classification",
-    "multiple-choice",
-    "pooled-state",
-}
-"""Heads, and the capability of third parties' heads, that need the pooler."""
 
-
-def build_backbone(config: BertConfig, head: str) -> TransformerBackbone:
-    """The backbone with the parts that this head needs."""
+def build_backbone(config: BertConfig, parts: frozenset[str]) -> TransformerBackbone:
+    """The backbone, with or without the ``"pooler"``."""
     # stored also where positions are relative
     position = nn.Embedding if config.position_embedding_type == "absolute" else UnreadPositions
     return TransformerBackbone(
@@ -43,7 +33,7 @@ def build_backbone(config: BertConfig, head: str) -> TransformerBackbone:
             dropout=config.hidden_dropout_prob,
         ),
         stack=Stack(_layer(config, number) for number in range(config.num_hidden_layers)),
-        pooler=Pooler(nn.Linear(config.hidden_size, config.hidden_size), nn.Tanh()) if head in POOLED else None,
+        pooler=Pooler(nn.Linear(config.hidden_size, config.hidden_size), nn.Tanh()) if "pooler" in parts else None,
         causal=config.is_decoder,
         max_positions=config.max_position_embeddings,
     )

@@ -6,10 +6,10 @@ from torch import nn
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
 from tfx_core.text.byte_bpe import BART
-from tfx_seq2seq.bart import heads
 from tfx_seq2seq.bart.config import BartConfig
+from tfx_seq2seq.bart.heads import HEADS, BiasedPredictions
 from tfx_seq2seq.bart.model import build_backbone
-from tfx_seq2seq.bart.weights import TIES, weight_table
+from tfx_seq2seq.bart.weights import backbone_rules
 from tfx_seq2seq.decoding import seq2seq_decoding
 
 __all__ = ["ARCHITECTURE", "BartConfig"]
@@ -17,29 +17,20 @@ __all__ = ["ARCHITECTURE", "BartConfig"]
 
 @torch.no_grad()
 def _initialise(path: str, module: nn.Module, config: BartConfig, generator: torch.Generator | None) -> None:
-    if isinstance(module, heads.BiasedPredictions):
+    if isinstance(module, BiasedPredictions):
         module.logits_bias.zero_()
     else:
         initialise_normal(module, config.init_std, generator)
 
 
-def _adapt(config: BartConfig, head: str) -> BartConfig:
-    return config.replace(is_decoder=True, is_encoder_decoder=False) if head == "causal-lm" else config
-
-
 ARCHITECTURE = Architecture(
     config=BartConfig,
     backbone=build_backbone,
-    heads={
-        "conditional-generation": heads.conditional_generation,
-        "sequence-classification": heads.sequence_classification,
-        "question-answering": heads.question_answering,
-        "causal-lm": heads.causal_lm,
-    },
-    weights=weight_table,
+    heads=HEADS,
+    weights=backbone_rules,
     initialise=_initialise,
-    ties=dict.fromkeys(("conditional-generation", "causal-lm"), TIES),
-    adapt=_adapt,
+    parts={"encoder"},
+    capabilities={"token-states": ("encoder",)},
     text=BART,
     decoding=seq2seq_decoding,
 )

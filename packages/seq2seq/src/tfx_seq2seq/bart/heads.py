@@ -1,11 +1,13 @@
-"""BART's heads."""
+"""BART's heads: what they compute, what they need, and the names of their tensors."""
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.model.heads import LMHead, QuestionAnsweringHead
+from tfx_core.checkpoint import Rename
+from tfx_core.model import Backbone, HeadPlan
+from tfx_core.model.heads import LMHead, question_answering
 from tfx_seq2seq.bart.config import BartConfig
-from tfx_seq2seq.heads import ConditionalGenerationHead, DecoderLMHead, EndTokenClassificationHead, end_token_classifier
+from tfx_seq2seq.heads import ConditionalGenerationHead, DecoderLMHead, end_token_classification
 
 
 class BiasedPredictions(nn.Module):
@@ -23,27 +25,37 @@ class BiasedPredictions(nn.Module):
         return logits
 
 
-def conditional_generation(config: BartConfig) -> ConditionalGenerationHead:
-    """The language model over the decoder's states."""
+def _conditional_generation(config: BartConfig, backbone: Backbone) -> ConditionalGenerationHead:
     return ConditionalGenerationHead(
         BiasedPredictions(_output_layer(config)), config.decoder_start_token_id, config.pad_token_id
     )
 
 
-def causal_lm(config: BartConfig) -> DecoderLMHead:
-    """The language model of the decoder alone."""
+def _causal_lm(config: BartConfig, backbone: Backbone) -> DecoderLMHead:
     return DecoderLMHead(LMHead(_output_layer(config)))
-
-
-def sequence_classification(config: BartConfig) -> EndTokenClassificationHead:
-    """A classifier of the end token."""
-    return end_token_classifier(config, config.d_model, config.classifier_dropout)
-
-
-def question_answering(config: BartConfig) -> QuestionAnsweringHead:
-    """Start and end scores of every token."""
-    return QuestionAnsweringHead(nn.Linear(config.d_model, 2))
 
 
 def _output_layer(config: BartConfig) -> nn.Linear:
     return nn.Linear(config.d_model, config.vocab_size, bias=False)
+
+
+PREDICTIONS = (Rename("lm_head.weight", "head.predictions.decoder.weight"),)
+LOGITS_BIAS = (Rename("final_logits_bias", "head.predictions.logits_bias"),)
+
+HEADS: dict[str, HeadPlan[BartConfig]] = {
+    "conditional-generation": HeadPlan(
+        _conditional_generation,
+        rules={"predictions": PREDICTIONS, "logits-bias": LOGITS_BIAS},
+        optional={"logits-bias"},
+        parts={"encoder"},
+        ties=(("head.predictions.decoder.weight", "backbone.decoder.embeddings.token.weight"),),
+    ),
+    "sequence-classification": end_token_classification(lambda config: config.classifier_dropout, parts={"encoder"}),
+    "question-answering": question_answering(parts={"encoder"}),
+    "causal-lm": HeadPlan(
+        _causal_lm,
+        rules={"predictions": PREDICTIONS},
+        ties=(("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),),
+        adapt=lambda config: config.replace(is_decoder=True, is_encoder_decoder=False),
+    ),
+}

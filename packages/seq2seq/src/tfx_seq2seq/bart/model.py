@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from tfx_core.model import TransformerBackbone
+from tfx_core.model import Backbone
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -15,22 +15,22 @@ from tfx_core.nn import (
     PostNorm,
     Stack,
 )
-from tfx_seq2seq.backbone import DecoderBackbone, Seq2SeqBackbone, start_from_source
+from tfx_seq2seq.backbone import Seq2SeqBackbone, SideBackbone, start_from_source
 from tfx_seq2seq.bart.config import BartConfig
 
 POSITION_OFFSET = 2  # the released model's table begins with two rows of padding
 
 
-def build_backbone(config: BartConfig, head: str) -> Seq2SeqBackbone | DecoderBackbone:
-    """Encoder and decoder with one token table; for ``causal-lm`` the decoder alone."""
+def build_backbone(config: BartConfig, parts: frozenset[str]) -> Backbone:
+    """The decoder alone, or with its ``"encoder"`` and one token table for both."""
     token = nn.Embedding(config.vocab_size, config.d_model, padding_idx=config.pad_token_id)
-    if head == "causal-lm":
-        return DecoderBackbone(_decoder(config, token))
+    if "encoder" not in parts:
+        return _decoder(config, token)
     return Seq2SeqBackbone(_encoder(config, token), _decoder(config, token), start=start_from_source(config))
 
 
-def _encoder(config: BartConfig, token: nn.Embedding) -> TransformerBackbone:
-    return TransformerBackbone(
+def _encoder(config: BartConfig, token: nn.Embedding) -> SideBackbone:
+    return SideBackbone(
         embeddings=_embeddings(config, token),
         stack=Stack(
             (_encoder_layer(config) for _ in range(config.encoder_layers)), layer_drop=config.encoder_layerdrop
@@ -39,8 +39,8 @@ def _encoder(config: BartConfig, token: nn.Embedding) -> TransformerBackbone:
     )
 
 
-def _decoder(config: BartConfig, token: nn.Embedding) -> TransformerBackbone:
-    return TransformerBackbone(
+def _decoder(config: BartConfig, token: nn.Embedding) -> SideBackbone:
+    return SideBackbone(
         embeddings=_embeddings(config, token),
         stack=Stack(
             (_decoder_layer(config) for _ in range(config.decoder_layers)), layer_drop=config.decoder_layerdrop

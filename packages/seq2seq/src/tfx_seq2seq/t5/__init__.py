@@ -7,10 +7,10 @@ from tfx_core.model import Architecture
 from tfx_core.nn import RMSNorm
 from tfx_core.text.sentencepiece import T5
 from tfx_seq2seq.decoding import seq2seq_decoding
-from tfx_seq2seq.t5 import heads
 from tfx_seq2seq.t5.config import T5Config
+from tfx_seq2seq.t5.heads import HEADS
 from tfx_seq2seq.t5.model import build_backbone
-from tfx_seq2seq.t5.weights import TIES, weight_table
+from tfx_seq2seq.t5.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "T5Config"]
 
@@ -36,16 +36,11 @@ def _initialise(path: str, module: nn.Module, config: T5Config, generator: torch
 ARCHITECTURE = Architecture(
     config=T5Config,
     backbone=build_backbone,
-    heads={
-        "conditional-generation": heads.conditional_generation,
-        "encoder-only": heads.encoder_only,
-        "sequence-classification": heads.sequence_classification,
-        "token-classification": heads.token_classification,
-        "question-answering": heads.question_answering,
-    },
-    weights=weight_table,
+    heads=HEADS,
+    weights=backbone_rules,
     initialise=_initialise,
-    ties={"conditional-generation": TIES},
+    parts={"decoder"},
+    capabilities={"token-states": ("decoder",)},
     text=T5,
     decoding=seq2seq_decoding,
 )

@@ -1,9 +1,11 @@
-"""T5's heads."""
+"""T5's heads: what they compute, what they need, and the names of their tensors."""
 
 from torch import Tensor, nn
 
-from tfx_core.model.heads import NoHead, QuestionAnsweringHead, TokenClassificationHead
-from tfx_seq2seq.heads import ConditionalGenerationHead, EndTokenClassificationHead, end_token_classifier
+from tfx_core.checkpoint import Rename
+from tfx_core.model import Backbone, HeadPlan
+from tfx_core.model.heads import NoHead, question_answering, token_classification
+from tfx_seq2seq.heads import ConditionalGenerationHead, end_token_classification
 from tfx_seq2seq.t5.config import T5Config
 
 
@@ -21,8 +23,7 @@ class ScaledPredictions(nn.Module):
         return logits
 
 
-def conditional_generation(config: T5Config) -> ConditionalGenerationHead:
-    """The language model over the decoder's states."""
+def _conditional_generation(config: T5Config, backbone: Backbone) -> ConditionalGenerationHead:
     decoder = nn.Linear(config.d_model, config.vocab_size, bias=False)
     scale = config.d_model**-0.5 if config.tie_word_embeddings else 1.0
     return ConditionalGenerationHead(
@@ -30,22 +31,17 @@ def conditional_generation(config: T5Config) -> ConditionalGenerationHead:
     )
 
 
-def encoder_only(config: T5Config) -> NoHead:
-    """The encoder's states."""
-    return NoHead()
+PREDICTIONS = (Rename("lm_head.weight", "head.predictions.decoder.weight"),)
+TIES = (("head.predictions.decoder.weight", "backbone.encoder.embeddings.token.weight"),)
 
-
-def sequence_classification(config: T5Config) -> EndTokenClassificationHead:
-    """A classifier of the end token."""
-    return end_token_classifier(config, config.d_model, config.classifier_dropout)
-
-
-def token_classification(config: T5Config) -> TokenClassificationHead:
-    """A classifier of every token of the encoder."""
-    classifier = nn.Linear(config.d_model, config.num_labels)
-    return TokenClassificationHead(nn.Sequential(nn.Dropout(config.classifier_dropout), classifier))
-
-
-def question_answering(config: T5Config) -> QuestionAnsweringHead:
-    """Start and end scores of every token."""
-    return QuestionAnsweringHead(nn.Linear(config.d_model, 2))
+HEADS: dict[str, HeadPlan[T5Config]] = {
+    "conditional-generation": HeadPlan(
+        _conditional_generation, rules={"predictions": PREDICTIONS}, parts={"decoder"}, prefix="", ties=TIES
+    ),
+    "encoder-only": HeadPlan(lambda config, backbone: NoHead(), prefix=""),
+    "sequence-classification": end_token_classification(
+        lambda config: config.classifier_dropout, parts={"decoder", "start"}
+    ),
+    "token-classification": token_classification(lambda config: config.classifier_dropout),
+    "question-answering": question_answering(parts={"decoder", "start"}, prefix=""),
+}

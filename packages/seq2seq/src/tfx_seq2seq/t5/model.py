@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from tfx_core.model import TransformerBackbone
+from tfx_core.model import Backbone
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -15,28 +15,27 @@ from tfx_core.nn import (
     RMSNorm,
     Stack,
 )
-from tfx_seq2seq.backbone import EncoderBackbone, Seq2SeqBackbone, start_from_source
+from tfx_seq2seq.backbone import Seq2SeqBackbone, SideBackbone, start_from_source
 from tfx_seq2seq.t5.config import T5Config
 from tfx_seq2seq.t5.layers import WideFeedForward, WideGatedFeedForward, Widen, WideResidual
 
-ENCODER_HEADS = {"encoder-only", "token-classification"}
-STARTING_HEADS = {"sequence-classification", "question-answering"}
-"""Heads whose decoder reads the source, shifted right, unless it is given something else."""
 
+def build_backbone(config: T5Config, parts: frozenset[str]) -> Backbone:
+    """The encoder alone, or with its ``"decoder"`` and one token table for both.
 
-def build_backbone(config: T5Config, head: str) -> Seq2SeqBackbone | EncoderBackbone:
-    """Encoder and decoder with one token table, or the encoder alone."""
+    With ``"start"``, the decoder reads the source, shifted right, unless it is given something else.
+    """
     token = nn.Embedding(config.vocab_size, config.d_model)
     encoder = _stack(config, token, config.num_layers, decoder=False)
-    if head in ENCODER_HEADS:
-        return EncoderBackbone(encoder)
+    if "decoder" not in parts:
+        return encoder
     decoder = _stack(config, token, config.decoder_layers, decoder=True)
-    return Seq2SeqBackbone(encoder, decoder, start=start_from_source(config) if head in STARTING_HEADS else None)
+    return Seq2SeqBackbone(encoder, decoder, start=start_from_source(config) if "start" in parts else None)
 
 
-def _stack(config: T5Config, token: nn.Embedding, layers: int, *, decoder: bool) -> TransformerBackbone:
+def _stack(config: T5Config, token: nn.Embedding, layers: int, *, decoder: bool) -> SideBackbone:
     norm = nn.Sequential(_norm(config), nn.Dropout(config.dropout_rate))
-    return TransformerBackbone(
+    return SideBackbone(
         embeddings=Embeddings(token, dropout=config.dropout_rate, project=Widen()),
         stack=Stack((_layer(config, decoder=decoder) for _ in range(layers)), norm=norm),
         position_bias=BucketedBias(

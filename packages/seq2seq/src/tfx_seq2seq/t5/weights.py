@@ -1,77 +1,60 @@
-"""Names of T5's tensors in a checkpoint."""
+"""Names of the tensors of T5's backbone in a checkpoint."""
 
-from tfx_core.checkpoint import Drop, Fuse, Rename, Rule, Same, WeightTable
+from tfx_core.checkpoint import BackboneRules, Drop, Fuse, Rename, Rule, Same
 from tfx_seq2seq.t5.config import T5Config
 
-_TOKEN_TABLE = "backbone.encoder.embeddings.token.weight"
 
-TIES = (("head.predictions.decoder.weight", _TOKEN_TABLE),)
-
-
-def weight_table(config: T5Config) -> WeightTable:
-    """The rules, by the parts that heads have in common."""
-    return WeightTable(
+def backbone_rules(config: T5Config, parts: frozenset[str]) -> BackboneRules:
+    """The rules of encoder and decoder, or of the encoder alone."""
+    encoder = "backbone.encoder." if "decoder" in parts else "backbone."
+    tokens = (
+        Rename("transformer.shared.weight", encoder + "embeddings.token.weight"),
+        Same("transformer.encoder.embed_tokens.weight", "transformer.shared.weight"),
+        Same("transformer.decoder.embed_tokens.weight", "transformer.shared.weight"),
+    )
+    return BackboneRules(
+        core=tokens + _side("transformer.encoder.", encoder, config, feed_forward=1),
         parts={
-            "tokens": (
-                Rename("transformer.shared.weight", _TOKEN_TABLE),
-                Same("transformer.encoder.embed_tokens.weight", "transformer.shared.weight"),
-                Same("transformer.decoder.embed_tokens.weight", "transformer.shared.weight"),
+            "decoder": (
+                *_side("transformer.decoder.", "backbone.decoder.", config, feed_forward=2),
+                *_cross_attention("transformer.decoder.block.{i}.layer.1.", "backbone.decoder.stack.layers.{i}."),
+                # the first conversions stored a bias that cross-attention never had
+                Drop("transformer.decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"),
             ),
-            "encoder": _stack("encoder", config),
-            "decoder": _stack("decoder", config),
-            "predictions": (Rename("lm_head.weight", "head.predictions.decoder.weight"),),
-            "classifier": (
-                Rename("classification_head.dense.{p}", "head.classifier.1.{p}"),
-                Rename("classification_head.out_proj.{p}", "head.classifier.4.{p}"),
-            ),
-            "token-classifier": (Rename("classifier.{p}", "head.classifier.1.{p}"),),
-            "spans": (Rename("qa_outputs.{p}", "head.classifier.{p}"),),
-        },
-        heads={
-            "backbone": ("tokens", "encoder", "decoder"),
-            "conditional-generation": ("tokens", "encoder", "decoder", "predictions"),
-            "encoder-only": ("tokens", "encoder"),
-            "sequence-classification": ("tokens", "encoder", "decoder", "classifier"),
-            "token-classification": ("tokens", "encoder", "token-classifier"),
-            "question-answering": ("tokens", "encoder", "decoder", "spans"),
-            "token-states": ("tokens", "encoder", "decoder"),
+            "start": (),
         },
         prefix="transformer.",
-        bare=("backbone", "conditional-generation", "encoder-only", "question-answering", "token-states"),
     )
 
 
-def _stack(side: str, config: T5Config) -> tuple[Rule, ...]:
-    theirs, ours = f"transformer.{side}.block.{{i}}.layer.", f"backbone.{side}.stack.layers.{{i}}."
-    feed_forward = 2 if side == "decoder" else 1
-    rules: tuple[Rule, ...] = (
-        Rename(
-            f"transformer.{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
-            f"backbone.{side}.position_bias.table.weight",
-        ),
-        Rename(f"transformer.{side}.final_layer_norm.weight", f"backbone.{side}.stack.norm.0.weight"),
-        Fuse(
-            tuple(theirs + f"0.SelfAttention.{part}.weight" for part in "qkv"),
-            ours + "self_attention.sublayer.projections.qkv.weight",
-        ),
-        Rename(theirs + "0.SelfAttention.o.weight", ours + "self_attention.sublayer.out.weight"),
-        Rename(theirs + "0.layer_norm.weight", ours + "self_attention.norm.weight"),
-        *_feed_forward(theirs + f"{feed_forward}.DenseReluDense.", ours + "feed_forward.sublayer.", config),
-        Rename(theirs + f"{feed_forward}.layer_norm.weight", ours + "feed_forward.norm.weight"),
-    )
-    if side == "encoder":
-        return rules
+def _side(theirs: str, ours: str, config: T5Config, *, feed_forward: int) -> tuple[Rule, ...]:
+    """Of a stack whose feed-forward sublayers have this number."""
+    sublayer, our_layer = theirs + "block.{i}.layer.", ours + "stack.layers.{i}."
     return (
-        *rules,
-        Rename(theirs + "1.EncDecAttention.q.weight", ours + "cross_attention.sublayer.projections.q.weight"),
+        Rename(
+            theirs + "block.0.layer.0.SelfAttention.relative_attention_bias.weight", ours + "position_bias.table.weight"
+        ),
+        Rename(theirs + "final_layer_norm.weight", ours + "stack.norm.0.weight"),
         Fuse(
-            (theirs + "1.EncDecAttention.k.weight", theirs + "1.EncDecAttention.v.weight"),
+            tuple(sublayer + f"0.SelfAttention.{part}.weight" for part in "qkv"),
+            our_layer + "self_attention.sublayer.projections.qkv.weight",
+        ),
+        Rename(sublayer + "0.SelfAttention.o.weight", our_layer + "self_attention.sublayer.out.weight"),
+        Rename(sublayer + "0.layer_norm.weight", our_layer + "self_attention.norm.weight"),
+        *_feed_forward(sublayer + f"{feed_forward}.DenseReluDense.", our_layer + "feed_forward.sublayer.", config),
+        Rename(sublayer + f"{feed_forward}.layer_norm.weight", our_layer + "feed_forward.norm.weight"),
+    )
+
+
+def _cross_attention(theirs: str, ours: str) -> tuple[Rule, ...]:
+    return (
+        Rename(theirs + "EncDecAttention.q.weight", ours + "cross_attention.sublayer.projections.q.weight"),
+        Fuse(
+            tuple(theirs + f"EncDecAttention.{part}.weight" for part in "kv"),
             ours + "cross_attention.sublayer.projections.kv.weight",
         ),
-        Rename(theirs + "1.EncDecAttention.o.weight", ours + "cross_attention.sublayer.out.weight"),
-        Rename(theirs + "1.layer_norm.weight", ours + "cross_attention.norm.weight"),
-        # the first conversions stored a bias that cross-attention never had
-        Drop("transformer.decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"),
+        Rename(theirs + "EncDecAttention.o.weight", ours + "cross_attention.sublayer.out.weight"),
+        Rename(theirs + "layer_norm.weight", ours + "cross_attention.norm.weight"),
     )
 
 

@@ -7,10 +7,12 @@ from tfx_core.model.heads.classification import (
     SequenceClassificationHead,
     TokenClassificationHead,
     flatten_choices,
+    last_token_classification,
+    token_classification,
 )
-from tfx_core.model.heads.language import CausalLMHead, LMHead, MaskedLMHead
+from tfx_core.model.heads.language import CausalLMHead, LanguageHead, LMHead, MaskedLMHead
 from tfx_core.model.heads.losses import IGNORED, classification_loss, next_token_loss, span_loss, token_loss
-from tfx_core.model.heads.question_answering import QuestionAnsweringHead
+from tfx_core.model.heads.question_answering import QuestionAnsweringHead, question_answering
 from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
 from tfx_core.model.heads.summary import SequenceSummary, SummaryKind
 
@@ -21,6 +23,7 @@ __all__ = [
     "EndScorer",
     "Head",
     "LMHead",
+    "LanguageHead",
     "LastTokenClassificationHead",
     "MaskedLMHead",
     "MultipleChoiceHead",
@@ -33,7 +36,10 @@ __all__ = [
     "TokenClassificationHead",
     "classification_loss",
     "flatten_choices",
+    "last_token_classification",
     "next_token_loss",
+    "question_answering",
     "span_loss",
+    "token_classification",
     "token_loss",
 ]

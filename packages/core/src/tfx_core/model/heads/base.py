@@ -14,9 +14,6 @@ class Head(nn.Module):
     included: `tfx_core.Model` passes each by name, as the caller gave it, and refuses the rest.
     """
 
-    generates = False
-    """Whether the head predicts the next token, by a module ``predictions`` from states ``(…, D)`` to ``(…, V)``."""
-
     def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The call's inputs as the backbone shall see them; by default unchanged."""
         return inputs

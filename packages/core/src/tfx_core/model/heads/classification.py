@@ -1,13 +1,16 @@
-"""Heads that classify texts, tokens and choices."""
+"""Heads that classify texts, tokens and choices, and how most architectures have them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
 
+from tfx_core.checkpoint import Rename
 from tfx_core.errors import InputError
 from tfx_core.model.config import ProblemType
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import classification_loss, token_loss
+from tfx_core.model.heads.plan import C, HeadPlan
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import last_tokens
 
@@ -100,3 +103,23 @@ def flatten_choices(inputs: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} of shape {tuple(value.shape)}: multiple choice takes (batch, choices, …)")
         arranged[name] = value.flatten(0, 1)
     return arranged
+
+
+def last_token_classification() -> HeadPlan[C]:
+    """A classifier of the last token, without a bias."""
+    return HeadPlan(
+        lambda config, backbone: LastTokenClassificationHead(
+            nn.Linear(backbone.width, config.num_labels, bias=False), config.pad_token_id, config.problem_type
+        ),
+        rules={"score": (Rename("score.weight", "head.score.weight"),)},
+    )
+
+
+def token_classification(dropout: Callable[[C], float] = lambda config: 0.0) -> HeadPlan[C]:
+    """A classifier of every token, after a dropout that the config says."""
+    return HeadPlan(
+        lambda config, backbone: TokenClassificationHead(
+            nn.Sequential(nn.Dropout(dropout(config)), nn.Linear(backbone.width, config.num_labels))
+        ),
+        rules={"token-classifier": (Rename("classifier.{p}", "head.classifier.1.{p}"),)},
+    )

@@ -45,14 +45,17 @@ class MaskedLMHead(Head):
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 
-class CausalLMHead(Head):
-    """Predicts the token after each position."""
-
-    generates = True
+class LanguageHead(Head):
+    """What predicts one token after another: generation reads nothing of it but ``predictions``."""
 
     def __init__(self, predictions: nn.Module) -> None:
         super().__init__()
         self.predictions = predictions
+        """From states ``(…, D)`` to logits ``(…, V)``."""
+
+
+class CausalLMHead(LanguageHead):
+    """Predicts the token after each position."""
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """``labels`` ``(B, S)`` are the inputs themselves, shifted here; logits ``(B, S, V)``.

@@ -1,10 +1,14 @@
-"""The head that finds an answer in a text."""
+"""The head that finds an answer in a text, and how most architectures have it."""
+
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
 
+from tfx_core.checkpoint import Rename
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import span_loss
+from tfx_core.model.heads.plan import C, HeadPlan
 from tfx_core.model.outputs import ModelOutput
 
 
@@ -31,3 +35,13 @@ class QuestionAnsweringHead(Head):
         start_logits, end_logits = logits.unbind(-1)
         loss = span_loss(start_logits, end_logits, start_positions, end_positions)
         return states.updated(start_logits=start_logits, end_logits=end_logits, loss=loss)
+
+
+def question_answering(*, parts: Collection[str] = (), prefix: str | None = None) -> HeadPlan[C]:
+    """Start and end scores of every token by one layer."""
+    return HeadPlan(
+        lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2)),
+        rules={"spans": (Rename("qa_outputs.{p}", "head.classifier.{p}"),)},
+        parts=parts,
+        prefix=prefix,
+    )

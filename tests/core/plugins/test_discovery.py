@@ -7,28 +7,18 @@ import warnings
 
 import pytest
 
-from tests.core.fake_site import FakeSite, architectures
+from tests.core.fake_site import FakeSite, architectures, names, plugin_of
 from tfx_core.errors import PluginError, UnknownNameError
-from tfx_core.plugins import discovery, distributions, registry
+from tfx_core.plugins import ArchitectureSpec, HeadSpec, discovery, distributions, registry
 from tfx_core.plugins.discovery import Plugin, PluginWarning, Status
-
-
-def plugin_of(distribution: str) -> Plugin:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)
-        (found,) = (plugin for plugin in discovery.discovered() if plugin.distribution == distribution)
-    return found
-
-
-def names(kind: str = "architecture") -> set[str]:
-    return {entry.spec.name for entry in registry.specs(kind)}
+from tfx_core.plugins.specs import KINDS
 
 
 def test_an_installed_plugin_is_found_with_all_that_metadata_says(site: FakeSite) -> None:
     module = site.install("tfx-alien", architectures("alien"), entry_point="outer", version="3.2")
     plugin = plugin_of("tfx-alien")
     assert (plugin.name, plugin.version, plugin.target, plugin.status) == ("outer", "3.2", module, Status.LOADED)
-    assert [spec.name for spec in plugin.specs["architecture"]] == ["alien"]
+    assert [spec.name for spec in plugin.specs[ArchitectureSpec]] == ["alien"]
     assert names() == {"alien"}
 
 
@@ -52,26 +42,16 @@ def test_an_entry_point_can_name_an_object(site: FakeSite) -> None:
     inner = Plugin()
     """
     site.install("tfx-object", source, entry_points="[tfx_core]\nobject = tfx_object_plugin:inner\n")
-    assert names("head") == {"crf"}
+    assert names(HeadSpec) == {"crf"}
 
 
 def test_every_kind_is_asked_for(site: FakeSite) -> None:
-    source = "from tfx_core import *\nfrom tfx_core import hookimpl\n"
-    answers = {
-        "tfx_architectures": "ArchitectureSpec",
-        "tfx_heads": "HeadSpec",
-        "tfx_attentions": "AttentionSpec",
-        "tfx_linears": "LinearSpec",
-        "tfx_tasks": "TaskSpec",
-        "tfx_objectives": "ObjectiveSpec",
-        "tfx_indexes": "IndexSpec",
-    }
-    source = f"from tfx_core import hookimpl, {', '.join(answers.values())}\n" + "".join(
-        f"@hookimpl\ndef {hook}():\n    return [{spec}('mine', target='nowhere:mine')]\n"
-        for hook, spec in answers.items()
+    source = "from tfx_core.plugins import specs\nfrom tfx_core import hookimpl\n" + "".join(
+        f"@hookimpl\ndef {kind.hook}():\n    return [specs.{kind.__name__}('mine', target='nowhere:mine')]\n"
+        for kind in KINDS
     )
     site.install("tfx-all", source)
-    for kind in ("architecture", "head", "attention", "linear", "task", "objective", "index"):
+    for kind in KINDS:
         assert "mine" in names(kind), kind
 
 
@@ -114,7 +94,7 @@ ANSWERS = {
     "one head as a string": ("return [A('x', target='a:b', heads=('lm'))]", "heads='lm', which is not a tuple of"),
     "classes as a list": ("return [A('x', target='a:b', hf_classes=['X'])]", "not a mapping of strings to strings"),
     "a class of no head": (
-        "return [A('x', target='a:b', hf_classes={'XForLM': 'lm'})]",
+        "return [A('x', target='a:b', heads=('qa',), hf_classes={'XForLM': 'lm'})]",
         "hf_classes['XForLM']='lm', which is not one of its heads",
     ),
 }
@@ -142,7 +122,7 @@ def test_a_broken_plugin_is_one_warning_and_harms_no_other(site: FakeSite, what:
     assert "\n" not in str(warning.message)
     with warnings.catch_warnings():  # once is enough
         warnings.simplefilter("error")
-        assert registry.find("architecture", "after").name == "after"
+        assert registry.find(ArchitectureSpec, "after").name == "after"
     plugin = plugin_of("tfx-broken")
     assert plugin.status is Status.FAILED
     assert reason in plugin.reason
@@ -178,13 +158,13 @@ def test_a_name_that_a_broken_plugin_would_have_given_is_answered_with_its_failu
     with pytest.warns(PluginWarning):
         assert names() == set()
     with pytest.raises(PluginError, match=r"'alien' is provided by .*tfx-broken 1.0 failed: its tfx_tasks returned"):
-        registry.find("architecture", "alien")
+        registry.find(ArchitectureSpec, "alien")
 
 
 def test_an_unknown_name_tells_which_failed_plugins_it_may_belong_to(site: FakeSite) -> None:
     site.install("tfx-broken", "1 / 0", entry_point="unlucky")
     with pytest.warns(PluginWarning), pytest.raises(UnknownNameError, match="may belong to plugin 'unlucky' of tfx-b"):
-        registry.find("architecture", "alien")
+        registry.find(ArchitectureSpec, "alien")
 
 
 def test_strict_raises_at_once_with_the_cause(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,10 +173,10 @@ def test_strict_raises_at_once_with_the_cause(site: FakeSite, monkeypatch: pytes
     monkeypatch.setenv("TFX_STRICT_PLUGINS", "1")
     for _ in range(2):  # not only the first time
         with pytest.raises(PluginError, match="plugin 'unlucky' of tfx-broken") as caught:
-            registry.find("architecture", "alien")
+            registry.find(ArchitectureSpec, "alien")
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
     monkeypatch.setenv("TFX_STRICT_PLUGINS", "0")
-    assert registry.find("architecture", "alien").name == "alien"
+    assert registry.find(ArchitectureSpec, "alien").name == "alien"
 
 
 def test_strict_raises_for_a_clash_too(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +214,7 @@ def test_metadata_is_scanned_once(site: FakeSite, monkeypatch: pytest.MonkeyPatc
     scans: list[float] = []
     monkeypatch.setattr(distributions, "scan", lambda scan=distributions.scan: scans.append(time.time()) or scan())
     for _ in range(3):
-        registry.find("architecture", "alien")
+        registry.find(ArchitectureSpec, "alien")
         discovery.discovered()
     assert len(scans) == 1
 
@@ -273,8 +253,8 @@ def test_a_package_that_asks_the_registry_while_another_thread_loads_plugins_doe
         import gate
         gate.entered.set()
         gate.go.wait(20)
-        from tfx_core.plugins import registry
-        found = registry.find("architecture", "heavy")
+        from tfx_core.plugins import ArchitectureSpec, registry
+        found = registry.find(ArchitectureSpec, "heavy")
         """,
     )
     site.write("heavy/plugin.py", architectures("heavy"))

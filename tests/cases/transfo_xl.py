@@ -5,10 +5,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.models.tiny import tiny_config
-from tests.parity.case import Case, Inputs, Variant, encoder_inputs
+from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.parity.case import Case, encoder_inputs
 
-TINY = {**tiny_config("transfo-xl"), "num_labels": 3, "pad_token_id": 0}
+TINY: dict[str, Any] = {
+    "vocab_size": 53,
+    "cutoffs": [12, 30],
+    "d_model": 24,
+    "d_embed": 24,
+    "n_head": 4,
+    "d_head": 5,
+    "d_inner": 40,
+    "div_val": 2,
+    "n_layer": 3,
+    "mem_len": 6,
+    "clamp_len": 10,
+    "dropout": 0.0,
+}
 LANGUAGE = ("backbone", "causal-lm")
 
 
@@ -102,38 +115,42 @@ class _Torch:
 def variant(name: str, heads: tuple[str, ...] | None = LANGUAGE, **changes: Any) -> Variant:
     """A variant of the tiny config."""
     own = {key: changes.pop(key) for key in ("inputs", "padded") if key in changes}
-    return Variant(name, {**TINY, **changes}, heads, patch=mend, **own)
+    return Variant(name, changes, heads, patch=mend, **own)
 
 
-VARIANTS = (
-    variant("standard", None),
-    variant("memory", None, inputs=with_memory(6)),
-    variant("short memory", inputs=with_memory(2)),
-    variant("longer memory", inputs=with_memory(9)),
-    variant("memory longer than the text", mem_len=20, same_length=False),
-    variant("same length, all in reach", mem_len=20),
-    variant("no memory", mem_len=0, same_length=False),
-    variant("growing context", None, same_length=False, inputs=with_memory(4)),
-    variant("unclamped", clamp_len=-1),
-    variant("clamped", clamp_len=3),
-    variant("norms first", None, pre_lnorm=True),
-    variant("norms first, memory", pre_lnorm=True, inputs=with_memory(6)),
-    variant("shared biases", untie_r=False),
-    variant("one width", div_val=1),
-    variant("one width, projected", div_val=1, d_embed=16),
-    variant("one width, projected, nothing shared", div_val=1, d_embed=16, proj_share_all_but_first=False),
-    variant("projected", d_embed=20),
-    variant("one cluster", cutoffs=[]),
-    variant("one cluster, one width", cutoffs=[], div_val=1),
-    variant("four clusters", cutoffs=[7, 19, 40], div_val=2),
-    variant("projections not shared", proj_share_all_but_first=False),
-    variant("projections shared as listed", tie_projs=[True, False, True]),
-    variant("untied", tie_word_embeddings=False),
-    variant("untied altogether", tie_word_embeddings=False, proj_share_all_but_first=False),
-    variant("uniform", init="uniform", init_range=0.2),
-    variant("head mask", inputs=with_head_mask),
-    variant("vectors", inputs=with_vectors, padded=padded_vectors),
-    variant("other epsilon", layer_norm_epsilon=1e-2),
-    variant("regression", ("sequence-classification",), num_labels=1),
-    variant("several labels", ("sequence-classification",), problem_type="multi_label_classification"),
+CASE = ArchitectureCase(
+    TINY,
+    (
+        variant("standard", None),
+        variant("memory", None, inputs=with_memory(6)),
+        variant("short memory", inputs=with_memory(2)),
+        variant("longer memory", inputs=with_memory(9)),
+        variant("memory longer than the text", mem_len=20, same_length=False),
+        variant("same length, all in reach", mem_len=20),
+        variant("no memory", mem_len=0, same_length=False),
+        variant("growing context", None, same_length=False, inputs=with_memory(4)),
+        variant("unclamped", clamp_len=-1),
+        variant("clamped", clamp_len=3),
+        variant("norms first", None, pre_lnorm=True),
+        variant("norms first, memory", pre_lnorm=True, inputs=with_memory(6)),
+        variant("shared biases", untie_r=False),
+        variant("one width", div_val=1),
+        variant("one width, projected", div_val=1, d_embed=16),
+        variant("one width, projected, nothing shared", div_val=1, d_embed=16, proj_share_all_but_first=False),
+        variant("projected", d_embed=20),
+        variant("one cluster", cutoffs=[]),
+        variant("one cluster, one width", cutoffs=[], div_val=1),
+        variant("four clusters", cutoffs=[7, 19, 40], div_val=2),
+        variant("projections not shared", proj_share_all_but_first=False),
+        variant("projections shared as listed", tie_projs=[True, False, True]),
+        variant("untied", tie_word_embeddings=False),
+        variant("untied altogether", tie_word_embeddings=False, proj_share_all_but_first=False),
+        variant("uniform", init="uniform", init_range=0.2),
+        variant("head mask", inputs=with_head_mask),
+        variant("vectors", inputs=with_vectors, padded=padded_vectors),
+        variant("other epsilon", layer_norm_epsilon=1e-2),
+        variant("regression", ("sequence-classification",), num_labels=1),
+        variant("several labels", ("sequence-classification",), problem_type="multi_label_classification"),
+    ),
+    compared={"pad_token_id": 0},
 )

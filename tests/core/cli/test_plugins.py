@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite, architectures, command
-from tests.core.test_cli import run
 from tfx_core import __version__, hookimpl
 from tfx_core.plugins import discovery
 
@@ -141,6 +141,7 @@ def test_architectures_as_json_lines(site: FakeSite) -> None:
             "version": "1.0",
             "installed": True,
             "heads": ["masked-lm"],
+            "capabilities": [],
             "hf_classes": {"AlienModel": "backbone"},
             "tokenizer_classes": [],
             "summary": "",

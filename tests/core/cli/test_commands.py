@@ -1,32 +1,27 @@
 """The command line: how it finds commands, and how it ends when something goes wrong."""
 
-import os
 import signal
 import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
+from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite, command
-from tests.processes import hear_interrupts
+from tests.processes import hear_interrupts, with_path
 from tfx_core import __version__
 from tfx_core.cli import cli
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, arguments, prog_name="tfx-core")
-
-
 def process(site: FakeSite, *arguments: str, **options: object) -> "subprocess.Popen[str]":
     """The command line as a process of its own that sees the site besides what is really installed."""
-    environment = {**os.environ, "PYTHONPATH": str(site.root)}
     return subprocess.Popen(
         [sys.executable, "-m", "tfx_core", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=with_path(site.root),
         preexec_fn=hear_interrupts,
         **options,
     )

@@ -4,10 +4,9 @@ import sys
 
 import pytest
 
-from tests.core.fake_site import FakeSite, architectures
-from tests.core.test_plugins import names, plugin_of
+from tests.core.fake_site import FakeSite, architectures, names, plugin_of
 from tfx_core.errors import PluginError
-from tfx_core.plugins import discovery, distributions, registry
+from tfx_core.plugins import ArchitectureSpec, AttentionSpec, discovery, distributions, registry
 from tfx_core.plugins.discovery import PluginWarning, Status
 from tfx_core.plugins.distributions import EntryPoint
 
@@ -88,7 +87,7 @@ def test_an_incompatible_plugin_is_one_warning_and_an_error_when_asked_for(site:
     with pytest.raises(
         PluginError, match=r"'t5' is provided by .*tfx-seq2seq 1.0 is incompatible: it needs tfx-core>=9"
     ):
-        registry.find("architecture", "t5")
+        registry.find(ArchitectureSpec, "t5")
 
 
 @pytest.mark.parametrize("listed", ["tfx-one", "TFX_One", "first", " tfx-one , nonesuch"])
@@ -113,7 +112,7 @@ def test_the_allow_list_keeps_all_others_from_being_imported(
     module = site.install("tfx-two", architectures("two"))
     monkeypatch.setenv("TFX_PLUGINS", listed)
     assert names() == {"one"}
-    assert "sdpa" in names("attention")  # the core's own are always there
+    assert "sdpa" in names(AttentionSpec)  # the core's own are always there
     assert plugin_of("tfx-two").status is Status.DISABLED
     assert module not in sys.modules
 
@@ -149,7 +148,7 @@ def test_a_name_of_a_disabled_official_plugin_is_answered_with_the_switch(
     site.install("tfx-seq2seq", architectures("t5"))
     monkeypatch.setenv("TFX_DISABLE_PLUGINS", "tfx-seq2seq")
     with pytest.raises(PluginError, match="is disabled: switched off by TFX_DISABLE_PLUGINS"):
-        registry.find("architecture", "t5")
+        registry.find(ArchitectureSpec, "t5")
 
 
 def test_a_damaged_file_of_another_distribution_stops_nothing(site: FakeSite) -> None:

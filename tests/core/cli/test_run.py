@@ -1,7 +1,6 @@
 """``tfx-core run``: tasks on texts, files and pipes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import tfx_core
+from tests.core.cli import running
 from tests.core.fake_site import FakeSite
 from tests.core.tasks import counting
 from tests.core.tasks.toy import Plugin, save
-from tests.processes import hear_interrupts, shown_on_a_terminal
+from tests.processes import hear_interrupts, shown_on_a_terminal, with_path
 from tfx_core import TaskSpec, hookimpl
-from tfx_core.cli import cli
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +33,7 @@ def model(tmp_path: Path) -> str:
 
 
 def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(cli, ["run", *arguments], input=stdin, prog_name="tfx-core")
+    return running.run("run", *arguments, stdin=stdin)
 
 
 def failed(result: Result, code: int) -> str:
@@ -260,7 +259,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "tfx-toy", "from tests.core.tasks.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
     )
     site.install("counting", "from tests.core.tasks.counting import Plugin\n\ntfx_tasks = Plugin().tfx_tasks\n")
-    return {**os.environ, "PYTHONPATH": f"{site.root}:{Path(__file__).parents[2]}"}
+    return with_path(site.root, Path(__file__).parents[3])
 
 
 def command(*arguments: str) -> list[str]:

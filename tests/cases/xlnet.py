@@ -5,10 +5,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.models.tiny import tiny_config
-from tests.parity.case import BATCH, LENGTH, Case, Inputs, Variant, encoder_inputs
+from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
 
-TINY = {**tiny_config("xlnet"), "num_labels": 3}
+TINY: dict[str, Any] = {
+    "vocab_size": 53,
+    "d_model": 24,
+    "n_layer": 3,
+    "n_head": 4,
+    "d_inner": 40,
+    "dropout": 0.0,
+    "summary_last_dropout": 0.0,
+    "start_n_top": 2,
+    "end_n_top": 3,
+    "mem_len": None,
+}
 MEMORY, TARGETS = 5, 4
 ON_LAST_STATES = ("backbone", "causal-lm")
 ON_SUMMARY = ("sequence-classification", "multiple-choice")
@@ -118,27 +129,39 @@ def add_masks(model: Any) -> None:
 def variant(name: str, heads: tuple[str, ...] | None = ON_LAST_STATES, **changes: Any) -> Variant:
     """A variant of the tiny config."""
     own = {key: changes.pop(key) for key in ("inputs", "patch") if key in changes}
-    return Variant(name, {**TINY, **changes}, heads, **{"inputs": inputs, "padded": padded, **own})
+    return Variant(name, changes, heads, padded=padded, **own)
 
 
-VARIANTS = (
-    variant("standard", None),
-    variant("two streams", inputs=two_streams),
-    variant("memory", None, inputs=with_memory, patch=summarise_real_tokens),
-    variant("short memory", inputs=with_memory, mem_len=3),
-    variant("memory of a text's begin", inputs=with_memory, mem_len=9, reuse_len=6),
-    variant("no memory", mem_len=0, use_mems_eval=False),
-    variant("clamped", inputs=two_streams, clamp_len=4),
-    variant("causal", inputs=two_streams, attn_type="uni", patch=add_masks),
-    variant("causal text", attn_type="uni", clamp_len=3, patch=add_masks),
-    variant("same length", inputs=with_memory, attn_type="uni", same_length=True, patch=add_masks),
-    variant("both directions", inputs=even, bi_data=True, clamp_len=6),
-    variant("tied biases", untie_r=False, ff_activation="relu", d_head=6, layer_norm_eps=1e-5),
-    variant("first", ON_SUMMARY, summary_type="first", summary_activation="gelu", patch=summarise_real_tokens),
-    variant("mean", ON_SUMMARY, summary_type="mean", summary_activation=None, patch=summarise_real_tokens),
-    variant("cls index", ON_SUMMARY, summary_type="cls_index"),
-    variant("unprojected", ON_SUMMARY, summary_use_proj=False),
-    variant("regression", ("sequence-classification",), num_labels=1),
-    variant("several labels", ("sequence-classification",), problem_type="multi_label_classification"),
-    variant("untied", ("causal-lm",), tie_word_embeddings=False),
+def segments_and_targets(head: str, ids: Tensor) -> Inputs:
+    """Segments, and every place as one to predict, which the query stream is for."""
+    length = ids.shape[-1]
+    everywhere = torch.eye(length).expand(ids.numel() // length, length, length)
+    return {"token_type_ids": ids % 2, "target_mapping": everywhere}
+
+
+CASE = ArchitectureCase(
+    TINY,
+    (
+        variant("standard", None),
+        variant("two streams", inputs=two_streams),
+        variant("memory", None, inputs=with_memory, patch=summarise_real_tokens),
+        variant("short memory", inputs=with_memory, mem_len=3),
+        variant("memory of a text's begin", inputs=with_memory, mem_len=9, reuse_len=6),
+        variant("no memory", mem_len=0, use_mems_eval=False),
+        variant("clamped", inputs=two_streams, clamp_len=4),
+        variant("causal", inputs=two_streams, attn_type="uni", patch=add_masks),
+        variant("causal text", attn_type="uni", clamp_len=3, patch=add_masks),
+        variant("same length", inputs=with_memory, attn_type="uni", same_length=True, patch=add_masks),
+        variant("both directions", inputs=even, bi_data=True, clamp_len=6),
+        variant("tied biases", untie_r=False, ff_activation="relu", d_head=6, layer_norm_eps=1e-5),
+        variant("first", ON_SUMMARY, summary_type="first", summary_activation="gelu", patch=summarise_real_tokens),
+        variant("mean", ON_SUMMARY, summary_type="mean", summary_activation=None, patch=summarise_real_tokens),
+        variant("cls index", ON_SUMMARY, summary_type="cls_index"),
+        variant("unprojected", ON_SUMMARY, summary_use_proj=False),
+        variant("regression", ("sequence-classification",), num_labels=1),
+        variant("several labels", ("sequence-classification",), problem_type="multi_label_classification"),
+        variant("untied", ("causal-lm",), tie_word_embeddings=False),
+    ),
+    inputs=inputs,
+    optional_inputs=segments_and_targets,
 )

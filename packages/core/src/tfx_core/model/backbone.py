@@ -1,0 +1,70 @@
+"""What a backbone is to heads, generation and tasks: the base class of every network under a head."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.nn import DecoderCache
+
+if TYPE_CHECKING:
+    from tfx_core.model.model import Model
+
+
+class Backbone(nn.Module, ABC):
+    """The network under a head; a call of it gives a `tfx_core.ModelOutput`.
+
+    A subclass's ``forward`` names every input that it takes, one of them ``attention``, the kernel of the call. Its
+    output has at least ``last_hidden_state`` ``(B, S, D)``, and ``pooler_output`` ``(B, D)`` where it has that part.
+    """
+
+    def __init__(self, width: int, *, max_positions: int | None = None, causal: bool = True) -> None:
+        super().__init__()
+        self.width = width
+        """``D``, the width of the states."""
+        self.max_positions = max_positions
+        """The longest input, in tokens; ``None`` where there is no limit."""
+        self.causal = causal
+        """Whether it can predict what follows: false where every token sees the ones after it."""
+
+    @abstractmethod
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids ``(B, T)`` -> the vectors ``(B, T, D)`` that ``inputs_embeds`` may give in their place."""
+
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Names of the inputs that a call takes."""
+        return frozenset(named_inputs(self))
+
+    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The call's inputs as backbone and head shall see them; by default unchanged."""
+        return inputs
+
+    def new_cache(self) -> DecoderCache:
+        """An empty key-value cache for one generation; raises `InputError` where the model keeps none."""
+        raise InputError("use_cache: this model keeps no key-value cache")
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Remove attention heads: layer -> numbers of the heads, counted in the layer as it is now.
+
+        Raises `InputError` where that is not offered, which is the default.
+        """
+        raise InputError("prune_heads: this model's heads cannot be pruned, since its checkpoints have no form for it")
+
+    def generate(self, model: "Model", input_ids: Tensor | None = None, **options: Any) -> Any:
+        """What `tfx_core.Model.generate` of a model with this backbone does, see `tfx_core.generation.generate`."""
+        from tfx_core.generation import generate  # which reads models itself
+
+        return generate(model, input_ids, **options)
+
+
+def named_inputs(module: nn.Module) -> tuple[str, ...]:
+    """Names of the inputs of a backbone or a head; raises `TypeError` where it does not name them all."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    wrong = [each.name for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    if wrong:
+        raise TypeError(f"{type(module).__name__}.forward takes *{wrong[0]}; it must name every input that it takes")
+    return tuple(each.name for each in parameters)

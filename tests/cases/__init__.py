@@ -1,0 +1,84 @@
+"""What a test of every architecture needs to know of each: one file an architecture, named by its ``model_type``.
+
+A file sets ``CASE``: a tiny config, what its inputs must have, and the variants to compare with the reference, each
+exception with its reason. It imports the reference library only inside of functions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from tests.parity.case import Case
+
+Inputs = dict[str, Tensor]
+CHOICE_HEADS = ("multiple-choice", "double-heads")
+"""Heads whose input has an axis of choices."""
+
+
+def _no_inputs(head: str, ids: Tensor) -> Inputs:
+    return {}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A configuration to compare with the reference, for all heads of the architecture or the named ones."""
+
+    name: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Keys in which it differs from the tiny config."""
+    heads: tuple[str, ...] | None = None
+    source_width: int | None = None
+    """Width of the states that cross-attention reads, where the variant has any."""
+    inputs: Callable[["Case", torch.Generator], Inputs] | None = None
+    """Its inputs, labels included, where they are not those of the architecture."""
+    padded: Callable[[Inputs], Inputs] | None = None
+    """Pads a batch, where that is not done on the right."""
+    patch: Callable[[torch.nn.Module], None] | None = None
+    """Mends the reference model where it is known to be wrong."""
+    kernel: str = "eager"
+    """The reference's attention implementation to compare with."""
+    unreadable: str | None = None
+    """Why the reference cannot read this variant from a folder, its own folders included."""
+    heads_of_reference: dict[str, str] = field(default_factory=dict)
+    """Head -> class of the reference, where the registered name is not the one to compare with."""
+
+
+@dataclass(frozen=True)
+class ArchitectureCase:
+    """One architecture, for the tests that enumerate all."""
+
+    tiny: dict[str, Any]
+    """Keys of its ``config.json``: small sizes, no dropout."""
+
+    variants: tuple[Variant, ...]
+    """What is compared with the reference."""
+
+    compared: dict[str, Any] = field(default_factory=dict)
+    """Keys that the config of every variant has besides."""
+
+    inputs: Callable[["Case", torch.Generator], Inputs] | None = None
+    """What the variants are given, where it is not what `encoder_inputs` makes."""
+
+    end_token: int | None = None
+    """What its inputs end with, where a head reads it."""
+
+    target_heads: tuple[str, ...] = ()
+    """Heads of an encoder-decoder whose decoder reads a target, not the source again."""
+
+    optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
+    """Inputs of a head, given token ids, without which a call leaves some parameters out."""
+
+
+def case_of(model_type: str) -> ArchitectureCase:
+    """The case of an architecture."""
+    name = model_type.replace("-", "_")
+    if find_spec(f"{__name__}.{name}") is None:
+        raise LookupError(f"architecture {model_type!r} is not tested: there is no tests/cases/{name}.py")
+    case: ArchitectureCase = import_module(f"{__name__}.{name}").CASE
+    return case

@@ -1,0 +1,58 @@
+"""BART."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.parity.case import Case, encoder_inputs, seq2seq_inputs
+
+TINY: dict[str, Any] = {
+    "vocab_size": 53,
+    "max_position_embeddings": 40,
+    "d_model": 24,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "encoder_ffn_dim": 40,
+    "decoder_layers": 3,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 32,
+    "dropout": 0.0,
+}
+
+
+def _inputs(case: Case, generator: torch.Generator) -> Inputs:
+    if case.head == "causal-lm":
+        return encoder_inputs(case, generator)
+    return seq2seq_inputs(case, generator)
+
+
+def _source_of_decoder(head: str, ids: Tensor) -> Inputs:
+    """What the decoder attends to when it stands alone."""
+    if head != "causal-lm":
+        return {}
+    width = TINY["d_model"]
+    return {"encoder_hidden_states": torch.randn(len(ids), 3, width, generator=torch.Generator().manual_seed(0))}
+
+
+CASE = ArchitectureCase(
+    TINY,
+    (
+        Variant("standard"),
+        Variant("scaled relu", {"scale_embedding": True, "activation_function": "relu"}),
+        Variant(
+            "untied",
+            {"tie_word_embeddings": False},
+            heads=("conditional-generation",),
+            unreadable="it does not tie the encoder's and the decoder's table to the shared one, which alone is stored",
+        ),
+        Variant("untied decoder", {"tie_word_embeddings": False}, heads=("causal-lm",)),
+        Variant("decoder with source", heads=("causal-lm",), source_width=24),
+        Variant("regression", {"num_labels": 1}, heads=("sequence-classification",)),
+    ),
+    inputs=_inputs,
+    end_token=2,
+    target_heads=("backbone", "conditional-generation"),
+    optional_inputs=_source_of_decoder,
+)

@@ -1,0 +1,50 @@
+"""BERT."""
+
+from typing import Any
+
+from tests.cases import ArchitectureCase, Variant
+
+TINY: dict[str, Any] = {
+    "vocab_size": 53,
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 40,
+    "max_position_embeddings": 40,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+
+CASE = ArchitectureCase(
+    TINY,
+    (
+        Variant("absolute"),
+        Variant("relative_key", {"position_embedding_type": "relative_key", "hidden_act": "gelu_new"}),
+        Variant("relative_key_query", {"position_embedding_type": "relative_key_query"}),
+        Variant("pruned", {"pruned_heads": {"0": [1, 2], "2": [0]}}),
+        Variant("untied", {"tie_word_embeddings": False}, heads=("masked-lm", "causal-lm", "pretraining")),
+        Variant("decoder", {"is_decoder": True}, heads=("backbone", "causal-lm")),
+        Variant(
+            "cross-attention",
+            {"is_decoder": True, "add_cross_attention": True},
+            heads=("backbone", "causal-lm"),
+            source_width=24,
+        ),
+        Variant(
+            "relative cross-attention",
+            {
+                "is_decoder": True,
+                "add_cross_attention": True,
+                "position_embedding_type": "relative_key_query",
+            },
+            heads=("causal-lm",),
+            source_width=24,
+        ),
+        Variant("regression", {"num_labels": 1}, heads=("sequence-classification",)),
+        Variant(
+            "several labels",
+            {"problem_type": "multi_label_classification"},
+            heads=("sequence-classification",),
+        ),
+    ),
+)

@@ -1,0 +1,53 @@
+"""GPT-2."""
+
+from typing import Any
+
+from tests.cases import ArchitectureCase, Variant
+
+TINY: dict[str, Any] = {
+    "vocab_size": 53,
+    "n_positions": 40,
+    "n_embd": 24,
+    "n_layer": 3,
+    "n_head": 4,
+    "n_inner": 40,
+    "resid_pdrop": 0.0,
+    "embd_pdrop": 0.0,
+    "attn_pdrop": 0.0,
+    "summary_first_dropout": 0.0,
+    "classifier_dropout": 0.0,
+    "bos_token_id": 52,
+    "eos_token_id": 52,
+}
+
+CASE = ArchitectureCase(
+    TINY,
+    (
+        Variant("standard"),
+        Variant("default width", {"n_inner": None, "activation_function": "relu"}, heads=("backbone",)),
+        Variant("inverse layer scale", {"scale_attn_by_inverse_layer_idx": True}, heads=("causal-lm",)),
+        Variant("unscaled", {"scale_attn_weights": False}, heads=("causal-lm",)),
+        Variant("upcast", {"reorder_and_upcast_attn": True}, heads=("backbone", "causal-lm")),
+        Variant(
+            "upcast and scaled",
+            {"reorder_and_upcast_attn": True, "scale_attn_by_inverse_layer_idx": True},
+            heads=("causal-lm",),
+        ),
+        Variant("pruned", {"pruned_heads": {"0": [1, 2], "2": [0]}}, heads=("backbone", "causal-lm")),
+        Variant("untied", {"tie_word_embeddings": False}, heads=("causal-lm", "double-heads")),
+        Variant(
+            "cross-attention",
+            {"add_cross_attention": True},
+            heads=("backbone", "causal-lm"),
+            source_width=24,
+        ),
+        Variant("activated summary", {"summary_activation": "tanh"}, heads=("double-heads",)),
+        Variant("regression", {"num_labels": 1}, heads=("sequence-classification",)),
+        Variant(
+            "several labels",
+            {"problem_type": "multi_label_classification"},
+            heads=("sequence-classification",),
+        ),
+    ),
+    compared={"pad_token_id": 0},
+)

@@ -1,1 +1,0 @@
-"""Tiny configurations of every architecture, and inputs for its heads: what the parity tests enumerate."""
