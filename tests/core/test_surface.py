@@ -18,9 +18,6 @@ PUBLIC = (
 )
 """Where names may be imported from; every other module is the core's own affair."""
 
-MOVING = ("tfx_core.text.byte_bpe", "tfx_core.text.sentencepiece", "tfx_core.text.words")
-"""Modules with the recipes of families, which go to the families."""
-
 
 def strangers() -> dict[str, str]:
     """Where -> Python source of everything here that uses the core from outside, a line of README for a block of it."""
@@ -55,8 +52,6 @@ def used(source: str) -> Iterator[tuple[str, str | None]]:
 
 
 def private(module: str, name: str | None) -> bool:
-    if module in MOVING:
-        return False
     return module not in PUBLIC or (name is not None and name not in import_module(module).__all__)
 
 

@@ -110,6 +110,13 @@ def test_an_encoder_cannot_generate() -> None:
         bert("masked-lm").generate(IDS)
 
 
+def test_a_warning_about_an_option_names_the_line_that_gave_it() -> None:
+    model = bert("causal-lm", eos_token_id=3)
+    with pytest.warns(UserWarning, match="temperature") as caught:
+        model.generate(IDS, temperature=0.5, max_new_tokens=1)
+    assert caught[0].filename == __file__
+
+
 def test_new_weights_are_the_papers() -> None:
     model = tfx_core.new_model("bert", seed=1, **{**TINY, "vocab_size": 500, "hidden_size": 64})
     for name, parameter in model.named_parameters():

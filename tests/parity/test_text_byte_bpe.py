@@ -18,8 +18,9 @@ from tokenizers import ByteLevelBPETokenizer
 
 from tests.core.text.folders import read, write
 from tests.parity.text_lines import hard_lines
-from tfx_core.text import Tokenizer
-from tfx_core.text.byte_bpe import BART, GPT2, ByteBPE
+from tfx_core.text import Recipe, Tokenizer
+from tfx_decoders.gpt2.text import RECIPE as GPT2
+from tfx_seq2seq.bart.text import RECIPE as BART
 
 LINES = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))[:150_000].splitlines()
 WORDS = sorted(set(" ".join(LINES).split()))
@@ -37,7 +38,7 @@ HAND_WRITTEN = [
     *("<|endoftext|>", "a<|endoftext|> b", "<mask>", "a  <mask> b<mask>", "<s>a</s>", "<S> < s >", "<unk><pad>"),
 ]
 
-FAMILIES: dict[str, tuple[ByteBPE, Any, Any, list[str]]] = {
+FAMILIES: dict[str, tuple[Recipe, Any, Any, list[str]]] = {
     "gpt2": (GPT2, transformers.GPT2Tokenizer, transformers.GPT2TokenizerFast, ["<|endoftext|>"]),
     "bart": (
         BART,

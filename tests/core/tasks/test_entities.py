@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tfx_core.tasks.entities import Entity, ScoredToken, Strategy, drop_overlaps, group, merge_words
+from tfx_core.tasks.entities import Aggregation, Entity, ScoredToken, drop_overlaps, group, merge_words
 
 
 def token(text: str, start: int, scores: Sequence[float], *, continues: bool = False) -> ScoredToken:
@@ -23,7 +23,7 @@ MICROSOFT = [token("micro", 0, [0.1, 0.6, 0.3]), token("##soft", 5, [0.2, 0.1, 0
     ("strategy", "scores"),
     [("first", [0.1, 0.6, 0.3]), ("max", [0.2, 0.1, 0.7]), ("average", [0.15, 0.35, 0.5])],
 )
-def test_a_word_takes_its_scores_as_the_strategy_says(strategy: Strategy, scores: list[float]) -> None:
+def test_a_word_takes_its_scores_as_the_strategy_says(strategy: Aggregation, scores: list[float]) -> None:
     (word, other) = merge_words([*MICROSOFT, token("inc", 10, [0.8, 0.1, 0.1])], strategy, join)
     assert word.token == "microsoft"
     assert (word.start, word.end) == (0, 11)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tfx_core.tasks.spans import Span, best_spans, span_probabilities
+from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
 
 
 @pytest.mark.parametrize(("count", "longest"), [(1, 15), (5, 3), (12, 1), (1000, 40)])
@@ -15,7 +15,7 @@ def test_the_best_spans_are_those_of_a_full_search(count: int, longest: int) -> 
     start[[2, 5]] = 0
     every = sorted(
         (
-            Span(first, last, float(start[first] * end[last]))
+            AnswerSpan(first, last, float(start[first] * end[last]))
             for first, last in itertools.combinations_with_replacement(range(17), 2)
             if last - first < longest and start[first] * end[last] > 0
         ),

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfx_core.checkpoint import open_folder
-from tfx_core.text import Recipe, Tokenizer, WordPiece, load_tokenizer
+from tfx_core.text import Recipe, TextFacts, Tokenizer, read_tokenizer
+from tfx_core.text.recipes import wordpiece_recipe
 
 DATA = Path(__file__).parent / "data"
 VOCABULARY = (DATA / "vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -23,11 +24,17 @@ def write(folder: Path, files: Mapping[str, object]) -> Path:
     return folder
 
 
-BERT = WordPiece()
+BERT = wordpiece_recipe(
+    TextFacts(
+        "BertTokenizer",
+        special_tokens={f"{role}_token": f"[{role.upper()}]" for role in ("unk", "sep", "pad", "cls", "mask")},
+        model_input_names=("input_ids", "token_type_ids", "attention_mask"),
+    )
+)
 
 
 def read(folder: Path, recipe: Recipe | None = BERT, **options: object) -> Tokenizer:
-    return load_tokenizer(open_folder(folder), recipe, **options)
+    return read_tokenizer(open_folder(folder), recipe, **options)
 
 
 def small(folder: Path, config: Mapping[str, object] | None = None, **files: object) -> Tokenizer:

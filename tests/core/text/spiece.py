@@ -70,3 +70,10 @@ def charsmap(entries: Mapping[str, str]) -> bytes:
             units[base[node]] = 1 << 31 | starts[node]
     trie = struct.pack(f"<{len(units)}I", *units)
     return struct.pack("<I", len(trie)) + trie + strings
+
+
+def scored(*texts: str, first: float = -1.0, step: float = -0.5) -> list[Piece]:
+    return [Piece(text, first + step * place) for place, text in enumerate(texts)]
+
+
+LETTERS = scored("▁", *"aeiou5,", '"', "\u0301", first=-5.0)

@@ -1,16 +1,35 @@
-"""Byte-level BPE: what the released files of GPT-2 and BART hold, and what goes around a text."""
+"""Byte-level BPE: what the released files of GPT-2 and ENCLOSED hold, and what goes around a text."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import ByteLevelBPETokenizer
+from tokenizers import AddedToken, ByteLevelBPETokenizer
 
 from tests.core.text.folders import read, write
 from tfx_core.errors import TextError
-from tfx_core.text import Tokenizer
-from tfx_core.text.byte_bpe import BART, GPT2, ByteBPE
+from tfx_core.text import Recipe, TextFacts, Tokenizer
+from tfx_core.text.recipes import byte_bpe_recipe
+
+PLAIN = byte_bpe_recipe(
+    TextFacts("GPT2Tokenizer", dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>"))
+)
+ENCLOSED = byte_bpe_recipe(
+    TextFacts(
+        "BartTokenizer",
+        {
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "sep_token": "</s>",
+            "pad_token": "<pad>",
+            "cls_token": "<s>",
+            "mask_token": AddedToken("<mask>", lstrip=True, special=True, normalized=False),
+        },
+    ),
+    enclosed=True,
+)
 
 TEXTS = [
     "the cat sat on the mat",
@@ -33,8 +52,8 @@ def trained() -> dict[str, str]:
     return {"vocab.json": json.dumps(model["vocab"]), "merges.txt": f"#version: 0.2\n{merges}"}
 
 
-def released(folder: Path, trained: dict[str, str], recipe: ByteBPE, **options: Any) -> Tokenizer:
-    special = {"<|endoftext|>"} if recipe is GPT2 else {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}
+def released(folder: Path, trained: dict[str, str], recipe: Recipe, **options: Any) -> Tokenizer:
+    special = {"<|endoftext|>"} if recipe is PLAIN else {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}
     vocabulary = json.loads(trained["vocab.json"])
     vocabulary |= {token: len(vocabulary) + number for number, token in enumerate(sorted(special))}
     return read(write(folder, {**trained, "vocab.json": vocabulary}), recipe, **options)
@@ -43,30 +62,30 @@ def released(folder: Path, trained: dict[str, str], recipe: ByteBPE, **options: 
 def test_merges_are_made_in_their_order(tmp_path: Path) -> None:
     vocabulary = {token: number for number, token in enumerate(["a", "b", "c", "ab", "bc", "abc", "Ġ", "Ġa"])}
     write(tmp_path, {"vocab.json": vocabulary, "merges.txt": "#version: 0.2\nb c\na b\nab c\na bc\nĠ a\n"})
-    tokens = read(tmp_path, GPT2)
+    tokens = read(tmp_path, PLAIN)
     assert tokens.tokenize("abc ab a") == ["abc", "Ġ", "ab", "Ġa"]
     write(tmp_path, {"merges.txt": "a b\nb c\nab c\n"})  # no line with a version, LF or CR LF
-    assert read(tmp_path, GPT2).tokenize("abcbc") == ["abc", "bc"]
+    assert read(tmp_path, PLAIN).tokenize("abcbc") == ["abc", "bc"]
     write(tmp_path, {"merges.txt": "#version: 0.2\r\na b\r\n\r\n"})
-    assert read(tmp_path, GPT2).tokenize("abc") == ["ab", "c"]
+    assert read(tmp_path, PLAIN).tokenize("abc") == ["ab", "c"]
 
 
-@pytest.mark.parametrize("recipe", [GPT2, BART], ids=["GPT-2", "BART"])
-def test_every_text_comes_back(recipe: ByteBPE, trained: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", [PLAIN, ENCLOSED], ids=["plain", "enclosed"])
+def test_every_text_comes_back(recipe: Recipe, trained: dict[str, str], tmp_path: Path) -> None:
     tokens = released(tmp_path, trained, recipe)
     for text in TEXTS:
         assert tokens.decode(tokens(text).input_ids, skip_special_tokens=True) == text
     assert set(tokens("a")) == {"input_ids", "attention_mask"}
 
 
-def test_gpt2_has_one_special_token_and_puts_it_nowhere(trained: dict[str, str], tmp_path: Path) -> None:
-    tokens = released(tmp_path, trained, GPT2)
+def test_a_plain_tokenizer_has_one_special_token_and_puts_it_nowhere(trained: dict[str, str], tmp_path: Path) -> None:
+    tokens = released(tmp_path, trained, PLAIN)
     assert tokens.special_tokens_map == dict.fromkeys(["bos_token", "eos_token", "unk_token"], "<|endoftext|>")
     assert tokens.tokenize("the<|endoftext|> cat", add_special_tokens=True) == ["the", "<|endoftext|>", "Ġcat"]
 
 
-def test_gpt2_begins_texts_where_the_settings_say(trained: dict[str, str], tmp_path: Path) -> None:
-    tokens = released(tmp_path, trained, GPT2, add_bos_token=True)
+def test_texts_begin_where_the_settings_say(trained: dict[str, str], tmp_path: Path) -> None:
+    tokens = released(tmp_path, trained, PLAIN, add_bos_token=True)
     ids = tokens("the", "cat").input_ids
     assert ids[0] == ids[2] == tokens.bos_token_id
     assert tokens("the").input_ids == ids[:2]
@@ -75,11 +94,11 @@ def test_gpt2_begins_texts_where_the_settings_say(trained: dict[str, str], tmp_p
 
 def test_a_byte_that_the_vocabulary_lacks_is_unknown_and_not_lost(tmp_path: Path) -> None:
     files = {"vocab.json": {"a": 0, "<|endoftext|>": 1}, "merges.txt": "#version: 0.2\n"}
-    assert read(write(tmp_path, files), GPT2)("axa").input_ids == [0, 1, 0]
+    assert read(write(tmp_path, files), PLAIN)("axa").input_ids == [0, 1, 0]
 
 
 def test_a_blank_before_the_text_is_an_option(trained: dict[str, str], tmp_path: Path) -> None:
-    plain, blank = (released(tmp_path, trained, GPT2, add_prefix_space=flag) for flag in (False, True))
+    plain, blank = (released(tmp_path, trained, PLAIN, add_prefix_space=flag) for flag in (False, True))
     assert plain.tokenize("cat") == ["cat"]
     assert blank.tokenize("cat") == blank.tokenize(" cat") == plain.tokenize(" cat") == ["Ġcat"]
     assert blank(["the", "cat"], is_split_into_words=True).input_ids == plain(" the cat").input_ids
@@ -87,33 +106,33 @@ def test_a_blank_before_the_text_is_an_option(trained: dict[str, str], tmp_path:
         plain(["the", "cat"], is_split_into_words=True)
 
 
-def test_bart_encloses_texts_and_parts_pairs(trained: dict[str, str], tmp_path: Path) -> None:
-    tokens = released(tmp_path, trained, BART)
+def test_texts_are_enclosed_and_pairs_parted(trained: dict[str, str], tmp_path: Path) -> None:
+    tokens = released(tmp_path, trained, ENCLOSED)
     batch = tokens("the", "cat")
     assert batch.tokens() == ["<s>", "the", "</s>", "</s>", "cat", "</s>"]
     assert tokens("the", "cat", return_token_type_ids=True).token_type_ids == [0] * 6
     assert tokens("the").tokens() == ["<s>", "the", "</s>"]
 
 
-def test_barts_mask_takes_the_blank_before_it(trained: dict[str, str], tmp_path: Path) -> None:
-    tokens = released(tmp_path, trained, BART)
+def test_a_mask_can_take_the_blank_before_it(trained: dict[str, str], tmp_path: Path) -> None:
+    tokens = released(tmp_path, trained, ENCLOSED)
     ids = tokens("the <mask> cat", add_special_tokens=False).input_ids
     assert tokens.convert_ids_to_tokens(ids) == ["the", "<mask>", "Ġcat"]
 
 
 def test_offsets_leave_blanks_out_where_the_settings_say(trained: dict[str, str], tmp_path: Path) -> None:
     def offsets(**options: Any) -> Any:
-        tokens = released(tmp_path, trained, BART, **options)
+        tokens = released(tmp_path, trained, ENCLOSED, **options)
         return tokens("the cat", add_special_tokens=False, return_offsets_mapping=True).offset_mapping
 
     assert offsets() == [(0, 3), (4, 7)]
     assert offsets(trim_offsets=False) == [(0, 3), (3, 7)]
-    gpt2 = released(tmp_path / "gpt2", trained, GPT2)
+    gpt2 = released(tmp_path / "gpt2", trained, PLAIN)
     assert gpt2("the cat", return_offsets_mapping=True).offset_mapping == [(0, 3), (3, 7)]
 
 
-@pytest.mark.parametrize("recipe", [GPT2, BART], ids=["GPT-2", "BART"])
-def test_saving_and_reading_keeps_the_ids(recipe: ByteBPE, trained: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", [PLAIN, ENCLOSED], ids=["plain", "enclosed"])
+def test_saving_and_reading_keeps_the_ids(recipe: Recipe, trained: dict[str, str], tmp_path: Path) -> None:
     tokens = released(tmp_path / "released", trained, recipe, add_prefix_space=True)
     tokens.add_tokens(["newword"])
     tokens.save_pretrained(tmp_path / "saved")
@@ -125,9 +144,9 @@ def test_saving_and_reading_keeps_the_ids(recipe: ByteBPE, trained: dict[str, st
 
 
 @pytest.mark.parametrize(
-    ("recipe", "option"), [(GPT2, "add_prefix_space"), (GPT2, "add_bos_token"), (BART, "add_prefix_space")]
+    ("recipe", "option"), [(PLAIN, "add_prefix_space"), (PLAIN, "add_bos_token"), (ENCLOSED, "add_prefix_space")]
 )
-def test_options_go_over_tokenizer_json(recipe: ByteBPE, option: str, trained: dict[str, str], tmp_path: Path) -> None:
+def test_options_go_over_tokenizer_json(recipe: Recipe, option: str, trained: dict[str, str], tmp_path: Path) -> None:
     released(tmp_path / "released", trained, recipe).save_pretrained(tmp_path / "saved")
     expected = released(tmp_path / "other", trained, recipe, **{option: True})("cat").input_ids
     assert read(tmp_path / "saved", recipe)("cat").input_ids != expected
@@ -135,8 +154,8 @@ def test_options_go_over_tokenizer_json(recipe: ByteBPE, option: str, trained: d
 
 
 def test_trimmed_offsets_go_over_tokenizer_json(trained: dict[str, str], tmp_path: Path) -> None:
-    released(tmp_path / "released", trained, BART).save_pretrained(tmp_path / "saved")
-    tokens = read(tmp_path / "saved", BART, trim_offsets=False)
+    released(tmp_path / "released", trained, ENCLOSED).save_pretrained(tmp_path / "saved")
+    tokens = read(tmp_path / "saved", ENCLOSED, trim_offsets=False)
     assert tokens("the cat", return_offsets_mapping=True).offset_mapping[2] == (3, 7)
 
 
@@ -173,4 +192,4 @@ GOOD = {"vocab.json": {"a": 0, "b": 1, "ab": 2}, "merges.txt": "#version: 0.2\na
 )
 def test_damaged_files_are_errors_that_name_file_and_place(files: dict[str, Any], problem: str, tmp_path: Path) -> None:
     with pytest.raises(TextError, match=problem):
-        read(write(tmp_path, {**GOOD, **files}), GPT2)
+        read(write(tmp_path, {**GOOD, **files}), PLAIN)

@@ -9,8 +9,10 @@ from tests.core.text.folders import VOCABULARY, write
 PROGRAM = """
 import sys
 from tfx_core.checkpoint import open_folder
-from tfx_core.text import WordPiece, load_tokenizer
-tokenizer = load_tokenizer(open_folder(sys.argv[1]), WordPiece())
+from tfx_core.text import TextFacts, read_tokenizer
+from tfx_core.text.recipes import wordpiece_recipe
+tokens = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]"}
+tokenizer = read_tokenizer(open_folder(sys.argv[1]), wordpiece_recipe(TextFacts("BertTokenizer", tokens)))
 batch = tokenizer(["hello", "the quick"], padding=True, return_tensors="np")
 tokenizer.batch_decode(batch.input_ids)
 tokenizer.save_pretrained(sys.argv[2])

@@ -1,6 +1,7 @@
 """Which files a tokenizer is made of, which of them wins, and what is said of files that cannot be used."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from tokenizers import Tokenizer as Backend
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, WhitespaceSplit
 
-from tests.core.text.folders import VOCABULARY, read, small, write
+from tests.core.text.folders import BERT, VOCABULARY, read, small, write
 from tfx_core.checkpoint import Folder, open_folder
 from tfx_core.errors import CheckpointError, TextError
 from tfx_core.plugins.specs import ArchitectureSpec
-from tfx_core.text import UNLIMITED, Settings, TextFacts, WordPiece, family_of, tokenizer_class
+from tfx_core.text import UNLIMITED, Recipe, Settings, TextFacts, family_of, tokenizer_class
+from tfx_core.text.recipes import wordpiece_recipe
 
 WORDS = ["<unk>", "<s>", "</s>", "<pad>", "a", "b", ".", "n't"]
 
@@ -126,7 +128,7 @@ def test_the_family_of_a_tokenizer(
 
 def test_settings_come_from_the_caller_then_the_files_then_the_family(tmp_path: Path) -> None:
     facts = TextFacts("X", special_tokens={"unk_token": "<unk>", "pad_token": "<pad>"}, padding_side="left")
-    recipe = WordPiece(facts, single="$A", pair="$A $B")
+    recipe = wordpiece_recipe(facts, single="$A", pair="$A $B")
     files: dict[str, Any] = {"tokenizer.json": words_json()}
     assert read(write(tmp_path, files), recipe).padding_side == "left"
     assert read(tmp_path, recipe).model_input_names == ("input_ids", "attention_mask")
@@ -141,6 +143,38 @@ def test_settings_come_from_the_caller_then_the_files_then_the_family(tmp_path: 
     tokenizer = read(tmp_path, recipe, pad_token="<unk>", model_max_length=5, padding_side="left")
     assert (tokenizer.pad_token, tokenizer.model_max_length, tokenizer.padding_side) == ("<unk>", 5, "left")
     assert read(write(tmp_path, {"tokenizer_config.json": {"max_len": 12}}), recipe).model_max_length == 12
+
+
+def test_a_recipe_can_be_facts_alone(tmp_path: Path) -> None:
+    facts = TextFacts("X", {"unk_token": "<unk>"}, padding_side="left", question_first=False)
+    with pytest.raises(TextError, match=r"there is no tokenizer; it needs tokenizer\.json$"):
+        read(write(tmp_path, {"vocab.txt": WORDS}), Recipe(facts))
+    write(tmp_path, {"tokenizer.json": words_json()})
+    tokenizer = read(tmp_path, Recipe(facts, options={"wordy": True}), wordy=False)
+    assert (tokenizer.padding_side, tokenizer.unk_token, tokenizer.question_first) == ("left", "<unk>", False)
+    tokenizer.save_pretrained(tmp_path / "saved")
+    config = json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())
+    assert (config["tokenizer_class"], config["wordy"]) == ("X", False)
+    assert read(tmp_path / "saved", Recipe(facts))("a b").input_ids == tokenizer("a b").input_ids
+
+
+def test_a_recipe_that_builds_from_files_is_a_value_too(tmp_path: Path) -> None:
+    def build(folder: Folder, settings: Settings) -> Backend:
+        words = folder.require("words").read_text().split()
+        return Backend(WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+
+    facts = TextFacts("X", {"unk_token": "<unk>"})
+    write(tmp_path, {"words": "<unk> a"})
+    assert read(tmp_path, Recipe(facts, files=(("words",),), build=build))("a").input_ids == [1]
+    with pytest.raises(TextError, match="the recipe of its family names files, but no build that reads them"):
+        read(tmp_path, Recipe(facts, files=(("words",),)))
+
+
+def test_where_a_question_stands_follows_the_padding_unless_the_family_says_it(tmp_path: Path) -> None:
+    write(tmp_path, {"tokenizer.json": words_json()})
+    assert [read(tmp_path, None, padding_side=side).question_first for side in ("left", "right")] == [False, True]
+    asking_last = Recipe(TextFacts("X", {"unk_token": "<unk>"}, question_first=False))
+    assert read(tmp_path, asking_last, padding_side="right").question_first is False
 
 
 def test_a_token_that_the_caller_names_is_added(tmp_path: Path) -> None:
@@ -171,7 +205,7 @@ def test_added_tokens_decoder_makes_the_older_files_void(tmp_path: Path) -> None
 
 def test_the_flags_of_a_role_s_token(tmp_path: Path) -> None:
     facts = TextFacts("X", special_tokens={"unk_token": "<unk>", "mask_token": AddedToken("<mask>", lstrip=True)})
-    recipe = WordPiece(facts, single="$A", pair="$A $B")
+    recipe = wordpiece_recipe(facts, single="$A", pair="$A $B")
     vocabulary = ["<unk>", "<mask>", "<m>", "a"]
     write(tmp_path, {"vocab.txt": vocabulary})
 
@@ -292,30 +326,27 @@ class SplitAtPlus:
         pretokenized.split(lambda index, text: text.split("+", "removed"))
 
 
-class PythonParts(WordPiece):
-    """A recipe with a part in Python, as those for Moses-style vocabularies are."""
-
-    def build(self, folder: Folder, settings: Settings) -> Backend:
-        backend = super().build(folder, settings)
-        backend.pre_tokenizer = PreTokenizer.custom(SplitAtPlus())
-        return backend
+def python_parts(folder: Folder, settings: Settings) -> Backend:
+    """A tokenizer with a part in Python, as those of Moses-style vocabularies are."""
+    backend = BERT.build(folder, settings)
+    backend.pre_tokenizer = PreTokenizer.custom(SplitAtPlus())
+    return backend
 
 
-class NoLegacyFiles(PythonParts):
-    def legacy_files(self, tokenizer: Backend, settings: Settings, folder: Folder) -> dict[str, bytes]:
-        return {}
+PYTHON_PARTS = replace(BERT, build=python_parts)
+NO_LEGACY_FILES = replace(PYTHON_PARTS, legacy_files=lambda tokenizer, settings, folder: {})
 
 
 def test_parts_in_python_are_saved_as_legacy_files_alone(tmp_path: Path) -> None:
     small(tmp_path / "a").save_pretrained(tmp_path / "b")
-    tokenizer = read(tmp_path / "a", PythonParts())
+    tokenizer = read(tmp_path / "a", PYTHON_PARTS)
     assert tokenizer.tokenize("hello+the") == ["hello", "the"]
     assert tokenizer("hello+the+quick", truncation=True, max_length=4).tokens() == ["[CLS]", "hello", "the", "[SEP]"]
     tokenizer.add_tokens("<new>")
     tokenizer.save_pretrained(tmp_path / "b")
     assert not (tmp_path / "b" / "tokenizer.json").exists()  # the older one would be read in its place
-    again = read(tmp_path / "b", PythonParts())
+    again = read(tmp_path / "b", PYTHON_PARTS)
     assert again("hello+the <new>").input_ids == tokenizer("hello+the <new>").input_ids
     with pytest.raises(TextError, match=r"has parts that no file can hold: .*Custom PreTokenizer"):
-        read(tmp_path / "a", NoLegacyFiles()).save_pretrained(tmp_path / "c")
+        read(tmp_path / "a", NO_LEGACY_FILES).save_pretrained(tmp_path / "c")
     assert not (tmp_path / "c").exists()

@@ -4,11 +4,11 @@ import pytest
 from tokenizers import Regex, decoders, normalizers
 
 from tfx_core.errors import TextError
-from tfx_core.text import moses
+from tfx_core.text.recipes import moses
 
-PUNCTUATION = normalizers.Sequence(moses.normalizer_steps(moses.punctuation_steps()))
-WORDS = normalizers.Sequence(moses.normalizer_steps(moses.word_steps()))
-NUMBERS = normalizers.Sequence(moses.normalizer_steps(moses.number_steps()))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
+WORDS = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
+NUMBERS = normalizers.Sequence(moses.as_normalizers(moses.NUMBER_STEPS))
 HARD = "\u00a0"
 
 
@@ -86,7 +86,7 @@ def test_numbers_are_split_at_their_points_and_commas() -> None:
     ],
 )
 def test_words_are_put_together_again(words: str, expected: str) -> None:
-    steps = [*moses.text_steps(), *moses.number_text_steps()]
+    steps = [*moses.text_steps(), *moses.NUMBER_TEXT_STEPS]
     joined = decoders.Sequence([decoders.Replace(Regex(pattern), content) for pattern, content in steps])
     assert joined.decode([words]) == expected
 

@@ -8,13 +8,27 @@ from typing import Any
 import pytest
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import BYTE, BYTES, CONTROL, UNKNOWN, UNUSED, USER, charsmap, field, piece_field, spiece
+from tests.core.text.spiece import (
+    BYTE,
+    BYTES,
+    CONTROL,
+    UNKNOWN,
+    UNUSED,
+    USER,
+    charsmap,
+    field,
+    piece_field,
+    scored,
+    spiece,
+)
 from tfx_core.errors import TextError
-from tfx_core.text import TextFacts, Tokenizer
-from tfx_core.text.sentencepiece import T5, XLNET, SentencePiece, segmenter
+from tfx_core.text import Recipe, TextFacts, Tokenizer
+from tfx_core.text.recipes import sentencepiece_recipe
+from tfx_core.text.recipes.sentencepiece import segmenter
 from tfx_core.text.sentencepiece_model import Algorithm, Piece, SentencePieceModel, read_sentencepiece
 
-PLAIN = SentencePiece(TextFacts("T5Tokenizer", {"unk_token": "<unk>", "eos_token": "</s>"}), "$A", "$A $B")
+FACTS = TextFacts("T5Tokenizer", {"unk_token": "<unk>", "eos_token": "</s>"})
+PLAIN = sentencepiece_recipe(FACTS, single="$A", pair="$A $B")
 SPECIAL = (Piece("<unk>", 0.0, UNKNOWN), Piece("<s>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL))
 
 KEEP_BLANKS = field(4, 0)
@@ -24,11 +38,7 @@ SUFFIX = field(24, 1)
 BYTE_FALLBACK = field(35, 1)
 
 
-def scored(*texts: str, first: float = -1.0, step: float = -0.5) -> list[Piece]:
-    return [Piece(text, first + step * place) for place, text in enumerate(texts)]
-
-
-def tokenizer(folder: Path, pieces: Iterable[Piece], recipe: SentencePiece = PLAIN, **options: Any) -> Tokenizer:
+def tokenizer(folder: Path, pieces: Iterable[Piece], recipe: Recipe = PLAIN, **options: Any) -> Tokenizer:
     return read(write(folder, {"spiece.model": spiece(pieces, **options)}), recipe)
 
 
@@ -227,121 +237,12 @@ def test_a_segmenter_takes_another_order_of_ids() -> None:
     assert [each.id for each in segmenter(model, pieces).tokenize("▁ax")] == [2, 1, 5]
 
 
-# -- families ----------------------------------------------------------------------------------------------------------
-
-XLNET_SPECIAL = [Piece("<unk>", 0.0, UNKNOWN)] + [
-    Piece(text, 0.0, CONTROL) for text in ("<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")
-]
-LETTERS = scored("▁", *"aeiou5,", '"', "\u0301", first=-5.0)
-
-
-def xlnet(folder: Path, *pieces: Piece, **options: Any) -> Tokenizer:
-    write(folder, {"spiece.model": spiece([*XLNET_SPECIAL, *LETTERS, *pieces])})
-    return read(folder, XLNET, **options)
-
-
-def test_xlnet_puts_its_special_tokens_behind_and_pads_before(tmp_path: Path) -> None:
-    tokens = xlnet(tmp_path)
-    batch = tokens(["a", "a e"], ["i", "o"], padding=True)
-    assert [tokens.convert_ids_to_tokens(ids) for ids in batch.input_ids] == [
-        ["<pad>", "<pad>", "▁", "a", "<sep>", "▁", "i", "<sep>", "<cls>"],
-        ["▁", "a", "▁", "e", "<sep>", "▁", "o", "<sep>", "<cls>"],
-    ]
-    assert batch.token_type_ids == [[3, 3, 0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 0, 0, 1, 1, 1, 2]]
-    assert batch.attention_mask == [[0, 0, 1, 1, 1, 1, 1, 1, 1], [1] * 9]
-    assert tokens("a").token_type_ids == [0, 0, 0, 2]
-
-
-def test_xlnet_cleans_texts_as_the_settings_say(tmp_path: Path) -> None:
-    text = " \u00e1 \t``e'' \x1c\u0410"
-    assert xlnet(tmp_path).tokenize(text) == ["▁", "a", "▁", '"', "e", '"', "▁", "\u0410"]
-    assert xlnet(tmp_path, keep_accents=True).tokenize("a\u0301e") == ["▁", "a", "\u0301", "e"]
-    assert xlnet(tmp_path, do_lower_case=True).tokenize("AÉ") == ["▁", "a", "e"]
-    assert xlnet(tmp_path, remove_space=False).tokenize("a\te") == ["▁", "a", "\t", "e"]
-
-
-def test_xlnet_keeps_vowel_signs_which_are_no_accents(tmp_path: Path) -> None:
-    assert xlnet(tmp_path, *scored("น", "\u0e49", "\u0e33", "त", "\u0940", "\u0e4d", "\u0e32")).tokenize("ती") == [
-        "▁",
-        "त",
-        "\u0940",
-    ]
-
-
-def test_xlnet_never_ends_a_piece_in_a_digit_and_a_comma(tmp_path: Path) -> None:
-    tokens = xlnet(tmp_path, Piece("5,", -0.1), Piece("▁5,", -0.1), Piece("▁5,5", -0.1), Piece("a,", -0.1))
-    assert tokens.tokenize("5, a,5, 5,5") == ["▁", "5", ",", "▁", "a,", "5", ",", "▁5,5"]
-
-
-def test_xlnet_takes_the_blank_before_a_mask(tmp_path: Path) -> None:
-    assert xlnet(tmp_path).tokenize("a <mask> e") == ["▁", "a", " <mask>", "▁", "e"]
-
-
-T5_PIECES = [Piece("<pad>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN), *LETTERS]
-
-
-def t5(folder: Path, **options: Any) -> Tokenizer:
-    return read(write(folder, {"spiece.model": spiece(T5_PIECES)}), T5, **options)
-
-
-def test_t5_has_its_sentinels_behind_the_pieces_the_first_last(tmp_path: Path) -> None:
-    tokens = t5(tmp_path)
-    assert len(tokens) == len(T5_PIECES) + 100
-    assert tokens.convert_tokens_to_ids(["<extra_id_0>", "<extra_id_99>"]) == [len(tokens) - 1, len(T5_PIECES)]
-    assert tokens.tokenize("a <extra_id_0> e<extra_id_12>") == ["▁", "a", "<extra_id_0>", "▁", "e", "<extra_id_12>"]
-    assert set(tokens.additional_special_tokens) == {f"<extra_id_{number}>" for number in range(100)}
-
-
-def test_t5_ends_every_text(tmp_path: Path) -> None:
-    tokens = t5(tmp_path)
-    batch = tokens("a", "e</s>")
-    assert tokens.convert_ids_to_tokens(batch.input_ids) == ["▁", "a", "</s>", "▁", "e", "</s>", "</s>"]
-    assert set(batch) == {"input_ids", "attention_mask"}
-    assert tokens.decode(batch.input_ids, skip_special_tokens=True) == "a e"
-
-
-def test_t5_takes_another_number_of_sentinels(tmp_path: Path) -> None:
-    names = ["<extra_id_0>", "<extra_id_1>"]
-    tokens = t5(tmp_path, extra_ids=2, additional_special_tokens=names)
-    assert tokens.convert_tokens_to_ids(names) == [len(T5_PIECES) + 1, len(T5_PIECES)]
-    with pytest.raises(TextError, match=r"extra_ids is 2, but additional_special_tokens has 100 tokens"):
-        t5(tmp_path, extra_ids=2)
-
-
-def test_t5_without_legacy_begins_only_the_whole_text_with_a_blank(tmp_path: Path) -> None:
-    text = " a</s>e </s> i"
-    assert t5(tmp_path).tokenize(text) == ["▁", "a", "</s>", "▁", "e", "</s>", "▁", "i"]
-    assert t5(tmp_path, legacy=False).tokenize(text) == ["▁", "a", "</s>", "e", "</s>", "▁", "i"]
-
-
-@pytest.mark.parametrize("recipe", [XLNET, T5], ids=["XLNet", "T5"])
-def test_saving_and_reading_keeps_the_ids(recipe: SentencePiece, tmp_path: Path) -> None:
-    table = charsmap({"Ａ": "a", "e\u0301": "é"})
-    pieces = XLNET_SPECIAL if recipe is XLNET else T5_PIECES[:3]
-    released = write(tmp_path / "released", {"spiece.model": spiece([*pieces, *LETTERS], table=table)})
-    texts = ["Ａ e\u0301 5, <extra_id_3> <mask> a", "  ``u'' ", "", "xyz"]
-    tokens = read(released, recipe)
-    tokens.save_pretrained(tmp_path / "saved")
-    assert (tmp_path / "saved" / "spiece.model").read_bytes() == (released / "spiece.model").read_bytes()
-    assert read(tmp_path / "saved", recipe)(texts).input_ids == tokens(texts).input_ids
-    assert read(tmp_path / "saved", None)(texts).input_ids == tokens(texts).input_ids
-    (tmp_path / "saved" / "tokenizer.json").unlink()
-    assert read(tmp_path / "saved", recipe)(texts).input_ids == tokens(texts).input_ids
-
-
-def test_a_special_token_that_the_template_needs_must_be_there(tmp_path: Path) -> None:
-    write(tmp_path, {"spiece.model": spiece([*SPECIAL, *LETTERS])})
-    with pytest.raises(TextError, match=r"tokenizer_config\.json: sep_token is '<sep>', which the vocabulary lacks"):
-        read(tmp_path, XLNET)
-
-
-def test_a_special_token_that_a_template_cannot_hold_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, {"spiece.model": spiece([*T5_PIECES, Piece("$A:x", kind=CONTROL)])})
-    with pytest.raises(TextError, match=r"tokenizer_config\.json: \['\$A:x'\] cannot all be special tokens"):
-        read(tmp_path, T5, eos_token="$A:x")
-
-
 def test_families_arrange_ids_as_they_like(tmp_path: Path) -> None:
-    recipe = replace(PLAIN, arrange=lambda pieces, settings: [Piece("<pad>", kind=CONTROL), *pieces])
+    recipe = sentencepiece_recipe(
+        FACTS,
+        single="$A",
+        pair="$A $B",
+        arrange=lambda pieces, settings: [Piece("<pad>", kind=CONTROL), *pieces],
+    )
     tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a"), Piece("<0x00>", 0.0, BYTE)], recipe)
     assert tokens("ax").input_ids == [4, 5, 1]

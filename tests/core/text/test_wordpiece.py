@@ -6,7 +6,8 @@ import pytest
 
 from tests.core.text.folders import read, small, write
 from tfx_core.errors import TextError
-from tfx_core.text import TextFacts, WordPiece
+from tfx_core.text import TextFacts
+from tfx_core.text.recipes import wordpiece_recipe
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIAL, "a", "b", "##b", "c"]
@@ -163,7 +164,9 @@ def test_tokenizer_json_is_not_overruled_by_a_default_that_no_file_states(tmp_pa
 
 def test_a_family_can_have_other_files_templates_and_roles(tmp_path: Path) -> None:
     facts = TextFacts(tokenizer_class="X", special_tokens={"unk_token": "[UNK]", "sep_token": "[SEP]"})
-    recipe = WordPiece(facts, "prophetnet.tokenizer", single="$A sep_token:2", pair="$A sep_token $B:1 sep_token:1")
+    recipe = wordpiece_recipe(
+        facts, "prophetnet.tokenizer", single="$A sep_token:2", pair="$A sep_token $B:1 sep_token:1"
+    )
     tokenizer = read(write(tmp_path, {"prophetnet.tokenizer": WORDS}), recipe)
     assert tokenizer("a").input_ids == [5, 3]
     assert tokenizer("a", "b", return_token_type_ids=True).token_type_ids == [0, 0, 1, 1]

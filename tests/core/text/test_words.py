@@ -1,4 +1,4 @@
-"""Transformer-XL's vocabularies: words, the files that hold them, and files that would rather do something else."""
+"""Vocabularies of words: words, the files that hold them, and files that would rather do something else."""
 
 import io
 import os
@@ -14,9 +14,10 @@ import torch
 
 from tests.core.text.folders import read, write
 from tfx_core.errors import TextError
-from tfx_core.text import Tokenizer
-from tfx_core.text.words import TRANSFORMER_XL
+from tfx_core.text import TextFacts, Tokenizer
+from tfx_core.text.recipes import words_recipe
 
+RECIPE = words_recipe(TextFacts("TransfoXLTokenizer", {"eos_token": "<eos>", "unk_token": "<unk>"}, ("<formula>",)))
 WORDS = "the cat sat . , don 't 1 000 @,@ @.@ 5 @-@ known well \" U.S. $"
 VOCABULARY = ["<eos>", "<unk>", "<formula>", *WORDS.split()]
 
@@ -56,13 +57,13 @@ FILES: dict[str, tuple[str, bytes]] = {
 
 @pytest.fixture
 def tokenizer(tmp_path: Path) -> Tokenizer:
-    return read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents())}), TRANSFORMER_XL)
+    return read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents())}), RECIPE)
 
 
 @pytest.mark.parametrize("form", FILES)
 def test_every_form_of_the_file_gives_the_same_ids(form: str, tmp_path: Path) -> None:
     name, data = FILES[form]
-    tokens = read(write(tmp_path, {name: data}), TRANSFORMER_XL)
+    tokens = read(write(tmp_path, {name: data}), RECIPE)
     assert tokens.get_vocab() == {word: number for number, word in enumerate(VOCABULARY)}
     assert tokens("the cat xyz .").input_ids == [3, 4, 1, 6]
 
@@ -82,7 +83,7 @@ def test_words_become_a_text_again(tokenizer: Tokenizer) -> None:
 
 
 def test_small_letters_are_an_option(tmp_path: Path) -> None:
-    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents())}), TRANSFORMER_XL, lower_case=True)
+    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents())}), RECIPE, lower_case=True)
     assert tokens("The CAT <EOS> <eos>").input_ids == [3, 4, 0, 0]
 
 
@@ -93,45 +94,45 @@ def test_a_special_token_in_capitals_is_one_unknown_word(tokenizer: Tokenizer) -
 
 def test_texts_end_where_the_settings_say(tmp_path: Path) -> None:
     write(tmp_path, {"vocab.pkl": pickle.dumps(contents())})
-    assert read(tmp_path, TRANSFORMER_XL, add_eos=True)("the", "cat").input_ids == [3, 0, 4, 0]
+    assert read(tmp_path, RECIPE, add_eos=True)("the", "cat").input_ids == [3, 0, 4, 0]
     with pytest.raises(
         TextError, match=r"vocab\.pkl: add_double_eos puts '<S>' around a text, which the vocabulary lacks"
     ):
-        read(tmp_path, TRANSFORMER_XL, add_double_eos=True)
+        read(tmp_path, RECIPE, add_double_eos=True)
     words = [*VOCABULARY, "<S>"]
     write(tmp_path, {"vocab.pkl": pickle.dumps(contents(words))})
-    assert read(tmp_path, TRANSFORMER_XL, add_double_eos=True)("the").input_ids == [len(words) - 1, 3, len(words) - 1]
+    assert read(tmp_path, RECIPE, add_double_eos=True)("the").input_ids == [len(words) - 1, 3, len(words) - 1]
 
 
 def test_the_unknown_word_is_the_one_that_the_file_names(tmp_path: Path) -> None:
     words = ["<S>", "<UNK>", "the"]
-    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents(words))}), TRANSFORMER_XL)
+    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents(words))}), RECIPE)
     assert tokens("the cat").input_ids == [2, 1]
-    tokens = read(write(tmp_path, {"vocab.txt": "a\n<UNK>\n"}), TRANSFORMER_XL)
+    tokens = read(write(tmp_path, {"vocab.txt": "a\n<UNK>\n"}), RECIPE)
     assert tokens("a b").input_ids == [0, 1]
     with pytest.raises(TextError, match=r"vocab\.txt: no word stands for unknown ones"):
-        read(write(tmp_path, {"vocab.txt": "a\nb\n"}), TRANSFORMER_XL)
+        read(write(tmp_path, {"vocab.txt": "a\nb\n"}), RECIPE)
 
 
 def test_the_list_of_words_goes_before_the_pickles(tmp_path: Path) -> None:
     write(tmp_path, {"vocab.txt": "<unk>\nb\n", "vocab.pkl": pickle.dumps(contents())})
-    assert read(tmp_path, TRANSFORMER_XL)("b").input_ids == [1]
+    assert read(tmp_path, RECIPE)("b").input_ids == [1]
 
 
 def test_saving_and_reading_keeps_the_ids(tokenizer: Tokenizer, tmp_path: Path) -> None:
     text = "The cat, don't <eos> 1,000.5 <UNK>"
     tokenizer.save_pretrained(tmp_path / "saved")
     assert not list((tmp_path / "saved").glob("*.pkl"))
-    assert read(tmp_path / "saved", TRANSFORMER_XL)(text).input_ids == tokenizer(text).input_ids
+    assert read(tmp_path / "saved", RECIPE)(text).input_ids == tokenizer(text).input_ids
     (tmp_path / "saved" / "tokenizer.json").unlink()
-    assert read(tmp_path / "saved", TRANSFORMER_XL)(text).input_ids == tokenizer(text).input_ids
+    assert read(tmp_path / "saved", RECIPE)(text).input_ids == tokenizer(text).input_ids
 
 
 def test_no_list_is_written_of_words_that_a_list_cannot_hold(tmp_path: Path) -> None:
-    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents([*VOCABULARY, "a b"]))}), TRANSFORMER_XL)
+    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents([*VOCABULARY, "a b"]))}), RECIPE)
     tokens.save_pretrained(tmp_path / "saved")
     assert not (tmp_path / "saved" / "vocab.txt").exists()
-    assert read(tmp_path / "saved", TRANSFORMER_XL)("the cat").input_ids == [3, 4]
+    assert read(tmp_path / "saved", RECIPE)("the cat").input_ids == [3, 4]
 
 
 # -- files that would do something else --------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def test_nothing_that_a_pickle_names_is_executed(wrap: str, protocol: int, tmp_p
     else:
         data = pickle.dumps(value, protocol)
     with pytest.raises(TextError, match=r"vocab\.pkl: .*(mkdir|instruction).*nothing of this file was executed"):
-        read(write(tmp_path / "model", {"vocab.pkl": data}), TRANSFORMER_XL)
+        read(write(tmp_path / "model", {"vocab.pkl": data}), RECIPE)
     assert not marker.exists()
 
 
@@ -188,14 +189,14 @@ class Other:
 )
 def test_objects_that_no_vocabulary_holds_are_refused(value: Any, tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"vocab\.pkl: .*nothing of this file was executed"):
-        read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents(extra=value))}), TRANSFORMER_XL)
+        read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents(extra=value))}), RECIPE)
 
 
 @pytest.mark.parametrize(
     "value", [re.compile("a"), {"a", "b"}, Other, print], ids=["pattern", "set", "class", "function"]
 )
 def test_what_a_saved_tokenizer_brings_with_it_is_left_out(value: Any, tmp_path: Path) -> None:
-    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents(extra=value))}), TRANSFORMER_XL)
+    tokens = read(write(tmp_path, {"vocab.pkl": pickle.dumps(contents(extra=value))}), RECIPE)
     assert tokens("the").input_ids == [3]
 
 
@@ -236,14 +237,14 @@ def test_damaged_files_are_errors_that_name_file_and_place(
     name: str, data: bytes, problem: str, tmp_path: Path
 ) -> None:
     with pytest.raises(TextError, match=problem):
-        read(write(tmp_path, {name: data}), TRANSFORMER_XL)
+        read(write(tmp_path, {name: data}), RECIPE)
 
 
 def test_a_pickle_cut_off_anywhere_is_never_read(tmp_path: Path) -> None:
     data = pickle.dumps(contents())
     for length in range(0, len(data), 7):
         with pytest.raises(TextError, match=r"vocab\.pkl: (is no pickled vocabulary|.*executed)"):
-            read(write(tmp_path, {"vocab.pkl": data[:length]}), TRANSFORMER_XL)
+            read(write(tmp_path, {"vocab.pkl": data[:length]}), RECIPE)
 
 
 @pytest.mark.parametrize(
@@ -257,4 +258,4 @@ def test_a_pickle_cut_off_anywhere_is_never_read(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_followed_are_refused(options: Any, problem: str, tmp_path: Path) -> None:
     write(tmp_path, {"vocab.pkl": pickle.dumps(contents())})
     with pytest.raises(TextError, match=problem):
-        read(tmp_path, TRANSFORMER_XL, **options)
+        read(tmp_path, RECIPE, **options)

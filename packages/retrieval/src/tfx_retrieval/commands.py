@@ -13,7 +13,9 @@ from tfx_core.errors import InputError
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
     from tfx_retrieval.encoder import BudgetedEncoder
-    from tfx_retrieval.sources import Collection
+    from tfx_retrieval.manifest import Manifest
+    from tfx_retrieval.search import Hit
+    from tfx_retrieval.sources import Collection, Survey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -97,18 +99,13 @@ def build(
     """
     options = _pairs(settings)
 
-    from tfx_core.cli import ProgressBar
     from tfx_retrieval.manifest import Manifest
-    from tfx_retrieval.search import build_index, check_replaceable, embedding_text, is_current, model_identity
-    from tfx_retrieval.sources import Collection, survey
+    from tfx_retrieval.search import check_replaceable, is_current, model_identity
+    from tfx_retrieval.sources import Collection
 
     check_replaceable(output)
     collection = Collection(sources, words=passage_words)
-    with ProgressBar("reading") as bar:
-        found = survey(_noted(collection, lambda passage: bar.advance()))
-    if found.count == 0:
-        raise InputError(f"{', '.join(sources)}: no text in it")
-    _report_skipped(collection)
+    found = _survey(collection, sources)
     encoder = _load_encoder(model, revision, device, dtype, batch_tokens)
     wanted = Manifest(
         kind=kind,
@@ -123,26 +120,48 @@ def build(
     if not force and is_current(output, wanted, encoder):
         click.echo(f"{output}: up to date, {found.count} passages")
         return
+    cut = _embed(collection, encoder, output, wanted)
+    if cut:
+        click.echo(f"{cut} passages were cut to the {encoder.limit} tokens that the model reads", err=True)
+    click.echo(f"{output}: built, {found.count} passages")
+
+
+def _survey(collection: "Collection", sources: Sequence[str]) -> "Survey":
+    """Read all passages once; raises `InputError` where there are none."""
+    from tfx_core.cli import ProgressBar
+    from tfx_retrieval.sources import survey
+
+    with ProgressBar("reading") as bar:
+        found = survey(_noted(collection, lambda passage: bar.advance()))
+    if found.count == 0:
+        raise InputError(f"{', '.join(sources)}: no text in it")
+    _report_skipped(collection)
+    return found
+
+
+def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, wanted: "Manifest") -> int:
+    """Build the index; gives the number of passages that were cut."""
+    from tfx_core.cli import ProgressBar
+    from tfx_retrieval.search import build_index, embedding_text
+
     cut = 0
 
     def measure(passage: "Passage") -> None:
         nonlocal cut
-        cut += encoder.cuts(embedding_text(passage, topic_prefix=topic_prefix))
+        cut += encoder.cuts(embedding_text(passage, topic_prefix=wanted.topic_prefix))
 
-    with ProgressBar("embedding", found.count) as bar:
+    with ProgressBar("embedding", wanted.count) as bar:
         build_index(
             _noted(collection, measure),
             encoder,
             output,
-            kind=kind,
-            options=options,
-            topic_prefix=topic_prefix,
+            kind=wanted.kind,
+            options=wanted.options,
+            topic_prefix=wanted.topic_prefix,
             model=wanted.model,
             progress=bar.advance,
         )
-    if cut:
-        click.echo(f"{cut} passages were cut to the {encoder.limit} tokens that the model reads", err=True)
-    click.echo(f"{output}: built, {found.count} passages")
+    return cut
 
 
 @index.command()
@@ -180,22 +199,12 @@ def search(
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval import results
-    from tfx_retrieval.manifest import read_manifest
     from tfx_retrieval.search import model_identity, open_index
 
-    own = read_manifest(folder).model
-    if model is None and own is None:
-        raise InputError(f"{folder}: does not say which model it was made with; give --model")
-    if model is None and own is not None:
-        model, revision = own.name, revision or own.revision
-    assert model is not None
-
+    model, revision = _model_of(folder, model, revision)
     encoder = _load_encoder(model, revision, device, dtype, batch_tokens)
     opened = open_index(folder, encoder, model=model_identity(model, revision))
-    form = form or ("table" if sys.stdout.isatty() else "tsv")
-    width = shutil.get_terminal_size((_PIPE_WIDTH, 0)).columns
-    first = True
+    show = _printer(form or ("table" if sys.stdout.isatty() else "tsv"), lines)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
@@ -203,14 +212,38 @@ def search(
             bar.advance(len(asked))
             bar.hide()
             for one, hits in zip(asked, found, strict=True):
-                if form == "json":
-                    click.echo(results.as_json(one, hits))
-                elif form == "tsv":
-                    click.echo("\n".join(results.as_tabs(one, hits)))
-                else:
-                    table = results.as_table(one, hits, width=width, lines=lines)
-                    click.echo("\n".join(table if first else ["", *table]))
-                first = False
+                show(one, hits)
+
+
+def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
+    """The model to search with and its revision: what was given, else what the index was made with."""
+    from tfx_retrieval.manifest import read_manifest
+
+    own = read_manifest(folder).model
+    if model is not None:
+        return model, revision
+    if own is None:
+        raise InputError(f"{folder}: does not say which model it was made with; give --model")
+    return own.name, revision or own.revision
+
+
+def _printer(form: str, lines: int) -> "Callable[[str, Sequence[Hit]], None]":
+    """What prints the passages that a question found; tables are parted by a blank line."""
+    from tfx_retrieval import results
+
+    width = shutil.get_terminal_size((_PIPE_WIDTH, 0)).columns
+    parting: list[str] = []
+
+    def show(question: str, hits: "Sequence[Hit]") -> None:
+        if form == "json":
+            click.echo(results.as_json(question, hits))
+        elif form == "tsv":
+            click.echo("\n".join(results.as_tabs(question, hits)))
+        else:
+            click.echo("\n".join([*parting, *results.as_table(question, hits, width=width, lines=lines)]))
+            parting[:] = [""]
+
+    return show
 
 
 def _load_encoder(

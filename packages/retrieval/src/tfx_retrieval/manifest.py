@@ -5,9 +5,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TypeVar
 
 from tfx_core.errors import PassageIndexError
+
+_Value = TypeVar("_Value")
 
 MANIFEST = "passage-index.json"
 FORMAT_VERSION = 1
@@ -99,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise PassageIndexError(
             f"{path}: 'version' is {version!r}; this tfx-retrieval reads version {FORMAT_VERSION}; {_DELETE}"
         )
-    return _manifest_of(values, path)
+    return _manifest_of(_Values(values, path))
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -128,42 +130,66 @@ def _measure(path: Path) -> FileRecord:
         return FileRecord(stream.tell(), digest)
 
 
-def _manifest_of(values: dict[str, object], path: Path) -> Manifest:
-    def read(key: str, kind: type, where: Mapping[str, object] = values) -> object:
-        value = where.get(key)
-        if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or cast(int, value) < 0)):
-            raise PassageIndexError(f"{path}: {key!r} is {value!r}, not a valid {kind.__name__}; {_DELETE}")
+class _Values:
+    """An object in the file, whose values are checked when they are read."""
+
+    def __init__(self, values: Mapping[str, object], path: Path) -> None:
+        self.values = values
+        self.path = path
+
+    def _read(self, key: str, kind: type[_Value]) -> _Value:
+        value = self.values.get(key)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self._wrong(key, kind)
         return value
 
-    def text(key: str, where: Mapping[str, object] = values) -> str:
-        return cast(str, read(key, str, where))
+    def text(self, key: str) -> str:
+        return self._read(key, str)
 
-    def number(key: str, where: Mapping[str, object] = values) -> int:
-        return cast(int, read(key, int, where))
+    def flag(self, key: str) -> bool:
+        return self._read(key, bool)
 
-    def table(key: str, where: Mapping[str, object] = values) -> dict[str, object]:
-        return cast(dict[str, object], read(key, dict, where))
+    def number(self, key: str) -> int:
+        number = self._read(key, int)
+        if number < 0:
+            raise self._wrong(key, int)
+        return number
 
-    files = {}
-    for name in table("files"):
-        if name in ("", ".", "..", MANIFEST) or Path(name).name != name or "\\" in name or "\0" in name:
-            raise PassageIndexError(f"{path}: 'files' names {name!r}, which is not a file of the folder")
-        entry = table(name, table("files"))
-        files[name] = FileRecord(number("size", entry), text("sha256", entry))
-    if text("metric") != "inner-product":
-        raise PassageIndexError(f"{path}: 'metric' is {text('metric')!r}; only 'inner-product' is known")
-    identity = None
-    if values.get("model") is not None:
-        own = table("model")
-        identity = ModelIdentity(text("name", own), None if own.get("revision") is None else text("revision", own))
+    def table(self, key: str) -> "_Values":
+        return _Values(self._read(key, dict), self.path)
+
+    def _wrong(self, key: str, kind: type) -> PassageIndexError:
+        value = self.values.get(key)
+        return PassageIndexError(f"{self.path}: {key!r} is {value!r}, not a valid {kind.__name__}; {_DELETE}")
+
+
+def _manifest_of(values: _Values) -> Manifest:
+    if values.text("metric") != "inner-product":
+        raise PassageIndexError(f"{values.path}: 'metric' is {values.text('metric')!r}; only 'inner-product' is known")
+    options = values.table("options")
     return Manifest(
-        kind=text("kind"),
-        count=number("count"),
-        dimension=number("dimension"),
-        passages=text("passages"),
-        topic_prefix=cast(bool, read("topic_prefix", bool)),
-        model=identity,
-        probed=cast(bool, read("probed", bool)),
-        options={key: text(key, table("options")) for key in table("options")},
-        files=files,
+        kind=values.text("kind"),
+        count=values.number("count"),
+        dimension=values.number("dimension"),
+        passages=values.text("passages"),
+        topic_prefix=values.flag("topic_prefix"),
+        model=None if values.values.get("model") is None else _identity(values.table("model")),
+        probed=values.flag("probed"),
+        options={key: options.text(key) for key in options.values},
+        files=_files(values.table("files")),
     )
+
+
+def _identity(values: _Values) -> ModelIdentity:
+    revision = None if values.values.get("revision") is None else values.text("revision")
+    return ModelIdentity(values.text("name"), revision)
+
+
+def _files(values: _Values) -> dict[str, FileRecord]:
+    files = {}
+    for name in values.values:
+        if name in ("", ".", "..", MANIFEST) or Path(name).name != name or "\\" in name or "\0" in name:
+            raise PassageIndexError(f"{values.path}: 'files' names {name!r}, which is not a file of the folder")
+        entry = values.table(name)
+        files[name] = FileRecord(entry.number("size"), entry.text("sha256"))
+    return files

@@ -146,6 +146,22 @@ def write_index(
     _write(batches, Path(folder), dimension=dimension, kind=kind, options=options)
 
 
+class _Counted:
+    """Batches, read once, with the number and the digest of the passages that came by."""
+
+    def __init__(self, batches: Iterable[PassageBatch]) -> None:
+        self._batches = batches
+        self.count = 0
+        self.digest = PassageDigest()
+
+    def __iter__(self) -> Iterator[PassageBatch]:
+        for passages, vectors in self._batches:
+            for passage in passages:
+                self.digest.add(passage)
+            self.count += len(passages)
+            yield passages, vectors
+
+
 def _write(
     batches: Iterable[PassageBatch],
     folder: Path,
@@ -160,28 +176,19 @@ def _write(
     check_replaceable(folder)
     keeper = _kind(kind)
     options = dict(options or {})
-    count, digest = 0, PassageDigest()
-
-    def counted() -> Iterator[PassageBatch]:
-        nonlocal count
-        for passages, vectors in batches:
-            for passage in passages:
-                digest.add(passage)
-            count += len(passages)
-            yield passages, vectors
-
+    counted = _Counted(batches)
     try:
         with replacing_folder(folder) as fresh:
-            keeper.write(fresh, counted(), dimension=dimension, options=options)
-            if count == 0:
+            keeper.write(fresh, counted, dimension=dimension, options=options)
+            if counted.count == 0:
                 raise InputError("no passages: an index needs at least one")
             if probes is not None:
                 np.save(fresh / PROBES, probes(), allow_pickle=False)
             manifest = Manifest(
                 kind=kind,
-                count=count,
+                count=counted.count,
                 dimension=dimension,
-                passages=digest.value(),
+                passages=counted.digest.value(),
                 topic_prefix=topic_prefix,
                 model=model,
                 probed=probes is not None,

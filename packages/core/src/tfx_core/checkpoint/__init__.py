@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
-    from tfx_core.checkpoint.folder import Folder, open_folder
+    from tfx_core.checkpoint.folder import Folder
+    from tfx_core.checkpoint.opening import open_folder
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
@@ -35,7 +36,7 @@ _HOMES = {
     "WeightTable": "table",
     "collect_weights": "collecting",
     "load_weights": "filling",
-    "open_folder": "folder",
+    "open_folder": "opening",
     "read_tensors": "tensor_files",
     "replacing": "atomic",
     "replacing_files": "atomic",

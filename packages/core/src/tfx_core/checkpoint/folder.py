@@ -1,16 +1,12 @@
-"""Where the files of a checkpoint come from: a local folder, or a hub id resolved by `tfx_core.checkpoint.hub`."""
+"""The files of a checkpoint, by name, and the JSON objects in them."""
 
 import json
-import os
-import re
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from tfx_core.errors import CheckpointError
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 class Folder(ABC):
@@ -69,33 +65,6 @@ class LocalFolder(Folder):
         return path if path.is_file() else None
 
 
-def open_folder(path_or_id: str | os.PathLike[str], *, revision: str | None = None) -> Folder:
-    """The checkpoint at a local path or under a hub id such as ``"google-t5/t5-small"``.
-
-    A path that exists never touches the network, and a path that does not exist is never looked up on the hub: neither
-    a `pathlib.Path` nor a string that starts with ``/``, ``./``, ``../`` or ``~`` or has two slashes. ``revision`` (a
-    branch, tag or commit) is for hub ids. Raises `CheckpointError`.
-    """
-    text = os.fspath(path_or_id)
-    if not text:
-        raise CheckpointError("an empty string names no checkpoint; give a folder or a hub id such as 'org/name'")
-    path = Path(os.path.expanduser(text))  # keeps an unknown ~user, where Path.expanduser raises RuntimeError
-    if path.is_dir():
-        if revision is not None:
-            raise CheckpointError(f"{path}: is a local folder and has no revision {revision!r}; leave revision out")
-        return LocalFolder(path)
-    if path.exists():
-        raise CheckpointError(f"{path}: is a file; give the folder that holds config.json and the weights")
-    if not isinstance(path_or_id, str) or _looks_like_a_path(text):
-        raise CheckpointError(f"{path}: there is no such folder")
-    if not _HUB_ID.fullmatch(text):
-        raise CheckpointError(f"{text!r}: there is no such folder, and a hub id reads 'name' or 'org/name'")
-
-    from tfx_core.checkpoint.hub import HubFolder  # imports huggingface_hub, which a local folder never needs
-
-    return HubFolder(text, revision)
-
-
 def read_json(path: Path, label: str) -> dict[str, Any]:
     """The object in a JSON file; raises `CheckpointError` that starts with ``label``."""
     return parse_json(path.read_bytes(), label)
@@ -114,7 +83,3 @@ def parse_json(data: bytes, label: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"{label}: holds a JSON {type(value).__name__}; an object {{…}} is expected")
     return value
-
-
-def _looks_like_a_path(text: str) -> bool:
-    return text.startswith(("/", "./", "../", "~")) or text.count("/") > 1

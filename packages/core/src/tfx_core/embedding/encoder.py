@@ -25,6 +25,55 @@ from tfx_core.tasks.windows import Window, check_text, length_limit, tokenize
 from tfx_core.text import Tokenizer
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Options(TaskOptions):
+    max_length: int | None = None
+    normalize: bool | None = None
+    prompt_tokens: int = 0
+
+
+class _Encode(Task[_Options, str, Vectors]):
+    """What an encoder does to a text, in the form that `Task` batches."""
+
+    name = "encode"
+    heads = ("backbone", "encoder-only")
+    options_type = _Options
+
+    def __init__(
+        self, model: Model, tokenizer: Tokenizer, pooling: tuple[Pooling, ...], stages: Sequence[nn.Module]
+    ) -> None:
+        super().__init__(model, tokenizer)
+        self.pooling = pooling
+        self.stages = [stage.to(model.device).eval() for stage in stages]
+
+    def check_model(self, model: Model) -> None:
+        """Every head passes the states on."""
+
+    def parse(self, value: object, options: _Options) -> str:
+        return check_text(value)
+
+    def encode(self, items: Sequence[str], options: _Options) -> list[list[Window]]:
+        windows = tokenize(self.model, self.tokenizer, items, truncation=True, max_length=options.max_length)
+        return [[window] for window in windows]
+
+    def compute(self, batch: Mapping[str, Tensor], windows: Sequence[Window], options: _Options) -> list[Vectors]:
+        states, mask = self.model(**batch).last_hidden_state, batch["attention_mask"]
+        x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
+        for stage in self._stages(options.normalize):
+            x = stage(x)
+        return list((F.normalize(x, dim=-1) if options.normalize else x).cpu().numpy())
+
+    def decode(self, item: str, windows: Sequence[Window], rows: Sequence[Vectors], options: _Options) -> Vectors:
+        return rows[0]
+
+    def _stages(self, normalize: bool | None) -> list[nn.Module]:
+        """What follows the pooling, without a scaling at its end where ``normalize=False`` leaves it out."""
+        stages = list(self.stages)
+        while normalize is False and stages and isinstance(stages[-1], Normalize):
+            stages.pop()
+        return stages
+
+
 class TextEncoder:
     """Turns texts into vectors; made by `load_encoder`.
 
@@ -52,15 +101,13 @@ class TextEncoder:
         limits = (max_length or length_limit(model, tokenizer), model.max_positions)
         self.max_length = min((limit for limit in limits if limit is not None), default=None)
         """Tokens to which texts are cut; None when nothing limits them."""
-        self.pooling = modes
         self.prompts = dict(prompts or {})
         self.default_prompt = default_prompt
         self.lower_case = lower_case
         self.name = name
         """The folder or hub id that it came from, for messages and records; None for one made in memory."""
         self._pool_prompt = pool_prompt
-        self._stages = [stage.to(model.device).eval() for stage in stages]
-        self._task = _Encode(model, tokenizer, self)
+        self._task = _Encode(model, tokenizer, modes, stages)
 
     @property
     def model(self) -> Model:
@@ -71,6 +118,11 @@ class TextEncoder:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the encoder."""
         return self._task.tokenizer
+
+    @property
+    def pooling(self) -> tuple[Pooling, ...]:
+        """How the states of tokens become one vector; several are joined into one longer vector."""
+        return self._task.pooling
 
     @cached_property
     def dimension(self) -> int:
@@ -98,9 +150,10 @@ class TextEncoder:
             raise InputError("encode takes a list of texts, and this is a single one")
         prefix = self._prompt(prompt, prompt_name)
         vectors = self._task.stream(
-            (prefix + check_text(text, f"texts[{index}]") for index, text in enumerate(texts)),
+            (self.cased(prefix + check_text(text, f"texts[{index}]")) for index, text in enumerate(texts)),
             progress=progress,
             batch_tokens=batch_tokens,
+            max_length=self.max_length,
             normalize=normalize,
             prompt_tokens=self._prompt_tokens(prefix),
         )
@@ -136,16 +189,6 @@ class TextEncoder:
         """As `encode`, with the folder's prompt for what is searched in, if it has one."""
         name = self._known_prompt("document", "passage", "corpus")
         return self.encode(texts, prompt_name=name, normalize=normalize, batch_tokens=batch_tokens, progress=progress)
-
-    def pooled(self, states: Tensor, mask: Tensor, *, normalize: bool | None, prompt_tokens: int) -> Tensor:
-        """States (B, S, D) of texts to their vectors (B, D')."""
-        x = torch.cat([pool(states, mask, how, skip=prompt_tokens) for how in self.pooling], dim=-1)
-        stages = list(self._stages)
-        while normalize is False and stages and isinstance(stages[-1], Normalize):
-            stages.pop()
-        for stage in stages:
-            x = stage(x)
-        return F.normalize(x, dim=-1) if normalize else x
 
     def _prompt(self, prompt: str | None, name: str | None) -> str:
         if prompt is not None:
@@ -221,41 +264,3 @@ def _head(folder: Folder) -> str:
     _, config = read_config(folder)
     heads = registry.find(ArchitectureSpec, config.model_type).heads
     return "encoder-only" if "encoder-only" in heads else "backbone"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Options(TaskOptions):
-    normalize: bool | None = None
-    prompt_tokens: int = 0
-
-
-class _Encode(Task[_Options, str, Vectors]):
-    """What an encoder does to a text, in the form that `Task` batches."""
-
-    name = "encode"
-    heads = ("backbone", "encoder-only")
-    options_type = _Options
-
-    def __init__(self, model: Model, tokenizer: Tokenizer, encoder: TextEncoder) -> None:
-        super().__init__(model, tokenizer)
-        self.encoder = encoder
-
-    def check_model(self, model: Model) -> None:
-        """Every head passes the states on."""
-
-    def parse(self, value: object, options: _Options) -> str:
-        return self.encoder.cased(check_text(value))
-
-    def encode(self, items: Sequence[str], options: _Options) -> list[list[Window]]:
-        length = self.encoder.max_length
-        return [[window] for window in tokenize(self.model, self.tokenizer, items, truncation=True, max_length=length)]
-
-    def compute(self, batch: Mapping[str, Tensor], windows: Sequence[Window], options: _Options) -> list[Vectors]:
-        states = self.model(**batch).last_hidden_state
-        vectors = self.encoder.pooled(
-            states, batch["attention_mask"], normalize=options.normalize, prompt_tokens=options.prompt_tokens
-        )
-        return list(vectors.cpu().numpy())
-
-    def decode(self, item: str, windows: Sequence[Window], rows: Sequence[Vectors], options: _Options) -> Vectors:
-        return rows[0]

@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from tfx_core.nn import first_tokens, last_tokens, mean_tokens
+
 Pooling: TypeAlias = Literal["cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"]
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
@@ -20,18 +22,15 @@ def pool(states: Tensor, mask: Tensor, how: Pooling, *, skip: int = 0) -> Tensor
     position = mask.cumsum(-1)  # (B, S), from 1
     used = (mask > 0) & (position > skip)
     if how == "cls":
-        return states[_rows(states), used.int().argmax(-1)]
+        return first_tokens(states, used)
     if how == "lasttoken":
-        # the last token with the highest count is the last of the text; padding repeats the count but is not used
-        return states[_rows(states), (position * used).argmax(-1)]
+        return last_tokens(states, used)
     if how == "max":
         return states.masked_fill(~used.unsqueeze(-1), -torch.inf).amax(1)
-    weights = (used * position if how == "weightedmean" else used).unsqueeze(-1).float()  # (B, S, 1)
-    total = weights.sum(1).clamp(min=1e-9)
     # what stands at padding may be anything, and nan times 0 is nan
     states = states.masked_fill(~used.unsqueeze(-1), 0)
+    if how == "mean":
+        return mean_tokens(states, used)
+    weights = (used * position if how == "weightedmean" else used).unsqueeze(-1).float()  # (B, S, 1)
+    total = weights.sum(1).clamp(min=1)
     return (states * weights).sum(1) / (total.sqrt() if how == "mean_sqrt_len" else total)
-
-
-def _rows(states: Tensor) -> Tensor:
-    return torch.arange(len(states), device=states.device)

@@ -19,7 +19,7 @@ from tfx_core.embedding.pooling import Pooling
 from tfx_core.errors import CheckpointError
 from tfx_core.fields import Count, Size, checked
 
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 
 _POOLING_NAMES: Mapping[str, Pooling] = {
     "cls": "cls",
@@ -144,9 +144,9 @@ class _Settings:
         self.where = f"{folder.label}/{found or names[0]}"
         self.values: Mapping[str, Any] = {} if found is None else folder.json(found) or {}
 
-    def get(self, key: str, hint: Any, default: Value) -> Value:
+    def get(self, key: str, hint: Any, default: _Value) -> _Value:
         """The value of ``key`` as the annotation wants it; absent or null it is ``default``."""
-        value: Value | None = checked(self.values.get(key), hint | None, key, CheckpointError, where=self.where)
+        value: _Value | None = checked(self.values.get(key), hint | None, key, CheckpointError, where=self.where)
         return default if value is None else value
 
     def size(self, key: str) -> int:

@@ -14,8 +14,7 @@ from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
-from tfx_core.text import Tokenizer, family_of
-from tfx_core.text import load_tokenizer as read_tokenizer
+from tfx_core.text import Tokenizer, family_of, read_tokenizer
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 

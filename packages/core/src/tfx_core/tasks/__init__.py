@@ -7,6 +7,7 @@ from tfx_core.fields import Help
 from tfx_core.tasks.base import Progress, Result, Task
 from tfx_core.tasks.options import LengthOptions, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
+from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import ItemError, Window, tokenize
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "ItemError",
     "LengthOptions",
     "Progress",
+    "ReadsInAnyOrder",
+    "ReadsSegments",
     "Result",
     "Task",
     "TaskOptions",

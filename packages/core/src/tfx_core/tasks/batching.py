@@ -11,6 +11,9 @@ CHUNK_INPUTS = 1024
 CHUNK_CHARACTERS = 4_000_000
 """Text that is tokenized together: bounds the memory of a chunk of long documents."""
 
+LOGITS_BYTES = 256 * 2**20
+"""Room for logits that are computed at once: with a large vocabulary it is them, not the states, that fill memory."""
+
 
 def chunks(inputs: Iterable[Value]) -> Iterator[list[Value]]:
     """``inputs`` in order, in lists small enough to hold their tokens and results in memory."""

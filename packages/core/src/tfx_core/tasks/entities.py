@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-Strategy: TypeAlias = Literal["none", "simple", "first", "average", "max"]
+Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max"]
 Join: TypeAlias = Callable[[list[str]], str]
 """The text of a list of tokens."""
 
@@ -39,7 +39,7 @@ class Entity(TypedDict):
     end: int
 
 
-def merge_words(tokens: Sequence[ScoredToken], strategy: Strategy, join: Join) -> list[ScoredToken]:
+def merge_words(tokens: Sequence[ScoredToken], strategy: Aggregation, join: Join) -> list[ScoredToken]:
     """One scored token for each word: with the first token's scores, those of the surest token, or the average."""
     words: list[list[ScoredToken]] = []
     for token in tokens:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.batching import LOGITS_BYTES
 from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from tfx_core.model.model import Model
     from tfx_core.text import Tokenizer
 
-LOGITS_BYTES = 256 * 2**20
-"""Room for the logits of one forward pass: a large vocabulary, not the sequence, is what fills the memory here."""
 
 Candidates: TypeAlias = list[tuple[float, int]]
 """(probability, token id), the most probable first."""

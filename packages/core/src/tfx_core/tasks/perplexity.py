@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.batching import LOGITS_BYTES
 from tfx_core.tasks.options import TaskOptions
+from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import Window, check_text, length_limit
 
 if TYPE_CHECKING:
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
     from tfx_core.model.model import Model
     from tfx_core.model.outputs import ModelOutput
-
-LOGITS_BYTES = 256 * 2**20
-"""Room for the logits that are computed at once: it is them, not the states, that fill the memory."""
 
 WINDOW = 1024
 """Tokens of a window where the model takes more, or any number."""
@@ -65,14 +64,14 @@ class Stretch(Window):
 
 
 @dataclass(frozen=True)
-class Text:
+class ScoredText:
     """A text's tokens, from the begin token on, and how many of its bytes are predicted."""
 
     ids: Sequence[int]
     size: int
 
 
-class Perplexity(Task[PerplexityOptions, Text, float]):
+class Perplexity(Task[PerplexityOptions, ScoredText, float]):
     """Texts in, dicts with ``perplexity``, ``bits_per_byte``, ``bits_per_token``, ``tokens`` and ``bytes`` out.
 
     ``tokens`` and ``bytes`` (of UTF-8) are those that were predicted: all of a text, but for its first token where the
@@ -98,7 +97,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
     def check_options(self, options: PerplexityOptions) -> None:
         """Refuse windows and memories that the model does not have, and options of the other method."""
         by_memory = self._by_memory(options)
-        if by_memory and "mems" not in self.model.input_names:
+        if by_memory and self._reader is None:
             raise InputError("perplexity: method='memory' needs a model with a memory; this one has none: use 'window'")
         other = ("window", "stride") if by_memory else ("memory",)
         for name in other:
@@ -108,14 +107,14 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         window = 1 if by_memory else self._window(options)
         if options.stride is not None and options.stride > window:
             raise InputError(f"perplexity: stride={options.stride} is more than window={window}: it would leave gaps")
-        most = self._remembered
+        most = None if self._reader is None else self._reader.remembered_tokens
         if options.memory is not None and most is not None and options.memory > most:
             raise InputError(
                 f"perplexity: memory={options.memory}, but the model remembers {most} tokens; load it with "
                 f"mem_len={options.memory}"
             )
 
-    def parse(self, value: object, options: PerplexityOptions) -> Text:
+    def parse(self, value: object, options: PerplexityOptions) -> ScoredText:
         """The tokens of a string of which at least one can be predicted."""
         import numpy as np
 
@@ -127,9 +126,9 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
             raise InputError(f"{len(ids)} tokens: there is nothing to predict")
         unpredicted = batch["offset_mapping"][0][1] if begin is None else 0
         # slices of an array share its memory: a text has many windows
-        return Text(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
+        return ScoredText(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
 
-    def encode(self, items: Sequence[Text], options: PerplexityOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[ScoredText], options: PerplexityOptions) -> list[list[Window]]:
         """A text's windows, or all of it as one where it goes by memory."""
         by_memory = self._by_memory(options)
         window = 0 if by_memory else self._window(options)
@@ -137,8 +136,9 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         windows: list[list[Window]] = []
         for text in items:
             # what predicts a place itself reads it, too; its first place has nothing before it to predict it from
-            inputs, targets = (text.ids, text.ids) if self._any_order else (text.ids[:-1], text.ids[1:])
-            first = 1 if self._any_order else 0
+            in_place = self._in_any_order is not None
+            inputs, targets = (text.ids, text.ids) if in_place else (text.ids[:-1], text.ids[1:])
+            first = 1 if in_place else 0
             size = len(inputs) if by_memory else window + first
             windows.append(list(_stretches(inputs, targets, size, stride, first)))
         return windows
@@ -153,12 +153,12 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
     ) -> list[float]:
         """The negative log-likelihood, in nats, of what counts of each row."""
         stretches = cast("Sequence[Stretch]", windows)
-        if self._by_memory(options):
-            return [self._by_segments(stretch, options) for stretch in stretches]
+        if self._reader is not None and self._by_memory(options):
+            return [self._by_segments(stretch, self._reader, options) for stretch in stretches]
         return self._by_windows(batch, stretches)
 
     def decode(
-        self, item: Text, windows: Sequence[Window], rows: Sequence[float], options: PerplexityOptions
+        self, item: ScoredText, windows: Sequence[Window], rows: Sequence[float], options: PerplexityOptions
     ) -> Result:
         """The figures of one text."""
         nats = math.fsum(rows)
@@ -180,10 +180,10 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         ends = [self.place(stretch, length).stop for stretch in stretches]
         scored = [stretch.scored for stretch in stretches]
         inputs: dict[str, Any] = dict(batch)
-        if "use_mems" in self.model.input_names:
-            inputs["use_mems"] = False
-        if self._any_order:
-            inputs |= _left_to_right(batch["input_ids"], ends, scored)
+        if self._reader is not None:
+            inputs |= self._reader.segment_inputs(None, remember=False)
+        if self._in_any_order is not None:
+            inputs |= self._in_any_order.left_to_right(batch["input_ids"], ends, scored)
             ends = [max(scored)] * len(ends)
         states = self._read(**inputs).last_hidden_state
         counted = torch.cat([
@@ -193,22 +193,20 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         losses = self._losses(counted, torch.from_numpy(targets).to(states.device))
         return [float(own.sum()) for own in torch.split(losses, scored)]
 
-    def _by_segments(self, stretch: Stretch, options: PerplexityOptions) -> float:
+    def _by_segments(self, stretch: Stretch, reader: ReadsSegments, options: PerplexityOptions) -> float:
         import torch
 
         device = self.model.device
         inputs = torch.tensor(stretch.features["input_ids"], device=device)[None]
         targets = torch.tensor(stretch.targets, device=device)
-        keep = options.memory
-        if keep is None and self._remembered is None:
-            keep = WINDOW
-        remember = {"use_mems": True} if "use_mems" in self.model.input_names else {}
+        keep = WINDOW if options.memory is None and reader.remembered_tokens is None else options.memory
         total, mems = [], None
         skipped = len(targets) - stretch.scored
         segments = zip(torch.split(inputs, options.segment, 1), torch.split(targets, options.segment), strict=True)
         for ids, wanted in segments:
-            order = _left_to_right(ids, [ids.shape[1]], [ids.shape[1]]) if self._any_order else {}
-            output = self._read(input_ids=ids, mems=mems, **remember, **order)
+            places, order = [ids.shape[1]], self._in_any_order
+            ordered = {} if order is None else order.left_to_right(ids, places, places)
+            output = self._read(input_ids=ids, **reader.segment_inputs(mems, remember=True), **ordered)
             total.append(self._losses(output.last_hidden_state[0, skipped:], wanted[skipped:]).sum())
             skipped = 0
             mems = output.get("mems")
@@ -241,7 +239,7 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         if options.method != "auto":
             return options.method == "memory"
         asked = options.window is not None or options.stride is not None
-        return not asked and "mems" in self.model.input_names and self._remembered != 0
+        return not asked and self._reader is not None and self._reader.remembered_tokens != 0
 
     def _window(self, options: PerplexityOptions) -> int:
         limit = length_limit(self.model, self.tokenizer, options.window, "window")
@@ -250,15 +248,14 @@ class Perplexity(Task[PerplexityOptions, Text, float]):
         return WINDOW if limit is None else min(limit, WINDOW)
 
     @property
-    def _remembered(self) -> int | None:
-        """Tokens that the model remembers; None for all."""
-        length: int | None = getattr(self.model.config, "mem_len", None)
-        return length
+    def _reader(self) -> ReadsSegments | None:
+        backbone = self.model.backbone
+        return backbone if isinstance(backbone, ReadsSegments) else None
 
     @property
-    def _any_order(self) -> bool:
-        """Whether the model predicts the token at a place, from what it is let see, and not the one after it."""
-        return "target_mapping" in self.model.input_names
+    def _in_any_order(self) -> ReadsInAnyOrder | None:
+        backbone = self.model.backbone
+        return backbone if isinstance(backbone, ReadsInAnyOrder) else None
 
     @property
     def _begin_token(self) -> int | None:
@@ -288,18 +285,3 @@ def _stretches(
         done = end
         if end == len(inputs):
             return
-
-
-def _left_to_right(ids: "Tensor", ends: Sequence[int], scored: Sequence[int]) -> "dict[str, Tensor]":
-    """Inputs by which a model of any order predicts the last ``scored`` of the tokens up to ``ends`` from those before.
-
-    ``perm_mask`` ``(B, S, S)`` hides what follows, ``target_mapping`` ``(B, M, S)`` has a row's targets at its end.
-    """
-    import torch
-
-    batch, length = ids.shape
-    hidden = torch.ones(length, length, device=ids.device).triu().expand(batch, -1, -1)
-    targets = torch.zeros(batch, max(scored), length, device=ids.device)
-    for row, end, count in zip(targets, ends, scored, strict=True):
-        row[len(row) - count :, end - count : end] = torch.eye(count, device=ids.device)
-    return {"perm_mask": hidden, "target_mapping": targets}

@@ -11,7 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
-from tfx_core.tasks.spans import Span, best_spans, span_probabilities
+from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
 from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit, tokenize_in_windows
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
             tokenized = tokenize_in_windows(
                 self.model,
                 self.tokenizer,
-                *((asked, read) if self._question_first else (read, asked)),
+                *((asked, read) if self.tokenizer.question_first else (read, asked)),
                 stride=own_stride,
                 max_length=limit,
-                truncation="only_second" if self._question_first else "only_first",
+                truncation="only_second" if self.tokenizer.question_first else "only_first",
             )
             for index, own in zip(chosen, tokenized, strict=True):
                 windows[index] = own
@@ -163,11 +163,6 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
             ranked = [{**answer, "no_answer_score": no_answer} for answer in ranked]
         return ranked[0] if options.top_k == 1 else ranked[: options.top_k]
 
-    @property
-    def _question_first(self) -> bool:
-        # models that are padded on the left (XLNet) read the context first
-        return self.tokenizer.padding_side == "right"
-
     def _window_length(self, options: QuestionAnsweringOptions) -> int:
         if options.max_seq_len is None:
             return min(length_limit(self.model, self.tokenizer) or LONGEST_WINDOW, LONGEST_WINDOW)
@@ -193,7 +188,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
 
     def _answerable(self, window: Window) -> NDArray[np.bool_]:
         """The tokens of the context alone; the reference lets a question that is read second answer itself."""
-        context = 1 if self._question_first else 0
+        context = 1 if self.tokenizer.question_first else 0
         return np.array([sequence == context for sequence in window.sequences])
 
     def _cls(self, window: Window) -> int | None:
@@ -202,7 +197,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         places = (place for place, special in enumerate(window.special) if special)
         return next((place for place in places if ids[place] == self.tokenizer.cls_token_id), None)
 
-    def _characters(self, window: Window, span: Span, align_to_words: bool) -> tuple[int, int]:
+    def _characters(self, window: Window, span: AnswerSpan, align_to_words: bool) -> tuple[int, int]:
         """First and past-the-last character of an answer in the context."""
         first, last = span.start, span.end
         words, sequences = window.words, window.sequences

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class AnswerSpan:
     """First and last token of an answer, and its probability within its window."""
 
     start: int
@@ -31,7 +31,7 @@ def span_probabilities(
     return np.where(answerable, start, 0), np.where(answerable, end, 0), no_answer
 
 
-def best_spans(start: NDArray[np.float32], end: NDArray[np.float32], *, count: int, longest: int) -> list[Span]:
+def best_spans(start: NDArray[np.float32], end: NDArray[np.float32], *, count: int, longest: int) -> list[AnswerSpan]:
     """The ``count`` spans of at most ``longest`` tokens with the highest product of probabilities, the best first."""
     size = len(start)
     longest = min(longest, size)
@@ -45,7 +45,7 @@ def best_spans(start: NDArray[np.float32], end: NDArray[np.float32], *, count: i
         chosen = np.argsort(-scores, kind="stable")
     starts, extents = np.divmod(chosen, longest)
     return [
-        Span(int(first), int(first + extent), float(scores[place]))
+        AnswerSpan(int(first), int(first + extent), float(scores[place]))
         for first, extent, place in zip(starts, extents, chosen, strict=True)
         if scores[place] > 0
     ]

@@ -16,7 +16,7 @@ from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
 if TYPE_CHECKING:
     from torch import Tensor
 
-Texts: TypeAlias = tuple[str, ...]
+TextOrPair: TypeAlias = tuple[str, ...]
 """A text, or a text and its pair."""
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -34,7 +34,7 @@ class TextClassificationOptions(LengthOptions):
     ] = None
 
 
-class TextClassification(Task[TextClassificationOptions, Texts, Logits]):
+class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
     """Strings, ``{"text": …, "text_pair": …}`` or pairs in, ``{"label": …, "score": …}`` out.
 
     The result is one dict with ``top_k=1``, else a list of dicts, the best first.
@@ -44,7 +44,7 @@ class TextClassification(Task[TextClassificationOptions, Texts, Logits]):
     heads = ("sequence-classification",)
     options_type = TextClassificationOptions
 
-    def parse(self, value: object, options: TextClassificationOptions) -> Texts:
+    def parse(self, value: object, options: TextClassificationOptions) -> TextOrPair:
         """A text, or a text and its pair."""
         if isinstance(value, Mapping):
             if not {"text"} <= value.keys() <= {"text", "text_pair"}:
@@ -56,7 +56,7 @@ class TextClassification(Task[TextClassificationOptions, Texts, Logits]):
             raise InputError(f"a text, a pair of texts or a dict is needed, not {type(value).__name__}")
         return tuple(check_text(part) for part in value)
 
-    def encode(self, items: Sequence[Texts], options: TextClassificationOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[TextOrPair], options: TextClassificationOptions) -> list[list[Window]]:
         """One window each."""
         windows: list[list[Window]] = [[] for _ in items]
         for size in (1, 2):
@@ -85,7 +85,7 @@ class TextClassification(Task[TextClassificationOptions, Texts, Logits]):
         return list(self.model(**batch).logits.float().cpu().numpy())
 
     def decode(
-        self, item: Texts, windows: Sequence[Window], rows: Sequence[Logits], options: TextClassificationOptions
+        self, item: TextOrPair, windows: Sequence[Window], rows: Sequence[Logits], options: TextClassificationOptions
     ) -> Result:
         """The best class, or a list of the best."""
         scores = apply(options.function_to_apply or self._default_function(), rows[0])

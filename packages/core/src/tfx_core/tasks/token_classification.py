@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
-from tfx_core.tasks.entities import ScoredToken, Strategy, drop_overlaps, group, merge_words
+from tfx_core.tasks.entities import Aggregation, ScoredToken, drop_overlaps, group, merge_words
 from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.text_classification import Logits, apply
 from tfx_core.tasks.windows import Window, check_text, tokenize, tokenize_in_windows
@@ -32,7 +32,7 @@ class TokenClassificationOptions(LengthOptions):
     """Options of `TokenClassification`."""
 
     aggregation_strategy: Annotated[
-        Strategy,
+        Aggregation,
         Help(
             "none labels each token; simple joins neighbours with one label; first, average and max make each word "
             "agree on a label before that"

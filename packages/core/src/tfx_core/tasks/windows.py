@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tfx_core.model.model import Model
     from tfx_core.text import Batch, Tokenizer
 
-UNLIMITED = 1_000_000
+_NO_LIMIT = 1_000_000
 """Above this a tokenizer's ``model_max_length`` is the reference library's way to say that there is none."""
 
 
@@ -72,7 +72,7 @@ def length_limit(
         if positions is not None and max_length > positions:
             raise InputError(f"{option}={max_length}: the model takes at most {positions} tokens")
         return max_length
-    limits = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit < UNLIMITED]
+    limits = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit < _NO_LIMIT]
     return min(limits, default=None)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TensorKind = Literal["pt", "np"] | None
 """torch tensors, numpy arrays or (None) lists."""
 
-Rows: TypeAlias = Sequence[Sequence[int]] | Sequence[Sequence[tuple[int, int]]]
+TokenRows: TypeAlias = Sequence[Sequence[int]] | Sequence[Sequence[tuple[int, int]]]
 Array: TypeAlias = "NDArray[np.int64] | torch.Tensor"
 
 
@@ -38,7 +38,7 @@ def fill_value(name: str, padding: Padding) -> int | tuple[int, int] | None:
     return values.get(name)
 
 
-def padded_lists(columns: Mapping[str, Rows], padding: Padding, length: int) -> dict[str, Rows]:
+def padded_lists(columns: Mapping[str, TokenRows], padding: Padding, length: int) -> dict[str, TokenRows]:
     """Columns of lists with every row filled up to ``length``; longer rows stay as they are."""
     padded: dict[str, Any] = {}
     for name, rows in columns.items():
@@ -73,7 +73,7 @@ class Grid:
             self.occupied = places < counts[:, None]
         self.padding = padding
 
-    def array(self, name: str, rows: Rows) -> NDArray[np.int64]:
+    def array(self, name: str, rows: TokenRows) -> NDArray[np.int64]:
         """The column ``name`` as one (rows, length) array, (rows, length, 2) for offsets."""
         shape = (*self.occupied.shape, 2) if name == "offset_mapping" else self.occupied.shape
         flat: Iterable[Any] = chain.from_iterable(rows)

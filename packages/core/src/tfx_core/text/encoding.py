@@ -1,4 +1,4 @@
-"""From checked texts to a `Batch`: tokenize, cut, fill up, and lay out the columns that a call asks for."""
+"""From the texts of a call to a `Batch`: check, tokenize, cut, fill up, and lay out the columns that it asks for."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from tokenizers import Encoding, pre_tokenizers
 
 from tfx_core.errors import InputError, TextError
 from tfx_core.text.batch import Batch
-from tfx_core.text.columns import Grid, Rows, TensorKind, as_tensor, padded_lists
-from tfx_core.text.inputs import Inputs, lone_surrogate
-from tfx_core.text.lengths import Padding, check_pair
+from tfx_core.text.columns import Grid, TensorKind, TokenRows, as_tensor, padded_lists
+from tfx_core.text.inputs import CheckedTexts, Texts, check_texts, lone_surrogate
+from tfx_core.text.lengths import Padding, check_multiple, check_pair, plan_truncation
 from tfx_core.text.vocabulary import Truncation, Vocabulary
 
 _PER_TOKEN: dict[str, Callable[[Encoding], Sequence[Any]]] = {
@@ -30,29 +30,69 @@ class Call:
     columns: tuple[str, ...]
     """Names of the columns to return, without ``"overflow_to_sample_mapping"``, which comes with ``overflowing``."""
 
-    truncation: Truncation | None
+    strategy: str | None
+    """How texts are cut to ``max_length`` tokens; None for not at all."""
+
+    max_length: int
+    stride: int
+    truncation_side: str
     padding: Padding | None
+    multiple_of: int | None
     tensors: TensorKind
     words: bool
     add_special_tokens: bool
     split_special_tokens: bool
     overflowing: bool
 
+    def truncation(self, vocabulary: Vocabulary, paired: bool) -> Truncation | None:
+        """How texts, or pairs of them, are cut; raises `InputError` for arguments that contradict each other."""
+        special = vocabulary.backend.num_special_tokens_to_add(paired) if self.add_special_tokens else 0
+        truncation = plan_truncation(
+            self.strategy, self.max_length, self.stride, self.truncation_side, special_tokens=special, paired=paired
+        )
+        check_multiple(self.multiple_of, self.padding is not None, truncation)
+        return truncation
 
-def encode(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str = "text") -> Batch:
-    """Tokenize ``inputs``; raises `TextError` for what is no text and `InputError` for what fits no tensor."""
+
+def encode(vocabulary: Vocabulary, call: Call, text: Texts | None, pair: Texts | None, target: Texts | None) -> Batch:
+    """The rows of a call's texts, with those of its targets as ``labels``; without texts, those of its targets alone.
+
+    Raises `TextError` for what is no text and `InputError` for what fits no tensor.
+    """
+    if target is None:
+        if text is None:
+            raise InputError("the tokenizer was given neither text nor text_target")
+        return _encode(vocabulary, call, text, pair, "text")
+    targets = _encode(vocabulary, call, target, None, "text_target")
+    if text is None:
+        return targets
+    batch = _encode(vocabulary, call, text, pair, "text")
+    batch["labels"] = targets["input_ids"]
+    return batch
+
+
+def _encode(vocabulary: Vocabulary, call: Call, text: Texts, pair: Texts | None, name: str) -> Batch:
+    inputs = check_texts(text, pair, call.words, name)
+    truncation = call.truncation(vocabulary, inputs.paired)
     if call.tensors is not None and not inputs.items:
         raise InputError(f"{name} is an empty batch, which makes no tensor")
-    encodings = _tokenize(vocabulary, inputs, call, name)
+    encodings = _tokenize(vocabulary, inputs, call, truncation, name)
     samples = list(range(len(encodings)))
     if call.overflowing:
         samples = [i for i, encoding in enumerate(encodings) for _ in range(1 + len(encoding.overflowing))]
         encodings = [row for encoding in encodings for row in (encoding, *encoding.overflowing)]
-
-    lengths = [len(encoding) for encoding in encodings]
-    longest = max(lengths, default=0)
+    longest = max(map(len, encodings), default=0)
     length = longest if call.padding is None else call.padding.target(longest)
-    rows: dict[str, Rows] = {
+    columns = _columns(encodings, samples, length, call)
+    if call.tensors is None and not inputs.batched and not call.overflowing:
+        columns = {column: values[0] if column in _PER_TOKEN else values for column, values in columns.items()}
+    return Batch(columns, encodings, call.padding, length)
+
+
+def _columns(encodings: Sequence[Encoding], samples: list[int], length: int, call: Call) -> dict[str, Any]:
+    """The columns of tokens, (rows, length), and behind them those of rows, (rows,)."""
+    lengths = [len(encoding) for encoding in encodings]
+    rows: dict[str, TokenRows] = {
         column: [_PER_TOKEN[column](encoding) for encoding in encodings]
         for column in call.columns
         if column in _PER_TOKEN
@@ -62,36 +102,29 @@ def encode(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str = "text
         per_row["length"] = lengths if call.padding is None else [max(length, count) for count in lengths]
     if call.overflowing:
         per_row["overflow_to_sample_mapping"] = samples
-
-    columns: dict[str, Any] = dict(rows)
     if call.tensors is not None:
-        columns = tensors(rows, per_row, Grid(lengths, length, call.padding), call.tensors)
-    else:
-        if call.padding is not None:
-            columns = dict(padded_lists(rows, call.padding, length))
-        if not inputs.batched and not call.overflowing:
-            columns = {column: values[0] for column, values in columns.items()}
-        columns |= per_row
-    return Batch(columns, encodings, call.padding, length)
+        return _tensors(rows, per_row, Grid(lengths, length, call.padding), call.tensors)
+    return {**(rows if call.padding is None else padded_lists(rows, call.padding, length)), **per_row}
 
 
-def tensors(rows: dict[str, Rows], per_row: dict[str, list[int]], grid: Grid, kind: TensorKind) -> dict[str, Any]:
-    """Columns of tokens, (rows, length), and of rows, (rows,), as tensors of 64-bit integers."""
+def _tensors(rows: dict[str, TokenRows], per_row: dict[str, list[int]], grid: Grid, kind: TensorKind) -> dict[str, Any]:
     columns = {column: as_tensor(grid.array(column, values), kind) for column, values in rows.items()}
     return columns | {column: as_tensor(np.array(values, dtype=np.int64), kind) for column, values in per_row.items()}
 
 
-def _tokenize(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str) -> list[Encoding]:
+def _tokenize(
+    vocabulary: Vocabulary, inputs: CheckedTexts, call: Call, truncation: Truncation | None, name: str
+) -> list[Encoding]:
     """The rows of the `tokenizers` library, whose errors say neither which text nor why."""
-    backend = vocabulary.configured(call.truncation, call.split_special_tokens)
+    backend = vocabulary.configured(truncation, call.split_special_tokens)
     pre_tokenizer = backend.pre_tokenizer
     if call.words and isinstance(pre_tokenizer, pre_tokenizers.ByteLevel) and not pre_tokenizer.add_prefix_space:
         raise TextError(
             "is_split_into_words=True: this tokenizer tells a word in a text from the start of the text by the blank "
             "before it, which words lack; load_tokenizer(…, add_prefix_space=True) gives them one"
         )
-    if call.truncation is not None and call.truncation.stride and inputs.paired:
-        _check_pairs(vocabulary, inputs, call, name)
+    if truncation is not None and truncation.stride and inputs.paired:
+        _check_pairs(vocabulary, inputs, call, truncation, name)
     try:
         return list(
             backend.encode_batch(inputs.items, is_pretokenized=call.words, add_special_tokens=call.add_special_tokens)
@@ -100,15 +133,13 @@ def _tokenize(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str) -> 
         surrogate = lone_surrogate(inputs, name)
         if surrogate is not None:
             raise surrogate from None
-        if inputs.paired and call.truncation is not None:
-            _check_pairs(vocabulary, inputs, call, name)
+        if inputs.paired and truncation is not None:
+            _check_pairs(vocabulary, inputs, call, truncation, name)
         raise TextError(f"{name} cannot be tokenized: {error}") from error
 
 
-def _check_pairs(vocabulary: Vocabulary, inputs: Inputs, call: Call, name: str) -> None:
+def _check_pairs(vocabulary: Vocabulary, inputs: CheckedTexts, call: Call, truncation: Truncation, name: str) -> None:
     """Raise `InputError` for a pair that cannot be cut; a text that is cut itself is tokenized here only if need be."""
-    truncation = call.truncation
-    assert truncation is not None
     backend = vocabulary.configured(None, call.split_special_tokens)
     special = backend.num_special_tokens_to_add(True) if call.add_special_tokens else 0
 

@@ -13,7 +13,7 @@ Texts = Text | Sequence[Text] | Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class CheckedTexts:
     """Checked texts in the form that the `tokenizers` library takes."""
 
     items: Sequence[object]
@@ -23,7 +23,7 @@ class Inputs:
     paired: bool
 
 
-def read_inputs(text: object, pair: object, words: bool, name: str = "text") -> Inputs:
+def check_texts(text: object, pair: object, words: bool, name: str = "text") -> CheckedTexts:
     """Check the texts of a call.
 
     Raises `TextError` that names position and type for what is not text, `InputError` for a batch and pairs of
@@ -33,24 +33,24 @@ def read_inputs(text: object, pair: object, words: bool, name: str = "text") -> 
     if not batched:
         first = _one(text, words, name)
         if pair is None:
-            return Inputs([first], batched=False, paired=False)
-        return Inputs([(first, _one(pair, words, f"{name}_pair"))], batched=False, paired=True)
+            return CheckedTexts([first], batched=False, paired=False)
+        return CheckedTexts([(first, _one(pair, words, f"{name}_pair"))], batched=False, paired=True)
     assert isinstance(text, list | tuple)
     if pair is None and not words and text and isinstance(text[0], list | tuple):
-        return Inputs([_couple(item, f"{name}[{i}]") for i, item in enumerate(text)], batched=True, paired=True)
+        return CheckedTexts([_couple(item, f"{name}[{i}]") for i, item in enumerate(text)], batched=True, paired=True)
     texts = _many(text, words, name)
     if pair is None:
-        return Inputs(texts, batched=True, paired=False)
+        return CheckedTexts(texts, batched=True, paired=False)
     if not isinstance(pair, list | tuple):
         raise InputError(
             f"{name} is a batch of {len(text)}, so {name}_pair must be a list of {len(text)} texts as well"
         )
     if len(pair) != len(text):
         raise InputError(f"{name} has {len(text)} texts, but {name}_pair has {len(pair)}")
-    return Inputs(list(zip(texts, _many(pair, words, f"{name}_pair"), strict=True)), batched=True, paired=True)
+    return CheckedTexts(list(zip(texts, _many(pair, words, f"{name}_pair"), strict=True)), batched=True, paired=True)
 
 
-def lone_surrogate(inputs: Inputs, name: str = "text") -> TextError | None:
+def lone_surrogate(inputs: CheckedTexts, name: str = "text") -> TextError | None:
     """The error that names where a text holds half of a surrogate pair, which is no character; None when none does."""
     for row, item in enumerate(inputs.items):
         for side, text in enumerate(item if inputs.paired and isinstance(item, tuple) else (item,)):

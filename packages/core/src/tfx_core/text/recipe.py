@@ -4,9 +4,9 @@
 it; otherwise `Recipe.build` makes the same tokenizer. Both get one `Settings`: the folder's files, merged and checked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokenizers import AddedToken, Tokenizer
 
@@ -47,6 +47,12 @@ class TextFacts:
     pad_token_type_id: int = 0
     clean_up_tokenization: bool = False
     """Whether `decode` removes the blanks before English punctuation and contractions by default."""
+
+    question_first: bool | None = None
+    """Whether the models answer questions that stand before their text; None: where rows are padded on the right.
+
+    So takes it the reference library, for every tokenizer.
+    """
 
 
 NO_FAMILY = TextFacts(
@@ -120,50 +126,57 @@ class Settings:
         return checked(self.values.get(key), hint, key, TextError, where=self.label)
 
 
-class Recipe(Protocol):
-    """How a family's tokenizer is made; usually a frozen dataclass that several families share with other values."""
+def _no_build(folder: "Folder", settings: Settings) -> Tokenizer:
+    raise TextError(f"{folder.label}: the recipe of its family names files, but no build that reads them")
 
-    @property
-    def facts(self) -> TextFacts:
-        """What is true of the tokenizer unless the folder says otherwise."""
-        ...
 
-    @property
-    def files(self) -> tuple[tuple[str, ...], ...]:
-        """Sets of released legacy files, the preferred first: ``(("vocab.json", "merges.txt"),)``.
+def _as_it_is(tokenizer: Tokenizer, settings: Settings) -> None:
+    pass
 
-        `build` is called only when a folder has every file of one of them.
-        """
-        ...
 
-    @property
-    def options(self) -> Mapping[str, JSON]:
-        """The family's own keys of ``tokenizer_config.json`` with their defaults: ``{"do_lower_case": True}``.
+def _no_files(tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+    return {}
 
-        These are also the keywords, beside those of every tokenizer, that `tfx_core.load_tokenizer` takes.
-        """
-        ...
 
-    def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
-        """Make the tokenizer from the legacy files: model, normalizer, pre-tokenizer, post-processor and decoder.
+@dataclass(frozen=True)
+class Recipe:
+    """How a family's tokenizer is made: ``Recipe(TextFacts(…))`` where all its folders have a ``tokenizer.json``.
 
-        The caller then registers the special and added tokens of ``settings``, in the order of their ids; `build` adds
-        only those whose ids depend on the family. A role whose token came from the family's facts, not from a file, and
-        that the vocabulary lacks is dropped. Raises `TextError` that names the file and the cure.
-        """
-        ...
+    For the kinds of files that families released, `tfx_core.text.recipes` has functions that make one.
+    """
 
-    def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
-        """Apply to a tokenizer read from ``tokenizer.json`` what ``tokenizer_config.json`` says over it.
+    facts: TextFacts
+    """What is true of the tokenizer unless the folder says otherwise."""
 
-        Only keys in ``settings.declared`` count: a default that nobody wrote down overrules no file.
-        """
-        ...
+    files: tuple[tuple[str, ...], ...] = ()
+    """Sets of released legacy files, the preferred first: ``(("vocab.json", "merges.txt"),)``.
 
-    def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
-        """The legacy files to write beside ``tokenizer.json``, name -> contents; empty when it cannot make them.
+    ``build`` is called only when a folder has every file of one of them.
+    """
 
-        ``folder`` is the one that the tokenizer was read from, for files that can only be copied (``spiece.model``).
-        They are all that is written where ``tokenizer`` has parts in Python, which ``tokenizer.json`` cannot hold.
-        """
-        ...
+    build: "Callable[[Folder, Settings], Tokenizer]" = _no_build
+    """Makes the tokenizer from the legacy files: model, normalizer, pre-tokenizer, post-processor and decoder.
+
+    The caller then registers the special and added tokens of the settings, in the order of their ids; this adds only
+    those whose ids depend on the family. A role whose token came from the family's facts, not from a file, and that the
+    vocabulary lacks is dropped. Raises `TextError` that names the file and the cure.
+    """
+
+    options: Mapping[str, JSON] = field(default_factory=dict)
+    """The family's own keys of ``tokenizer_config.json`` with their defaults: ``{"do_lower_case": True}``.
+
+    These are also the keywords, beside those of every tokenizer, that `tfx_core.load_tokenizer` takes.
+    """
+
+    adapt: Callable[[Tokenizer, Settings], None] = _as_it_is
+    """Applies to a tokenizer read from ``tokenizer.json`` what ``tokenizer_config.json`` says over it.
+
+    Only keys in ``settings.declared`` count: a default that nobody wrote down overrules no file.
+    """
+
+    legacy_files: "Callable[[Tokenizer, Settings, Folder], Mapping[str, bytes]]" = _no_files
+    """The legacy files to write beside ``tokenizer.json``, name -> contents; empty when it cannot make them.
+
+    The folder is the one that the tokenizer was read from, for files that can only be copied (``spiece.model``). They
+    are all that is written where the tokenizer has parts in Python, which ``tokenizer.json`` cannot hold.
+    """

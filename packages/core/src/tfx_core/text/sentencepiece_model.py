@@ -57,7 +57,7 @@ class SentencePieceModel:
     byte_fallback: bool = False
     treat_whitespace_as_suffix: bool = False
     precompiled_charsmap: bytes = b""
-    """The normaliser's table, as `tfx_core.text.charsmap` reads it; empty for none."""
+    """The normaliser's table, as `tfx_core.text.recipes.charsmap` reads it; empty for none."""
     add_dummy_prefix: bool = True
     remove_extra_whitespaces: bool = True
     escape_whitespaces: bool = True

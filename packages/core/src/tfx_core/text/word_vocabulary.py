@@ -1,10 +1,11 @@
-"""Transformer-XL's vocabulary files, read without running them.
+"""Readers of vocabularies of words, released as pickles and read without running them.
 
-``vocab.pkl`` is a pickle of a dict and ``vocab.bin`` the same dict written by ``torch.save``; ``vocab.txt`` has a word
-a line. A pickle is a program: only its data is read (`tfx_core.checkpoint.pickle_data`), and nothing that it names is
-imported or called. The released files name `collections.Counter` and `collections.OrderedDict`, which become dicts.
-Files that transformers saved hold its whole tokenizer, so the few classes that this brings with it are known too: they
-become `IGNORED`, and so do their attributes.
+The form is Transformer-XL's: ``vocab.pkl`` is a pickle of a dict and ``vocab.bin`` the same dict written by
+``torch.save``; ``vocab.txt`` has a word a line. A pickle is a program: only its data is read
+(`tfx_core.checkpoint.pickle_data`), and nothing that it names is imported or called. The released files name
+`collections.Counter` and `collections.OrderedDict`, which become dicts. Files that transformers saved hold its whole
+tokenizer, so the few classes that this brings with it are known too: they become `NOT_NEEDED`, and so do their
+attributes.
 """
 
 import io
@@ -16,10 +17,10 @@ from typing import Any
 from tfx_core.checkpoint.pickle_data import Global, UnsafePickleError, dictionary, read_pickle_data
 from tfx_core.errors import TextError
 
-IGNORED = object()
+NOT_NEEDED = object()
 """Stands for an object of the reference tokenizer that the vocabulary does not need."""
 
-_IGNORED_CLASSES = frozenset(
+_CLASSES_NOT_NEEDED = frozenset(
     {
         "re._compile",
         "sacremoses.normalize.MosesPunctNormalizer",
@@ -109,8 +110,8 @@ def _call(function: Global, arguments: tuple[Any, ...]) -> object:
             return dictionary([part for pair in arguments[0] for part in pair] if arguments else [])
         case ("collections", "Counter"):
             return arguments[0] if arguments else {}
-    if str(function) in _IGNORED_CLASSES:
-        return IGNORED
+    if str(function) in _CLASSES_NOT_NEEDED:
+        return NOT_NEEDED
     raise UnsafePickleError(f"asks to call {str(function)[:80]!r}")
 
 

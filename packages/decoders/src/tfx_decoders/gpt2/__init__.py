@@ -6,10 +6,10 @@ from torch import nn
 from tfx_core.generation import causal_decoding
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
-from tfx_core.text.byte_bpe import GPT2
 from tfx_decoders.gpt2.config import GPT2Config
 from tfx_decoders.gpt2.heads import HEADS
 from tfx_decoders.gpt2.model import build_backbone
+from tfx_decoders.gpt2.text import RECIPE
 from tfx_decoders.gpt2.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "GPT2Config"]
@@ -29,6 +29,6 @@ ARCHITECTURE = Architecture(
     weights=backbone_rules,
     initialise=_initialise,
     capabilities={"token-states": ()},
-    text=GPT2,
+    text=RECIPE,
     decoding=causal_decoding,
 )

@@ -5,12 +5,12 @@ from torch import Tensor, nn
 
 from tfx_core.model import Architecture
 from tfx_core.nn import RelativeBiases
-from tfx_core.text.words import TRANSFORMER_XL
 from tfx_decoders.transfo_xl.adaptive import Reduction
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
 from tfx_decoders.transfo_xl.decoding import transfo_xl_decoding
 from tfx_decoders.transfo_xl.heads import HEADS
 from tfx_decoders.transfo_xl.model import build_backbone
+from tfx_decoders.transfo_xl.text import RECIPE
 from tfx_decoders.transfo_xl.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "TransfoXLConfig"]
@@ -48,6 +48,6 @@ ARCHITECTURE = Architecture(
     weights=backbone_rules,
     initialise=_initialise,
     capabilities={"token-states": ()},
-    text=TRANSFORMER_XL,
+    text=RECIPE,
     decoding=transfo_xl_decoding,
 )

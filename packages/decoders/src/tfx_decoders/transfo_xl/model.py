@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -199,6 +200,15 @@ class TransfoXLBackbone(Backbone):
         )
         states: Tensor = self.dropout(self.stack(self.dropout(x), call))
         return states
+
+    @property
+    def remembered_tokens(self) -> int:
+        """Tokens that are remembered at most."""
+        return self.sight.memory
+
+    def segment_inputs(self, mems: Sequence[Tensor] | None, *, remember: bool) -> dict[str, Any]:
+        """The inputs of a call that reads on from ``mems``; what it remembers is always returned."""
+        return {"mems": mems}
 
 
 def after(memory: Memory | None, real: RealTokens) -> RealTokens:

@@ -1,5 +1,7 @@
 """XLNet's heads: what they compute, and the names of their tensors."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
@@ -10,10 +12,10 @@ from tfx_core.model.heads import (
     Head,
     LanguageHead,
     LMHead,
-    MultipleChoiceHead,
     SequenceSummary,
     SpanBeamHead,
     classification_loss,
+    flatten_choices,
     question_answering,
     token_classification,
     token_loss,
@@ -48,12 +50,17 @@ class SummaryClassificationHead(Head):
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 
-class SummaryChoiceHead(MultipleChoiceHead):
+class SummaryChoiceHead(Head):
     """Scores the choices of each example, ``(B, choices, S)``, by their summaries."""
 
     def __init__(self, summary: nn.Module, classifier: nn.Module) -> None:
-        super().__init__(classifier)
+        super().__init__()
         self.summary = summary
+        self.classifier = classifier
+
+    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
+        return flatten_choices(inputs)
 
     def forward(
         self,

@@ -171,6 +171,27 @@ class XLNetBackbone(Backbone):
     def _remembers(self) -> bool:
         return self.memory.in_training if self.training else self.memory.in_evaluation
 
+    @property
+    def remembered_tokens(self) -> int | None:
+        """Tokens that are remembered at most; None for all."""
+        return self.memory.length
+
+    def segment_inputs(self, mems: Sequence[Tensor] | None, *, remember: bool) -> dict[str, Any]:
+        """The inputs of a call that reads on from ``mems``, and remembers or not."""
+        return {"mems": mems, "use_mems": remember}
+
+    def left_to_right(self, ids: Tensor, ends: Sequence[int], scored: Sequence[int]) -> dict[str, Tensor]:
+        """Inputs by which the last ``scored`` of the tokens up to ``ends`` are predicted from those before.
+
+        ``perm_mask`` ``(B, S, S)`` hides what follows, ``target_mapping`` ``(B, M, S)`` has a row's targets at its end.
+        """
+        batch, length = ids.shape
+        hidden = torch.ones(length, length, device=ids.device).triu().expand(batch, -1, -1)
+        targets = torch.zeros(batch, max(scored), length, device=ids.device)
+        for row, end, count in zip(targets, ends, scored, strict=True):
+            row[len(row) - count :, end - count : end] = torch.eye(count, device=ids.device)
+        return {"perm_mask": hidden, "target_mapping": targets}
+
 
 def real_tokens(attention_mask: Tensor | None, input_mask: Tensor | None) -> Tensor | None:
     """Boolean ``(B, …, T)`` out of the two ways to say it; raises `InputError` for both at once."""

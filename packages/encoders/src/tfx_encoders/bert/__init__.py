@@ -6,10 +6,10 @@ from torch import nn
 from tfx_core.generation import causal_decoding
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
-from tfx_core.text import WordPiece
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.bert.heads import HEADS
 from tfx_encoders.bert.model import build_backbone
+from tfx_encoders.bert.text import RECIPE
 from tfx_encoders.bert.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "BertConfig"]
@@ -27,6 +27,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     parts={"pooler"},
     capabilities={"token-states": (), "pooled-state": ("pooler",)},
-    text=WordPiece(),
+    text=RECIPE,
     decoding=causal_decoding,
 )

@@ -5,10 +5,10 @@ from torch import nn
 
 from tfx_core.model import Architecture
 from tfx_core.nn import initialise_normal
-from tfx_core.text.byte_bpe import BART
 from tfx_seq2seq.bart.config import BartConfig
 from tfx_seq2seq.bart.heads import HEADS, BiasedPredictions
 from tfx_seq2seq.bart.model import build_backbone
+from tfx_seq2seq.bart.text import RECIPE
 from tfx_seq2seq.bart.weights import backbone_rules
 from tfx_seq2seq.decoding import seq2seq_decoding
 
@@ -31,6 +31,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     parts={"encoder"},
     capabilities={"token-states": ("encoder",)},
-    text=BART,
+    text=RECIPE,
     decoding=seq2seq_decoding,
 )

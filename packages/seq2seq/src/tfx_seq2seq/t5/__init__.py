@@ -5,11 +5,11 @@ from torch import nn
 
 from tfx_core.model import Architecture
 from tfx_core.nn import RMSNorm
-from tfx_core.text.sentencepiece import T5
 from tfx_seq2seq.decoding import seq2seq_decoding
 from tfx_seq2seq.t5.config import T5Config
 from tfx_seq2seq.t5.heads import HEADS
 from tfx_seq2seq.t5.model import build_backbone
+from tfx_seq2seq.t5.text import RECIPE
 from tfx_seq2seq.t5.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "T5Config"]
@@ -41,6 +41,6 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     parts={"decoder"},
     capabilities={"token-states": ("decoder",)},
-    text=T5,
+    text=RECIPE,
     decoding=seq2seq_decoding,
 )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
+from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, token_flags
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
-    from tfx_core.text.tokenizer import Tokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -36,15 +36,17 @@ class Origin:
     recipe: Recipe | None
 
 
-def write_tokenizer(tokenizer: "Tokenizer", folder: str | os.PathLike[str]) -> tuple[str, ...]:
+def write_tokenizer(
+    folder: str | os.PathLike[str], tokens: KnownTokens, conventions: Mapping[str, JSON], origin: Origin | None
+) -> tuple[str, ...]:
     """Write a tokenizer's files, all or none of them; gives their paths.
 
-    Raises `TextError` for a tokenizer with parts in Python whose recipe cannot make its legacy files.
+    ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. Raises `TextError` for a tokenizer with
+    parts in Python whose recipe cannot make its legacy files.
     """
     from tfx_core.checkpoint import replacing_files
 
-    origin = tokenizer.origin
-    backend = tokenizer.vocabulary.backend
+    backend = tokens.vocabulary.backend
     files: dict[str, bytes] = {}
     if origin is not None and origin.recipe is not None:
         files.update(origin.recipe.legacy_files(backend, origin.settings, origin.folder))
@@ -53,12 +55,11 @@ def write_tokenizer(tokenizer: "Tokenizer", folder: str | os.PathLike[str]) -> t
     except Exception as error:  # the library has no narrower one
         if not files:
             raise TextError(f"{folder}: this tokenizer has parts that no file can hold: {error}") from error
-    added = tokenizer.added_tokens_decoder
-    files[CONFIG_FILE] = _json(_config(tokenizer, added))
-    files[SPECIAL_FILE] = _json(_special_tokens(tokenizer))
-    beyond = {token.content: number for number, token in added.items() if number >= tokenizer.vocab_size}
-    if beyond:
-        files[ADDED_FILE] = _json(beyond)
+    files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions})
+    files[SPECIAL_FILE] = _json(_special_tokens(tokens))
+    added = {token: number for token, number in tokens.get_added_vocab().items() if number >= tokens.vocab_size}
+    if added:
+        files[ADDED_FILE] = _json(added)
 
     # An older tokenizer's files that this one does not have would be read in place of what it has.
     with replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new:
@@ -67,33 +68,27 @@ def write_tokenizer(tokenizer: "Tokenizer", folder: str | os.PathLike[str]) -> t
     return tuple(os.path.join(folder, name) for name in sorted(files))
 
 
-def _config(tokenizer: "Tokenizer", added: Mapping[int, AddedToken]) -> dict[str, JSON]:
-    """``tokenizer_config.json``: what was read, with what the tokenizer is now."""
-    origin = tokenizer.origin
+def _config(tokens: KnownTokens, origin: Origin | None) -> dict[str, JSON]:
+    """``tokenizer_config.json``: what was read, with what the tokens are now."""
     facts = NO_FAMILY if origin is None else origin.facts
     read = {} if origin is None else origin.settings.values
     written = {key: value for key, value in read.items() if origin is not None and key in origin.settings.declared}
-    roles: dict[str, str | list[str] | None] = {**dict.fromkeys(facts.special_tokens), **tokenizer.special_tokens_map}
+    roles: dict[str, str | list[str] | None] = {**dict.fromkeys(facts.special_tokens), **tokens.special_tokens_map}
     if facts.additional_special_tokens:
         roles.setdefault("additional_special_tokens", [])
     return {
         "tokenizer_class": facts.tokenizer_class,
         **{key: value for key, value in written.items() if key not in _NOT_WRITTEN},
-        **{role: tokens if isinstance(tokens, str) or tokens is None else [*tokens] for role, tokens in roles.items()},
-        "added_tokens_decoder": {str(number): _flags(token) for number, token in added.items()},
-        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
-        "model_input_names": list(tokenizer.model_input_names),
-        "model_max_length": tokenizer.model_max_length,
-        "padding_side": tokenizer.padding_side,
-        "truncation_side": tokenizer.truncation_side,
+        **{role: token if isinstance(token, str) or token is None else [*token] for role, token in roles.items()},
+        "added_tokens_decoder": {str(number): _flags(token) for number, token in tokens.added_tokens_decoder.items()},
     }
 
 
-def _special_tokens(tokenizer: "Tokenizer") -> dict[str, JSON]:
+def _special_tokens(tokens: KnownTokens) -> dict[str, JSON]:
     """``special_tokens_map.json``, which older versions of transformers read."""
-    tokens: dict[str, JSON] = {role: _short(token) for role, token in tokenizer.vocabulary.roles.items()}
-    additional: list[JSON] = [_short(token) for token in tokenizer.vocabulary.additional]
-    return tokens | ({"additional_special_tokens": additional} if additional else {})
+    special: dict[str, JSON] = {role: _short(token) for role, token in tokens.vocabulary.roles.items()}
+    additional: list[JSON] = [_short(token) for token in tokens.vocabulary.additional]
+    return special | ({"additional_special_tokens": additional} if additional else {})
 
 
 def _flags(token: AddedToken) -> dict[str, JSON]:

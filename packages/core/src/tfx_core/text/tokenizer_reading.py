@@ -10,16 +10,16 @@ from tfx_core.errors import TextError
 from tfx_core.plugins.specs import ArchitectureSpec
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings
-from tfx_core.text.saving import TOKENIZER_FILE, Origin
 from tfx_core.text.settings import read_settings, token_flags, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
+from tfx_core.text.tokenizer_writing import TOKENIZER_FILE, Origin
 from tfx_core.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
 
 
-def load_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -> Tokenizer:
+def read_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -> Tokenizer:
     """The tokenizer of a folder; ``recipe`` is that of its family, None where no installed family knows it.
 
     ``options`` go over ``tokenizer_config.json``: those of every tokenizer (`GENERAL_OPTIONS`) and the recipe's own.
@@ -49,6 +49,7 @@ def load_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -
         pad_token_type_id=facts.pad_token_type_id,
         clean_up_tokenization_spaces=settings.flag("clean_up_tokenization_spaces"),
         split_special_tokens=settings.flag("split_special_tokens"),
+        question_first=facts.question_first,
         origin=Origin(folder, settings, facts, recipe),
     )
 

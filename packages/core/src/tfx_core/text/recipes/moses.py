@@ -10,11 +10,12 @@ of scripts in the basic plane are those of the present Unicode, not of 2014, whe
 """
 
 import unicodedata
+from collections.abc import Iterable
 
 from tokenizers import Regex, normalizers
 
 from tfx_core.errors import TextError
-from tfx_core.text.charsmap import character_class
+from tfx_core.text.recipes.charsmap import character_class
 
 BLANKS = r"[\x{9}-\x{d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
 """What `str.split` takes for white space."""
@@ -40,7 +41,7 @@ Step = tuple[str, str]
 """A regular expression, and what takes the place of its matches."""
 
 
-def normalizer_steps(steps: list[Step]) -> list[normalizers.Normalizer]:
+def as_normalizers(steps: Iterable[Step]) -> list[normalizers.Normalizer]:
     """Steps as normalizers of the tokenizers library."""
     return [normalizers.Replace(Regex(pattern), content) for pattern, content in steps]
 
@@ -51,39 +52,37 @@ def check_language(language: str, label: str) -> None:
         raise TextError(f'{label}: language is {language!r}; words can be split as Moses does in "en" alone')
 
 
-def punctuation_steps() -> list[Step]:
-    """``normalize-punctuation`` for English: one form for each quotation mark and dash, blanks as English has them."""
-    hard = _HARD_SPACE
-    return [
-        ("\r", ""),
-        # parentheses with a blank outside and none inside
-        (r"(?=\()|(?<=\))", " "),
-        (" +", " "),
-        (r"(?<=\)) (?=[.!:?;,])", ""),
-        (r"(?<=\() | (?=\))", ""),
-        (r"(?<=\d) (?=%)", ""),
-        (" (?=[:;])", ""),
-        # quotation marks, dashes, dots
-        ("`", "'"),
-        ("''", ' " '),
-        ("[„“”]", '"'),
-        ("–", "-"),
-        ("—", " - "),
-        (" +", " "),
-        ("[´‘‚’]", "'"),
-        ("''", '"'),
-        ("…", "..."),
-        (f"{hard}[«»]{hard}|«{hard}|{hard}»|[«»]", '"'),
-        # blanks that do not break a line
-        (f"{hard}(?=[%:?!;])", ""),
-        (f"(?<=nº){hard}|{hard}(?=ºC|cm)|(?<=,){hard}", " "),
-        (" +", " "),
-        # full stops and commas go before the closing quotation mark: one is set behind them, the one before taken away
-        (r'"[,.]+\K', '"'),
-        (r'"(?=[,.]+")', ""),
-        (rf"(?!(?<={hard})\G)\d\K{hard}(?=\d)", "."),
-        (rf"\A{BLANKS}+|{BLANKS}+\z", ""),
-    ]
+PUNCTUATION_STEPS: tuple[Step, ...] = (
+    ("\r", ""),
+    # parentheses with a blank outside and none inside
+    (r"(?=\()|(?<=\))", " "),
+    (" +", " "),
+    (r"(?<=\)) (?=[.!:?;,])", ""),
+    (r"(?<=\() | (?=\))", ""),
+    (r"(?<=\d) (?=%)", ""),
+    (" (?=[:;])", ""),
+    # quotation marks, dashes, dots
+    ("`", "'"),
+    ("''", ' " '),
+    ("[„“”]", '"'),
+    ("–", "-"),
+    ("—", " - "),
+    (" +", " "),
+    ("[´‘‚’]", "'"),
+    ("''", '"'),
+    ("…", "..."),
+    (f"{_HARD_SPACE}[«»]{_HARD_SPACE}|«{_HARD_SPACE}|{_HARD_SPACE}»|[«»]", '"'),
+    # blanks that do not break a line
+    (f"{_HARD_SPACE}(?=[%:?!;])", ""),
+    (f"(?<=nº){_HARD_SPACE}|{_HARD_SPACE}(?=ºC|cm)|(?<=,){_HARD_SPACE}", " "),
+    (" +", " "),
+    # full stops and commas go before the closing quotation mark: one is set behind them, the one before taken away
+    (r'"[,.]+\K', '"'),
+    (r'"(?=[,.]+")', ""),
+    (rf"(?!(?<={_HARD_SPACE})\G)\d\K{_HARD_SPACE}(?=\d)", "."),
+    (rf"\A{BLANKS}+|{BLANKS}+\z", ""),
+)
+"""``normalize-punctuation`` for English: one form for each quotation mark and dash, blanks as English has them."""
 
 
 def word_steps(protected: str = "") -> list[Step]:
@@ -141,9 +140,11 @@ def _full_stops(alpha: str) -> str:
     )
 
 
-def number_steps() -> list[Step]:
-    """Transformer-XL's numbers: ``1,000.5`` as ``1 @,@ 000 @.@ 5``."""
-    return [(r"(?<=\d),(?=\d)", " @,@ "), (r"(?<=\d)\.(?=\d)", " @.@ ")]
+NUMBER_STEPS: tuple[Step, ...] = ((r"(?<=\d),(?=\d)", " @,@ "), (r"(?<=\d)\.(?=\d)", " @.@ "))
+"""Numbers as WikiText-103 has them: ``1,000.5`` as ``1 @,@ 000 @.@ 5``."""
+
+NUMBER_TEXT_STEPS: tuple[Step, ...] = ((" @,@ ", ","), (r" @\.@ ", "."))
+"""The way back from `NUMBER_STEPS`."""
 
 
 _JOINED = "\ufff0"
@@ -179,8 +180,3 @@ def text_steps() -> list[Step]:
             (f"{_OPENS}{gap}?", _JOINED),
         ]
     return [*steps, (_JOINED, ""), (" +", " "), (r"\A | \z", "")]
-
-
-def number_text_steps() -> list[Step]:
-    """The way back from `number_steps`."""
-    return [(" @,@ ", ","), (r" @\.@ ", ".")]

@@ -1,27 +1,25 @@
 """SentencePiece models (Unigram and BPE) as tokenizers: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226.
 
-The ids are SentencePiece's own: its normaliser table is applied as it applies it (`tfx_core.text.charsmap`); pieces
-that have an id but stand for no text (control, unknown, unused, byte) are not found in one; user-defined pieces count
-as much as there; every stretch of text between special tokens is a text of its own, with its own dummy prefix.
+The ids are SentencePiece's own: its normaliser table is applied as it applies it (`tfx_core.text.recipes.charsmap`);
+pieces that have an id but stand for no text (control, unknown, unused, byte) are not found in one; user-defined pieces
+count as much as there; every stretch of text between special tokens is a text of its own, with its own dummy prefix.
 
 Where two cuts of a text have the same score (runs of one sign, mostly), SentencePiece decides by the rounding of its
 32-bit sums; here, where sums have 64 bits, the same pieces can come in another order.
 """
 
-import sys
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from tfx_core.errors import TextError
-from tfx_core.text.charsmap import character_class, charsmap_normalizers, literal_pattern
-from tfx_core.text.recipe import JSON, Settings, TextFacts
+from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
+from tfx_core.text.recipes.charsmap import charsmap_normalizers, literal_pattern
+from tfx_core.text.recipes.template import template
 from tfx_core.text.sentencepiece_model import Algorithm, Piece, PieceKind, SentencePieceModel, read_sentencepiece
-from tfx_core.text.template import template
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
@@ -33,35 +31,44 @@ NEVER = -1e5
 """Score of what must not be found in text: any other way to spell it is better."""
 
 
-@dataclass(frozen=True)
-class SentencePiece:
+def sentencepiece_recipe(
+    facts: TextFacts,
+    *,
+    single: str,
+    pair: str,
+    model_file: str = "spiece.model",
+    options: Mapping[str, JSON] | None = None,
+    arrange: Callable[[Sequence[Piece], Settings], Sequence[Piece]] = lambda pieces, settings: pieces,
+    clean: Callable[[Settings], list[normalizers.Normalizer]] = lambda settings: [],
+    avoid: Callable[[str], bool] = lambda piece: False,
+) -> Recipe:
     """The recipe of the families that released a SentencePiece model.
 
-    A family says what it does around the model: ``single`` and ``pair`` are templates of the tokenizers library in
-    which roles stand for tokens; ``arrange`` gives the vocabulary in the order of ids, where that is not the model's
-    own; ``clean`` gives what happens to a text before the model sees it; ``avoid`` names pieces that the family never
-    produces.
+    A family says what it does around the model: ``single`` and ``pair`` are templates as `template` fills them in;
+    ``arrange`` gives the vocabulary in the order of ids, where that is not the model's own; ``clean`` gives what
+    happens to a text before the model sees it; ``avoid`` names pieces that the family never produces. Where ``options``
+    have ``legacy``, false gives the dummy prefix to the beginning of a text alone.
     """
+    options = dict(options or {})
+    files = _SentencePiece(single, pair, model_file, "legacy" in options, arrange, clean, avoid)
+    return Recipe(facts, files=((model_file,),), build=files.build, options=options, legacy_files=files.legacy_files)
 
-    facts: TextFacts
+
+@dataclass(frozen=True)
+class _SentencePiece:
     single: str
     pair: str
-    model_file: str = "spiece.model"
-    options: Mapping[str, JSON] = field(default_factory=dict)
-    arrange: Callable[[Sequence[Piece], Settings], Sequence[Piece]] = lambda pieces, settings: pieces
-    clean: Callable[[Settings], list[normalizers.Normalizer]] = lambda settings: []
-    avoid: Callable[[str], bool] = lambda piece: False
-
-    @property
-    def files(self) -> tuple[tuple[str, ...], ...]:
-        """The model file alone."""
-        return ((self.model_file,),)
+    model_file: str
+    has_legacy: bool
+    arrange: Callable[[Sequence[Piece], Settings], Sequence[Piece]]
+    clean: Callable[[Settings], list[normalizers.Normalizer]]
+    avoid: Callable[[str], bool]
 
     def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
         """The tokenizer of a model file; raises `TextError` that names file, place and cure."""
         path = folder.require(self.model_file)
         model = read_sentencepiece(path.read_bytes(), f"{folder.label}/{self.model_file}")
-        prefix_once = "legacy" in self.options and settings.optional_flag("legacy") is False
+        prefix_once = self.has_legacy and settings.optional_flag("legacy") is False
         pieces = self.arrange(model.pieces, settings)
         tokenizer = Tokenizer(segmenter(model, pieces, self.avoid))
         tokenizer.normalizer = normalizers.Sequence([*self.clean(settings), *normalizer_steps(model, prefix_once)])
@@ -69,9 +76,6 @@ class SentencePiece:
         tokenizer.decoder = decoder(model)
         tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
         return tokenizer
-
-    def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
-        """Nothing: a ``tokenizer.json`` holds all that the options decide."""
 
     def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
         """The model file, where the tokenizer came from one."""
@@ -232,98 +236,3 @@ def decoder(model: SentencePieceModel) -> decoders.Decoder:
         return decoders.Metaspace(SPACE, prepend_scheme="always" if prefixed else "never")
     steps = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
     return decoders.Sequence([*steps, *([decoders.Strip(" ", 1, 0)] if prefixed else [])])
-
-
-# -- what families do around a model -----------------------------------------------------------------------------------
-
-_FINAL_SIGMA = r"\p{Cased}\p{Case_Ignorable}*\KΣ(?!\p{Case_Ignorable}*\p{Cased})"
-
-
-def clean_english(settings: Settings) -> list[normalizers.Normalizer]:
-    """What XLNet and ALBERT do to a text first: blanks, quotation marks, accents and case, as the settings say.
-
-    An accent is what has a combining class; the library's own `normalizers.StripAccents` takes away all marks, and
-    with them vowels of Indian and Thai scripts.
-    """
-    replace = normalizers.Replace
-    steps: list[normalizers.Normalizer] = []
-    if settings.flag("remove_space"):
-        blanks = character_class(filter(str.isspace, _characters()))
-        steps += [replace(Regex(f"{blanks}+"), " "), replace(Regex(r"\A +| +\z"), "")]
-    steps += [replace("``", '"'), replace("''", '"')]
-    if not settings.flag("keep_accents"):
-        accents = character_class(filter(unicodedata.combining, _characters()))
-        steps += [normalizers.NFKD(), replace(Regex(accents), "")]
-    if settings.flag("do_lower_case"):
-        steps += [replace(Regex(_FINAL_SIGMA), "ς"), normalizers.Lowercase()]
-    return steps
-
-
-def ends_in_digit_and_comma(piece: str) -> bool:
-    """Whether XLNet and ALBERT cut a piece before its comma."""
-    return len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit()
-
-
-def _characters() -> Iterator[str]:
-    return (chr(code) for code in range(sys.maxunicode + 1))
-
-
-def sentinel(number: int) -> str:
-    """T5's mark for the place of a missing span."""
-    return f"<extra_id_{number}>"
-
-
-def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piece]:
-    """T5's vocabulary: the sentinels behind the pieces, the first with the highest id.
-
-    Raises `TextError` where ``extra_ids`` is not the number of sentinels among the special tokens.
-    """
-    count = settings.integer("extra_ids")
-    named = [token.content for token in settings.additional_special_tokens if token.content.startswith("<extra_id_")]
-    if sorted(named) != sorted(map(sentinel, range(count))):
-        raise TextError(
-            f"{settings.label}: extra_ids is {count}, but additional_special_tokens has {len(named)} tokens "
-            f"<extra_id_…>; it must have <extra_id_0> to <extra_id_{count - 1}>"
-        )
-    return [*pieces, *(Piece(sentinel(number), kind=PieceKind.CONTROL) for number in reversed(range(count)))]
-
-
-XLNET = SentencePiece(
-    facts=TextFacts(
-        tokenizer_class="XLNetTokenizer",
-        special_tokens={
-            "bos_token": "<s>",
-            "eos_token": "</s>",
-            "unk_token": "<unk>",
-            "sep_token": "<sep>",
-            "pad_token": "<pad>",
-            "cls_token": "<cls>",
-            "mask_token": AddedToken("<mask>", lstrip=True, special=True, normalized=False),
-        },
-        additional_special_tokens=("<eop>", "<eod>"),
-        model_input_names=("input_ids", "token_type_ids", "attention_mask"),
-        padding_side="left",
-        pad_token_type_id=3,
-    ),
-    single="$A sep_token cls_token:2",
-    pair="$A sep_token $B:1 sep_token:1 cls_token:2",
-    options={"do_lower_case": False, "remove_space": True, "keep_accents": False},
-    clean=clean_english,
-    avoid=ends_in_digit_and_comma,
-)
-"""Pieces that end in a digit and a comma are cut before the comma.
-
-Yang et al. 2019, https://arxiv.org/abs/1906.08237; ``prepro_utils.py`` of zihangdai/xlnet."""
-
-T5 = SentencePiece(
-    facts=TextFacts(
-        tokenizer_class="T5Tokenizer",
-        special_tokens={"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
-        additional_special_tokens=tuple(sentinel(number) for number in range(100)),
-    ),
-    single="$A eos_token",
-    pair="$A eos_token $B eos_token",
-    options={"extra_ids": 100, "legacy": True},
-    arrange=with_sentinels,
-)
-"""Raffel et al. 2020, https://arxiv.org/abs/1910.10683."""

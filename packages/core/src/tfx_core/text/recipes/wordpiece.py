@@ -4,31 +4,21 @@ Follows ``tokenization.py`` of google-research/bert in the form that the `tokeni
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from tfx_core.errors import TextError
-from tfx_core.text.recipe import JSON, Settings, TextFacts
+from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
+from tfx_core.text.recipes.template import template
+from tfx_core.text.vocabulary_files import read_vocabulary_lines
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
 
 LONGEST_WORD = 100
 """Characters of a word beyond which it is unknown, without a look at its pieces."""
-
-BERT_FACTS = TextFacts(
-    tokenizer_class="BertTokenizer",
-    special_tokens={
-        "unk_token": "[UNK]",
-        "sep_token": "[SEP]",
-        "pad_token": "[PAD]",
-        "cls_token": "[CLS]",
-        "mask_token": "[MASK]",
-    },
-    model_input_names=("input_ids", "token_type_ids", "attention_mask"),
-)
 
 _OPTIONS: dict[str, JSON] = {
     "do_lower_case": True,
@@ -39,25 +29,35 @@ _OPTIONS: dict[str, JSON] = {
 }
 
 
-@dataclass(frozen=True)
-class WordPiece:
-    """The recipe of BERT and of the families that took over its vocabulary file.
+def wordpiece_recipe(
+    facts: TextFacts,
+    vocabulary_file: str = "vocab.txt",
+    *,
+    single: str = "cls_token $A sep_token",
+    pair: str = "cls_token $A sep_token $B:1 sep_token:1",
+    options: Mapping[str, JSON] | None = None,
+) -> Recipe:
+    """The recipe of the families that released a vocabulary file of word pieces.
 
-    ``single`` and ``pair`` are templates of the `tokenizers` library in which ``cls_token`` and the other roles stand
-    for the tokens that have them, ``:1`` for the token type: DistilBERT and ELECTRA have BERT's, Funnel's ``<cls>`` is
-    of type 2, ProphetNet has no ``cls_token``.
+    ``single`` and ``pair`` are templates as `template` fills them in: Funnel's ``<cls>`` is of type 2, ProphetNet has
+    no ``cls_token``. ``options`` go over those of BERT.
     """
+    files = _WordPiece(vocabulary_file, single, pair)
+    return Recipe(
+        facts,
+        files=((vocabulary_file,),),
+        build=files.build,
+        options={**_OPTIONS, **(options or {})},
+        adapt=files.adapt,
+        legacy_files=files.legacy_files,
+    )
 
-    facts: TextFacts = BERT_FACTS
-    vocabulary_file: str = "vocab.txt"
-    single: str = "cls_token $A sep_token"
-    pair: str = "cls_token $A sep_token $B:1 sep_token:1"
-    options: Mapping[str, JSON] = field(default_factory=lambda: dict(_OPTIONS))
 
-    @property
-    def files(self) -> tuple[tuple[str, ...], ...]:
-        """The vocabulary file alone."""
-        return ((self.vocabulary_file,),)
+@dataclass(frozen=True)
+class _WordPiece:
+    vocabulary_file: str
+    single: str
+    pair: str
 
     def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
         """The tokenizer of a vocabulary file.
@@ -66,7 +66,7 @@ class WordPiece:
         folder's settings name.
         """
         label = f"{folder.label}/{self.vocabulary_file}"
-        vocabulary = read_vocabulary(folder.require(self.vocabulary_file).read_bytes(), label)
+        vocabulary = read_vocabulary_lines(folder.require(self.vocabulary_file).read_bytes(), label)
         self._check_special_tokens(vocabulary, settings, label)
         unknown = settings.special("unk_token")
         tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=unknown, max_input_chars_per_word=LONGEST_WORD))
@@ -83,7 +83,7 @@ class WordPiece:
             # the separators U+001C to U+001F as blanks, the original's `str.split` does.
             tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\x1c-\x1f]+"), "removed")
         tokenizer.decoder = decoders.WordPiece(prefix="##")
-        tokenizer.post_processor = self._template(vocabulary, settings, label)
+        tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
         self._keep_whole(tokenizer, settings, label)
         return tokenizer
 
@@ -126,23 +126,6 @@ class WordPiece:
                     f"name the token that is its {role} in tokenizer_config.json"
                 )
 
-    def _template(self, vocabulary: Mapping[str, int], settings: Settings, label: str) -> processors.TemplateProcessing:
-        ids = {**{token.content: number for number, token in settings.added_tokens.items()}, **vocabulary}
-        tokens = {role: settings.special(role) for role in self._roles()}
-
-        def pieces(template: str) -> list[str]:
-            words = (word.partition(":") for word in template.split())
-            return [f"{tokens.get(word, word)}:{kind or 0}" for word, _, kind in words]
-
-        try:
-            return processors.TemplateProcessing(
-                single=pieces(self.single),
-                pair=pieces(self.pair),
-                special_tokens=[(token, ids[token]) for token in sorted(set(tokens.values()))],
-            )
-        except ValueError as error:
-            raise TextError(f"{label}: {sorted(tokens.values())} cannot all be special tokens: {error}") from error
-
     def _keep_whole(self, tokenizer: Tokenizer, settings: Settings, label: str) -> None:
         """Have the words of ``never_split`` taken out of a text before it is lower-cased and split."""
         special = {token.content for token in settings.special_tokens.values()}
@@ -152,24 +135,3 @@ class WordPiece:
             if tokenizer.token_to_id(word) is None:
                 raise TextError(f"{label}: lacks {word!r}, which never_split in tokenizer_config.json names")
             tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=False)])
-
-
-def read_vocabulary(data: bytes, label: str) -> dict[str, int]:
-    """Token -> id, the number of its line; raises `TextError` for what is no list of tokens.
-
-    Of a token that comes twice the last line counts, as in the original; the earlier one keeps its id under a name with
-    a blank, which no word has. Lines end with LF or CR LF; blank lines at the end are no tokens.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextError(f"{label}: byte {error.start} is not UTF-8; save the file as UTF-8, a token a line") from error
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
-    if lines == [""]:
-        raise TextError(f"{label}: is empty; it must hold a token a line")
-    last = {token: number for number, token in enumerate(lines)}
-    vocabulary = {}
-    for number, token in enumerate(lines):
-        again = last[token]
-        vocabulary[token if again == number else f"{token} (line {number + 1}, again line {again + 1})"] = number
-    return vocabulary

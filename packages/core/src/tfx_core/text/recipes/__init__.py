@@ -1,0 +1,25 @@
+"""Recipes: what reads each kind of released tokenizer files, and the parts to write another of; no family's facts."""
+
+from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
+from tfx_core.text.recipes.charsmap import character_class
+from tfx_core.text.recipes.sentencepiece import sentencepiece_recipe
+from tfx_core.text.recipes.template import special_id, template
+from tfx_core.text.recipes.wordpiece import wordpiece_recipe
+from tfx_core.text.recipes.words import words_recipe
+from tfx_core.text.sentencepiece_model import Piece, PieceKind
+from tfx_core.text.vocabulary_files import read_merges, read_vocabulary_lines, read_vocabulary_object
+
+__all__ = [
+    "Piece",
+    "PieceKind",
+    "byte_bpe_recipe",
+    "character_class",
+    "read_merges",
+    "read_vocabulary_lines",
+    "read_vocabulary_object",
+    "sentencepiece_recipe",
+    "special_id",
+    "template",
+    "wordpiece_recipe",
+    "words_recipe",
+]

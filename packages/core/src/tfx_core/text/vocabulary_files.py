@@ -1,0 +1,82 @@
+"""Readers of vocabulary files that are text: an object of token -> id, pairs to join, a token a line."""
+
+from collections.abc import Container
+from typing import TYPE_CHECKING
+
+from tfx_core.errors import CheckpointError, TextError
+
+if TYPE_CHECKING:
+    from tfx_core.checkpoint import Folder
+
+
+def read_vocabulary_object(folder: "Folder", name: str) -> dict[str, int]:
+    """Token -> id from a JSON file, in which ids run from 0 without a gap; raises `TextError` for anything else."""
+    label = f"{folder.label}/{name}"
+    try:
+        folder.require(name)
+        vocabulary = folder.json(name) or {}
+    except CheckpointError as error:
+        raise TextError(f"{error}; a vocabulary is an object of token -> id") from error
+    tokens: dict[int, str] = {}
+    for token, number in vocabulary.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise TextError(f"{label}: the id of {token!r} is {number!r}; it must be a whole number")
+        if number in tokens:
+            raise TextError(f"{label}: {tokens[number]!r} and {token!r} have the same id {number}; ids must differ")
+        tokens[number] = token
+    if not tokens:
+        raise TextError(f"{label}: it is empty; a vocabulary is an object of token -> id")
+    gap = next((number for number in range(len(tokens)) if number not in tokens), None)
+    if gap is not None:
+        raise TextError(
+            f"{label}: no token has the id {gap}, but {tokens[max(tokens)]!r} has {max(tokens)}; the file is damaged "
+            "or of another model; fetch it again"
+        )
+    return vocabulary
+
+
+def read_merges(data: bytes, vocabulary: Container[str], label: str) -> list[tuple[str, str]]:
+    """The pairs of tokens that are joined, the first first: a line each, behind a line ``#version``.
+
+    Raises `TextError` with the number of a line that is no pair, or whose tokens the vocabulary lacks.
+    """
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{label}: byte {error.start} is not UTF-8; fetch the file again") from error
+    merges: list[tuple[str, str]] = []
+    for number, line in enumerate(lines, start=1):
+        pair = line.split()
+        if not pair or (number == 1 and line.startswith("#version")):
+            continue
+        if len(pair) != 2:
+            raise TextError(f"{label}, line {number}: {line[:80]!r} is no pair of tokens; fetch the file again")
+        for token in (*pair, "".join(pair)):
+            if token not in vocabulary:
+                raise TextError(
+                    f"{label}, line {number}: joins {pair[0]!r} and {pair[1]!r}, but the vocabulary lacks {token!r}; "
+                    "the two files are of different models"
+                )
+        merges.append((pair[0], pair[1]))
+    return merges
+
+
+def read_vocabulary_lines(data: bytes, label: str) -> dict[str, int]:
+    """Token -> id, the number of its line; raises `TextError` for what is no list of tokens.
+
+    Of a token that comes twice the last line counts, as in the original; the earlier one keeps its id under a name with
+    a blank, which no word has. Lines end with LF or CR LF; blank lines at the end are no tokens.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{label}: byte {error.start} is not UTF-8; save the file as UTF-8, a token a line") from error
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
+    if lines == [""]:
+        raise TextError(f"{label}: is empty; it must hold a token a line")
+    last = {token: number for number, token in enumerate(lines)}
+    vocabulary = {}
+    for number, token in enumerate(lines):
+        again = last[token]
+        vocabulary[token if again == number else f"{token} (line {number + 1}, again line {again + 1})"] = number
+    return vocabulary

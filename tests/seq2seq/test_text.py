@@ -1,0 +1,68 @@
+"""T5's tokenizer: what goes around its SentencePiece model."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.text.folders import read, write
+from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, charsmap, spiece
+from tfx_core.errors import TextError
+from tfx_core.text import Tokenizer
+from tfx_core.text.recipes import Piece
+from tfx_seq2seq.t5.text import RECIPE
+
+PIECES = [Piece("<pad>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN), *LETTERS]
+
+
+def t5(folder: Path, **options: Any) -> Tokenizer:
+    return read(write(folder, {"spiece.model": spiece(PIECES)}), RECIPE, **options)
+
+
+def test_t5_has_its_sentinels_behind_the_pieces_the_first_last(tmp_path: Path) -> None:
+    tokens = t5(tmp_path)
+    assert len(tokens) == len(PIECES) + 100
+    assert tokens.convert_tokens_to_ids(["<extra_id_0>", "<extra_id_99>"]) == [len(tokens) - 1, len(PIECES)]
+    assert tokens.tokenize("a <extra_id_0> e<extra_id_12>") == ["▁", "a", "<extra_id_0>", "▁", "e", "<extra_id_12>"]
+    assert set(tokens.additional_special_tokens) == {f"<extra_id_{number}>" for number in range(100)}
+
+
+def test_t5_ends_every_text(tmp_path: Path) -> None:
+    tokens = t5(tmp_path)
+    batch = tokens("a", "e</s>")
+    assert tokens.convert_ids_to_tokens(batch.input_ids) == ["▁", "a", "</s>", "▁", "e", "</s>", "</s>"]
+    assert set(batch) == {"input_ids", "attention_mask"}
+    assert tokens.decode(batch.input_ids, skip_special_tokens=True) == "a e"
+
+
+def test_t5_takes_another_number_of_sentinels(tmp_path: Path) -> None:
+    names = ["<extra_id_0>", "<extra_id_1>"]
+    tokens = t5(tmp_path, extra_ids=2, additional_special_tokens=names)
+    assert tokens.convert_tokens_to_ids(names) == [len(PIECES) + 1, len(PIECES)]
+    with pytest.raises(TextError, match=r"extra_ids is 2, but additional_special_tokens has 100 tokens"):
+        t5(tmp_path, extra_ids=2)
+
+
+def test_t5_without_legacy_begins_only_the_whole_text_with_a_blank(tmp_path: Path) -> None:
+    text = " a</s>e </s> i"
+    assert t5(tmp_path).tokenize(text) == ["▁", "a", "</s>", "▁", "e", "</s>", "▁", "i"]
+    assert t5(tmp_path, legacy=False).tokenize(text) == ["▁", "a", "</s>", "e", "</s>", "▁", "i"]
+
+
+def test_saving_and_reading_keeps_the_ids(tmp_path: Path) -> None:
+    table = charsmap({"Ａ": "a", "e\u0301": "é"})
+    released = write(tmp_path / "released", {"spiece.model": spiece([*PIECES], table=table)})
+    texts = ["Ａ e\u0301 5, <extra_id_3> <mask> a", "  ``u'' ", "", "xyz"]
+    tokens = read(released, RECIPE)
+    tokens.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "spiece.model").read_bytes() == (released / "spiece.model").read_bytes()
+    assert read(tmp_path / "saved", RECIPE)(texts).input_ids == tokens(texts).input_ids
+    assert read(tmp_path / "saved", None)(texts).input_ids == tokens(texts).input_ids
+    (tmp_path / "saved" / "tokenizer.json").unlink()
+    assert read(tmp_path / "saved", RECIPE)(texts).input_ids == tokens(texts).input_ids
+
+
+def test_a_special_token_that_a_template_cannot_hold_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"spiece.model": spiece([*PIECES, Piece("$A:x", kind=CONTROL)])})
+    with pytest.raises(TextError, match=r"tokenizer_config\.json: \['\$A:x'\] cannot all be special tokens"):
+        read(tmp_path, RECIPE, eos_token="$A:x")
