@@ -15,6 +15,10 @@ _OF_DECODERS = frozenset({
     "encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask", "past_key_values", "use_cache"
 })  # fmt: skip
 
+_OF_DECODER = {"hidden_states": "decoder_hidden_states", "attentions": "decoder_attentions"}
+"""Results that both sides have; what only a decoder has goes by its own name."""
+_OF_ENCODER = ("last_hidden_state", "hidden_states", "attentions")
+
 
 class Seq2SeqOutput(ModelOutput):
     """The decoder's results under their usual names, the encoder's with ``encoder_`` before them."""
@@ -114,14 +118,8 @@ class Seq2SeqBackbone(Backbone):
             **wanted,
         )
         return Seq2SeqOutput(
-            last_hidden_state=decoded.last_hidden_state,
-            past_key_values=decoded.get("past_key_values"),
-            decoder_hidden_states=decoded.get("hidden_states"),
-            decoder_attentions=decoded.get("attentions"),
-            cross_attentions=decoded.get("cross_attentions"),
-            encoder_last_hidden_state=source,
-            encoder_hidden_states=encoded.get("hidden_states"),
-            encoder_attentions=encoded.get("attentions"),
+            **{_OF_DECODER.get(name, name): value for name, value in decoded.items()},
+            **{f"encoder_{name}": encoded.get(name) for name in _OF_ENCODER},
         )
 
     def embed(self, input_ids: Tensor) -> Tensor:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from tfx_core.generation import CausalDecoding, causal_decoding
-from tfx_core.model import Model, ModelOutput
+from tfx_core.model import CausalDecoding, Model, ModelOutput, causal_decoding
 from tfx_seq2seq.backbone import Seq2SeqBackbone, encoder_output
 
 _OF_DECODER = {

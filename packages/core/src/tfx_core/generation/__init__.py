@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfx_core.generation.causal import CausalDecoding, causal_decoding
     from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
     from tfx_core.generation.defaults import options_from_files
     from tfx_core.generation.engine import decode, generate
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AllowedTokens": "processors",
-    "CausalDecoding": "causal",
     "Constraint": "constraints",
     "DecodingState": "state",
     "DisjunctiveConstraint": "constraints",
@@ -45,7 +43,6 @@ _HOMES = {
     "TextDecoder": "stopping",
     "TextIteratorStreamer": "streaming",
     "TextStreamer": "streaming",
-    "causal_decoding": "causal",
     "decode": "engine",
     "generate": "engine",
     "options_from_files": "defaults",
@@ -56,7 +53,6 @@ _HOMES = {
 __all__ = [
     "OPTION_NAMES",
     "AllowedTokens",
-    "CausalDecoding",
     "Constraint",
     "DecodingState",
     "DisjunctiveConstraint",
@@ -76,7 +72,6 @@ __all__ = [
     "TextDecoder",
     "TextIteratorStreamer",
     "TextStreamer",
-    "causal_decoding",
     "decode",
     "generate",
     "options_from_files",

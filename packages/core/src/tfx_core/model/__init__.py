@@ -2,6 +2,7 @@
 
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.backbone import Backbone
+from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
@@ -12,12 +13,14 @@ from tfx_core.model.transformer import TransformerBackbone, one_of
 __all__ = [
     "Architecture",
     "Backbone",
+    "CausalDecoding",
     "HeadPlan",
     "Model",
     "ModelConfig",
     "ModelOutput",
     "ProblemType",
     "TransformerBackbone",
+    "causal_decoding",
     "load_architecture",
     "load_model",
     "load_tokenizer",

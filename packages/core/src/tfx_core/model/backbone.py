@@ -11,7 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.nn import DecoderCache
 
 if TYPE_CHECKING:
-    from tfx_core.model.model import Model
+    from tfx_core.generation import GenerativeModel
 
 
 class Backbone(nn.Module, ABC):
@@ -54,9 +54,9 @@ class Backbone(nn.Module, ABC):
         """
         raise InputError("prune_heads: this model's heads cannot be pruned, since its checkpoints have no form for it")
 
-    def generate(self, model: "Model", input_ids: Tensor | None = None, **options: Any) -> Any:
+    def generate(self, model: "GenerativeModel", input_ids: Tensor | None = None, **options: Any) -> Any:
         """What `tfx_core.Model.generate` of a model with this backbone does, see `tfx_core.generation.generate`."""
-        from tfx_core.generation import generate  # which reads models itself
+        from tfx_core.generation import generate  # whom an encoder serves need not wait for it
 
         return generate(model, input_ids, **options)
 
