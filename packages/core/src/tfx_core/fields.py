@@ -26,11 +26,15 @@ __all__ = [
 ]
 
 
+Value: TypeAlias = Any
+"""What JSON or a caller gives, and what it becomes; its type is what is checked here."""
+
+
 class Bound(ABC):
     """A note in an annotation that allows some values of its type; ``str`` says which, after the name of the type."""
 
     @abstractmethod
-    def allows(self, value: Any) -> bool:
+    def allows(self, value: Value) -> bool:
         """Whether the value, which is of the type, is allowed."""
 
 
@@ -41,7 +45,7 @@ class Between(Bound):
     low: float
     high: float = float("inf")
 
-    def allows(self, value: Any) -> bool:
+    def allows(self, value: Value) -> bool:
         """Whether it lies between them."""
         return all(map(self.allows, value)) if isinstance(value, tuple) else bool(self.low <= value <= self.high)
 
@@ -53,7 +57,7 @@ class Between(Bound):
 class Above(Between):
     """Bounds of which the lower one is excluded."""
 
-    def allows(self, value: Any) -> bool:
+    def allows(self, value: Value) -> bool:
         """Whether it lies between them and is not the lower one."""
         return super().allows(value) and value != self.low
 
@@ -65,7 +69,7 @@ class Above(Between):
 class NotEmpty(Bound):
     """A string, list or mapping has something in it."""
 
-    def allows(self, value: Any) -> bool:
+    def allows(self, value: Value) -> bool:
         """Whether there is anything."""
         return len(value) > 0
 
@@ -133,7 +137,7 @@ class Form:
     """Types of which a value may be; `None` aside."""
     optional: bool
     """Whether None is allowed as well."""
-    notes: tuple[Any, ...]
+    notes: tuple[object, ...]
     """Bounds, help and words that apply to all of them, the outermost first."""
 
     @cached_property
@@ -176,7 +180,7 @@ def forms(kind: type) -> Mapping[str, Form]:
     return _forms_of[kind]
 
 
-def plain(value: Any) -> Any:
+def plain(value: Value) -> Value:
     """The JSON form of a field."""
     if isinstance(value, Nested):
         return value.to_dict()
@@ -187,7 +191,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def checked(value: object, hint: Any, name: str, error: type[TfxError] = ConfigError, *, where: str = "") -> Any:
+def checked(value: object, hint: Any, name: str, error: type[TfxError] = ConfigError, *, where: str = "") -> Value:
     """The value as the annotation wants it, or ``error`` with ``where``, name, value and what is allowed."""
     begin = f"{where}: {name}" if where else name
     try:
@@ -203,7 +207,7 @@ class _RefusedError(Exception):
     """A value does not fit an annotation."""
 
 
-def _converted(value: Any, hint: Any) -> Any:
+def _converted(value: Value, hint: Any) -> Value:
     """The value as the annotation, or what it is taken apart, wants it; raises `_RefusedError`."""
     wanted = hint if isinstance(hint, Form) else form(hint)
     if value is None and wanted.optional:
@@ -214,7 +218,7 @@ def _converted(value: Any, hint: Any) -> Any:
     return converted
 
 
-def _of_one(value: Any, kinds: Sequence[Any]) -> Any:
+def _of_one(value: Value, kinds: Sequence[Any]) -> Value:
     for kind in kinds:
         try:
             return _converted(value, kind)
@@ -223,7 +227,7 @@ def _of_one(value: Any, kinds: Sequence[Any]) -> Any:
     raise _RefusedError
 
 
-def _of_kind(value: Any, kind: Any) -> Any:
+def _of_kind(value: Value, kind: Any) -> Value:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
@@ -242,7 +246,7 @@ def _of_kind(value: Any, kind: Any) -> Any:
     raise _RefusedError
 
 
-def _number(value: Any, kind: Any) -> int | float:
+def _number(value: Value, kind: Any) -> int | float:
     # JSON has one kind of number, 1 is as good as 1.0; true and false are none, and neither is NaN
     if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real) or value != value:
         raise _RefusedError
@@ -250,7 +254,7 @@ def _number(value: Any, kind: Any) -> int | float:
     return number
 
 
-def _items(values: Sequence[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+def _items(values: Sequence[Value], kinds: tuple[Any, ...]) -> tuple[Value, ...]:
     if kinds[-1] is ...:
         kinds = kinds[:1] * len(values)
     if len(kinds) != len(values):
@@ -258,7 +262,7 @@ def _items(values: Sequence[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(_converted(value, kind) for value, kind in zip(values, kinds, strict=True))
 
 
-def _key(key: Any, hint: Any) -> Any:
+def _key(key: Value, hint: Any) -> Value:
     """A key as the annotation wants it; JSON writes integers as digits."""
     if hint is int and isinstance(key, str) and key.isascii() and key.isdigit():
         key = int(key)

@@ -1,7 +1,7 @@
 """What a model is: its config, backbone, heads and outputs, and the way from a folder to a model and back."""
 
 from tfx_core.model.architecture import Architecture
-from tfx_core.model.backbone import Backbone
+from tfx_core.model.backbone import Backbone, Inputs
 from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.heads.plan import HeadPlan
@@ -15,6 +15,7 @@ __all__ = [
     "Backbone",
     "CausalDecoding",
     "HeadPlan",
+    "Inputs",
     "Model",
     "ModelConfig",
     "ModelOutput",

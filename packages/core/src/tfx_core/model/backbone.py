@@ -3,7 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import Tensor, nn
 
@@ -12,6 +12,10 @@ from tfx_core.nn import DecoderCache
 
 if TYPE_CHECKING:
     from tfx_core.generation import GenerativeModel
+
+
+Inputs: TypeAlias = dict[str, Any]
+"""What a call was given, by name: tensors, caches, outputs, switches."""
 
 
 class Backbone(nn.Module, ABC):
@@ -39,7 +43,7 @@ class Backbone(nn.Module, ABC):
         """Names of the inputs that a call takes."""
         return frozenset(named_inputs(self))
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """The call's inputs as backbone and head shall see them; by default unchanged."""
         return inputs
 

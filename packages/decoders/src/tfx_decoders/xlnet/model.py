@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.model import Backbone, ModelOutput, one_of
+from tfx_core.model import Backbone, Inputs, ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -160,7 +160,7 @@ class XLNetBackbone(Backbone):
         """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``."""
         return looked_up(self.token, input_ids, "input_ids")
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """Say with ``attention_mask`` what ``input_mask`` says; raises `InputError` for both at once."""
         if "input_mask" not in inputs:
             return inputs
