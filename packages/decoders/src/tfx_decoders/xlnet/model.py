@@ -28,7 +28,7 @@ from tfx_core.nn import (
     Stack,
     can_read,
     expand_head_mask,
-    looked_up,
+    look_up,
     remember,
     sdpa,
 )
@@ -158,7 +158,7 @@ class XLNetBackbone(Backbone):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``."""
-        return looked_up(self.token, input_ids, "input_ids")
+        return look_up(self.token, input_ids, "input_ids")
 
     def arrange(self, inputs: Inputs) -> Inputs:
         """Say with ``attention_mask`` what ``input_mask`` says; raises `InputError` for both at once."""
