@@ -4,8 +4,9 @@ A model is known here only as a `DecodingState`; `generate` makes one for a call
 Names are imported on first use, so that the options can be shown without torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tfx_core.first_use import on_first_use
 
 if TYPE_CHECKING:
     from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
@@ -79,14 +80,4 @@ __all__ = [
     "transition_scores",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tfx_core.generation' has no attribute {name!r}")
-    value: object = getattr(import_module(f"tfx_core.generation.{_HOMES[name]}"), name)
-    globals()[name] = value  # the next access finds it without coming here
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)
