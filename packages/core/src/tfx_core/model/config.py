@@ -95,7 +95,7 @@ class ModelConfig(Checked, Nested):
             )
 
     def begins_tied(self, name: str) -> bool:
-        """Whether a new model's parameter of this name shares the tensor that it may share (`Architecture.ties`)."""
+        """Whether a new model's parameter of this name shares the tensor that it may share (`HeadPlan.ties`)."""
         return self.tie_word_embeddings
 
     def with_ties(self, tied: Mapping[str, bool]) -> Self:
