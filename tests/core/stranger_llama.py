@@ -8,8 +8,7 @@ from torch import nn
 from tfx_core import Architecture, ArchitectureSpec, Backbone, ModelConfig, hookimpl
 from tfx_core.checkpoint import BackboneRules, Drop, Fuse, Rename
 from tfx_core.fields import Count, Positive, Rate, Size
-from tfx_core.generation import causal_decoding
-from tfx_core.model import HeadPlan, TransformerBackbone
+from tfx_core.model import HeadPlan, TransformerBackbone, causal_decoding
 from tfx_core.model.heads import CausalLMHead, LMHead, last_token_classification, token_classification
 from tfx_core.nn import (
     Activation,

@@ -1,11 +1,16 @@
 """Configs: what a config.json may hold, and errors that name key, value and what is allowed."""
 
+import copy
+import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
-from tfx_core.errors import ConfigError
+import tfx_core
+from tests.core.tasks.toy import Plugin, ToyConfig
+from tfx_core.errors import ConfigError, UnknownNameError
 from tfx_core.fields import Rate, Size
 from tfx_core.model.config import ModelConfig
 from tfx_core.nn import Activation
@@ -14,7 +19,7 @@ from tfx_core.nn import Activation
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(ModelConfig):
     model_type: ClassVar[str] = "sample"
-    aliases: ClassVar[dict[str, str]] = {"n_embd": "hidden_size"}
+    aliases: ClassVar[dict[str, str]] = {"n_embd": "hidden_size", "num_attention_heads": "heads"}
 
     hidden_size: Size = 12
     heads: Size = 3
@@ -61,7 +66,7 @@ def test_a_written_config_reads_back_as_it_was() -> None:
         ({"kind": "c"}, r"kind='c': must be one of 'a', 'b'"),
         ({"kind": ["a"]}, r"kind=\['a'\]: must be one of"),
         ({"axes": [1, 2, 3]}, r"axes=\[1, 2, 3\]: must be a list of"),
-        ({"cutoffs": ["x"]}, r"cutoffs=\['x'\]: must be a list of an integer"),
+        ({"cutoffs": ["x"]}, r"cutoffs=\['x'\]: must be a list, each an integer"),
         ({"is_decoder": 1}, r"is_decoder=1: must be true or false"),
         ({"heads": 5}, r"heads=5: must be a divisor of hidden_size=12"),
         ({"id2label": {"a": "b"}}, r"id2label=\{'a': 'b'\}: must be an object of an integer to a string"),
@@ -87,3 +92,93 @@ def test_labels_follow_their_number_and_their_names() -> None:
 def test_an_unknown_field_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="no field 'hidden_sise'; it has"):
         SampleConfig().replace(hidden_sise=3)
+
+
+def test_a_common_name_stands_for_the_field() -> None:
+    config = SampleConfig.of(n_embd=6, num_attention_heads=2)
+    assert (config.hidden_size, config.heads, config.num_attention_heads) == (6, 2, 2)
+    assert config.replace(num_attention_heads=3).heads == 3
+    assert "num_attention_heads" not in config.to_dict()
+    assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config
+
+
+def test_a_name_that_stands_for_nothing_is_told() -> None:
+    with pytest.raises(AttributeError, match="SampleConfig has no field 'num_layers'"):
+        _ = SampleConfig().num_layers
+    with pytest.raises(TypeError, match=r"no field 'num_layers'; it has .*, heads, .*, num_attention_heads"):
+        SampleConfig.of(num_layers=3)
+    with pytest.raises(TypeError, match="num_attention_heads=3 and heads=4 are the same field of SampleConfig"):
+        SampleConfig().replace(heads=4, num_attention_heads=3)
+
+
+# a config within another
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairConfig(ModelConfig):
+    model_type: ClassVar[str] = "pair"
+
+    reader: SampleConfig
+    generator: ModelConfig
+    judge: SampleConfig | None = None
+    size: Size = 3
+
+
+@pytest.fixture(autouse=True)
+def toy() -> Iterator[None]:
+    with tfx_core.register(Plugin(), name="tfx-toy"):
+        yield
+
+
+def pair(**changes: Any) -> PairConfig:
+    """As a file has it."""
+    objects = {"reader": {"n_embd": 6, "more": [1]}, "generator": {"model_type": "toy", "vocab_size": 9}}
+    return PairConfig.from_dict({**objects, **changes}, where="here/config.json")
+
+
+def test_a_field_is_the_config_of_another_model() -> None:
+    config = pair(judge={"model_type": "sample", "heads": 4})
+    assert config.reader == SampleConfig(hidden_size=6, extra={"more": [1]})
+    assert config.generator == ToyConfig(vocab_size=9)
+    assert config.judge == SampleConfig(heads=4)
+    assert pair().judge is None
+    assert PairConfig(reader=config.reader, generator=ToyConfig()).generator == ToyConfig()
+
+
+def test_a_config_of_configs_reads_back_as_it_was() -> None:
+    config = pair(judge={"id2label": {"0": "no", "1": "yes"}})
+    written = config.to_dict()
+    assert (written["generator"]["model_type"], written["reader"]["more"]) == ("toy", [1])
+    assert PairConfig.from_dict(written) == config
+    changed = config.replace(generator=config.generator.replace(vocab_size=7))
+    assert PairConfig.from_dict(changed.to_dict()).generator.to_dict()["vocab_size"] == 7
+    assert config.replace(reader={"heads": 2}).reader.heads == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"reader": {"heads": 0}}, r"^here/config.json: reader.heads=0: must be an integer at least 1$"),
+        ({"reader": {"heads": 5}}, r"^here/config.json: reader.heads=5: must be a divisor of hidden_size=12$"),
+        ({"judge": {"act": 3}}, r"^here/config.json: judge.act=3: must be one of 'gelu'"),
+        ({"judge": 3}, r"^here/config.json: judge=3: must be an object, or null$"),
+        ({"reader": {"model_type": "toy"}}, r"reader.model_type='toy': must be 'sample'"),
+        (
+            {"generator": {"model_type": "toy", "vocab_size": "9"}},
+            r"json: generator.vocab_size='9': must be an integer$",
+        ),
+        (
+            {"generator": {"vocab_size": 9}},
+            r"generator.model_type=None: must name an architecture; installed are .*toy",
+        ),
+        ({"generator": {"model_type": 3}}, r"generator.model_type=3: must name an architecture"),
+    ],
+)
+def test_a_wrong_part_is_named(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        pair(**values)
+
+
+def test_the_architecture_of_a_part_must_be_installed() -> None:
+    with pytest.raises(UnknownNameError, match="topsy"):
+        pair(generator={"model_type": "topsy"})

@@ -17,7 +17,7 @@ from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
 from tfx_core.errors import CheckpointError, ConfigError, UnknownNameError
-from tfx_core.model import Architecture, Backbone, ModelConfig, ModelOutput, read_config_values
+from tfx_core.model import Architecture, Backbone, ModelConfig, ModelOutput, load_architecture
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
 
@@ -158,11 +158,11 @@ class OuterConfig(ModelConfig):
 
     model_type = "stranger-outer"
 
-    text: dict[str, Any] = field(default_factory=dict)
+    text: ModelConfig = field(default_factory=toy.ToyConfig)
 
     @property
-    def inner(self) -> tuple[Architecture[Any], ModelConfig]:
-        return read_config_values(self.text, where="text")
+    def architecture(self) -> Architecture[Any]:
+        return load_architecture(self.text.model_type)
 
 
 class Outer(Backbone):
@@ -182,23 +182,21 @@ class Outer(Backbone):
 
 
 def _names(config: OuterConfig, parts: frozenset[str]) -> BackboneRules:
-    architecture, inner = config.inner
-    table = architecture.weight_table(inner, "backbone")
+    table = config.architecture.weight_table(config.text, "backbone")
     own = Rename("first.{p}", "backbone.first.{p}")
     return BackboneRules((own, *table.moved("backbone", theirs="text.", ours="backbone.text.")))
 
 
 def _initialise(path: str, module: nn.Module, config: OuterConfig, generator: torch.Generator | None) -> None:
     if path.startswith("backbone.text."):
-        architecture, inner = config.inner
-        architecture.initialise(path.removeprefix("backbone.text."), module, inner, generator)
+        config.architecture.initialise(path.removeprefix("backbone.text."), module, config.text, generator)
     else:
         initialise_normal(module, 0.02, generator)
 
 
 OUTER = Architecture(
     config=OuterConfig,
-    backbone=lambda config, parts: Outer(Model(*config.inner)),
+    backbone=lambda config, parts: Outer(Model(config.architecture, config.text)),
     heads={"token-classification": token_classification()},
     weights=_names,
     initialise=_initialise,
@@ -224,5 +222,5 @@ def test_a_model_may_be_made_of_another(head: str, tmp_path: Path) -> None:
         model.save_pretrained(tmp_path)
         again = tfx_core.load_model(tmp_path, attention=eager)
         torch.testing.assert_close(again(ids).last_hidden_state, output.last_hidden_state)
-        with pytest.raises(ConfigError, match="text: model_type=None: must name an architecture; installed are"):
-            tfx_core.new_model("stranger-outer")
+        with pytest.raises(ConfigError, match="must name an architecture; installed are"):
+            tfx_core.new_model("stranger-outer", text={"hidden_size": 24})

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import tfx_core
 from tests.core.generation.texts import Reciting
 from tests.decoders.texts import IDS, save
 from tests.processes import shown_on_a_terminal
+from tfx_core import generation
 from tfx_core.cli import cli
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.tasks import ItemError
@@ -112,9 +114,32 @@ def test_no_prompts_no_texts(generate: Any) -> None:
 # defaults
 
 
+def test_options_are_worked_out_once_for_a_call_and_files_once_for_a_model(
+    generate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: Counter[str] = Counter()
+
+    def counted(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            counts[name] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, call)
+
+    counted(generation, "options_from_files")
+    counted(generate, "defaults")
+    for _ in range(2):
+        generate(PROMPTS, **GREEDY, batch_tokens=1)
+    assert counts == {"options_from_files": 1, "defaults": 2}
+    generate.model.generation_config = {"num_beams": 2}
+    assert generate.model.generation_options.num_beams == 2
+
+
 def test_defaults_are_the_tasks_where_nothing_else_says_more(generate: Any) -> None:
     def resolved(**options: Any) -> tuple[Any, ...]:
-        found = generate.resolved(dataclasses.replace(generate.options, **options))
+        found = generate.settled(dataclasses.replace(generate.options, **options)).resolved
         return found.do_sample, found.temperature, found.max_new_tokens, found.max_length
 
     assert resolved() == (True, 0.7, 256, None)
@@ -168,12 +193,12 @@ def test_stop_strings_end_a_text(generate: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"max_new_tokens": 0}, "max_new_tokens=0 must be an integer at least 1"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer at least 1"),
         ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample"),
         ({"max_new_tokens": 3, "max_length": 4}, "max_new_tokens=3 and max_length=4: give one of the two"),
         ({"num_return_sequences": 2, "do_sample": False}, "num_return_sequences=2"),
         ({"min_new_tokens": 9, "max_new_tokens": 3}, "min_new_tokens=9 is more than"),
-        ({"early_stopping": "soon"}, "early_stopping='soon' must be one of True, False, 'never', or None"),
+        ({"early_stopping": "soon"}, "early_stopping='soon': must be one of True, False, 'never', or None"),
     ],
     ids=str,
 )

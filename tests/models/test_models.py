@@ -20,6 +20,24 @@ CASES = [(spec.name, head) for spec in registry.architectures() for head in ("ba
 LENGTHS = (9, 4, 1, 6)
 
 
+@pytest.mark.parametrize("model_type", [spec.name for spec in registry.architectures()])
+def test_width_depth_and_heads_have_common_names(model_type: str) -> None:
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
+    config = tfx_core.new_model(model_type, **tiny_config(model_type)).config
+    sizes = {name: getattr(config, name) for name in names}
+    assert (sizes["hidden_size"], sizes["num_attention_heads"]) == (24, 4)
+    assert sizes["num_hidden_layers"] in (2, 3)
+    renamed = {config.aliases.get(name, name): name for name in names}
+    other_names = {renamed.get(name, name): value for name, value in tiny_config(model_type).items()}
+    assert tfx_core.new_model(model_type, **other_names).config == config
+    assert type(config).from_dict(other_names) == config
+    assert config.replace(num_hidden_layers=1).num_hidden_layers == 1
+    with pytest.raises(AttributeError, match="has no field 'num_heads_of_all'"):
+        _ = config.num_heads_of_all
+    with pytest.raises(TypeError, match="has no field 'num_heads_of_all'"):
+        tfx_core.new_model(model_type, num_heads_of_all=3)
+
+
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     chosen: tuple[str, str] = request.param

@@ -88,7 +88,7 @@ def test_settings_of_the_task_count_unless_the_call_says_otherwise(tmp_path: Pat
 
 def test_defaults_are_those_of_transformers(t5: str) -> None:
     run = tfx_core.pipeline("translation", model=t5)
-    resolved = run.resolved(run.options)
+    resolved = run.settled(run.options).resolved
     assert (resolved.num_beams, resolved.max_new_tokens, resolved.do_sample) == (4, 256, False)
 
 

@@ -32,6 +32,16 @@ def test_files_by_name(folder: Path) -> None:
         files.require("absent.json")
 
 
+def test_json_is_read_once(folder: Path) -> None:
+    files = open_folder(folder)
+    assert files.json("late.json") is None
+    (folder / "late.json").write_text('{"a": 1}')
+    assert files.json("late.json") == {"a": 1}
+    (folder / "late.json").write_text('{"a": 2}')
+    assert files.json("late.json") == {"a": 1}
+    assert open_folder(folder).json("late.json") == {"a": 2}
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "..", ".", "../config.json", "1_Pooling/../../x", "/etc/passwd", "C:/x", "C:x", "..\\x", "\\\\host\\x", "a\\b",

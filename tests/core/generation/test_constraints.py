@@ -9,7 +9,7 @@ import torch
 from tests.core.generation.toys import EOS, Table, found, run
 from tfx_core.errors import InputError
 from tfx_core.generation import DisjunctiveConstraint, GenerationOptions, PhrasalConstraint
-from tfx_core.generation.constraints import Progress, constraints_of
+from tfx_core.generation.constraints import Progress
 
 TEXTS = [[3, 4], [5], [2, 2, 8, 2]]
 
@@ -63,7 +63,7 @@ def test_alternatives_that_cannot_be_meant(words: list[list[int]]) -> None:
 def test_options_become_constraints() -> None:
     own = PhrasalConstraint([4])
     options = GenerationOptions(num_beams=2, force_words_ids=[[5, 6], [[7], [8, 9]]], constraints=[own])
-    assert [each.length for each in constraints_of(options)] == [1, 2, 2]
+    assert [each.length for each in options.conditions] == [1, 2, 2]
 
 
 def test_outputs_have_the_words() -> None:

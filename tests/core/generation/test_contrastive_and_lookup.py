@@ -87,8 +87,8 @@ def test_lookup_changes_no_token(
     table = Table(size=9, seed=seed, sharpness=3.0)
     options = {"max_new_tokens": 14, **options}
     plain = run(table, texts, side=side, **options)
-    looked_up = run(table, texts, side=side, prompt_lookup_num_tokens=tokens, max_matching_ngram_size=size, **options)
-    assert torch.equal(plain.sequences, looked_up.sequences)
+    look_up = run(table, texts, side=side, prompt_lookup_num_tokens=tokens, max_matching_ngram_size=size, **options)
+    assert torch.equal(plain.sequences, look_up.sequences)
 
 
 def test_lookup_takes_fewer_steps() -> None:
@@ -97,19 +97,19 @@ def test_lookup_takes_fewer_steps() -> None:
     for last in range(6):
         table.logits[:, last, 2 + (last - 1) % 4] = 5.0
     texts = [[2, 3, 4, 5, 2, 3], [4, 5, 2, 3, 4]]
-    plain, looked_up = TableState(table, texts), TableState(table, texts)
+    plain, look_up = TableState(table, texts), TableState(table, texts)
     run(table, texts, state=plain, max_new_tokens=21)
-    run(table, texts, state=looked_up, max_new_tokens=21, prompt_lookup_num_tokens=9)
+    run(table, texts, state=look_up, max_new_tokens=21, prompt_lookup_num_tokens=9)
     assert sum(name == "step" for name, _ in plain.log) == 20
     # after the first token, ten with each step
-    assert sum(name == "extend" for name, _ in looked_up.log) <= 5
+    assert sum(name == "extend" for name, _ in look_up.log) <= 5
 
 
 def test_lookup_keeps_the_same_scores() -> None:
     table = Table(seed=3, sharpness=3.0)
     options = {"max_new_tokens": 10, "output_scores": True, "output_logits": True, "return_dict_in_generate": True}
-    plain, looked_up = run(table, TEXTS, **options), run(table, TEXTS, prompt_lookup_num_tokens=4, **options)
-    for mine, same in ((plain.scores, looked_up.scores), (plain.logits, looked_up.logits)):
+    plain, look_up = run(table, TEXTS, **options), run(table, TEXTS, prompt_lookup_num_tokens=4, **options)
+    for mine, same in ((plain.scores, look_up.scores), (plain.logits, look_up.logits)):
         assert mine is not None
         assert same is not None
         torch.testing.assert_close(torch.stack(mine), torch.stack(same))
@@ -119,5 +119,5 @@ def test_lookup_stops_on_conditions_of_ones_own() -> None:
     table = Table(seed=5, sharpness=3.0)
     arguments = {"stopping_criteria": [lambda rows: rows.last == 6]}
     options = {"max_new_tokens": 12, "arguments": arguments}
-    plain, looked_up = run(table, TEXTS, **options), run(table, TEXTS, prompt_lookup_num_tokens=4, **options)
-    assert torch.equal(plain.sequences, looked_up.sequences)
+    plain, look_up = run(table, TEXTS, **options), run(table, TEXTS, prompt_lookup_num_tokens=4, **options)
+    assert torch.equal(plain.sequences, look_up.sequences)

@@ -268,5 +268,5 @@ def test_features_can_be_pooled_and_scaled(folder: Folder) -> None:
         same(run(["bob sings"], pooling=pooling, normalize=True)[0], expected / np.linalg.norm(expected))
     lengths = np.linalg.norm(run(["bob sings"], normalize=True)[0], axis=-1)
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
-    with pytest.raises(InputError, match="pooling='avg' must be one of 'none', 'cls', 'mean'"):
+    with pytest.raises(InputError, match="pooling='avg': must be one of 'none', 'cls', 'mean'"):
         run(["x"], pooling="avg")

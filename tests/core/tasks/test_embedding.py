@@ -271,8 +271,11 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
             lambda s: s.step("sentence_transformers.models.Normalize", "../outside"),
             "../outside",
         ),
-        (lambda s: s.write("1_Pooling/config.json", {"pooling_mode": "first"}), "pooling_mode='first': one or several"),
-        (lambda s: s.write("1_Pooling/config.json", {"include_prompt": 3}), "include_prompt=3: a value of type bool"),
+        (
+            lambda s: s.write("1_Pooling/config.json", {"pooling_mode": "first"}),
+            "pooling_mode='first': must be one or several",
+        ),
+        (lambda s: s.write("1_Pooling/config.json", {"include_prompt": 3}), "include_prompt=3: must be true or false"),
         (lambda s: (s.root / "1_Pooling/config.json").unlink(), "the file 'config.json' is missing"),
         (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": "x"}), "max_seq_length='x'"),
         (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": True}), "max_seq_length=True"),
@@ -281,17 +284,17 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
         (lambda s: s.write("config_sentence_transformers.json", {"prompts": {"a": 3}}), "prompts="),
         (
             lambda s: s.write("config_sentence_transformers.json", {"default_prompt_name": "a"}),
-            "default_prompt_name='a': one of the prompts (there are none) is expected",
+            "default_prompt_name='a': must be one of the prompts (there are none)",
         ),
         (
             lambda s: s.step(
                 "sentence_transformers.models.Normalize", config={"module_input_name": "token_embeddings"}
             ),
-            "module_input_name='token_embeddings': 'sentence_embedding' or None is expected",
+            "module_input_name='token_embeddings': must be 'sentence_embedding' or None",
         ),
         (
             lambda s: s.step("sentence_transformers.models.Dense", config={"in_features": 8, "out_features": 0}),
-            "out_features=0: a positive whole number is expected",
+            "out_features=0: must be an integer at least 1",
         ),
         (
             lambda s: s.step(

@@ -8,10 +8,11 @@ import pytest
 
 from tfx_core.cli.run import SwitchOrWord
 from tfx_core.errors import InputError
+from tfx_core.fields import Above, Help
 from tfx_core.generation import GenerationOptions
 from tfx_core.tasks import TaskOptions
 from tfx_core.tasks.generating import GeneratingOptions
-from tfx_core.tasks.options import Help, describe_options, read_options
+from tfx_core.tasks.options import describe_options, read_options
 
 VALUES: dict[Any, Any] = {bool: True, int: 2, float: 0.5, str: "x"}
 CHANGES: dict[str, dict[str, Any]] = {
@@ -21,12 +22,13 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", [each.name for each in dataclasses.fields(GeneratingOptions)])
+@pytest.mark.parametrize("name", [each.name for each in describe_options(GeneratingOptions)])
 def test_an_option_of_a_task_is_one_of_generation(name: str) -> None:
     if name in {each.name for each in dataclasses.fields(TaskOptions)}:
         return
     (option,) = (each for each in describe_options(GeneratingOptions) if each.name == name)
-    assert option.default is None
+    assert (option.default, option.optional) == (None, True)
+    assert option.help
     value = VALUES[option.scalar] if not option.choices else option.choices[0]
     options = read_options(GeneratingOptions(), {name: (value,) if option.many else value}, "a task")
     given = options.given()
@@ -38,10 +40,18 @@ def test_bounds_are_those_of_generation() -> None:
     for option in describe_options(GeneratingOptions):
         if option.bounds is None or option.name == "batch_tokens":
             continue
-        if option.name not in ("typical_p", "num_beam_groups"):  # 0 has a message of its own; a group needs others
-            GenerationOptions(**{option.name: option.bounds.low})
+        lowest = option.bounds.low + (0.5 if isinstance(option.bounds, Above) else 0)
+        if option.name != "num_beam_groups":  # a group needs others
+            GenerationOptions(**{option.name: lowest})
         with pytest.raises(InputError, match=option.name):
-            GenerationOptions(**{option.name: option.bounds.low - 1})
+            GenerationOptions(**{option.name: lowest - 1})
+
+
+def test_options_of_a_call_are_checked_as_those_of_generation_are() -> None:
+    with pytest.raises(InputError, match=r"^a task: typical_p=0: must be a number above 0 and at most 1, or None$"):
+        read_options(GeneratingOptions(), {"typical_p": 0}, "a task")
+    with pytest.raises(TypeError, match="a task has no option 'resolved'"):
+        read_options(GeneratingOptions(), {"resolved": GenerationOptions()}, "a task")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +63,7 @@ def test_a_switch_with_words() -> None:
     for value in (True, False, "never", "late", None):
         assert read_options(Stops(), {"stop": value}, "a task").stop == value
     for value in ("true", 1, "soon"):
-        with pytest.raises(InputError, match=r"stop=.* must be one of True, False, 'never', 'late', or None"):
+        with pytest.raises(InputError, match=r"stop=.*: must be one of True, False, 'never', 'late', or None"):
             read_options(Stops(), {"stop": value}, "a task")
     kind = SwitchOrWord(("never",))
     assert [kind.convert(word, None, None) for word in ("true", "false", "never")] == [True, False, "never"]

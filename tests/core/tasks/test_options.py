@@ -41,18 +41,18 @@ def test_what_is_not_given_stays_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"count": 0}, "count=0 must be an integer from 1 to 9"),
+        ({"count": 0}, "count=0: must be an integer from 1 to 9"),
         ({"count": 10}, "count=10"),
         ({"count": True}, "count=True"),
         ({"count": 3.0}, "count=3.0"),
         ({"count": None}, "count=None"),
-        ({"share": float("nan")}, "share=nan must be a number from 0 to 1, or None"),
+        ({"share": float("nan")}, "share=nan: must be a number from 0 to 1, or None"),
         ({"share": "1"}, "share='1'"),
-        ({"kind": "c"}, "kind='c' must be one of 'a', 'b'"),
-        ({"words": ["x", 3]}, "words=3 must be a list, each a string, or None"),
-        ({"flag": 1}, "flag=1 must be True or False"),
+        ({"kind": "c"}, "kind='c': must be one of 'a', 'b'"),
+        ({"words": ["x", 3]}, "words=('x', 3): must be a list, each a string, or None"),
+        ({"flag": 1}, "flag=1: must be True or False"),
         ({"flag": None}, "flag=None"),
-        ({"batch_tokens": 0}, "batch_tokens=0 must be an integer at least 1, or None"),
+        ({"batch_tokens": 0}, "batch_tokens=0: must be an integer at least 1, or None"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_do(values: dict[str, object], said: str) -> None:

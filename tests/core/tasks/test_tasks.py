@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import tfx_core
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.results import same
 from tests.core.tasks.toy import VOCABULARY
+from tfx_core.checkpoint import folder as folder_module
+from tfx_core.checkpoint.folder import parse_json
 from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, batching
@@ -221,6 +224,18 @@ def test_dropout_is_off_and_nothing_is_recorded_for_gradients(folder: Folder) ->
 
 
 # loading
+
+
+def test_every_file_of_a_checkpoint_is_parsed_once(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def read_json(path: Path, label: str) -> dict[str, Any]:
+        parsed.append(path.name)
+        return parse_json(path.read_bytes(), label)
+
+    monkeypatch.setattr(folder_module, "read_json", read_json)
+    tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
+    assert sorted(parsed) == ["config.json", "tokenizer_config.json"]
 
 
 def test_an_unknown_task_is_named_with_those_there_are() -> None:

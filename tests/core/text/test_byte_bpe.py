@@ -182,7 +182,7 @@ GOOD = {"vocab.json": {"a": 0, "b": 1, "ab": 2}, "merges.txt": "#version: 0.2\na
         ({"merges.txt": b"a b\n\xff\n"}, r"merges\.txt: byte 4 is not UTF-8"),
         (
             {"tokenizer_config.json": {"add_prefix_space": "yes"}},
-            r"add_prefix_space is 'yes'; it must be true",
+            r"add_prefix_space='yes': must be true",
         ),
         (
             {"tokenizer_config.json": {"add_bos_token": True}},

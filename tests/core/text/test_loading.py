@@ -92,7 +92,7 @@ def test_the_class_that_a_folder_names(tmp_path: Path) -> None:
     assert tokenizer_class(folder) == "XLMRobertaTokenizer"
     write(tmp_path, {"tokenizer_config.json": {"tokenizer_class": 3}})
     with pytest.raises(TextError, match=r"tokenizer_config\.json: tokenizer_class is 3"):
-        tokenizer_class(folder)
+        tokenizer_class(open_folder(tmp_path))
 
 
 ARCHITECTURES = (

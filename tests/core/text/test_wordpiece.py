@@ -144,7 +144,7 @@ def test_without_basic_tokenization_only_blanks_separate(tmp_path: Path) -> None
 )
 def test_a_setting_of_the_wrong_type_is_named(key: str, value: object, tmp_path: Path) -> None:
     write(tmp_path, {"vocab.txt": WORDS, "tokenizer_config.json": {key: value}})
-    with pytest.raises(TextError, match=rf"tokenizer_config\.json: {key} is {value!r}; it must be"):
+    with pytest.raises(TextError, match=rf"tokenizer_config\.json: {key}={value!r}: must be"):
         read(tmp_path)
 
 

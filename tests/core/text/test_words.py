@@ -252,7 +252,7 @@ def test_a_pickle_cut_off_anywhere_is_never_read(tmp_path: Path) -> None:
     [
         ({"language": "fr"}, "language is 'fr'"),
         ({"delimiter": ""}, "delimiter is ''"),
-        ({"lower_case": 3}, "lower_case is 3"),
+        ({"lower_case": 3}, "lower_case=3"),
     ],
 )
 def test_settings_that_cannot_be_followed_are_refused(options: Any, problem: str, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 Importing this package imports neither torch nor any plugin; each public name is imported on first use (PEP 562).
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tfx_core.first_use import on_first_use
 
 __version__ = "0.1.0"
 
@@ -96,14 +97,4 @@ __all__ = [
     "unregister",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tfx_core' has no attribute {name!r}")
-    value: object = getattr(import_module(f"tfx_core.{_HOMES[name]}"), name)
-    globals()[name] = value  # the next access finds it without coming here
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

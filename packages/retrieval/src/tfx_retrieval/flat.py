@@ -56,7 +56,7 @@ class FlatIndex:
 
 
 class FlatKind:
-    """Keeps a `FlatIndex` in a folder; see `tfx_core.embedding.passage_index.PassageIndexKind`."""
+    """Keeps a `FlatIndex` in a folder; see `tfx_core.embedding.PassageIndexKind`."""
 
     def write(
         self, folder: Path, batches: Iterable[PassageBatch], *, dimension: int, options: Mapping[str, str]

@@ -15,6 +15,10 @@ _OF_DECODERS = frozenset({
     "encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask", "past_key_values", "use_cache"
 })  # fmt: skip
 
+_OF_DECODER = {"hidden_states": "decoder_hidden_states", "attentions": "decoder_attentions"}
+"""Results that both sides have; what only a decoder has goes by its own name."""
+_OF_ENCODER = ("last_hidden_state", "hidden_states", "attentions")
+
 
 class Seq2SeqOutput(ModelOutput):
     """The decoder's results under their usual names, the encoder's with ``encoder_`` before them."""
@@ -56,7 +60,7 @@ class Seq2SeqBackbone(Backbone):
         encoder: Backbone,
         decoder: Backbone,
         *,
-        start: "Start | None" = None,
+        start: "DecoderStart | None" = None,
     ) -> None:
         super().__init__(decoder.width, max_positions=encoder.max_positions)
         self.encoder = encoder
@@ -91,14 +95,16 @@ class Seq2SeqBackbone(Backbone):
             "output_hidden_states": output_hidden_states,
             "attention": attention,
         }
-        if encoder_outputs is None:
-            encoded = self.encoder(
-                input_ids, attention_mask, inputs_embeds=inputs_embeds, head_mask=head_mask, **wanted
-            )
-        else:
-            encoded = encoder_output(encoder_outputs)
+        encoded = self.encode(
+            encoder_outputs,
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            head_mask=head_mask,
+            **wanted,
+        )
         if decoder_input_ids is None and decoder_inputs_embeds is None:
-            decoder_input_ids, decoder_attention_mask = self._started(input_ids, attention_mask)
+            decoder_input_ids, decoder_attention_mask = self._decoder_start(input_ids, attention_mask)
         source = encoded.last_hidden_state
         _check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
         decoded = self.decoder(
@@ -114,15 +120,16 @@ class Seq2SeqBackbone(Backbone):
             **wanted,
         )
         return Seq2SeqOutput(
-            last_hidden_state=decoded.last_hidden_state,
-            past_key_values=decoded.get("past_key_values"),
-            decoder_hidden_states=decoded.get("hidden_states"),
-            decoder_attentions=decoded.get("attentions"),
-            cross_attentions=decoded.get("cross_attentions"),
-            encoder_last_hidden_state=source,
-            encoder_hidden_states=encoded.get("hidden_states"),
-            encoder_attentions=encoded.get("attentions"),
+            **{_OF_DECODER.get(name, name): value for name, value in decoded.items()},
+            **{f"encoder_{name}": encoded.get(name) for name in _OF_ENCODER},
         )
+
+    def encode(self, encoder_outputs: Any = None, **inputs: Any) -> ModelOutput:
+        """What the encoder gives, or gave before; ``inputs`` are its own."""
+        if encoder_outputs is not None:
+            return encoder_output(encoder_outputs)
+        output: ModelOutput = self.encoder(**inputs)
+        return output
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids of a source ``(B, S)`` -> their vectors ``(B, S, D)``."""
@@ -132,7 +139,7 @@ class Seq2SeqBackbone(Backbone):
         """An empty cache of the decoder."""
         return self.decoder.new_cache()
 
-    def _started(self, input_ids: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _decoder_start(self, input_ids: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if self.start is None or input_ids is None:
             raise InputError("decoder_input_ids: the decoder has no input; give them, or labels to learn from")
         return self.start(input_ids, mask)
@@ -144,11 +151,11 @@ def shift_right(ids: Tensor, start: int, pad: int) -> Tensor:
     return shifted.masked_fill(shifted == -100, pad)
 
 
-Start: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+DecoderStart: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 """``(input_ids, attention_mask)`` -> the decoder's input and mask."""
 
 
-def start_from_source(config: ModelConfig) -> Start:
+def start_from_source(config: ModelConfig) -> DecoderStart:
     """The decoder reads the source, shifted right; a config without start or padding token is a `ConfigError` then."""
 
     def start(input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:

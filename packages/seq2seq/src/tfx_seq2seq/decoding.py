@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from tfx_core.generation import CausalDecoding, causal_decoding
-from tfx_core.model import Model, ModelOutput
-from tfx_seq2seq.backbone import Seq2SeqBackbone, encoder_output
+from tfx_core.model import CausalDecoding, Model, causal_decoding
+from tfx_seq2seq.backbone import Seq2SeqBackbone
 
 _OF_DECODER = {
     "decoder_input_ids": "input_ids",
@@ -15,6 +14,7 @@ _OF_DECODER = {
     "decoder_head_mask": "head_mask",
     "cross_attn_head_mask": "cross_attn_head_mask",
 }
+_OF_ENCODER = ("input_ids", "attention_mask", "inputs_embeds", "head_mask")
 
 
 def seq2seq_decoding(model: Model, inputs: Mapping[str, Tensor]) -> CausalDecoding:
@@ -28,18 +28,9 @@ def seq2seq_decoding(model: Model, inputs: Mapping[str, Tensor]) -> CausalDecodi
     predictions = model.language_head.predictions
     mask = inputs.get("attention_mask")
     decoder_inputs = {ours: inputs[name] for name, ours in _OF_DECODER.items() if inputs.get(name) is not None}
-    decoder_inputs["encoder_hidden_states"] = _encoded(model, backbone, inputs).last_hidden_state
+    of_encoder = {name: inputs[name] for name in _OF_ENCODER if inputs.get(name) is not None}
+    encoded = backbone.encode(inputs.get("encoder_outputs"), **of_encoder, attention=model.attention)
+    decoder_inputs["encoder_hidden_states"] = encoded.last_hidden_state
     if mask is not None:
         decoder_inputs["encoder_attention_mask"] = mask
     return CausalDecoding(backbone.decoder, predictions, decoder_inputs, model.attention)
-
-
-def _encoded(model: Model, backbone: Seq2SeqBackbone, inputs: Mapping[str, Tensor]) -> ModelOutput:
-    given = inputs.get("encoder_outputs")
-    if given is not None:
-        return encoder_output(given)
-    names = ("input_ids", "attention_mask", "inputs_embeds", "head_mask")
-    output: ModelOutput = backbone.encoder(
-        **{name: inputs[name] for name in names if inputs.get(name) is not None}, attention=model.attention
-    )
-    return output

@@ -1,13 +1,13 @@
 """Heads that encoder-decoders have in common."""
 
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Backbone, HeadPlan, ModelConfig, ModelOutput, ProblemType
+from tfx_core.model import Backbone, HeadPlan, Inputs, ModelConfig, ModelOutput, ProblemType
 from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss
 from tfx_core.nn import last_tokens
 from tfx_seq2seq.backbone import shift_right
@@ -32,7 +32,7 @@ class ConditionalGenerationHead(LanguageHead):
         self.start_token_id = start_token_id
         self.pad_token_id = pad_token_id
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """Make the decoder's input out of the labels; raises `InputError` where both do not fit together."""
         labels, ids = inputs.get("labels"), inputs.get("decoder_input_ids")
         if labels is None:

@@ -4,8 +4,9 @@ Nothing in a checkpoint is executed. Names are imported on first use, so that re
 tokenizer needs) does not import torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tfx_core.first_use import on_first_use
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
@@ -73,14 +74,4 @@ __all__ = [
     "write_folder",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tfx_core.checkpoint' has no attribute {name!r}")
-    value: object = getattr(import_module(f"tfx_core.checkpoint.{_HOMES[name]}"), name)
-    globals()[name] = value  # the next access finds it without coming here
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

@@ -2,6 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -39,10 +40,17 @@ class Folder(ABC):
     def json(self, name: str) -> dict[str, Any] | None:
         """The object in a JSON file, ``None`` when there is no such file.
 
-        Raises `CheckpointError` that names file and position if it is not UTF-8, not JSON or not an object.
+        A file is read once; what it holds is for reading only. Raises `CheckpointError` that names file and position if
+        it is not UTF-8, not JSON or not an object.
         """
-        path = self.path(name)
-        return None if path is None else read_json(path, f"{self.label}/{name}")
+        path = None if name in self._parsed else self.path(name)
+        if path is not None:
+            self._parsed[name] = read_json(path, f"{self.label}/{name}")
+        return self._parsed.get(name)
+
+    @cached_property
+    def _parsed(self) -> dict[str, dict[str, Any]]:
+        return {}
 
 
 class LocalFolder(Folder):

@@ -14,6 +14,7 @@ import click
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_inputs import RunInputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
+from tfx_core.fields import Above
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task
 from tfx_core.tasks.following import Following
@@ -151,18 +152,22 @@ def _parameter(entry: OptionDescription) -> click.Option:
         text += f" [default: {', '.join(str(each) if str(each).strip() else repr(each) for each in shown)}]"
     if entry.scalar is bool:
         return click.Option([f"{flag}/--no-{flag[2:]}", _TASK_OPTION + entry.name], default=None, help=text)
-    kind: click.ParamType = click.STRING  # type: ignore[type-arg]
-    low, high = (-inf, inf) if entry.bounds is None else (entry.bounds.low, entry.bounds.high)
-    if entry.choices:
-        kind = SwitchOrWord(entry.choices) if entry.switch else click.Choice(entry.choices)
-    elif entry.scalar is int:
-        kind = click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None)
-    elif entry.scalar is float:
-        bounded = click.FloatRange(low if isfinite(low) else None, high if isfinite(high) else None)
-        kind = click.FLOAT if entry.bounds is None else bounded
+    kind = _type_of(entry)
     if entry.optional and entry.default is not None:
         kind = OrNone(kind)
     return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=entry.many, default=None, help=text)
+
+
+def _type_of(entry: OptionDescription) -> click.ParamType:  # type: ignore[type-arg]
+    if entry.choices:
+        return SwitchOrWord(entry.choices) if entry.switch else click.Choice(entry.choices)
+    low, high = (-inf, inf) if entry.bounds is None else (entry.bounds.low, entry.bounds.high)
+    above = isinstance(entry.bounds, Above)
+    if entry.scalar is int:
+        return click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None, above)
+    if entry.scalar is float and entry.bounds is not None:
+        return click.FloatRange(low if isfinite(low) else None, high if isfinite(high) else None, above)
+    return click.FLOAT if entry.scalar is float else click.STRING
 
 
 def _run(
@@ -181,7 +186,12 @@ def _run(
     loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
     if output is None and not as_json and sys.stdout.isatty() and isinstance(loaded, Following) and loaded.can_follow():
         _follow(loaded, inputs)
-        return
+    else:
+        _write(loaded, inputs, output, as_json=as_json)
+
+
+def _write(task: Task[Any, Any, Any], inputs: RunInputs, output: str | None, *, as_json: bool) -> None:
+    """Write the results of all inputs as they come."""
     waiting: deque[object] = deque()
 
     def noted() -> Iterator[object]:
@@ -191,7 +201,7 @@ def _run(
 
     with ProgressBar(task.name, inputs.total) as bar, _sink(output) as sink:
         try:
-            for number, result in enumerate(loaded.stream(noted(), progress=bar.advance), 1):
+            for number, result in enumerate(task.stream(noted(), progress=bar.advance), 1):
                 value = waiting.popleft()
                 bar.hide()
                 for line in _lines(result, value, number, as_json=as_json, terminal=sink.isatty()):

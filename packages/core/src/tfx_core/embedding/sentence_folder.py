@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import Folder, read_tensors
 from tfx_core.embedding.pooling import Pooling
 from tfx_core.errors import CheckpointError
+from tfx_core.fields import Count, Size, checked
 
 _Value = TypeVar("_Value")
 
@@ -143,14 +144,15 @@ class _Settings:
         self.where = f"{folder.label}/{found or names[0]}"
         self.values: Mapping[str, Any] = {} if found is None else folder.json(found) or {}
 
-    def get(self, key: str, kind: type[_Value], default: _Value) -> _Value:
-        """The value of ``key``; absent or null it is ``default``."""
-        value = self.values.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.refused(key, f"a value of type {kind.__name__}")
-        return value
+    def get(self, key: str, hint: Any, default: _Value) -> _Value:
+        """The value of ``key`` as the annotation wants it; absent or null it is ``default``."""
+        value: _Value | None = checked(self.values.get(key), hint | None, key, CheckpointError, where=self.where)
+        return default if value is None else value
+
+    def size(self, key: str) -> int:
+        """The width that ``key`` has to name."""
+        size: int = checked(self.values.get(key), Size, key, CheckpointError, where=self.where)
+        return size
 
     def require(self, key: str, allowed: Sequence[object]) -> None:
         """Refuse a file whose ``key`` is there and says something else than what is implemented."""
@@ -158,7 +160,7 @@ class _Settings:
             raise self.refused(key, " or ".join(map(repr, allowed)))
 
     def refused(self, key: str, allowed: str) -> CheckpointError:
-        return CheckpointError(f"{self.where}: {key}={self.values.get(key)!r}: {allowed} is expected")
+        return CheckpointError(f"{self.where}: {key}={self.values.get(key)!r}: must be {allowed}")
 
 
 def _steps(folder: Folder) -> list[tuple[str, Folder]]:
@@ -189,10 +191,7 @@ def _read_transformer(folder: Folder) -> tuple[int | None, bool]:
     settings = _Settings(folder, *_TRANSFORMER_FILES)
     settings.require("transformer_task", ["feature-extraction", None])
     settings.require("module_output_name", ["token_embeddings", None])
-    length = settings.get("max_seq_length", int, 0)
-    if length < 0:
-        raise settings.refused("max_seq_length", "a number of tokens, or null")
-    return length or None, settings.get("do_lower_case", bool, False)
+    return settings.get("max_seq_length", Count, 0) or None, settings.get("do_lower_case", bool, False)
 
 
 def _read_pooling(folder: Folder) -> tuple[tuple[Pooling, ...], bool]:
@@ -210,9 +209,7 @@ def _read_pooling(folder: Folder) -> tuple[tuple[Pooling, ...], bool]:
 
 def _read_prompts(folder: Folder) -> tuple[Mapping[str, str], str | None]:
     settings = _Settings(folder, "config_sentence_transformers.json")
-    prompts = settings.get("prompts", dict, {})
-    if not all(isinstance(prompt, str) for prompt in prompts.values()):
-        raise settings.refused("prompts", "an object of strings")
+    prompts: Mapping[str, str] = settings.get("prompts", dict[str, str], {})
     default = settings.get("default_prompt_name", str, "")
     if default and default not in prompts:
         raise settings.refused("default_prompt_name", f"one of the prompts ({', '.join(prompts) or 'there are none'})")
@@ -227,7 +224,7 @@ def _stage(kind: str, folder: Folder, parent: Folder) -> nn.Module:
     if kind == "Dropout":
         return nn.Identity()
     if kind == "LayerNorm":
-        size = _size(_Settings(folder, "config.json", needed=True), "dimension")
+        size = _Settings(folder, "config.json", needed=True).size("dimension")
         norm = nn.LayerNorm(size)
         _fill(norm, folder, {"norm.weight": "weight", "norm.bias": "bias"})
         return norm
@@ -239,7 +236,7 @@ def _stage(kind: str, folder: Folder, parent: Folder) -> nn.Module:
 def _dense(folder: Folder) -> Dense:
     settings = _Settings(folder, "config.json", needed=True)
     _only_vectors(settings)
-    inputs, outputs = _size(settings, "in_features"), _size(settings, "out_features")
+    inputs, outputs = settings.size("in_features"), settings.size("out_features")
     name = settings.get("activation_function", str, "torch.nn.modules.activation.Tanh")
     package, _, activation = name.rpartition(".")
     if activation not in _ACTIVATIONS or not f"{package}.".startswith("torch.nn."):
@@ -260,13 +257,6 @@ def _only_vectors(settings: _Settings) -> None:
     """Refuse a step that works on the states of tokens, or beside the one vector of a text."""
     settings.require("module_input_name", ["sentence_embedding", None])
     settings.require("module_output_name", ["sentence_embedding", None])
-
-
-def _size(settings: _Settings, key: str) -> int:
-    size = settings.get(key, int, 0)
-    if size < 1:
-        raise settings.refused(key, "a positive whole number")
-    return size
 
 
 def _fill(module: nn.Module, folder: Folder, names: Mapping[str, str]) -> None:

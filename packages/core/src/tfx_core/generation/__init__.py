@@ -1,26 +1,59 @@
 """Generation: greedy search, sampling, beams in all kinds, contrastive search and prompt lookup, for any model.
 
 A model is known here only as a `DecodingState`; `generate` makes one for a call and `decode` runs on one directly.
+Names are imported on first use, so that the options can be shown without torch.
 """
 
-from tfx_core.generation.causal import CausalDecoding, causal_decoding
-from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
-from tfx_core.generation.defaults import options_from_files
-from tfx_core.generation.engine import decode, generate
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
-from tfx_core.generation.output import GenerationOutput, transition_scores
-from tfx_core.generation.processors import AllowedTokens, Processor
-from tfx_core.generation.prompts import Prompts
-from tfx_core.generation.rows import Rows
-from tfx_core.generation.sampling import row_seed
-from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState, RowByRow
-from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
-from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+from typing import TYPE_CHECKING
+
+from tfx_core.first_use import on_first_use
+
+if TYPE_CHECKING:
+    from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
+    from tfx_core.generation.defaults import options_from_files
+    from tfx_core.generation.engine import decode, generate
+    from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
+    from tfx_core.generation.output import GenerationOutput, transition_scores
+    from tfx_core.generation.processors import AllowedTokens, Processor
+    from tfx_core.generation.prompts import Prompts
+    from tfx_core.generation.rows import Rows
+    from tfx_core.generation.sampling import row_seed
+    from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState, RowByRow
+    from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
+    from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+
+_HOMES = {
+    "AllowedTokens": "processors",
+    "Constraint": "constraints",
+    "DecodingState": "state",
+    "DisjunctiveConstraint": "constraints",
+    "ExtendingState": "state",
+    "GenerationOptions": "options",
+    "GenerationOutput": "output",
+    "GenerativeModel": "state",
+    "OPTION_NAMES": "options",
+    "PhrasalConstraint": "constraints",
+    "Processor": "processors",
+    "Prompts": "prompts",
+    "RevealingState": "state",
+    "RowByRow": "state",
+    "Rows": "rows",
+    "StoppingCriterion": "stopping",
+    "Strategy": "options",
+    "Streamer": "streaming",
+    "TextDecoder": "stopping",
+    "TextIteratorStreamer": "streaming",
+    "TextStreamer": "streaming",
+    "decode": "engine",
+    "generate": "engine",
+    "options_from_files": "defaults",
+    "row_seed": "sampling",
+    "transition_scores": "output",
+}
 
 __all__ = [
     "OPTION_NAMES",
     "AllowedTokens",
-    "CausalDecoding",
     "Constraint",
     "DecodingState",
     "DisjunctiveConstraint",
@@ -40,10 +73,11 @@ __all__ = [
     "TextDecoder",
     "TextIteratorStreamer",
     "TextStreamer",
-    "causal_decoding",
     "decode",
     "generate",
     "options_from_files",
     "row_seed",
     "transition_scores",
 ]
+
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

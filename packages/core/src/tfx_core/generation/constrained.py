@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.generation.beam import Beams, log_probabilities, reorder
-from tfx_core.generation.constraints import Progress, constraints_of
+from tfx_core.generation.constraints import Progress
 from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, decoded
 from tfx_core.generation.output import Decoded
@@ -28,7 +28,7 @@ from tfx_core.generation.state import DecodingState
 def decode_constrained(state: DecodingState, search: Search) -> Decoded:
     """Constrained beam search over every source."""
     beams = search.options.num_beams
-    nothing = Progress.begin(constraints_of(search.options))
+    nothing = Progress.begin(search.options.conditions)
     sources = [Source(search, nothing, place) for place in range(len(search.prompts))]
     logits = state.prefill().repeat_interleave(beams, dim=0)
     state.expand(beams)

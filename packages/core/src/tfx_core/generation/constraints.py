@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tfx_core.errors import InputError
-from tfx_core.generation.options import GenerationOptions
 
 
+@runtime_checkable
 class Constraint(Protocol):
     """Something that an output must contain, met by a number of tokens in a row.
 
@@ -120,12 +120,3 @@ class Progress:
         if self.constraints[number].following(done):
             return replace(self, current=number, done=done)
         return replace(self, current=None, done=(), met=self.met + 1)
-
-
-def constraints_of(options: GenerationOptions) -> list[Constraint]:
-    """The conditions that the options set."""
-    found: list[Constraint] = list(options.constraints or ())
-    for word in options.force_words_ids or ():
-        alternatives: Sequence[Sequence[int]] = word if isinstance(word[0], Sequence) else [word]  # type: ignore[list-item,assignment]  # checked by the options
-        found.append(ForcedWords(alternatives))
-    return found

@@ -1,10 +1,11 @@
 """What a model is: its config, backbone, heads and outputs, and the way from a folder to a model and back."""
 
 from tfx_core.model.architecture import Architecture
-from tfx_core.model.backbone import Backbone
+from tfx_core.model.backbone import Backbone, Inputs
+from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.heads.plan import HeadPlan
-from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model, read_config_values
+from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.transformer import TransformerBackbone, one_of
@@ -12,16 +13,18 @@ from tfx_core.model.transformer import TransformerBackbone, one_of
 __all__ = [
     "Architecture",
     "Backbone",
+    "CausalDecoding",
     "HeadPlan",
+    "Inputs",
     "Model",
     "ModelConfig",
     "ModelOutput",
     "ProblemType",
     "TransformerBackbone",
+    "causal_decoding",
     "load_architecture",
     "load_model",
     "load_tokenizer",
     "new_model",
     "one_of",
-    "read_config_values",
 ]

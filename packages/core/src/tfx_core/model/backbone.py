@@ -3,7 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import Tensor, nn
 
@@ -11,7 +11,11 @@ from tfx_core.errors import InputError
 from tfx_core.nn import DecoderCache
 
 if TYPE_CHECKING:
-    from tfx_core.model.model import Model
+    from tfx_core.generation import GenerativeModel
+
+
+Inputs: TypeAlias = dict[str, Any]
+"""What a call was given, by name: tensors, caches, outputs, switches."""
 
 
 class Backbone(nn.Module, ABC):
@@ -39,7 +43,7 @@ class Backbone(nn.Module, ABC):
         """Names of the inputs that a call takes."""
         return frozenset(named_inputs(self))
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """The call's inputs as backbone and head shall see them; by default unchanged."""
         return inputs
 
@@ -54,9 +58,9 @@ class Backbone(nn.Module, ABC):
         """
         raise InputError("prune_heads: this model's heads cannot be pruned, since its checkpoints have no form for it")
 
-    def generate(self, model: "Model", input_ids: Tensor | None = None, **options: Any) -> Any:
+    def generate(self, model: "GenerativeModel", input_ids: Tensor | None = None, **options: Any) -> Any:
         """What `tfx_core.Model.generate` of a model with this backbone does, see `tfx_core.generation.generate`."""
-        from tfx_core.generation import generate  # which reads models itself
+        from tfx_core.generation import generate  # whom an encoder serves need not wait for it
 
         return generate(model, input_ids, **options)
 

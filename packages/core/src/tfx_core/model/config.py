@@ -3,25 +3,31 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from tfx_core.errors import ConfigError
-from tfx_core.fields import Count, checked, hints, plain
+from tfx_core.fields import Checked, Count, Nested, plain
+from tfx_core.plugins import ArchitectureSpec, registry
 
 ProblemType: TypeAlias = Literal["regression", "single_label_classification", "multi_label_classification"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(Checked, Nested):
     """The keys that every ``config.json`` may have; an architecture's subclass adds its own.
 
     Values are checked against the annotations when an instance is made; `ConfigError` names key, value and what is
-    allowed, and the file where there is one.
+    allowed, and the file where there is one. A field may be the config of another model, an object in the file: of the
+    class that annotates it, or, annotated as `ModelConfig`, of the architecture that the object's ``model_type`` names.
     """
 
     model_type: ClassVar[str] = ""
     aliases: ClassVar[Mapping[str, str]] = {}
-    """Other spellings found in released files -> field name."""
+    """Other spellings, found in released files or common to all architectures -> field name.
+
+    Width, depth and heads are ``hidden_size``, ``num_hidden_layers`` and ``num_attention_heads`` of every config: as
+    an attribute, in `replace` and in files an alias stands for its field.
+    """
     default_num_labels: ClassVar[int] = 2
     """Number of classes where the file names neither their number nor them."""
 
@@ -57,8 +63,7 @@ class ModelConfig:
     """Keys of the file that this architecture does not read, kept so that saving writes them back."""
 
     def __post_init__(self) -> None:
-        for name, hint in hints(type(self)).items():
-            object.__setattr__(self, name, checked(getattr(self, name), hint, name))
+        super().__post_init__()
         labels = self.id2label
         if self.num_labels and labels and self.num_labels != len(labels):
             raise ConfigError(f"num_labels={self.num_labels}: id2label names {len(labels)} classes")
@@ -90,7 +95,7 @@ class ModelConfig:
             )
 
     def begins_tied(self, name: str) -> bool:
-        """Whether a new model's parameter of this name shares the tensor that it may share (`Architecture.ties`)."""
+        """Whether a new model's parameter of this name shares the tensor that it may share (`HeadPlan.ties`)."""
         return self.tie_word_embeddings
 
     def with_ties(self, tied: Mapping[str, bool]) -> Self:
@@ -104,7 +109,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, where: str = "config") -> Self:
-        """Read the contents of a ``config.json``; ``where`` is named in errors.
+        """Read the contents of a ``config.json``; errors name the file, ``where``.
 
         Aliases are resolved, unknown keys kept in ``extra``, and ``label2id`` is derived from ``id2label``.
         """
@@ -120,7 +125,23 @@ class ModelConfig:
         try:
             return cls(**known, extra=extra)
         except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from None
+            raise ConfigError(f"{where}: {error}" if where else str(error)) from None
+
+    @classmethod
+    def from_object(cls, values: Mapping[str, Any]) -> Self:
+        """Read the config of a model that is part of another one: this class's, or what ``model_type`` names."""
+        if not cls.model_type:
+            architecture: Any = registry.load(ArchitectureSpec, named_architecture(values))
+            own: Self = architecture.config.from_dict(values, where="")
+            return own
+        if values.get("model_type", cls.model_type) != cls.model_type:
+            raise ConfigError(f"model_type={values['model_type']!r}: must be {cls.model_type!r}")
+        return cls.from_dict(values, where="")
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """A config with these values, by the names of its fields or their aliases; `TypeError` for any other name."""
+        return cls(**cls._by_field(values))
 
     def to_dict(self) -> dict[str, Any]:
         """The contents of ``config.json``: every field that is set, then the keys kept in ``extra``."""
@@ -135,10 +156,8 @@ class ModelConfig:
         return {**values, **{key: value for key, value in self.extra.items() if key not in values}}
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values; ``num_labels`` alone renames the classes; an unknown name is a `TypeError`."""
-        for name in changes:
-            if name not in self.field_names():
-                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(self.field_names())}")
+        """A copy with other values, named as for `of`; ``num_labels`` alone renames the classes."""
+        changes = self._by_field(changes)
         if "num_labels" in changes and "id2label" not in changes and changes["num_labels"] != self.num_labels:
             changes["id2label"] = {}
         if "id2label" in changes and "num_labels" not in changes:
@@ -149,3 +168,33 @@ class ModelConfig:
     def field_names(cls) -> tuple[str, ...]:
         """Names of all fields, the shared ones first."""
         return tuple(each.name for each in dataclasses.fields(cls))
+
+    @classmethod
+    def _by_field(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by the names of their fields."""
+        named: dict[str, Any] = {}
+        for name, value in values.items():
+            own = cls.aliases.get(name, name)
+            if own not in cls.field_names():
+                known = ", ".join((*cls.field_names(), *cls.aliases))
+                raise TypeError(f"{cls.__name__} has no field {name!r}; it has {known}")
+            if own in named:
+                raise TypeError(f"{name}={value!r} and {own}={named[own]!r} are the same field of {cls.__name__}")
+            named[own] = value
+        return named
+
+    if not TYPE_CHECKING:  # a type checker would let every misspelled name pass
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in type(self).aliases:
+                raise AttributeError(f"{type(self).__name__} has no field {name!r}")
+            return getattr(self, type(self).aliases[name])
+
+
+def named_architecture(values: Mapping[str, Any]) -> str:
+    """The ``model_type`` in the contents of a ``config.json``; `ConfigError` where it names none."""
+    model_type = values.get("model_type")
+    if not isinstance(model_type, str) or not model_type:
+        known = ", ".join(sorted(spec.name for spec in registry.architectures()))
+        raise ConfigError(f"model_type={model_type!r}: must name an architecture; installed are {known}")
+    return model_type

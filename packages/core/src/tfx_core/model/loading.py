@@ -10,7 +10,7 @@ from torch import nn
 from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors, unfilled_modules
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model.architecture import Architecture
-from tfx_core.model.config import ModelConfig
+from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
@@ -76,7 +76,7 @@ def new_model(
     weights; torch's global generator is left alone when one is given.
     """
     architecture = load_architecture(model_type)
-    settings = architecture.plan(head).adapt(architecture.config()).replace(**config)
+    settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, architecture, settings, None, generator)
@@ -125,19 +125,10 @@ def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:
     where = f"{folder.label}/config.json"
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
-    return read_config_values(values, where=where)
-
-
-def read_config_values(values: Mapping[str, Any], *, where: str) -> tuple[Architecture[Any], ModelConfig]:
-    """The architecture and the checked config of a ``config.json``, or of an object in one that nests others' configs.
-
-    ``where`` is named in errors: `ConfigError`, and `UnknownNameError` that says what to install.
-    """
-    model_type = values.get("model_type")
-    if not isinstance(model_type, str) or not model_type:
-        known = ", ".join(sorted(spec.name for spec in registry.architectures()))
-        raise ConfigError(f"{where}: model_type={model_type!r}: must name an architecture; installed are {known}")
-    architecture = load_architecture(model_type)
+    try:
+        architecture = load_architecture(named_architecture(values))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
     return architecture, architecture.config.from_dict(values, where=where)
 
 

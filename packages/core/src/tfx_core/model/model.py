@@ -47,6 +47,8 @@ class Model(nn.Module):
         self.head_name = head_name
         self.attention = attention
         self.generation_config = generation_config
+        # made once for the config and the file's contents beside it
+        self._generation_options: tuple[ModelConfig, Mapping[str, Any] | None, GenerationOptions] | None = None
         self.plan = architecture.plan(head_name)
         self.backbone: Backbone = architecture.backbone(config, frozenset(self.plan.parts))
         if not isinstance(self.backbone, Backbone):
@@ -149,9 +151,13 @@ class Model(nn.Module):
     @property
     def generation_options(self) -> "GenerationOptions":
         """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
-        from tfx_core.generation.defaults import options_from_files
+        from tfx_core.generation import options_from_files
 
-        return options_from_files(self.generation_config, self.config.to_dict())
+        made = self._generation_options
+        if made is None or made[0] is not self.config or made[1] is not self.generation_config:
+            options = options_from_files(self.generation_config, self.config.to_dict())
+            made = self._generation_options = (self.config, self.generation_config, options)
+        return made[2]
 
     @property
     def max_positions(self) -> int | None:

@@ -17,7 +17,7 @@ from tfx_core.nn import (
     StackCall,
     expand_head_mask,
     first_tokens,
-    looked_up,
+    look_up,
     sdpa,
 )
 
@@ -112,7 +112,7 @@ class TransformerBackbone(Backbone):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``, not scaled yet."""
-        return looked_up(self.embeddings.token, input_ids, "input_ids")
+        return look_up(self.embeddings.token, input_ids, "input_ids")
 
     def new_cache(self) -> DecoderCache:
         """What the stack remembers of a text that has not begun."""

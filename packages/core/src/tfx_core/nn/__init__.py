@@ -7,8 +7,8 @@ from tfx_core.nn.attention import (
     CrossProjections,
     FusedProjections,
     Geometry,
-    NoEncoding,
-    NoPosition,
+    NoPositionBias,
+    NoPositionEncoding,
     PositionEncoding,
     PositionSeam,
     Projections,
@@ -27,11 +27,11 @@ from tfx_core.nn.cache import (
 )
 from tfx_core.nn.embeddings import (
     Embeddings,
-    NoPositions,
+    NoPositionEmbedding,
     OffsetPositions,
     SegmentEmbeddings,
     UnreadPositions,
-    looked_up,
+    look_up,
 )
 from tfx_core.nn.initialise import initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, eager, repeat_key_heads, sdpa
@@ -102,9 +102,9 @@ __all__ = [
     "Mask",
     "Memory",
     "NoCrossAttention",
-    "NoEncoding",
-    "NoPosition",
-    "NoPositions",
+    "NoPositionBias",
+    "NoPositionEmbedding",
+    "NoPositionEncoding",
     "Observer",
     "OffsetPositions",
     "OneDnnLinear",
@@ -147,7 +147,7 @@ __all__ = [
     "for_inference",
     "initialise_normal",
     "last_tokens",
-    "looked_up",
+    "look_up",
     "mean_tokens",
     "remember",
     "repeat_key_heads",

@@ -94,7 +94,7 @@ class PositionSeam(Protocol):
         ...
 
 
-class NoEncoding(nn.Module):
+class NoPositionEncoding(nn.Module):
     """Queries, keys and values do not depend on positions."""
 
     def forward(
@@ -104,7 +104,7 @@ class NoEncoding(nn.Module):
         return query, key, value
 
 
-class NoPosition(nn.Module):
+class NoPositionBias(nn.Module):
     """Positions came in with the embeddings, the encoding or the bias."""
 
     def forward(self, query: Tensor, key: Tensor, geometry: Geometry | None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -191,8 +191,8 @@ class Attention(nn.Module):
         super().__init__()
         self.projections = projections
         self.out = out
-        self.encoding = NoEncoding() if encoding is None else encoding
-        self.position = NoPosition() if position is None else position
+        self.encoding = NoPositionEncoding() if encoding is None else encoding
+        self.position = NoPositionBias() if position is None else position
         self.heads = heads
         self.scale = (out.in_features // heads) ** -0.5 if scale is None else scale
         self.dropout = dropout

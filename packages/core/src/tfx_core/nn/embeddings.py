@@ -24,7 +24,7 @@ class Embeddings(nn.Module):
     ) -> None:
         super().__init__()
         self.token = token
-        self.position = NoPositions() if position is None else position
+        self.position = NoPositionEmbedding() if position is None else position
         self.scale = scale
         self.norm = nn.Identity() if norm is None else norm
         self.dropout = nn.Dropout(dropout)
@@ -32,7 +32,7 @@ class Embeddings(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor, segments: Tensor | None = None) -> Tensor:
         """Ids ``(…)``, or vectors ``(…, D)`` in the place of the token table's -> ``(…, D)``."""
-        x = tokens if tokens.is_floating_point() else looked_up(self.token, tokens, "input_ids")
+        x = tokens if tokens.is_floating_point() else look_up(self.token, tokens, "input_ids")
         x = x if self.scale == 1.0 else x * self.scale
         x = self.add_segments(x, segments)
         x = x + self.position(positions)
@@ -65,10 +65,10 @@ class SegmentEmbeddings(Embeddings):
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add the segments' vectors."""
         # a lookup of zeros would give the same; the row itself broadcasts
-        return x + (self.segment.weight[0] if segments is None else looked_up(self.segment, segments, "token_type_ids"))
+        return x + (self.segment.weight[0] if segments is None else look_up(self.segment, segments, "token_type_ids"))
 
 
-def looked_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
+def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
     """The ids' vectors; raises `InputError` for an id that the table does not have (on a GPU torch itself fails)."""
     try:
         vectors: Tensor = table(ids)
@@ -78,7 +78,7 @@ def looked_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
     return vectors
 
 
-class NoPositions(nn.Module):
+class NoPositionEmbedding(nn.Module):
     """Adds nothing: positions come in with attention, or not at all."""
 
     def forward(self, positions: Tensor) -> Tensor:

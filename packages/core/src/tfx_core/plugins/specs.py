@@ -130,7 +130,7 @@ class ObjectiveSpec(Spec):
 
 @dataclass(frozen=True)
 class IndexSpec(Spec):
-    """A kind of passage index; the target follows `tfx_core.embedding.passage_index.PassageIndexKind`."""
+    """A kind of passage index; the target follows `tfx_core.embedding.PassageIndexKind`."""
 
     kind = "index"
     plural = "indexes"

@@ -3,8 +3,9 @@
 Importing this package imports no torch, so that the command line can show a task's options at once.
 """
 
+from tfx_core.fields import Help
 from tfx_core.tasks.base import Progress, Result, Task
-from tfx_core.tasks.options import Help, LengthOptions, TaskOptions
+from tfx_core.tasks.options import LengthOptions, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import ItemError, Window, tokenize

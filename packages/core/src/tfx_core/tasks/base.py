@@ -75,18 +75,17 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
-        given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention}
+        given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention, "revision": revision}
         given = {name: value for name, value in given.items() if value is not None}
         if isinstance(model, str | Path):
             folder = open_folder(model, revision=revision)
             loaded = load_model(folder, head=cls.head_for(folder), **given)
             tokenizer = load_tokenizer(folder) if tokenizer is None else tokenizer
+        elif given:
+            raise InputError(f"{', '.join(given)}: for a model that is loaded by name; this one is loaded already")
+        elif tokenizer is None:
+            raise InputError(f"{cls.name}: a model that is loaded already needs its tokenizer beside it")
         else:
-            if given or revision is not None:
-                wrong = ", ".join([*given, *(() if revision is None else ("revision",))])
-                raise InputError(f"{wrong}: for a model that is loaded by name; this one is loaded already")
-            if tokenizer is None:
-                raise InputError(f"{cls.name}: a model that is loaded already needs its tokenizer beside it")
             loaded = model
         if isinstance(tokenizer, str | Path):
             tokenizer = load_tokenizer(tokenizer)
@@ -134,7 +133,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """The same results one by one, reading ``inputs`` no further ahead than sorting by length needs."""
         settings = read_options(self.options, options, self.name)
         self.check_options(settings)
-        return self._stream(inputs, settings, progress)
+        return self._stream(inputs, self.settled(settings), progress)
 
     # what a subclass says
 
@@ -162,6 +161,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def check_options(self, options: OptionsT) -> None:
         """Raise `InputError` for options that contradict each other or the model; called before anything runs."""
+
+    def settled(self, options: OptionsT) -> OptionsT:
+        """The options with what is worked out once for a whole call; raises `InputError` as `check_options` does."""
+        return options
 
     def collate(self, windows: Sequence[Window]) -> "Mapping[str, Tensor]":
         """The windows as one padded batch on the model's device, each feature (B, S) int64."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.batching import LOGITS_BYTES
-from tfx_core.tasks.options import Help, LengthOptions
+from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
 
 if TYPE_CHECKING:

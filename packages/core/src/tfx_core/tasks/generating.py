@@ -1,84 +1,71 @@
 """What tasks that generate text share: their options, whose defaults they are, and batches that are generated."""
 
-import dataclasses
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_type_hints
 
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Help, forms
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
 from tfx_core.tasks.base import Result, Task
-from tfx_core.tasks.options import Help, TaskOptions
+from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import Window
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tfx_core.generation import GenerationOptions
     from tfx_core.model.model import Model
+
+ClassT = TypeVar("ClassT", bound=type)
+
+_SHOWN = tuple(name for name, wanted in forms(GenerationOptions).items() if wanted.help)
+_HELP = {
+    "max_new_tokens": "most tokens to generate (default: as the checkpoint says, else 256)",
+    "do_sample": "draw tokens at random (text-generation's default) or take the most probable",
+    "num_beams": "texts followed at once; 1 for no beam search (default: 4 where a text is made of a text)",
+}
+"""Of the options whose default is the task's."""
+
+
+def _with_generation_options(options_type: ClassT) -> ClassT:
+    """Adds the options of `GenerationOptions` that have a `Help`, each as it is there or None."""
+    hints = get_type_hints(GenerationOptions, include_extras=True)
+    for name in _SHOWN:
+        hint = hints[name] | None
+        options_type.__annotations__[name] = Annotated[hint, Help(_HELP[name])] if name in _HELP else hint
+        setattr(options_type, name, None)
+    return options_type
 
 
 @dataclass(frozen=True, kw_only=True)
+@_with_generation_options
 class GeneratingOptions(TaskOptions):
     """Options of `tfx_core.generation.GenerationOptions`, by their names there.
 
     None stands for what the checkpoint's files say, and where they say nothing for the task's own default.
     """
 
-    max_new_tokens: Annotated[
-        int | None, Between(1), Help("most tokens to generate (default: as the checkpoint says, else 256)")
-    ] = None
-    min_new_tokens: Annotated[int | None, Between(0), Help("no end before that many new tokens")] = None
-    max_length: Annotated[int | None, Between(1), Help("the same, and a prompt counts as well")] = None
-    min_length: Annotated[int | None, Between(0), Help("no end before that many tokens of the output")] = None
-    max_time: Annotated[float | None, Help("seconds after which no further token is begun")] = None
-    stop_strings: Annotated[tuple[str, ...] | None, Help("end a text with the token that completes this string")] = None
-    do_sample: Annotated[
-        bool | None, Help("draw tokens at random (text-generation's default) or take the most probable")
-    ] = None
-    temperature: Annotated[float | None, Between(0), Help("sampling: above 1 more varied, below 1 less")] = None
-    top_k: Annotated[int | None, Between(0), Help("sampling: among that many of the most probable; 0 for all")] = None
-    top_p: Annotated[float | None, Between(0, 1), Help("sampling: among the most probable of this mass")] = None
-    min_p: Annotated[float | None, Between(0, 1), Help("sampling: among those this probable, beside the best")] = None
-    typical_p: Annotated[float | None, Between(0, 1), Help("sampling: among the most typical of this mass")] = None
-    epsilon_cutoff: Annotated[float | None, Between(0, 1), Help("sampling: among those this probable")] = None
-    eta_cutoff: Annotated[float | None, Between(0, 1), Help("sampling: the same, lowered where much is open")] = None
-    seed: Annotated[int | None, Between(0), Help("sampling: the same seed and input give the same text")] = None
-    num_beams: Annotated[
-        int | None,
-        Between(1),
-        Help("texts followed at once; 1 for no beam search (default: 4 where a text is made of a text)"),
-    ] = None
-    num_beam_groups: Annotated[int | None, Between(1), Help("groups of beams that avoid each other's tokens")] = None
-    diversity_penalty: Annotated[float | None, Between(0), Help("what a token of an earlier group loses")] = None
-    length_penalty: Annotated[float | None, Help("beams: above 0 prefers longer texts, below 0 shorter ones")] = None
-    early_stopping: Annotated[
-        bool | Literal["never"] | None, Help("beams: stop at num_beams texts, when better ones are unlikely, or never")
-    ] = None
-    num_return_sequences: Annotated[int | None, Between(1), Help("texts for each input")] = None
-    repetition_penalty: Annotated[float | None, Help("above 1 avoids tokens that occurred")] = None
-    no_repeat_ngram_size: Annotated[int | None, Between(0), Help("no sequence of that many tokens twice")] = None
-    encoder_no_repeat_ngram_size: Annotated[
-        int | None, Between(0), Help("no sequence of that many tokens of the input")
-    ] = None
-    penalty_alpha: Annotated[float | None, Between(0, 1), Help("contrastive search: weight of its penalty")] = None
-    prompt_lookup_num_tokens: Annotated[
-        int | None, Between(1), Help("prompt lookup: most tokens copied from earlier text and verified in one step")
-    ] = None
-    max_matching_ngram_size: Annotated[int | None, Between(1), Help("prompt lookup: most tokens to look for")] = None
+    resolved: GenerationOptions = field(init=False, repr=False, compare=False)
+    """What a call decodes by; options have it from `GeneratingTask.settled` on."""
 
     def given(self) -> dict[str, Any]:
         """The options of generation that are set."""
-        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(GeneratingOptions)}
-        shared = {each.name for each in dataclasses.fields(TaskOptions)}
-        return {name: value for name, value in values.items() if name not in shared and value is not None}
+        values = {name: getattr(self, name) for name in _SHOWN}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def with_resolved(self, resolved: GenerationOptions) -> Self:
+        """A copy with what a call decodes by."""
+        options = copy.copy(self)
+        object.__setattr__(options, "resolved", resolved)
+        return options
 
     @property
     def chooses_search(self) -> bool:
         """Whether the call asks for a way of searching, so that a task's default of another one is not meant."""
-        others = (self.penalty_alpha, self.prompt_lookup_num_tokens)
-        return (self.num_beams or 1) > 1 or any(other is not None for other in others)
+        given = self.given()
+        return given.get("num_beams", 1) > 1 or "penalty_alpha" in given or "prompt_lookup_num_tokens" in given
 
 
 GeneratingT = TypeVar("GeneratingT", bound=GeneratingOptions)
@@ -113,18 +100,21 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         if model.architecture.decoding is None:
             raise InputError(f"{self.name}: {model.config.model_type} models cannot generate")
 
-    def check_options(self, options: GeneratingT) -> None:
-        """Refuse combinations that cannot be meant."""
-        self.resolved(options)
+    def settled(self, options: GeneratingT) -> GeneratingT:
+        """The options with what the call decodes by; combinations that cannot be meant are refused."""
+        try:
+            return options.with_resolved(self.defaults(options).updated(**options.given()))
+        except ConfigError:
+            raise
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
 
     def task_settings(self, options: GeneratingT) -> Mapping[str, Any]:
         """What the checkpoint's ``config.json`` says for this task."""
         return named_settings(self.model).get(self.settings_name(options), {})
 
-    def defaults(self, options: GeneratingT) -> "GenerationOptions":
+    def defaults(self, options: GeneratingT) -> GenerationOptions:
         """What applies where the call says nothing; raises `ConfigError` for settings that cannot be meant."""
-        from tfx_core.generation import OPTION_NAMES, GenerationOptions, Strategy
-
         own = {name: value for name, value in self.task_settings(options).items() if name in OPTION_NAMES}
         try:
             base = self.model.generation_options.updated(**own)
@@ -145,18 +135,9 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
             changes["pad_token_id"] = self.tokenizer.pad_token_id
         return base.updated(**changes)
 
-    def resolved(self, options: GeneratingT) -> "GenerationOptions":
-        """The options that a call decodes by; raises `InputError` where they contradict each other."""
-        try:
-            return self.defaults(options).updated(**options.given())
-        except ConfigError:
-            raise
-        except InputError as error:
-            raise InputError(f"{self.name}: {error}") from None
-
     def row_tokens(self, windows: Sequence[Window], options: GeneratingT) -> list[int]:
         """A row's own tokens, or those that it becomes, whichever weighs more."""
-        resolved = self.resolved(options)
+        resolved = options.resolved
         copies = max(resolved.num_beams, resolved.num_return_sequences)
         new = resolved.max_new_tokens or resolved.max_length or 0
         return [max(len(window), copies * (len(window) + new) // _TOKENS_BY_STEPS) for window in windows]
@@ -165,29 +146,26 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: GeneratingT
     ) -> list[NewTokens]:
         """The new tokens of each row, its end token and what fills up the batch left out."""
-        resolved = self.resolved(options)
-        return self.generated(batch, options, resolved)
+        return self.generated(batch, options)
 
-    def generated(
-        self, batch: "Mapping[str, Tensor]", options: GeneratingT, resolved: "GenerationOptions", streamer: Any = None
-    ) -> list[NewTokens]:
+    def generated(self, batch: "Mapping[str, Tensor]", options: GeneratingT, streamer: Any = None) -> list[NewTokens]:
         """Generate for a batch; ``streamer`` follows a batch of one."""
+        # by their names as well: `generate` warns where one has no effect, and refuses lengths that it would else cut
         given = options.given()
         if "seed" in given:
             given["seeds"] = [given.pop("seed")] * len(batch["input_ids"])
         sequences = self.model.generate(
             **batch,
-            generation_config=self.defaults(options),
+            generation_config=options.resolved,
             tokenizer=self.tokenizer,
             streamer=streamer,
             return_dict_in_generate=False,
             **given,
         )
         start = 1 if self.model.config.is_encoder_decoder else batch["input_ids"].shape[1]
-        ends = set(resolved.eos_ids)
-        pad = resolved.pad_token_id
+        ends, pad = set(options.resolved.eos_ids), options.resolved.pad_token_id
         new = [_without_end(row, ends, pad) for row in sequences[:, start:].tolist()]
-        copies = resolved.num_return_sequences
+        copies = options.resolved.num_return_sequences
         return [new[first : first + copies] for first in range(0, len(new), copies)]
 
     def results(self, texts: Sequence[str], key: str) -> Result:

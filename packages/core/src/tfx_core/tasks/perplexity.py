@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.batching import LOGITS_BYTES
-from tfx_core.tasks.options import Help, TaskOptions
+from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import Window, check_text, length_limit
 

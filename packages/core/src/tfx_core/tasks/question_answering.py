@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
-from tfx_core.tasks.options import Help, TaskOptions
+from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
 from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit, tokenize_in_windows
 

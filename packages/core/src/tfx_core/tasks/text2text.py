@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import (
     GeneratingOptions,
@@ -15,7 +15,6 @@ from tfx_core.tasks.generating import (
     row_of,
     stored_prefix,
 )
-from tfx_core.tasks.options import Help
 from tfx_core.tasks.splitting import split
 from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit
 

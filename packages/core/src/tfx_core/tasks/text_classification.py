@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
-from tfx_core.tasks.options import Help, LengthOptions
+from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
 
 if TYPE_CHECKING:

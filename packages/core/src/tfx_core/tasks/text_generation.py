@@ -3,16 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from tfx_core.errors import InputError
+from tfx_core.fields import Help
+from tfx_core.generation.options import GenerationOptions
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
-from tfx_core.tasks.options import Help, read_options
+from tfx_core.tasks.options import read_options
 from tfx_core.tasks.windows import ItemError, Window, check_text
-
-if TYPE_CHECKING:
-    from tfx_core.generation import GenerationOptions
 
 _KEY = "generated_text"
 
@@ -54,15 +53,14 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
         if prefix is None:
             prefix = stored_prefix(self.model, self.task_settings(options))
         batch = self.tokenizer([prefix + item for item in items], return_special_tokens_mask=True)
-        resolved = self.resolved(options)
         windows = []
         for index, (ids, special) in enumerate(zip(batch["input_ids"], batch["special_tokens_mask"], strict=True)):
             end = len(ids)
             while end and special[end - 1]:
                 end -= 1
             begin = special.index(0) if end else 0
-            prompt = ids[:end] or self._begin(index, resolved)
-            windows.append([row_of(self._fitting(index, prompt, begin, options, resolved))])
+            prompt = ids[:end] or self._begin(index, options.resolved)
+            windows.append([row_of(self._fitting(index, prompt, begin, options))])
         return windows
 
     def decode(
@@ -77,8 +75,7 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
     def can_follow(self, **options: object) -> bool:
         """Whether `follow` can hand out text while it is generated: not with beams, and not several texts at once."""
-        resolved = self.resolved(read_options(self.options, options, self.name))
-        return not resolved.strategy.is_beam and resolved.num_return_sequences == 1
+        return _can_follow(self.settled(read_options(self.options, options, self.name)).resolved)
 
     def follow(self, value: object, write: Callable[[str], object], **options: object) -> Result:
         """The result of one prompt; ``write`` gets its text in pieces as they come, never a part of a character.
@@ -91,7 +88,8 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
         settings = read_options(self.options, options, self.name)
         self.check_options(settings)
-        if not self.can_follow(**options):
+        settings = self.settled(settings)
+        if not _can_follow(settings.resolved):
             raise InputError(f"{self.name}: text can be followed with num_beams=1 and num_return_sequences=1 only")
         try:
             item = self.parse(value, settings)
@@ -104,29 +102,22 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
         after = _After(len(self._text(prompt)), write)
         streamer = TextStreamer(self.tokenizer, skip_special_tokens=True, write=after)
         with torch.inference_mode():
-            (row,) = self.generated(self.collate([window]), settings, self.resolved(settings), streamer)
+            (row,) = self.generated(self.collate([window]), settings, streamer)
         return self.decode(item, [window], [row], settings)
 
-    def _begin(self, index: int, resolved: "GenerationOptions") -> list[int]:
+    def _begin(self, index: int, resolved: GenerationOptions) -> list[int]:
         """What an empty prompt is read as."""
         begin = self.tokenizer.bos_token_id if resolved.bos_token_id is None else resolved.bos_token_id
         if begin is None:
             raise ItemError(index, "an empty prompt, and this model has no bos token to begin with; give a word")
         return [begin]
 
-    def _fitting(
-        self,
-        index: int,
-        ids: list[int],
-        begin: int,
-        options: TextGenerationOptions,
-        resolved: "GenerationOptions",
-    ) -> list[int]:
+    def _fitting(self, index: int, ids: list[int], begin: int, options: TextGenerationOptions) -> list[int]:
         """The prompt; one that is too long is cut if that was asked for, and else an `ItemError` names the limit.
 
         Its first ``begin`` tokens are the tokenizer's own and stay, and so does its end.
         """
-        room, bound, cure = self._room(options, resolved)
+        room, bound, cure = self._room(options)
         if len(ids) <= room:
             return ids
         if not options.truncation:
@@ -138,16 +129,18 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
         begin = min(begin, int(room) - 1)
         return ids[:begin] + ids[len(ids) - int(room) + begin :]
 
-    def _room(self, options: TextGenerationOptions, resolved: "GenerationOptions") -> tuple[float, str, str]:
+    def _room(self, options: TextGenerationOptions) -> tuple[float, str, str]:
         """Most tokens of a prompt, what bounds them and what to do; `InputError` where no token would be left."""
+        resolved = options.resolved
         rooms = [(inf, "", "")]
         if resolved.max_length is not None and resolved.max_new_tokens is None:
             bound = f"max_length={resolved.max_length}"
             rooms.append((resolved.max_length - 1, bound, "set max_new_tokens, which counts without the prompt"))
         positions = self.model.max_positions
-        if positions is not None and options.max_new_tokens is not None:
-            bound = f"max_new_tokens={options.max_new_tokens} with the model's {positions} positions"
-            rooms.append((positions + 1 - options.max_new_tokens, bound, "lower max_new_tokens"))
+        new: int | None = options.given().get("max_new_tokens")
+        if positions is not None and new is not None:
+            bound = f"max_new_tokens={new} with the model's {positions} positions"
+            rooms.append((positions + 1 - new, bound, "lower max_new_tokens"))
         elif positions is not None:
             # of a prompt that may be cut, a default number of new tokens takes no more than half of the positions
             new = min(resolved.max_new_tokens or 1, max(1, positions // 2)) if options.truncation else 1
@@ -159,6 +152,10 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def _can_follow(resolved: GenerationOptions) -> bool:
+    return not resolved.strategy.is_beam and resolved.num_return_sequences == 1
 
 
 class _After:

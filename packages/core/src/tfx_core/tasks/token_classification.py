@@ -7,10 +7,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between
+from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.entities import Aggregation, ScoredToken, drop_overlaps, group, merge_words
-from tfx_core.tasks.options import Help, LengthOptions
+from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.text_classification import Logits, apply
 from tfx_core.tasks.windows import Window, check_text, tokenize, tokenize_in_windows
 

@@ -6,11 +6,12 @@ it; otherwise `Recipe.build` makes the same tokenizer. Both get one `Settings`: 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokenizers import AddedToken, Tokenizer
 
 from tfx_core.errors import TextError
+from tfx_core.fields import checked
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
@@ -92,40 +93,28 @@ class Settings:
 
     def flag(self, key: str) -> bool:
         """A value that must be true or false; raises `TextError` for anything else."""
-        value = self.optional_flag(key)
-        if value is None:
-            raise self._wrong(key, value, "true or false")
+        value: bool = self._checked(key, bool)
         return value
 
     def optional_flag(self, key: str) -> bool | None:
         """A value that must be true, false or null; raises `TextError` for anything else."""
-        value = self.values.get(key)
-        if value is not None and not isinstance(value, bool):
-            raise self._wrong(key, value, "true, false or null")
+        value: bool | None = self._checked(key, bool | None)
         return value
 
     def integer(self, key: str) -> int:
         """A value that must be a whole number; raises `TextError` for anything else."""
-        value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self._wrong(key, value, "a whole number")
+        value: int = self._checked(key, int)
         return value
 
     def text(self, key: str) -> str:
         """A value that must be a string; raises `TextError` for anything else."""
-        value = self.values.get(key)
-        if not isinstance(value, str):
-            raise self._wrong(key, value, "a string")
+        value: str = self._checked(key, str)
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A value that must be a list of strings, or null for none; raises `TextError` for anything else."""
-        value = self.values.get(key)
-        if value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(key, value, "a list of strings")
-        return tuple(str(item) for item in value)
+        value: tuple[str, ...] | None = self._checked(key, tuple[str, ...] | None)
+        return value or ()
 
     def special(self, role: str) -> str:
         """The text of a special token that the tokenizer cannot do without; raises `TextError` when it has none."""
@@ -133,8 +122,8 @@ class Settings:
             raise TextError(f"{self.label}: {role} is null or absent, and this tokenizer cannot do without one")
         return str(self.special_tokens[role].content)
 
-    def _wrong(self, key: str, value: JSON, accepted: str) -> TextError:
-        return TextError(f"{self.label}: {key} is {value!r}; it must be {accepted}")
+    def _checked(self, key: str, hint: Any) -> Any:
+        return checked(self.values.get(key), hint, key, TextError, where=self.label)
 
 
 def _no_build(folder: "Folder", settings: Settings) -> Tokenizer:

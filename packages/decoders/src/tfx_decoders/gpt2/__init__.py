@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from tfx_core.generation import causal_decoding
-from tfx_core.model import Architecture
+from tfx_core.model import Architecture, causal_decoding
 from tfx_core.nn import initialise_normal
 from tfx_decoders.gpt2.config import GPT2Config
 from tfx_decoders.gpt2.heads import HEADS

@@ -1,11 +1,9 @@
 """GPT-2's heads: what they compute, what they need, and the names of their tensors."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
-from tfx_core.model import Backbone, HeadPlan, ModelOutput
+from tfx_core.model import Backbone, HeadPlan, Inputs, ModelOutput
 from tfx_core.model.heads import (
     CausalLMHead,
     LanguageHead,
@@ -28,7 +26,7 @@ class DoubleHeads(LanguageHead):
         super().__init__(predictions)
         self.summary = summary
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """Make every choice a row of the batch."""
         return flatten_choices(inputs)
 

@@ -14,7 +14,7 @@ from tfx_core.nn import (
     Layer,
     PreNorm,
     Stack,
-    looked_up,
+    look_up,
 )
 from tfx_decoders.gpt2.config import GPT2Config
 
@@ -24,7 +24,7 @@ class GPT2Embeddings(Embeddings):
 
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add the segments' token vectors."""
-        return x if segments is None else x + looked_up(self.token, segments, "token_type_ids")
+        return x if segments is None else x + look_up(self.token, segments, "token_type_ids")
 
 
 class Float32Attention(Attention):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.nn import looked_up
+from tfx_core.nn import look_up
 
 
 class AdaptiveEmbeddings(nn.Module):
@@ -26,7 +26,7 @@ class AdaptiveEmbeddings(nn.Module):
         """``(B, T) -> (B, T, D)``; raises `InputError` for an id that no table has."""
         tables = [table for table in self.tables if isinstance(table, nn.Embedding)]
         if len(tables) == 1:
-            return self._projected(0, looked_up(tables[0], ids, "input_ids")) * self.scale
+            return self._projected(0, look_up(tables[0], ids, "input_ids")) * self.scale
         _check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
         flat, begin = ids.flatten(), 0
         places: list[Tensor] = []

@@ -116,7 +116,7 @@ class TransfoXLDecoding(RowByRow):
         tokens = self._prompts
         x = self._backbone.vectors(tokens)
         memory, real = self._backbone.memory(self._mems, x), RealTokens.of(tokens, self._mask)
-        self._tables = [PositionTable(self._backbone.sight.distances, x[:1, :1]) for _ in self._layers]
+        self._tables = [PositionTable(self._backbone.rules.distances, x[:1, :1]) for _ in self._layers]
         states = self._read(x, self._cache.append(after(memory, real)), memory)
         return self._logits(last_tokens(states, real.mask)), states, real.dense_mask
 
@@ -145,10 +145,10 @@ class TransfoXLDecoding(RowByRow):
 
     def _forget(self) -> None:
         """Keep what the next token sees: the memory's length before it, or one less where it counts itself."""
-        sight = self._backbone.sight
-        if not sight.memory:
+        rules = self._backbone.rules
+        if not rules.memory:
             return
-        kept = sight.memory if sight.reach is None else sight.reach - 1
+        kept = rules.memory if rules.reach is None else rules.reach - 1
         # rows with padding reach further back
         assert self._cache.real is not None
         self._cache.real, gone = self._cache.real.trimmed(kept)

@@ -62,7 +62,7 @@ class MemoryPreNorm(PreNorm):
 
 
 @dataclass(frozen=True)
-class Sight:
+class ContextRules:
     """What tokens see, and from how far."""
 
     distances: Distances
@@ -117,12 +117,12 @@ class TransfoXLBackbone(Backbone):
     """
 
     def __init__(
-        self, width: int, embeddings: AdaptiveEmbeddings, stack: Stack, sight: Sight, *, dropout: float
+        self, width: int, embeddings: AdaptiveEmbeddings, stack: Stack, rules: ContextRules, *, dropout: float
     ) -> None:
         super().__init__(width)
         self.embeddings = embeddings
         self.stack = stack
-        self.sight = sight
+        self.rules = rules
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -145,7 +145,7 @@ class TransfoXLBackbone(Backbone):
         tokens = one_of(input_ids, inputs_embeds)
         x = self.vectors(tokens)
         memory, real = self.memory(mems, x), RealTokens.of(tokens, attention_mask)
-        remembers = self.sight.memory > 0
+        remembers = self.rules.memory > 0
         recorder = Recorder(
             hidden_states=[] if output_hidden_states or remembers else None,
             attentions=[] if output_attentions else None,
@@ -156,7 +156,7 @@ class TransfoXLBackbone(Backbone):
         read = reports.pop("hidden_states", ())[:-1]
         if output_hidden_states:
             reports["hidden_states"] = (*read, x)
-        new = remember(memory, read, real, length=self.sight.memory) if remembers else None
+        new = remember(memory, read, real, length=self.rules.memory) if remembers else None
         return ModelOutput(last_hidden_state=x, mems=new, **reports)
 
     def embed(self, input_ids: Tensor) -> Tensor:
@@ -173,9 +173,9 @@ class TransfoXLBackbone(Backbone):
         layers = len(self.stack.order)
         if mems is not None:
             return Memory.of(mems, layers, len(x))
-        if not self.sight.memory:
+        if not self.rules.memory:
             return None
-        return Memory((x.new_zeros(len(x), self.sight.memory, x.shape[-1]),) * layers)
+        return Memory((x.new_zeros(len(x), self.rules.memory, x.shape[-1]),) * layers)
 
     def read(
         self,
@@ -190,9 +190,9 @@ class TransfoXLBackbone(Backbone):
     ) -> Tensor:
         """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``; ``real`` are those of memory, cache and this call."""
         first_keys = None if position_keys is None else position_keys[0]
-        geometry = self.sight.geometry(x.shape[1], real, x, self.dropout, first_keys)
+        geometry = self.rules.geometry(x.shape[1], real, x, self.dropout, first_keys)
         call = RecurrentCall(
-            AttentionCall(attention, self.sight.bias(geometry, real), geometry),
+            AttentionCall(attention, self.rules.bias(geometry, real), geometry),
             cache=cache,
             recorder=recorder,
             memory=memory,
@@ -204,7 +204,7 @@ class TransfoXLBackbone(Backbone):
     @property
     def remembered_tokens(self) -> int:
         """Tokens that are remembered at most."""
-        return self.sight.memory
+        return self.rules.memory
 
     def segment_inputs(self, mems: Sequence[Tensor] | None, *, remember: bool) -> dict[str, Any]:
         """The inputs of a call that reads on from ``mems``; what it remembers is always returned."""
@@ -223,7 +223,7 @@ def build_backbone(config: TransfoXLConfig, parts: frozenset[str]) -> TransfoXLB
         config.d_model,
         _embeddings(config),
         Stack(_layer(config, shared or RelativeBiases(config.n_head, config.d_head)) for _ in range(config.n_layer)),
-        Sight(
+        ContextRules(
             Distances(config.d_model, config.clamp_len),
             config.mem_len,
             reach=config.mem_len if config.same_length else None,

@@ -1,11 +1,9 @@
 """XLNet's heads: what they compute, and the names of their tensors."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
-from tfx_core.model import Backbone, HeadPlan, ModelOutput, ProblemType
+from tfx_core.model import Backbone, HeadPlan, Inputs, ModelOutput, ProblemType
 from tfx_core.model.heads import (
     AnswerClassifier,
     EndScorer,
@@ -58,7 +56,7 @@ class SummaryChoiceHead(Head):
         self.summary = summary
         self.classifier = classifier
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
         return flatten_choices(inputs)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.model import Backbone, ModelOutput, one_of
+from tfx_core.model import Backbone, Inputs, ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -28,7 +28,7 @@ from tfx_core.nn import (
     Stack,
     can_read,
     expand_head_mask,
-    looked_up,
+    look_up,
     remember,
     sdpa,
 )
@@ -158,9 +158,9 @@ class XLNetBackbone(Backbone):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``."""
-        return looked_up(self.token, input_ids, "input_ids")
+        return look_up(self.token, input_ids, "input_ids")
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """Say with ``attention_mask`` what ``input_mask`` says; raises `InputError` for both at once."""
         if "input_mask" not in inputs:
             return inputs

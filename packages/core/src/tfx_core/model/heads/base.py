@@ -1,9 +1,8 @@
 """What a head is."""
 
-from typing import Any
-
 from torch import nn
 
+from tfx_core.model.backbone import Inputs
 from tfx_core.model.outputs import ModelOutput
 
 
@@ -14,7 +13,7 @@ class Head(nn.Module):
     included: `tfx_core.Model` passes each by name, as the caller gave it, and refuses the rest.
     """
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """The call's inputs as the backbone shall see them; by default unchanged."""
         return inputs
 

@@ -1,12 +1,12 @@
 """Heads that classify texts, tokens and choices, and how most architectures have them."""
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import InputError
+from tfx_core.model.backbone import Inputs
 from tfx_core.model.config import ProblemType
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import classification_loss, token_loss
@@ -73,7 +73,7 @@ class MultipleChoiceHead(Head):
         super().__init__()
         self.classifier = classifier
 
-    def arrange(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def arrange(self, inputs: Inputs) -> Inputs:
         """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
         return flatten_choices(inputs)
 
@@ -92,7 +92,7 @@ class MultipleChoiceHead(Head):
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 
-def flatten_choices(inputs: dict[str, Any]) -> dict[str, Any]:
+def flatten_choices(inputs: Inputs) -> Inputs:
     """Make every choice a row of the batch, ``(B, choices, …) -> (B·choices, …)``; raises `InputError` for less."""
     arranged = dict(inputs)
     for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds"):

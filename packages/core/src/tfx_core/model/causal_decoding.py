@@ -1,4 +1,4 @@
-"""Decoding with a key-value cache: the state of every decoder that takes ``past_key_values``."""
+"""How a decoder with a key-value cache takes steps: the state of every decoder that takes ``past_key_values``."""
 
 from collections.abc import Mapping
 from typing import Any
