@@ -27,6 +27,18 @@ from tfx_core.nn import (
 B, S, H, D = 3, 7, 4, 16
 
 
+class Adapter(nn.Module):
+    """What adapters of low rank do: it holds a layer and is none."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layer(x)
+        return y
+
+
 def keys_of(mask: Tensor) -> Bias:
     """Lets every query see what is real."""
     return Allowed(mask.bool()[:, None, None])
@@ -96,6 +108,13 @@ def test_ragged_tokens_give_what_padded_ones_give(attention: Attention, x: Tenso
 def test_a_memory_as_source_uses_the_fused_matrix(attention: Attention, x: Tensor) -> None:
     both = attention(x[:, 4:], AttentionCall(source=x))
     torch.testing.assert_close(both, attention(x, AttentionCall())[:, 4:])
+
+
+def test_an_adapter_may_stand_for_the_fused_matrix(attention: Attention, x: Tensor) -> None:
+    alone = attention(x, AttentionCall())
+    assert isinstance(attention.projections, FusedProjections)
+    attention.projections.qkv = Adapter(attention.projections.qkv)  # type: ignore[assignment]
+    torch.testing.assert_close(attention(x, AttentionCall()), alone)
 
 
 def test_rows_of_one_source_attend_together(cross_attention: Attention, x: Tensor) -> None:
