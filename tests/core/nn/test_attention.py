@@ -74,6 +74,18 @@ def test_eager_and_fused_kernels_agree(attention: Attention, x: Tensor, mask: Te
     torch.testing.assert_close(fused[real], separate[real])
 
 
+def test_the_fused_kernel_compiles_for_any_length() -> None:
+    def causal(x: Tensor) -> Tensor:
+        return sdpa(x, x, x, Causal(), scale=1.0, dropout=0.0)
+
+    torch.compiler.reset()
+    compiled = torch.compile(causal, backend="eager", fullgraph=True)
+    for length in (7, 5):
+        x = torch.randn(2, H, length, 4)
+        torch._dynamo.mark_dynamic(x, 2)
+        torch.testing.assert_close(compiled(x), causal(x))
+
+
 def test_nothing_becomes_nan_where_nothing_may_be_seen(attention: Attention, x: Tensor) -> None:
     bias = Allowed(torch.zeros(B, 1, S, S, dtype=torch.bool))
     for kernel in (sdpa, eager):
