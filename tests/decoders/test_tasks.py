@@ -135,6 +135,8 @@ def test_options_are_worked_out_once_for_a_call_and_files_once_for_a_model(
     assert counts == {"options_from_files": 1, "defaults": 2}
     generate.model.generation_config = {"num_beams": 2}
     assert generate.model.generation_options.num_beams == 2
+    generate.model.generation_config["num_beams"] = 3
+    assert generate.model.generation_options.num_beams == 3
 
 
 def test_defaults_are_the_tasks_where_nothing_else_says_more(generate: Any) -> None:

@@ -1,5 +1,6 @@
 """What holds for every architecture and head that is installed."""
 
+import pickle
 from pathlib import Path
 from threading import Thread
 
@@ -158,6 +159,14 @@ def test_modules_keep_nothing_of_a_call(model: Model) -> None:
     run(model, ids, mask)
     assert {name: set(vars(module)) for name, module in model.named_modules()} == before
     assert not list(model.buffers())
+
+
+def test_a_pickled_model_is_the_same(model: Model) -> None:
+    again = pickle.loads(pickle.dumps(model))
+    assert again.architecture is model.architecture
+    ids, mask = batch(model, "left")
+    for before, after in zip(run(model, ids, mask), run(again, ids, mask), strict=True):
+        assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
 def test_it_runs_in_bfloat16(case: tuple[str, str]) -> None:

@@ -27,6 +27,18 @@ from tfx_core.nn import (
 B, S, H, D = 3, 7, 4, 16
 
 
+class Adapter(nn.Module):
+    """What adapters of low rank do: it holds a layer and is none."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layer(x)
+        return y
+
+
 def keys_of(mask: Tensor) -> Bias:
     """Lets every query see what is real."""
     return Allowed(mask.bool()[:, None, None])
@@ -60,6 +72,18 @@ def test_eager_and_fused_kernels_agree(attention: Attention, x: Tensor, mask: Te
     separate = attention(x, AttentionCall(kernel=eager, bias=bias))
     real = mask.bool()
     torch.testing.assert_close(fused[real], separate[real])
+
+
+def test_the_fused_kernel_compiles_for_any_length() -> None:
+    def causal(x: Tensor) -> Tensor:
+        return sdpa(x, x, x, Causal(), scale=1.0, dropout=0.0)
+
+    torch.compiler.reset()
+    compiled = torch.compile(causal, backend="eager", fullgraph=True)
+    for length in (7, 5):
+        x = torch.randn(2, H, length, 4)
+        torch._dynamo.mark_dynamic(x, 2)
+        torch.testing.assert_close(compiled(x), causal(x))
 
 
 def test_nothing_becomes_nan_where_nothing_may_be_seen(attention: Attention, x: Tensor) -> None:
@@ -96,6 +120,13 @@ def test_ragged_tokens_give_what_padded_ones_give(attention: Attention, x: Tenso
 def test_a_memory_as_source_uses_the_fused_matrix(attention: Attention, x: Tensor) -> None:
     both = attention(x[:, 4:], AttentionCall(source=x))
     torch.testing.assert_close(both, attention(x, AttentionCall())[:, 4:])
+
+
+def test_an_adapter_may_stand_for_the_fused_matrix(attention: Attention, x: Tensor) -> None:
+    alone = attention(x, AttentionCall())
+    assert isinstance(attention.projections, FusedProjections)
+    attention.projections.qkv = Adapter(attention.projections.qkv)  # type: ignore[assignment]
+    torch.testing.assert_close(attention(x, AttentionCall()), alone)
 
 
 def test_rows_of_one_source_attend_together(cross_attention: Attention, x: Tensor) -> None:

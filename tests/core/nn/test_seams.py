@@ -15,6 +15,7 @@ from tfx_core.nn import (
     Bias,
     Causal,
     DecoderCache,
+    Dense,
     Embeddings,
     FeedForward,
     FusedProjections,
@@ -384,6 +385,13 @@ def test_asking_for_attentions_does_not_change_the_kernel() -> None:
 
 
 # Biases are values
+
+
+def test_a_bias_that_was_made_without_gradients_is_made_again_for_them(x: Tensor) -> None:
+    bias = Causal() + Dense(torch.zeros(1, H, S, S, requires_grad=True))
+    with torch.no_grad():
+        assert not bias.dense(x[:, None], x[:, None]).requires_grad
+    assert bias.dense(x[:, None], x[:, None]).requires_grad
 
 
 def test_biases_say_what_they_mean_until_they_are_made(x: Tensor, mask: Tensor) -> None:

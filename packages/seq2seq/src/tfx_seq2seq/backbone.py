@@ -1,6 +1,7 @@
 """An encoder and a decoder that attends to it, together or alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -157,20 +158,20 @@ DecoderStart: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor
 
 def start_from_source(config: ModelConfig) -> DecoderStart:
     """The decoder reads the source, shifted right; a config without start or padding token is a `ConfigError` then."""
+    return partial(_shifted_source, config)  # which can be pickled with its model
 
-    def start(input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        first, pad = config.decoder_start_token_id, config.pad_token_id
-        for key, value in (("decoder_start_token_id", first), ("pad_token_id", pad)):
-            if value is None:
-                raise ConfigError(f"{key}=None: the source is shifted right with it; set it, or give decoder_input_ids")
-        assert first is not None
-        assert pad is not None
-        shifted = shift_right(input_ids, first, pad)
-        if mask is not None:  # the text may begin behind padding
-            shifted[torch.arange(len(mask), device=mask.device), mask.long().argmax(dim=-1)] = first
-        return shifted, mask
 
-    return start
+def _shifted_source(config: ModelConfig, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    first, pad = config.decoder_start_token_id, config.pad_token_id
+    for key, value in (("decoder_start_token_id", first), ("pad_token_id", pad)):
+        if value is None:
+            raise ConfigError(f"{key}=None: the source is shifted right with it; set it, or give decoder_input_ids")
+    assert first is not None
+    assert pad is not None
+    shifted = shift_right(input_ids, first, pad)
+    if mask is not None:  # the text may begin behind padding
+        shifted[torch.arange(len(mask), device=mask.device), mask.long().argmax(dim=-1)] = first
+    return shifted, mask
 
 
 def _check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:

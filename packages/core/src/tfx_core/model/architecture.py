@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Generic
 from torch import Tensor
 
 from tfx_core.checkpoint import BackboneRules, Rule, WeightTable
-from tfx_core.errors import UnknownNameError
+from tfx_core.errors import TfxError, UnknownNameError
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.heads.base import NoHead
 from tfx_core.model.heads.plan import C, HeadPlan, Initialise
-from tfx_core.plugins import HeadSpec, registry
+from tfx_core.plugins import ArchitectureSpec, HeadSpec, registry
 
 if TYPE_CHECKING:
     from tfx_core.generation import DecodingState
@@ -70,6 +70,16 @@ class Architecture(Generic[C]):
             prefixes={name: plan.prefix for name, plan in plans.items() if plan.prefix is not None},
             optional={*backbone.optional, *(part for plan in plans.values() for part in plan.optional)},
         )
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """By its name where it is installed, so that models can be pickled; as any object where it is not."""
+        try:
+            installed = registry.load(ArchitectureSpec, self.config.model_type) is self
+        except TfxError:
+            installed = False
+        if not installed:
+            return super().__reduce_ex__(protocol)
+        return registry.load, (ArchitectureSpec, self.config.model_type)
 
     def _foreign(self, head: str) -> HeadPlan[C]:
         model_type = self.config.model_type

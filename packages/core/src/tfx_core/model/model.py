@@ -1,6 +1,7 @@
 """A backbone and a head, made one callable model."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from tfx_core.model.backbone import Backbone, named_inputs
 from tfx_core.model.config import ModelConfig
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.language import LanguageHead
-from tfx_core.model.heads.plan import Ties
+from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
 from tfx_core.nn import AttentionKernel, sdpa
@@ -49,11 +50,11 @@ class Model(nn.Module):
         self.generation_config = generation_config
         # made once for the config and the file's contents beside it
         self._generation_options: tuple[ModelConfig, Mapping[str, Any] | None, GenerationOptions] | None = None
-        self.plan = architecture.plan(head_name)
-        self.backbone: Backbone = architecture.backbone(config, frozenset(self.plan.parts))
+        plan = self.plan
+        self.backbone: Backbone = architecture.backbone(config, frozenset(plan.parts))
         if not isinstance(self.backbone, Backbone):
             raise TypeError(f"the backbone of {config.model_type} is {type(self.backbone)}, not a tfx_core.Backbone")
-        self.head: Head = self.plan.build(config, self.backbone)
+        self.head: Head = plan.build(config, self.backbone)
         self._backbone_inputs = self.backbone.input_names
         self._head_inputs = frozenset(named_inputs(self.head)[1:])
 
@@ -125,6 +126,11 @@ class Model(nn.Module):
         setattr(self.get_submodule(owner), attribute, self.get_parameter(to))
 
     @property
+    def plan(self) -> HeadPlan[Any]:
+        """The plan of its head; not kept, for what pickles a model could not pickle the functions in it."""
+        return self.architecture.plan(self.head_name)
+
+    @property
     def ties(self) -> Ties:
         """Pairs of parameter names that may share a tensor."""
         return self.plan.ties_of(self.config)
@@ -154,9 +160,10 @@ class Model(nn.Module):
         from tfx_core.generation import options_from_files
 
         made = self._generation_options
-        if made is None or made[0] is not self.config or made[1] is not self.generation_config:
+        if made is None or made[0] is not self.config or made[1] != self.generation_config:
             options = options_from_files(self.generation_config, self.config.to_dict())
-            made = self._generation_options = (self.config, self.generation_config, options)
+            # a copy, for the contents of the file may be changed in place
+            made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
         return made[2]
 
     @property

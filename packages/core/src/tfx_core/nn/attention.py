@@ -120,29 +120,30 @@ class FusedProjections(Projections):
         self.queries_per_key = queries_per_key
         self.qkv = nn.Linear(hidden_size, width + 2 * (width // queries_per_key), bias=bias)
 
-    @property
-    def width(self) -> int:
-        """Of all queries together, ``H·d``."""
-        return self.qkv.out_features // (self.queries_per_key + 2) * self.queries_per_key
-
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """``(…, D) -> (…, H·d), 2 × (…, G·d)``."""
         if source is None:
-            query, both = self.qkv(x).tensor_split((self.width,), dim=-1)
+            outputs = self.qkv(x)  # of which alone the sizes are known: an adapter may stand for the matrix
+            query, both = outputs.tensor_split((self._of_queries(outputs.shape[-1]),), dim=-1)
         else:
-            query, both = self.query(x), _outputs(self.qkv, slice(self.width, None), source)
+            width = self._of_queries(self.qkv.out_features)
+            query, both = self.query(x), _outputs(self.qkv, slice(width, None), source)
         key, value = both.chunk(2, dim=-1)
         return query, key, value
 
     def query(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, H·d)``."""
-        return _outputs(self.qkv, slice(self.width), x)
+        return _outputs(self.qkv, slice(self._of_queries(self.qkv.out_features)), x)
 
     def keep_heads(self, heads: Sequence[int], width: int) -> None:
         """Remove all heads but these from queries, keys and values."""
         if self.queries_per_key > 1:
             raise InputError("prune_heads: heads that share their keys cannot be removed one by one")
         self.qkv = _keep_outputs(self.qkv, _places(heads, width), parts=3)
+
+    def _of_queries(self, outputs: int) -> int:
+        """How many of all outputs are queries, ``H·d``."""
+        return outputs // (self.queries_per_key + 2) * self.queries_per_key
 
 
 class CrossProjections(Projections):

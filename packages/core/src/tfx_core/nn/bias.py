@@ -26,7 +26,7 @@ class Scores(NamedTuple):
 class Bias(ABC):
     """Something to add to scores ``(B, H, T, S)``."""
 
-    _made: tuple[Scores, Tensor] | None = None
+    _made: tuple[tuple[Scores, bool], Tensor] | None = None
 
     def dense(self, query: Tensor, key: Tensor) -> Tensor:
         """For queries ``(B, H, T, d)`` and keys ``(B, G, S, d)``, broadcastable to ``(B, H, T, S)``.
@@ -37,8 +37,10 @@ class Bias(ABC):
 
     def made(self, scores: Scores) -> Tensor:
         """The numbers for these scores, made the first time."""
-        if self._made is None or self._made[0] != scores:
-            self._made = scores, self.make(scores)
+        # what was made without gradients, as checkpointing may do, has none to give
+        wanted = scores, torch.is_grad_enabled()
+        if self._made is None or self._made[0] != wanted:
+            self._made = wanted, self.make(scores)
         return self._made[1]
 
     @abstractmethod

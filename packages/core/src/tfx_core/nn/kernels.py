@@ -49,12 +49,14 @@ def sdpa(
     """Torch's fused attention; observed, it takes the steps apart."""
     if observer is not None:
         return eager(query, key, value, bias, scale=scale, dropout=dropout, observer=observer)
-    causal = isinstance(bias, Causal) and query.shape[2] == key.shape[2]
+    causal = False
+    if isinstance(bias, Causal) and query.shape[2] == key.shape[2]:  # a branch, for compiled sizes compare to a symbol
+        causal, bias = True, None
     return F.scaled_dot_product_attention(
         query,
         key,
         value,
-        attn_mask=None if bias is None or causal else bias.dense(query, key),
+        attn_mask=None if bias is None else bias.dense(query, key),
         is_causal=causal,
         dropout_p=dropout,
         scale=scale,
