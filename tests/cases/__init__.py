@@ -74,6 +74,9 @@ class ArchitectureCase:
     optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
     """Inputs of a head, given token ids, without which a call leaves some parameters out."""
 
+    one_graph: bool = True
+    """Whether its calls compile without a break: false where what is computed depends on the ids."""
+
 
 def case_of(model_type: str) -> ArchitectureCase:
     """The case of an architecture."""

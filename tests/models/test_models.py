@@ -39,6 +39,21 @@ def test_width_depth_and_heads_have_common_names(model_type: str) -> None:
         tfx_core.new_model(model_type, num_heads_of_all=3)
 
 
+@pytest.mark.parametrize("model_type", [spec.name for spec in registry.architectures()])
+def test_a_model_compiles(model_type: str) -> None:
+    model = perturbed(tfx_core.new_model(model_type, seed=1, **tiny_config(model_type)).eval(), 2, 0.1)
+    ids, mask = batch(model, "right")
+    inputs = {"input_ids": ids, "attention_mask": mask, **target_ids(model_type, "backbone", len(ids))}
+    torch.compiler.reset()
+    with torch.no_grad():
+        expected = model(**inputs).last_hidden_state
+        compiled = torch.compile(model, backend="eager", fullgraph=case_of(model_type).one_graph)(
+            **inputs
+        ).last_hidden_state
+    real = mask.bool() if expected.shape[:2] == mask.shape else torch.ones(expected.shape[:2], dtype=torch.bool)
+    torch.testing.assert_close(compiled[real], expected[real])
+
+
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     chosen: tuple[str, str] = request.param

@@ -50,9 +50,10 @@ class AttentionCall:
     """For positions; absent where none are used."""
     source: Tensor | None = None
     """What is attended to if not the tokens themselves, packed by ``source_layout``."""
-    layout: Layout = PADDED
-    source_layout: Layout = PADDED
-    cache: AttentionCache = field(default=NO_CACHE)
+    # made in the call: a compiler cannot tell where a default that is an object comes from
+    layout: Layout = field(default_factory=lambda: PADDED)
+    source_layout: Layout = field(default_factory=lambda: PADDED)
+    cache: AttentionCache = field(default_factory=lambda: NO_CACHE)
     observer: Observer | None = None
     """Is shown the weights and may change them."""
 
