@@ -9,13 +9,13 @@ import torch
 from tests.core.generation.toys import EOS, Table, found, run
 from tfx_core.errors import InputError
 from tfx_core.generation import DisjunctiveConstraint, GenerationOptions, PhrasalConstraint
-from tfx_core.generation.constraints import Progress
+from tfx_core.generation.constraints import ConstraintProgress
 
 TEXTS = [[3, 4], [5], [2, 2, 8, 2]]
 
 
-def progress(constraints: Sequence[PhrasalConstraint | DisjunctiveConstraint], text: list[int]) -> Progress:
-    state = Progress.begin(constraints)
+def progress(constraints: Sequence[PhrasalConstraint | DisjunctiveConstraint], text: list[int]) -> ConstraintProgress:
+    state = ConstraintProgress.begin(constraints)
     for token in text:
         state = state.after(token)
     return state
@@ -45,13 +45,13 @@ def test_banks_rise_with_progress() -> None:
 def test_progress_of_alternatives() -> None:
     """Alternatives that begin alike stay apart when they are followed side by side."""
     constraint = DisjunctiveConstraint([[5, 6, 7], [5, 8], [9]])
-    begun = Progress.begin([constraint]).after(5)
+    begun = ConstraintProgress.begin([constraint]).after(5)
     assert begun.following() == [6, 8]
     after_six, after_eight = begun.after(6), begun.after(8)
     assert after_six.following() == [7]
     assert after_eight.complete
     assert begun.following() == [6, 8]
-    assert Progress.begin([constraint]).after(9).complete
+    assert ConstraintProgress.begin([constraint]).after(9).complete
 
 
 @pytest.mark.parametrize("words", [[[5, 6], [5, 6, 7]], [[5], [5]], [], [[]]])

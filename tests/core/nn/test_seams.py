@@ -15,7 +15,7 @@ from tfx_core.nn import (
     Bias,
     Causal,
     DecoderCache,
-    Dense,
+    DenseBias,
     Embeddings,
     FeedForward,
     FusedProjections,
@@ -388,7 +388,7 @@ def test_asking_for_attentions_does_not_change_the_kernel() -> None:
 
 
 def test_a_bias_that_was_made_without_gradients_is_made_again_for_them(x: Tensor) -> None:
-    bias = Causal() + Dense(torch.zeros(1, H, S, S, requires_grad=True))
+    bias = Causal() + DenseBias(torch.zeros(1, H, S, S, requires_grad=True))
     with torch.no_grad():
         assert not bias.dense(x[:, None], x[:, None]).requires_grad
     assert bias.dense(x[:, None], x[:, None]).requires_grad

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tfx_core import TaskSpec, hookimpl
 from tfx_core.fields import Between
-from tfx_core.tasks import Help, Result, Task, TaskOptions, Window, tokenize
+from tfx_core.tasks import Help, Result, Task, TaskOptions, TextWindow, tokenize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +25,17 @@ class Counting(Task[CountingOptions, str, int]):
     def parse(self, value: object, options: CountingOptions) -> str:
         return str(value)
 
-    def encode(self, items: Sequence[str], options: CountingOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[str], options: CountingOptions) -> list[list[TextWindow]]:
         return [[window] for window in tokenize(self.model, self.tokenizer, items)]
 
-    def compute(self, batch: Mapping[str, Tensor], windows: Sequence[Window], options: CountingOptions) -> list[int]:
+    def compute(
+        self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: CountingOptions
+    ) -> list[int]:
         if options.fail:
             raise RuntimeError("something broke")
         return [int(count) for count in batch["attention_mask"].sum(-1)]
 
-    def decode(self, item: str, windows: Sequence[Window], rows: Sequence[int], options: CountingOptions) -> Result:
+    def decode(self, item: str, windows: Sequence[TextWindow], rows: Sequence[int], options: CountingOptions) -> Result:
         return {"count": rows[0] * options.times}
 
 

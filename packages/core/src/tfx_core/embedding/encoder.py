@@ -21,7 +21,7 @@ from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_core.tasks.base import Progress, Task
 from tfx_core.tasks.options import TaskOptions
-from tfx_core.tasks.windows import Window, check_text, length_limit, tokenize
+from tfx_core.tasks.windows import TextWindow, check_text, length_limit, tokenize
 from tfx_core.text import Tokenizer
 
 
@@ -52,18 +52,18 @@ class _Encode(Task[_Options, str, Vectors]):
     def parse(self, value: object, options: _Options) -> str:
         return check_text(value)
 
-    def encode(self, items: Sequence[str], options: _Options) -> list[list[Window]]:
+    def encode(self, items: Sequence[str], options: _Options) -> list[list[TextWindow]]:
         windows = tokenize(self.model, self.tokenizer, items, truncation=True, max_length=options.max_length)
         return [[window] for window in windows]
 
-    def compute(self, batch: Mapping[str, Tensor], windows: Sequence[Window], options: _Options) -> list[Vectors]:
+    def compute(self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: _Options) -> list[Vectors]:
         states, mask = self.model(**batch).last_hidden_state, batch["attention_mask"]
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
         for stage in self._stages(options.normalize):
             x = stage(x)
         return list((F.normalize(x, dim=-1) if options.normalize else x).cpu().numpy())
 
-    def decode(self, item: str, windows: Sequence[Window], rows: Sequence[Vectors], options: _Options) -> Vectors:
+    def decode(self, item: str, windows: Sequence[TextWindow], rows: Sequence[Vectors], options: _Options) -> Vectors:
         return rows[0]
 
     def _stages(self, normalize: bool | None) -> list[nn.Module]:

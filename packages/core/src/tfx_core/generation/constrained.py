@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.generation.beam import Beams, log_probabilities, reorder
-from tfx_core.generation.constraints import Progress
+from tfx_core.generation.constraints import ConstraintProgress
 from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, decoded
 from tfx_core.generation.output import Decoded
@@ -28,7 +28,7 @@ from tfx_core.generation.state import DecodingState
 def decode_constrained(state: DecodingState, search: Search) -> Decoded:
     """Constrained beam search over every source."""
     beams = search.options.num_beams
-    nothing = Progress.begin(search.options.conditions)
+    nothing = ConstraintProgress.begin(search.options.conditions)
     sources = [Source(search, nothing, place) for place in range(len(search.prompts))]
     logits = state.prefill().repeat_interleave(beams, dim=0)
     state.expand(beams)
@@ -78,13 +78,13 @@ class Candidate:
     parent: int
     token: int
     score: float
-    progress: Progress
+    progress: ConstraintProgress
 
 
 class Source:
     """One row of the batch: how far its beams are, and what is finished."""
 
-    def __init__(self, search: Search, nothing: Progress, number: int) -> None:
+    def __init__(self, search: Search, nothing: ConstraintProgress, number: int) -> None:
         self.options = search.options
         beams, length = self.options.num_beams, int(search.prompts.lengths[number])
         for token in search.prompts.ids[number, :length].tolist():

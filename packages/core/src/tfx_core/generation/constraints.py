@@ -62,7 +62,7 @@ class DisjunctiveConstraint(ForcedWords):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ConstraintProgress:
     """How far a text has met all its constraints; works on one at a time.
 
     A token that breaks the one being worked on is not looked at again, neither as its beginning nor as another's: as in
@@ -80,7 +80,7 @@ class Progress:
     """How many are met."""
 
     @classmethod
-    def begin(cls, constraints: Sequence[Constraint]) -> "Progress":
+    def begin(cls, constraints: Sequence[Constraint]) -> "ConstraintProgress":
         """Nothing is met."""
         return cls(tuple(constraints), tuple(range(len(constraints))))
 
@@ -103,7 +103,7 @@ class Progress:
             return list(self.constraints[self.current].following(self.done))
         return [token for number in self.pending for token in self.constraints[number].following(())]
 
-    def after(self, token: int) -> "Progress":
+    def after(self, token: int) -> "ConstraintProgress":
         """The progress with one more token."""
         if self.current is not None:
             if token in self.constraints[self.current].following(self.done):
@@ -115,7 +115,7 @@ class Progress:
                 return replace(self, pending=rest)._advanced(number, token)
         return self
 
-    def _advanced(self, number: int, token: int) -> "Progress":
+    def _advanced(self, number: int, token: int) -> "ConstraintProgress":
         done = (*self.done, token)
         if self.constraints[number].following(done):
             return replace(self, current=number, done=done)

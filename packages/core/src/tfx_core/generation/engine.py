@@ -14,7 +14,7 @@ from tfx_core.generation.contrastive import decode_contrastive
 from tfx_core.generation.groups import decode_groups
 from tfx_core.generation.lookup import decode_lookup
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
-from tfx_core.generation.output import Decoded, GenerationOutput, Recorder, outside_inference
+from tfx_core.generation.output import Decoded, GenerationOutput, ScoreRecorder, outside_inference
 from tfx_core.generation.processors import AllowedTokens, Processor, build_processors
 from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token, prepare
 from tfx_core.generation.search import Search
@@ -106,7 +106,7 @@ def decode(
         limits=limits,
         processors=build_processors(options, source or prompts, prefix_allowed_tokens_fn, logits_processor),
         stopping=Stopping(options.eos_ids, options.max_time, criteria),
-        recorder=Recorder.of(options, len(prompts), pad),
+        recorder=ScoreRecorder.of(options, len(prompts), pad),
         pad=pad,
         source=source,
         streamer=streamer,

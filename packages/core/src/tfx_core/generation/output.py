@@ -44,7 +44,7 @@ class Decoded:
     scores: Tensor | None = None
     beam_indices: Sequence[Tensor] | None = None
 
-    def output(self, prompts: Prompts, copies: int, pad: int, recorder: "Recorder") -> GenerationOutput:
+    def output(self, prompts: Prompts, copies: int, pad: int, recorder: "ScoreRecorder") -> GenerationOutput:
         """The result, with every prompt before its ``copies`` texts."""
         new = filled(self.tokens, pad)
         begin = prompts.padded.repeat_interleave(copies, dim=0)
@@ -58,7 +58,7 @@ class Decoded:
         )
 
 
-class Recorder:
+class ScoreRecorder:
     """Keeps scores and logits, if they are wanted, as if all ``rows`` had stayed to the end."""
 
     def __init__(self, rows: int, pad: int, *, scores: bool = False, logits: bool = False) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.generation.options import GenerationOptions
-from tfx_core.generation.output import Recorder
+from tfx_core.generation.output import ScoreRecorder
 from tfx_core.generation.processors import Processor
 from tfx_core.generation.prompts import Prompts
 from tfx_core.generation.rows import Rows
@@ -26,7 +26,7 @@ class Search:
     """Greatest length ``(B,)`` of each text, prompt included."""
     processors: tuple[Processor, ...]
     stopping: Stopping
-    recorder: Recorder
+    recorder: ScoreRecorder
     pad: int
     """Fills up what has ended."""
     source: Prompts | None = None

@@ -13,7 +13,7 @@ from tfx_core.nn.attention import (
     PositionSeam,
     Projections,
 )
-from tfx_core.nn.bias import Allowed, Bias, Causal, Dense, Mask, Scores, Sum, Window, additive, together
+from tfx_core.nn.bias import Allowed, Bias, Causal, DenseBias, Mask, Scores, Sum, Window, additive, together
 from tfx_core.nn.cache import (
     NO_CACHE,
     AttentionCache,
@@ -86,7 +86,7 @@ __all__ = [
     "CrossAttentionCache",
     "CrossProjections",
     "DecoderCache",
-    "Dense",
+    "DenseBias",
     "Distances",
     "Embeddings",
     "FeedForward",

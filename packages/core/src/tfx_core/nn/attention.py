@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.nn.bias import Bias, Dense, Sum
+from tfx_core.nn.bias import Bias, DenseBias, Sum
 from tfx_core.nn.cache import NO_CACHE, AttentionCache
 from tfx_core.nn.kernels import AttentionKernel, sdpa
 from tfx_core.nn.layout import PADDED, Layout
@@ -246,7 +246,7 @@ def _with_numbers(shared: Bias | None, own: Tensor | None) -> Bias | None:
     """The bias of all layers with one layer's numbers; the first stays one term, which is made only once."""
     if own is None:
         return shared
-    return Dense(own) if shared is None else Sum((shared, Dense(own)))
+    return DenseBias(own) if shared is None else Sum((shared, DenseBias(own)))
 
 
 def _bias(linear: nn.Linear) -> Tensor | None:

@@ -1,7 +1,7 @@
 """What is added to attention scores, as values that say what they mean; a kernel makes them dense only if it needs to.
 
-Masks (`Window`, `Causal`, `Allowed`) stay Boolean until all of them are together; `Dense` is a tensor of numbers; ``+``
-puts biases together.
+Masks (`Window`, `Causal`, `Allowed`) stay Boolean until all of them are together; a `DenseBias` is a tensor of numbers;
+``+`` puts biases together.
 """
 
 from abc import ABC, abstractmethod
@@ -102,7 +102,7 @@ class Allowed(Mask):
 
 
 @dataclass(eq=False)
-class Dense(Bias):
+class DenseBias(Bias):
     """Numbers that are there already."""
 
     numbers: Tensor

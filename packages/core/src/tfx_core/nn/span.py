@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.nn.attention import AttentionCall, Geometry
-from tfx_core.nn.bias import Allowed, Bias, Causal, Dense, together
+from tfx_core.nn.bias import Allowed, Bias, Causal, DenseBias, together
 from tfx_core.nn.cache import DecoderCache
 from tfx_core.nn.kernels import AttentionKernel
 from tfx_core.nn.layout import PADDED, Layout, RowsPerSource
@@ -67,7 +67,7 @@ class Span:
 
     def biased(self, numbers: Tensor) -> "Span":
         """The span with numbers ``(B|1, H, T, S)`` added to its scores: what every layer of a stack shares."""
-        return replace(self, bias=together((self.bias, Dense(numbers))))
+        return replace(self, bias=together((self.bias, DenseBias(numbers))))
 
     def check_positions(self, limit: int | None) -> None:
         """Raise `InputError` where a token stands at ``limit`` or beyond."""

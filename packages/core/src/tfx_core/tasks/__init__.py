@@ -8,7 +8,7 @@ from tfx_core.tasks.base import Progress, Result, Task
 from tfx_core.tasks.options import LengthOptions, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
-from tfx_core.tasks.windows import ItemError, Window, tokenize
+from tfx_core.tasks.windows import ItemError, TextWindow, tokenize
 
 __all__ = [
     "Help",
@@ -20,7 +20,7 @@ __all__ = [
     "Result",
     "Task",
     "TaskOptions",
-    "Window",
+    "TextWindow",
     "pipeline",
     "tokenize",
 ]

@@ -9,7 +9,7 @@ from tfx_core.errors import InputError
 from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
-from tfx_core.tasks.windows import ItemError, Window
+from tfx_core.tasks.windows import ItemError, TextWindow
 
 if TYPE_CHECKING:
     import torch
@@ -142,15 +142,17 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """One input, checked; raises `InputError` that says what is wrong with it."""
 
     @abstractmethod
-    def encode(self, items: Sequence[ItemT], options: OptionsT) -> Sequence[Sequence[Window]]:
+    def encode(self, items: Sequence[ItemT], options: OptionsT) -> Sequence[Sequence[TextWindow]]:
         """The rows of model input of each item; raises `ItemError` with the position in ``items``."""
 
     @abstractmethod
-    def compute(self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: OptionsT) -> Sequence[RowT]:
+    def compute(
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: OptionsT
+    ) -> Sequence[RowT]:
         """Run the model on ``windows``, padded into ``batch``; keep of each row only what `decode` needs."""
 
     @abstractmethod
-    def decode(self, item: ItemT, windows: Sequence[Window], rows: Sequence[RowT], options: OptionsT) -> Result:
+    def decode(self, item: ItemT, windows: Sequence[TextWindow], rows: Sequence[RowT], options: OptionsT) -> Result:
         """The result of one item from its windows and what was kept of each."""
 
     def check_model(self, model: "Model") -> None:
@@ -166,7 +168,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """The options with what is worked out once for a whole call; raises `InputError` as `check_options` does."""
         return options
 
-    def collate(self, windows: Sequence[Window]) -> "Mapping[str, Tensor]":
+    def collate(self, windows: Sequence[TextWindow]) -> "Mapping[str, Tensor]":
         """The windows as one padded batch on the model's device, each feature (B, S) int64."""
         import torch
 
@@ -180,7 +182,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
             batch[name] = values.to(self.model.device)
         return batch
 
-    def place(self, window: Window, length: int) -> slice:
+    def place(self, window: TextWindow, length: int) -> slice:
         """Where the tokens of ``window`` stand in a row of a batch of this length."""
         if self.tokenizer.padding_side == "right":
             return slice(0, len(window))
@@ -190,7 +192,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """Tokens of one forward pass, padding included."""
         return options.batch_tokens or (DEVICE_TOKENS if self.model.device.type != "cpu" else CPU_TOKENS)
 
-    def row_tokens(self, windows: Sequence[Window], options: OptionsT) -> Sequence[int]:
+    def row_tokens(self, windows: Sequence[TextWindow], options: OptionsT) -> Sequence[int]:
         """How many tokens of the budget each row takes: its length, and more where a task does more with it."""
         return [len(window) for window in windows]
 

@@ -11,7 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Help
 from tfx_core.tasks.base import Task
 from tfx_core.tasks.options import LengthOptions
-from tfx_core.tasks.windows import Window, check_text, tokenize
+from tfx_core.tasks.windows import TextWindow, check_text, tokenize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +49,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
         """A string."""
         return check_text(value)
 
-    def encode(self, items: Sequence[str], options: FeatureExtractionOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[str], options: FeatureExtractionOptions) -> list[list[TextWindow]]:
         """One window each."""
         windows = tokenize(
             self.model, self.tokenizer, items, truncation=options.truncation, max_length=options.max_length
@@ -57,7 +57,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
         return [[window] for window in windows]
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: FeatureExtractionOptions
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: FeatureExtractionOptions
     ) -> list[Features]:
         """The states of the tokens (S, D), or their pooled state (D,)."""
         import torch.nn.functional as F
@@ -78,7 +78,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
         return [row[self.place(window, values.shape[1])].copy() for row, window in zip(values, windows, strict=True)]
 
     def decode(
-        self, item: str, windows: Sequence[Window], rows: Sequence[Features], options: FeatureExtractionOptions
+        self, item: str, windows: Sequence[TextWindow], rows: Sequence[Features], options: FeatureExtractionOptions
     ) -> Features:
         """The array."""
         return rows[0]

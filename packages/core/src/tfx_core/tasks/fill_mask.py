@@ -10,7 +10,7 @@ from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.batching import LOGITS_BYTES
 from tfx_core.tasks.options import LengthOptions
-from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text, tokenize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,7 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         """A string."""
         return check_text(value)
 
-    def encode(self, items: Sequence[str], options: FillMaskOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[str], options: FillMaskOptions) -> list[list[TextWindow]]:
         """One window each, with at least one mask token in it."""
         windows = tokenize(
             self.model, self.tokenizer, items, truncation=options.truncation, max_length=options.max_length
@@ -75,7 +75,7 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         return [[window] for window in windows]
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: FillMaskOptions
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: FillMaskOptions
     ) -> list[list[Candidates]]:
         """The candidates of every mask of every row."""
         masks = batch["input_ids"].eq(self._mask).nonzero()  # (masks, 2): row and place
@@ -100,7 +100,7 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         return candidates
 
     def decode(
-        self, item: str, windows: Sequence[Window], rows: Sequence[list[Candidates]], options: FillMaskOptions
+        self, item: str, windows: Sequence[TextWindow], rows: Sequence[list[Candidates]], options: FillMaskOptions
     ) -> Result:
         """A list of dicts for one mask, a list of such lists for several."""
         (window,), (masks,) = windows, rows

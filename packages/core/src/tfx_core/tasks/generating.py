@@ -11,7 +11,7 @@ from tfx_core.fields import Help, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
-from tfx_core.tasks.windows import Window
+from tfx_core.tasks.windows import TextWindow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,7 +135,7 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
             changes["pad_token_id"] = self.tokenizer.pad_token_id
         return base.updated(**changes)
 
-    def row_tokens(self, windows: Sequence[Window], options: GeneratingT) -> list[int]:
+    def row_tokens(self, windows: Sequence[TextWindow], options: GeneratingT) -> list[int]:
         """A row's own tokens, or those that it becomes, whichever weighs more."""
         resolved = options.resolved
         copies = max(resolved.num_beams, resolved.num_return_sequences)
@@ -143,7 +143,7 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         return [max(len(window), copies * (len(window) + new) // _TOKENS_BY_STEPS) for window in windows]
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: GeneratingT
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: GeneratingT
     ) -> list[NewTokens]:
         """The new tokens of each row, its end token and what fills up the batch left out."""
         return self.generated(batch, options)
@@ -195,9 +195,9 @@ def stored_prefix(model: "Model", settings: Mapping[str, Any]) -> str:
     return prefix or ""
 
 
-def row_of(ids: Sequence[int]) -> Window:
+def row_of(ids: Sequence[int]) -> TextWindow:
     """A row of model input of which only the tokens count."""
-    return Window({"input_ids": ids, "attention_mask": [1] * len(ids)})
+    return TextWindow({"input_ids": ids, "attention_mask": [1] * len(ids)})
 
 
 def _without_end(tokens: list[int], ends: set[int], pad: int | None) -> list[int]:

@@ -12,7 +12,7 @@ from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.batching import LOGITS_BYTES
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
-from tfx_core.tasks.windows import Window, check_text, length_limit
+from tfx_core.tasks.windows import TextWindow, check_text, length_limit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ class PerplexityOptions(TaskOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch(Window):
+class Stretch(TextWindow):
     """A window of which the last ``scored`` of ``targets``, one for each token, count."""
 
     targets: Sequence[int] = ()
@@ -128,12 +128,12 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
         # slices of an array share its memory: a text has many windows
         return ScoredText(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
 
-    def encode(self, items: Sequence[ScoredText], options: PerplexityOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[ScoredText], options: PerplexityOptions) -> list[list[TextWindow]]:
         """A text's windows, or all of it as one where it goes by memory."""
         by_memory = self._by_memory(options)
         window = 0 if by_memory else self._window(options)
         stride = options.stride or max(1, window // 2)
-        windows: list[list[Window]] = []
+        windows: list[list[TextWindow]] = []
         for text in items:
             # what predicts a place itself reads it, too; its first place has nothing before it to predict it from
             in_place = self._in_any_order is not None
@@ -143,13 +143,13 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
             windows.append(list(_stretches(inputs, targets, size, stride, first)))
         return windows
 
-    def row_tokens(self, windows: Sequence[Window], options: PerplexityOptions) -> list[int]:
+    def row_tokens(self, windows: Sequence[TextWindow], options: PerplexityOptions) -> list[int]:
         """By memory each text goes alone: its segments follow each other."""
         alone = self.token_budget(options) if self._by_memory(options) else 0
         return [max(alone, len(window)) for window in windows]
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: PerplexityOptions
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: PerplexityOptions
     ) -> list[float]:
         """The negative log-likelihood, in nats, of what counts of each row."""
         stretches = cast("Sequence[Stretch]", windows)
@@ -158,7 +158,7 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
         return self._by_windows(batch, stretches)
 
     def decode(
-        self, item: ScoredText, windows: Sequence[Window], rows: Sequence[float], options: PerplexityOptions
+        self, item: ScoredText, windows: Sequence[TextWindow], rows: Sequence[float], options: PerplexityOptions
     ) -> Result:
         """The figures of one text."""
         nats = math.fsum(rows)

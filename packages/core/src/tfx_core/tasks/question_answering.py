@@ -12,7 +12,7 @@ from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
-from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit, tokenize_in_windows
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit, tokenize_in_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,7 +91,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
                 raise InputError(f"the {name} is empty")
         return item
 
-    def encode(self, items: Sequence[Question], options: QuestionAnsweringOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[Question], options: QuestionAnsweringOptions) -> list[list[TextWindow]]:
         """Windows of question and as much context as fits."""
         limit = self._window_length(options)
         stride = options.doc_stride if options.doc_stride is not None else min(limit // 2, LARGEST_STRIDE)
@@ -107,7 +107,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
                     f"for a stride of {stride}; give a max_question_len, a larger max_seq_len or a smaller doc_stride",
                 )
             by_stride.setdefault(stride if room > stride else room // 2, []).append(index)
-        windows: list[list[Window]] = [[] for _ in items]
+        windows: list[list[TextWindow]] = [[] for _ in items]
         for own_stride, chosen in by_stride.items():
             asked = [questions[index] for index in chosen]
             read = [items[index].context for index in chosen]
@@ -124,7 +124,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         return windows
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: QuestionAnsweringOptions
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: QuestionAnsweringOptions
     ) -> list[SpanLogits]:
         """Start and end logits, (S,) each."""
         output = self.model(**batch)
@@ -135,7 +135,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
     def decode(
         self,
         item: Question,
-        windows: Sequence[Window],
+        windows: Sequence[TextWindow],
         rows: Sequence[SpanLogits],
         options: QuestionAnsweringOptions,
     ) -> Result:
@@ -186,18 +186,18 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
             sizes.append(size)
         return texts, sizes
 
-    def _answerable(self, window: Window) -> NDArray[np.bool_]:
+    def _answerable(self, window: TextWindow) -> NDArray[np.bool_]:
         """The tokens of the context alone; the reference lets a question that is read second answer itself."""
         context = 1 if self.tokenizer.question_first else 0
         return np.array([sequence == context for sequence in window.sequences])
 
-    def _cls(self, window: Window) -> int | None:
+    def _cls(self, window: TextWindow) -> int | None:
         """Position of the classifier token that was added."""
         ids = window.features["input_ids"]
         places = (place for place, special in enumerate(window.special) if special)
         return next((place for place in places if ids[place] == self.tokenizer.cls_token_id), None)
 
-    def _characters(self, window: Window, span: AnswerSpan, align_to_words: bool) -> tuple[int, int]:
+    def _characters(self, window: TextWindow, span: AnswerSpan, align_to_words: bool) -> tuple[int, int]:
         """First and past-the-last character of an answer in the context."""
         first, last = span.start, span.end
         words, sequences = window.words, window.sequences

@@ -16,7 +16,7 @@ from tfx_core.tasks.generating import (
     stored_prefix,
 )
 from tfx_core.tasks.splitting import split
-from tfx_core.tasks.windows import ItemError, Window, check_text, length_limit
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit
 
 if TYPE_CHECKING:
     from tfx_core.model.model import Model
@@ -71,7 +71,7 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         """A string."""
         return check_text(value)
 
-    def encode(self, items: Sequence[str], options: Text2TextT) -> list[list[Window]]:
+    def encode(self, items: Sequence[str], options: Text2TextT) -> list[list[TextWindow]]:
         """One window for each text, or as many as it is split into."""
         prefix = self.prefix(options)
         positions = self.model.max_positions
@@ -96,7 +96,9 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
                 rows[index] = self._split(index, item, prefix, most)
         return [[row_of(ids) for ids in own] for own in rows]
 
-    def decode(self, item: str, windows: Sequence[Window], rows: Sequence[NewTokens], options: Text2TextT) -> Result:
+    def decode(
+        self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: Text2TextT
+    ) -> Result:
         """The texts of all windows, joined; of several outputs the first ones make the first result."""
         texts = [
             [self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False) for new in row]

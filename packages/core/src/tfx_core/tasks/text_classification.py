@@ -11,7 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import LengthOptions
-from tfx_core.tasks.windows import ItemError, Window, check_text, tokenize
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text, tokenize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,9 +56,9 @@ class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
             raise InputError(f"a text, a pair of texts or a dict is needed, not {type(value).__name__}")
         return tuple(check_text(part) for part in value)
 
-    def encode(self, items: Sequence[TextOrPair], options: TextClassificationOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[TextOrPair], options: TextClassificationOptions) -> list[list[TextWindow]]:
         """One window each."""
-        windows: list[list[Window]] = [[] for _ in items]
+        windows: list[list[TextWindow]] = [[] for _ in items]
         for size in (1, 2):
             chosen = [index for index, texts in enumerate(items) if len(texts) == size]
             if not chosen:
@@ -79,13 +79,17 @@ class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
         return windows
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: TextClassificationOptions
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: TextClassificationOptions
     ) -> list[Logits]:
         """The logits, (C,) each."""
         return list(self.model(**batch).logits.float().cpu().numpy())
 
     def decode(
-        self, item: TextOrPair, windows: Sequence[Window], rows: Sequence[Logits], options: TextClassificationOptions
+        self,
+        item: TextOrPair,
+        windows: Sequence[TextWindow],
+        rows: Sequence[Logits],
+        options: TextClassificationOptions,
     ) -> Result:
         """The best class, or a list of the best."""
         scores = apply(options.function_to_apply or self._default_function(), rows[0])

@@ -11,7 +11,7 @@ from tfx_core.generation.options import GenerationOptions
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
 from tfx_core.tasks.options import read_options
-from tfx_core.tasks.windows import ItemError, Window, check_text
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text
 
 _KEY = "generated_text"
 
@@ -47,7 +47,7 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
         """A string."""
         return check_text(value, "a prompt")
 
-    def encode(self, items: Sequence[str], options: TextGenerationOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[str], options: TextGenerationOptions) -> list[list[TextWindow]]:
         """One window each, without the tokens that end a text."""
         prefix = options.prefix
         if prefix is None:
@@ -64,7 +64,7 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
         return windows
 
     def decode(
-        self, item: str, windows: Sequence[Window], rows: Sequence[NewTokens], options: TextGenerationOptions
+        self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: TextGenerationOptions
     ) -> Result:
         """The prompt as it was given, and the text that the new tokens add to that of the prompt's tokens."""
         (window,), (texts,) = windows, rows

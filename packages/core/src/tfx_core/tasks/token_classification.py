@@ -12,7 +12,7 @@ from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.entities import Aggregation, ScoredToken, drop_overlaps, group, merge_words
 from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.text_classification import Logits, apply
-from tfx_core.tasks.windows import Window, check_text, tokenize, tokenize_in_windows
+from tfx_core.tasks.windows import TextWindow, check_text, tokenize, tokenize_in_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
         starts = accumulate((len(word) + len(options.delimiter) for word in words[:-1]), initial=0)
         return Sentence(options.delimiter.join(words), words, tuple(starts))
 
-    def encode(self, items: Sequence[Sentence], options: TokenClassificationOptions) -> list[list[Window]]:
+    def encode(self, items: Sequence[Sentence], options: TokenClassificationOptions) -> list[list[TextWindow]]:
         """One window each, or as many as a long text needs when there is a stride."""
         texts: list[str | list[str]] = [
             list(item.words) if options.is_split_into_words else item.text for item in items
@@ -109,7 +109,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
         return windows
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[Window], options: TokenClassificationOptions
+        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: TokenClassificationOptions
     ) -> list[Logits]:
         """The logits, (S, C) each."""
         logits = self.model(**batch).logits.float().cpu().numpy()
@@ -119,7 +119,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
     def decode(
         self,
         item: Sentence,
-        windows: Sequence[Window],
+        windows: Sequence[TextWindow],
         rows: Sequence[Logits],
         options: TokenClassificationOptions,
     ) -> Result:
@@ -156,7 +156,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
     def _labels(self, tokens: Sequence[ScoredToken]) -> list[str]:
         return [self.model.config.id2label[int(token.scores.argmax())] for token in tokens]
 
-    def _scored(self, text: str, window: Window, logits: Logits) -> list[ScoredToken]:
+    def _scored(self, text: str, window: TextWindow, logits: Logits) -> list[ScoredToken]:
         """The tokens of the text, added ones left out."""
         prefix = self._prefix
         ids = window.features["input_ids"]
@@ -176,7 +176,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
         return tokens
 
 
-def _shifted(window: Window, item: Sentence) -> Window:
+def _shifted(window: TextWindow, item: Sentence) -> TextWindow:
     """A window whose offsets count from the start of the text, not of each word."""
     shifts = [0 if word is None else item.starts[word] for word in window.words]
     offsets = [(start + shift, end + shift) for (start, end), shift in zip(window.offsets, shifts, strict=True)]

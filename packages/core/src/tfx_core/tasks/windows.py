@@ -24,7 +24,7 @@ class ItemError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TextWindow:
     """One row of model input: a text, or the part of a long text that one forward pass sees."""
 
     features: Mapping[str, Sequence[int]]
@@ -85,12 +85,12 @@ def tokenize(
     truncation: bool = False,
     max_length: int | None = None,
     details: bool = False,
-) -> list[Window]:
+) -> list[TextWindow]:
     """One window for each text, or for each text and its pair; a text may be a list of words.
 
     A text with more tokens than the model takes is cut to fit when ``truncation`` or a ``max_length`` asks for it, and
     is an `ItemError` that names the limit otherwise. So is a text of which the tokenizer makes no tokens. ``details``
-    fills the fields of `Window` beside ``features``.
+    fills the fields of `TextWindow` beside ``features``.
     """
     limit = length_limit(model, tokenizer, max_length)
     cut = (truncation or max_length is not None) and limit is not None
@@ -109,7 +109,7 @@ def tokenize(
     return windows
 
 
-def check_length(model: "Model", index: int, window: Window) -> None:
+def check_length(model: "Model", index: int, window: TextWindow) -> None:
     """Raise `ItemError` for a window that the model cannot take, as the window of the item ``index``."""
     if not len(window):
         raise ItemError(index, "the tokenizer makes no tokens of this text")
@@ -121,12 +121,12 @@ def check_length(model: "Model", index: int, window: Window) -> None:
         )
 
 
-def window_of(model: "Model", batch: "Batch", row: int, details: bool) -> Window:
+def window_of(model: "Model", batch: "Batch", row: int, details: bool) -> TextWindow:
     """One row of an unpadded batch; ``details`` needs its offsets and special-tokens mask."""
     features = {name: values[row] for name, values in batch.items() if name in model.input_names}
     if not details:
-        return Window(features)
-    return Window(
+        return TextWindow(features)
+    return TextWindow(
         features,
         batch["offset_mapping"][row],
         batch["special_tokens_mask"][row],
@@ -144,7 +144,7 @@ def tokenize_in_windows(
     stride: int,
     max_length: int | None = None,
     truncation: Literal["longest_first", "only_first", "only_second"] = "longest_first",
-) -> list[list[Window]]:
+) -> list[list[TextWindow]]:
     """As many windows for each text, or text and pair, as it takes for each window to fit.
 
     Neighbouring windows share ``stride`` tokens. ``truncation`` says which part of a pair is spread over windows.
@@ -161,7 +161,7 @@ def tokenize_in_windows(
         return_special_tokens_mask=True,
         is_split_into_words=_as_words(texts),
     )
-    windows: list[list[Window]] = [[] for _ in texts]
+    windows: list[list[TextWindow]] = [[] for _ in texts]
     for row, index in enumerate(batch["overflow_to_sample_mapping"]):
         windows[index].append(window_of(model, batch, row, details=True))
         check_length(model, index, windows[index][-1])

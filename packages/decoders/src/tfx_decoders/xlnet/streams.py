@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import Dense, Distances, FreshKeys, PositionKeys, RealTokens
+from tfx_core.nn import DenseBias, Distances, FreshKeys, PositionKeys, RealTokens
 from tfx_decoders.xlnet.positions import StreamGeometry
 
 
@@ -82,7 +82,7 @@ class StreamRules:
             other_segment=_other_segment(reading, index),
         )
 
-    def bias(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> Dense | None:
+    def bias(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> DenseBias | None:
         """Of scores ``(B, H, T + M, S)``; a token of the content stream always sees itself.
 
         A token that may see nothing attends to all real ones alike, as in the released code; for that, what an order
@@ -104,7 +104,7 @@ class StreamRules:
         itself = torch.eye(queries, reading.keys, dtype=torch.bool, device=bias.device)
         itself = itself.roll(reading.past, dims=1)
         itself[reading.length :] = False
-        return Dense(bias.masked_fill(itself, 0.0)[:, None])
+        return DenseBias(bias.masked_fill(itself, 0.0)[:, None])
 
     def _out_of_order(self, reading: Reading, geometry: StreamGeometry) -> Tensor:
         """What follows, and with ``same_length`` what is farther away than the memory is long."""
