@@ -195,4 +195,4 @@ def test_looking_around_imports_nothing_heavy(code: str) -> None:
 def test_importing_the_core_imports_no_plugin() -> None:
     code = "import sys, tfx_core; print(sorted(name for name in sys.modules if name.startswith('tfx_')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['tfx_core']"
+    assert done.stdout.strip() == "['tfx_core', 'tfx_core.first_use']"
