@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import pytest
 
-from tfx_core.errors import CheckpointError, InputError, TextError
+from tfx_core.errors import CheckpointError, ConfigError, InputError, TextError
 from tfx_core.fields import (
     Above,
     Between,
@@ -93,3 +93,10 @@ def test_an_annotation_taken_apart() -> None:
     assert (found.kinds, found.optional) == ((int,), True)
     assert (found.notes, found.bounds) == ((Help("x"), Above(3), Between(1)), (Above(3), Between(1)))
     assert described(found.kinds[0] | None) == "an integer, or null"
+
+
+def test_of_several_entries_the_one_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"ids=.*: must be .*each an integer at least 0; -1 is not$"):
+        checked([1, -1], int | tuple[Count, ...], "ids")
+    with pytest.raises(ConfigError, match=r"table=.*'c': 'x'.*; 'x' is not$"):
+        checked({"a": 1, "c": "x"}, dict[str, int], "table")

@@ -1,7 +1,7 @@
 """Checked dataclasses: what the annotation of a field allows, how a value is checked against it, and both in words."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from numbers import Integral, Real
@@ -196,15 +196,21 @@ def checked(value: object, hint: Any, name: str, error: type[TfxError] = ConfigE
     begin = f"{where}: {name}" if where else name
     try:
         return _converted(value, hint)
-    except _RefusedError:
+    except _RefusedError as refused:
         words = _IN_CALLS if issubclass(error, InputError) else _IN_FILES
-        raise error(f"{begin}={value!r}: must be {described(hint, words)}") from None
+        # the only entry need not be named
+        entry = f"; {refused.entry} is not" if refused.entry and isinstance(value, Sized) and len(value) > 1 else ""
+        raise error(f"{begin}={value!r}: must be {described(hint, words)}{entry}") from None
     except ConfigError as inner:  # of an object within this one
         raise error(f"{begin}.{inner}") from None
 
 
 class _RefusedError(Exception):
-    """A value does not fit an annotation."""
+    """A value does not fit an annotation; ``entry`` is what in a list or mapping does not, as Python writes it."""
+
+    def __init__(self, entry: str | None = None) -> None:
+        super().__init__(entry)
+        self.entry = entry
 
 
 def _converted(value: Value, hint: Any) -> Value:
@@ -219,12 +225,13 @@ def _converted(value: Value, hint: Any) -> Value:
 
 
 def _of_one(value: Value, kinds: Sequence[Any]) -> Value:
+    entry = None
     for kind in kinds:
         try:
             return _converted(value, kind)
-        except _RefusedError:
-            continue
-    raise _RefusedError
+        except _RefusedError as refused:
+            entry = refused.entry or entry
+    raise _RefusedError(entry)
 
 
 def _of_kind(value: Value, kind: Any) -> Value:
@@ -238,7 +245,7 @@ def _of_kind(value: Value, kind: Any) -> Value:
     if origin in (tuple, Sequence) and isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return _items(value, arguments if origin is tuple else (*arguments, ...))
     if origin in (dict, Mapping) and isinstance(value, Mapping):
-        return {_key(key, arguments[0]): _converted(item, arguments[1]) for key, item in value.items()}
+        return {_entry(key, _key, arguments[0]): _entry(item, _converted, arguments[1]) for key, item in value.items()}
     if origin is None and isinstance(value, Mapping) and issubclass(kind, Nested):
         return kind.from_object(value)
     if origin is None and isinstance(value, kind):
@@ -259,7 +266,14 @@ def _items(values: Sequence[Value], kinds: tuple[Any, ...]) -> tuple[Value, ...]
         kinds = kinds[:1] * len(values)
     if len(kinds) != len(values):
         raise _RefusedError
-    return tuple(_converted(value, kind) for value, kind in zip(values, kinds, strict=True))
+    return tuple(_entry(value, _converted, kind) for value, kind in zip(values, kinds, strict=True))
+
+
+def _entry(value: Value, convert: Callable[[Value, Any], Value], hint: Any) -> Value:
+    try:
+        return convert(value, hint)
+    except _RefusedError as refused:
+        raise _RefusedError(refused.entry or repr(value)) from None
 
 
 def _key(key: Value, hint: Any) -> Value:
