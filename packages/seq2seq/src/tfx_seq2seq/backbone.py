@@ -91,17 +91,14 @@ class Seq2SeqBackbone(Backbone):
         ``encoder_outputs`` is an earlier output, or its last state ``(B, S, D)``, alone or first in a tuple; then the
         encoder does not run. Raises `InputError` for inputs that contradict each other.
         """
-        wanted = {
-            "output_attentions": output_attentions,
-            "output_hidden_states": output_hidden_states,
-            "attention": attention,
-        }
+        wanted = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
         encoded = self.encode(
             encoder_outputs,
             input_ids=input_ids,
             attention_mask=attention_mask,
             inputs_embeds=inputs_embeds,
             head_mask=head_mask,
+            attention=attention,
             **wanted,
         )
         if decoder_input_ids is None and decoder_inputs_embeds is None:
@@ -118,6 +115,7 @@ class Seq2SeqBackbone(Backbone):
             encoder_attention_mask=attention_mask,
             past_key_values=past_key_values,
             use_cache=use_cache,
+            attention=attention,
             **wanted,
         )
         return Seq2SeqOutput(
