@@ -22,10 +22,12 @@ from tfx_core.nn import (
     Geometry,
     Layer,
     LayerCall,
+    Memory,
     Observer,
     PostNorm,
     RealTokens,
     Recorder,
+    RecurrentCall,
     Rotary,
     Scores,
     Span,
@@ -207,6 +209,13 @@ def test_queries_are_pooled_between_blocks(x: Tensor) -> None:
     alone = RealTokens.of(x[1:2, :4])
     short = stack(x[1:2, :4], StackCall(PoolingCall(real=alone)))
     torch.testing.assert_close(pooled[1:2, :2], short)
+
+
+def test_a_part_of_a_stack_reads_the_memory_of_its_own_layers(x: Tensor) -> None:
+    memory = Memory(tuple(torch.full((B, 2, D), float(number)) for number in range(3)))
+    call = RecurrentCall(AttentionCall(), memory=memory, first=1)
+    sources = [call.layer(step).self_attention.source for step in range(2)]
+    assert [float(source.mean()) for source in sources] == [1.0, 2.0]
 
 
 # A predicting stream, whose keys are not cached

@@ -157,11 +157,11 @@ class RecurrentCall(StackCall):
 
     def layer(self, step: int) -> LayerCall:
         """The call of the layer that runs as number ``step``; what it remembers is its ``source``."""
-        layer = super().layer(step)
+        layer, number = super().layer(step), self.first + step
         call = layer.self_attention
         if self.memory is not None:
-            call = replace(call, source=self.memory.layers[step])
+            call = replace(call, source=self.memory.layers[number])
         if self.position_keys is not None:
             assert isinstance(call.geometry, RelativeGeometry)
-            call = replace(call, geometry=replace(call.geometry, keys=self.position_keys[step]))
+            call = replace(call, geometry=replace(call.geometry, keys=self.position_keys[number]))
         return replace(layer, self_attention=call)
