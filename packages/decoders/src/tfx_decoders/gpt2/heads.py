@@ -9,6 +9,7 @@ from tfx_core.model.heads import (
     LanguageHead,
     LMHead,
     SequenceSummary,
+    choices_shape,
     flatten_choices,
     last_token_classification,
     next_token_loss,
@@ -46,9 +47,7 @@ class DoubleHeads(LanguageHead):
         ``loss`` is the language model's, ``mc_loss`` that of the choices; logits ``(B, choices, S, V)``, ``mc_logits``
         ``(B, choices)``.
         """
-        given = input_ids if input_ids is not None else inputs_embeds
-        assert given is not None  # the backbone has refused a call without either
-        shape = given.shape[:2]
+        shape = choices_shape(input_ids, inputs_embeds)
         mask = None if attention_mask is None else attention_mask.flatten(0, 1)
         index = None if mc_token_ids is None else mc_token_ids.flatten()
         logits = self.predictions(states.last_hidden_state)  # (B·choices, S, V)

@@ -12,6 +12,7 @@ from tfx_core.model.heads import (
     LMHead,
     SequenceSummary,
     SpanBeamHead,
+    choices_shape,
     classification_loss,
     flatten_choices,
     question_answering,
@@ -70,11 +71,9 @@ class SummaryChoiceHead(Head):
         labels: Tensor | None = None,
     ) -> ModelOutput:
         """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
-        given = input_ids if input_ids is not None else inputs_embeds
-        assert given is not None  # the backbone has refused a call without either
         mask = None if attention_mask is None else attention_mask.flatten(0, 1)
         summary = self.summary(states.last_hidden_state, mask)
-        logits = self.classifier(summary).view(given.shape[:2])
+        logits = self.classifier(summary).view(choices_shape(input_ids, inputs_embeds))
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 

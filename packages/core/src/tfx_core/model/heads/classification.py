@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
@@ -86,9 +87,7 @@ class MultipleChoiceHead(Head):
         labels: Tensor | None = None,
     ) -> ModelOutput:
         """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
-        given = input_ids if input_ids is not None else inputs_embeds
-        assert given is not None  # the backbone has refused a call without either
-        logits = self.classifier(states.pooler_output).view(given.shape[:2])
+        logits = self.classifier(states.pooler_output).view(choices_shape(input_ids, inputs_embeds))
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 
@@ -103,6 +102,13 @@ def flatten_choices(inputs: Inputs) -> Inputs:
             raise InputError(f"{name} of shape {tuple(value.shape)}: multiple choice takes (batch, choices, …)")
         arranged[name] = value.flatten(0, 1)
     return arranged
+
+
+def choices_shape(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> torch.Size:
+    """``(B, choices)``, of inputs as they were before `flatten_choices`."""
+    given = input_ids if input_ids is not None else inputs_embeds
+    assert given is not None  # the backbone has refused a call without either
+    return given.shape[:2]
 
 
 def last_token_classification() -> HeadPlan[C]:
