@@ -22,16 +22,9 @@ class Geometry:
     """Where queries and keys stand; mechanisms that need more subclass it."""
 
     query_positions: Tensor
-    """``(B|1, T)``, counted in real tokens."""
+    """``(B|1, T)``: as the caller says (``position_ids``), else counted in real tokens."""
     key_positions: Tensor
     """``(B|1, S)``."""
-    given: Tensor | None = field(default=None, kw_only=True)
-    """``(B|1, T)``: where the caller says that the queries stand (``position_ids``); distances do not follow it."""
-
-    @property
-    def token_positions(self) -> Tensor:
-        """Where the queries stand, ``(B|1, T)``: as the caller says, else counted."""
-        return self.query_positions if self.given is None else self.given
 
     @property
     def distances(self) -> Tensor:
