@@ -212,7 +212,7 @@ class Attention(nn.Module):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, call: AttentionCall) -> Tensor:
         """Queries ``(B, H, T, d)``, keys and values ``(B, G, S, d)`` -> ``(B, H, T, d)``."""
         query, key, of_positions = self.position(query, key, call.geometry)
-        return call.kernel(
+        context = call.kernel(
             query,
             key,
             value,
@@ -221,6 +221,12 @@ class Attention(nn.Module):
             dropout=self.dropout if self.training else 0.0,
             observer=call.observer,
         )
+        if call.observer is not None and not call.observer.used:
+            raise InputError(
+                "output_attentions, head_mask: this attention kernel shows its weights to nobody; load the model with "
+                "attention='eager'"
+            )
+        return context
 
     def merge(self, context: Tensor, call: AttentionCall) -> Tensor:
         """``(B, H, T, d) -> (B, T, D)``."""
