@@ -80,6 +80,20 @@ def test_a_cache_goes_on_from_the_positions_that_were_given(model_type: str) -> 
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_so_does_generation(model_type: str) -> None:
+    if "position_ids" not in tiny_model(model_type, "backbone").input_names:
+        return
+    for changes in {str(each.changes): each.changes for each in case_of(model_type).variants}.values():
+        model = tiny_model(model_type, "causal-lm", **{**changes, "eos_token_id": None})
+        ids, given = random_ids(model_type, 2, 4), torch.tensor([[3, 4, 6, 7], [0, 1, 2, 9]])
+        made = model.generate(ids, position_ids=given, max_new_tokens=4)
+        for _ in range(4):
+            following = model(ids, position_ids=given).logits[:, -1].argmax(-1, keepdim=True)
+            ids, given = torch.cat((ids, following), dim=1), torch.cat((given, given[:, -1:] + 1), dim=1)
+        assert made.tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_positions_are_refused_where_they_are_not_read(model_type: str) -> None:
     model, ids = tiny_model(model_type, "backbone"), random_ids(model_type, 2, 6)
     target = target_ids(model_type, "backbone", 2)
