@@ -42,9 +42,9 @@ def write_tokenizer(
     """Write a tokenizer's files, all or none of them; gives their paths.
 
     ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. Raises `TextError` for a tokenizer with
-    parts in Python whose recipe cannot make its legacy files.
+    parts in Python whose recipe cannot make its legacy files, and for a folder that cannot be written.
     """
-    from tfx_core.checkpoint import replacing_files
+    from tfx_core.checkpoint import replacing_files, save_errors
 
     backend = tokens.vocabulary.backend
     files: dict[str, bytes] = {}
@@ -62,7 +62,10 @@ def write_tokenizer(
         files[ADDED_FILE] = _json(added)
 
     # An older tokenizer's files that this one does not have would be read in place of what it has.
-    with replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new:
+    with (
+        save_errors(folder, TextError),
+        replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new,
+    ):
         for name, contents in files.items():
             (new / name).write_bytes(contents)
     return tuple(os.path.join(folder, name) for name in sorted(files))
