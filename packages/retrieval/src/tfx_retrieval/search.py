@@ -254,7 +254,7 @@ def _of_one_build(folder: Path, read: Callable[[Folder], _Read]) -> _Read:
     try:
         return read_whole(folder, read_from_manifest)
     except CheckpointError as error:
-        if not folder.is_dir():
+        if not folder.is_dir() and error.__cause__ is None:  # it is not there, and not because it is being replaced
             read_manifest(folder)  # knows what to say of it
         raise PassageIndexError(str(error)) from error
 
