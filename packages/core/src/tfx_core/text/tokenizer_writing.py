@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken
 
@@ -13,9 +12,6 @@ from tfx_core.errors import TextError
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, token_flags
-
-if TYPE_CHECKING:
-    from tfx_core.checkpoint import Folder
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -30,10 +26,11 @@ _NOT_WRITTEN = {
 class Origin:
     """Where a tokenizer came from."""
 
-    folder: "Folder"
     settings: Settings
     facts: TextFacts
     recipe: Recipe | None
+    copied: Mapping[str, bytes]
+    """Contents of the files that the recipe says to copy."""
 
 
 def write_tokenizer(
@@ -49,7 +46,8 @@ def write_tokenizer(
     backend = tokens.vocabulary.backend
     files: dict[str, bytes] = {}
     if origin is not None and origin.recipe is not None:
-        files.update(origin.recipe.legacy_files(backend, origin.settings, origin.folder))
+        files.update(origin.copied)
+        files.update(origin.recipe.legacy_files(backend, origin.settings))
     try:
         files[TOKENIZER_FILE] = backend.to_str(pretty=True).encode("utf-8")
     except Exception as error:  # the library has no narrower one
