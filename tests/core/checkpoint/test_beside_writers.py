@@ -155,6 +155,33 @@ def test_a_save_at_every_moment_of_a_reader(subject: Subject, folder: Path) -> N
     assert moments > 1
 
 
+@pytest.mark.parametrize("reader", ["pipeline", "encoder"])
+def test_a_save_at_every_moment_of_what_reads_a_model_and_its_tokenizer(tmp_path: Path, reader: str) -> None:
+    folder = toy.save(tmp_path / "saved", "masked-lm")
+    subject = model("5GB", 200)
+    subject.save(Path(folder), 0)
+    for moment in range(1000):
+        came = False
+
+        def save(call: int, moment: int = moment) -> None:
+            nonlocal came
+            if call == moment:
+                came = True
+                subject.save(Path(folder), 1 - moment % 2)
+
+        with before_each(READING, save):
+            loaded = (
+                tfx_core.load_encoder(folder).model
+                if reader == "encoder"
+                else tfx_core.pipeline("fill-mask", model=folder).model
+            )
+        weights = {int(number) for parameter in loaded.parameters() for number in parameter.unique().tolist()}
+        assert weights == {PLACES.index(loaded.config.max_position_embeddings)}
+        if not came:
+            break
+    assert moment > 10
+
+
 def test_a_save_that_is_killed_at_any_moment(subject: Subject, folder: Path) -> None:
     seen = []
     for call in range(1000):

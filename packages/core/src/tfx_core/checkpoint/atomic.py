@@ -116,7 +116,7 @@ def _working_on(path: Path, beside: Path, *, stands_for: Path) -> Iterator[Path]
 def _speak_of(error: Exception, place: str, path: str) -> None:
     """Let an error name one path instead of another."""
     error.args = tuple(each.replace(place, path) if isinstance(each, str) else each for each in error.args)
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
         error.filename = os.fsdecode(error.filename).replace(place, path)
 
 

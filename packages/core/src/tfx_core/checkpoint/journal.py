@@ -117,7 +117,7 @@ def settle(folder: Path) -> None:
         try:
             _undo_killed(place)
         except OSError as error:
-            if not (place / COMMIT / _RECORD).exists():
+            if not os.path.exists(place / COMMIT / _RECORD):
                 continue  # its process came to the end meanwhile
             if isinstance(error, BlockingIOError):
                 raise CheckpointError(
@@ -148,16 +148,18 @@ def _synchronise(path: Path, flags: int) -> None:
 
 def _unfinished(folder: Path) -> Iterator[Path]:
     """The folder if its files are being changed, its parent if its name is."""
-    if (folder / COMMIT / _RECORD).exists():
+    if os.path.exists(folder / COMMIT / _RECORD):
         yield folder
     parent = Path(os.path.realpath(folder)).parent
-    if (parent / COMMIT / _RECORD).exists() and _is_trusted(parent):
+    if os.path.exists(parent / COMMIT / _RECORD) and _is_trusted(parent):
         yield parent
 
 
 def _is_trusted(folder: Path) -> bool:
     """Whether the record is of this user or the folder's: in /tmp, anybody may write one."""
-    return os.name == "nt" or _owner(folder / COMMIT / _RECORD) in (os.geteuid(), _owner(folder))
+    with suppress(FileNotFoundError):  # its save came to the end in this moment
+        return os.name == "nt" or _owner(folder / COMMIT / _RECORD) in (os.geteuid(), _owner(folder))
+    return False
 
 
 def _owner(path: Path) -> int:
@@ -165,7 +167,7 @@ def _owner(path: Path) -> int:
 
 
 def _undo_killed(folder: Path) -> None:
-    if (folder / COMMIT / _RECORD).exists():
+    if os.path.exists(folder / COMMIT / _RECORD):
         with committing(folder):
             pass
 
