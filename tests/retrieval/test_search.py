@@ -189,7 +189,9 @@ def test_a_disk_that_fills_up_leaves_the_old_index_and_is_one_message(folder: Pa
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
-        with pytest.raises(PassageIndexError, match=r"index could not be written \(.*\); what was there before"):
+        with pytest.raises(
+            PassageIndexError, match=r"/index: could not be saved: .*; what was there before is unchanged"
+        ):
             build_index(PASSAGES, FakeEncoder(), folder)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -72,7 +72,11 @@ def test_a_folder_is_searched_in_order_without_hidden_files_other_kinds_and_inde
 
 def test_a_file_name_need_not_be_utf8(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("words")
-    assert list(Collection([tmp_path])) == [Passage("words", "caf\ufffd", "caf\ufffd.txt")]
+    (tmp_path / os.fsdecode(b"caf\xe8.txt")).write_text("words")
+    assert list(Collection([tmp_path])) == [
+        Passage("words", r"caf\xe8", r"caf\xe8.txt"),
+        Passage("words", r"caf\xe9", r"caf\xe9.txt"),
+    ]
 
 
 def test_a_python_without_its_reference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +88,19 @@ def test_a_python_without_its_reference_is_told(monkeypatch: pytest.MonkeyPatch)
 def test_a_file_that_two_sources_name_is_read_once(tmp_path: Path, write: Write) -> None:
     path = write("a.txt", "words")
     assert len(list(Collection([path, tmp_path, path]))) == 1
+
+
+def test_files_of_one_name_are_told_apart_by_the_folders_above_them(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("x/a/notes.txt", "y/a/notes.txt", "y/b/notes.txt", "y/b/sub/c.md", "z/c.md", "z/sub/c.md", "one.txt")
+    paths = {name: write(name, "words") for name in names}
+    folders = [tmp_path / name for name in ("x/a", "y/a", "y/b", "z")]
+    expected = ["x/a/notes.txt", "y/a/notes.txt", "b/notes.txt", "b/sub/c.md", "c.md", "z/sub/c.md", "one.txt"]
+    assert [passage.id for passage in Collection([*folders, paths["one.txt"]])] == expected
+    monkeypatch.chdir(tmp_path / "y")
+    assert [passage.id for passage in Collection(["../x/a/notes.txt", "a/notes.txt"])] == expected[:2]
+    assert [passage.id for passage in Collection(["a"])] == ["notes.txt"]
 
 
 def test_a_collection_can_be_read_again_and_its_survey_sees_every_change(write: Write) -> None:

@@ -334,7 +334,7 @@ def python_parts(folder: Folder, settings: Settings) -> Backend:
 
 
 PYTHON_PARTS = replace(BERT, build=python_parts)
-NO_LEGACY_FILES = replace(PYTHON_PARTS, legacy_files=lambda tokenizer, settings, folder: {})
+NO_LEGACY_FILES = replace(PYTHON_PARTS, legacy_files=lambda tokenizer, settings: {})
 
 
 def test_parts_in_python_are_saved_as_legacy_files_alone(tmp_path: Path) -> None:
@@ -350,3 +350,13 @@ def test_parts_in_python_are_saved_as_legacy_files_alone(tmp_path: Path) -> None
     with pytest.raises(TextError, match=r"has parts that no file can hold: .*Custom PreTokenizer"):
         read(tmp_path / "a", NO_LEGACY_FILES).save_pretrained(tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
+    tokenizer = small(tmp_path / "a")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TextError) as caught:
+        tokenizer.save_pretrained(tmp_path / "file")
+    assert str(caught.value) == (
+        f"{tmp_path}/file: could not be saved: Not a directory; what was there before is unchanged"
+    )

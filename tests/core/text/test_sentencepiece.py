@@ -246,3 +246,10 @@ def test_families_arrange_ids_as_they_like(tmp_path: Path) -> None:
     )
     tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a"), Piece("<0x00>", 0.0, BYTE)], recipe)
     assert tokens("ax").input_ids == [4, 5, 1]
+
+
+def test_a_saved_tokenizer_has_the_model_file_that_it_was_made_of(tmp_path: Path) -> None:
+    tokenizer = read(write(tmp_path / "a", {"spiece.model": GOOD}), PLAIN)
+    write(tmp_path / "a", {"spiece.model": "another's by now"})
+    tokenizer.save_pretrained(tmp_path / "b")
+    assert (tmp_path / "b" / "spiece.model").read_bytes() == GOOD

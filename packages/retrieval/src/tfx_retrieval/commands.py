@@ -217,9 +217,9 @@ def search(
 
 def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
     """The model to search with and its revision: what was given, else what the index was made with."""
-    from tfx_retrieval.manifest import read_manifest
+    from tfx_retrieval.search import manifest_of
 
-    own = read_manifest(folder).model
+    own = manifest_of(folder).model
     if model is not None:
         return model, revision
     if own is None:

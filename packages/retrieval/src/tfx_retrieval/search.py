@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
-from tfx_core.checkpoint import replacing_folder
+from tfx_core.checkpoint import Folder, read_whole, replacing_folder, save_errors
 from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, RowNumbers, Vectors
-from tfx_core.errors import InputError, PassageIndexError, TfxError
+from tfx_core.errors import CheckpointError, InputError, PassageIndexError
 from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.manifest import (
     MANIFEST,
@@ -26,6 +26,8 @@ from tfx_retrieval.sources import PassageDigest
 
 Progress = Callable[[int], object]
 """Called with the number of passages that were embedded since its last call."""
+
+_Read = TypeVar("_Read")
 
 _CHUNK = 4096
 """Passages that are embedded in one call: enough to sort by length well, few enough to hold."""
@@ -177,31 +179,25 @@ def _write(
     keeper = _kind(kind)
     options = dict(options or {})
     counted = _Counted(batches)
-    try:
-        with replacing_folder(folder) as fresh:
-            keeper.write(fresh, counted, dimension=dimension, options=options)
-            if counted.count == 0:
-                raise InputError("no passages: an index needs at least one")
-            if probes is not None:
-                np.save(fresh / PROBES, probes(), allow_pickle=False)
-            manifest = Manifest(
-                kind=kind,
-                count=counted.count,
-                dimension=dimension,
-                passages=counted.digest.value(),
-                topic_prefix=topic_prefix,
-                model=model,
-                probed=probes is not None,
-                options=options,
-                files=record_files(fresh),
-            )
-            write_manifest(fresh, manifest)
-    except TfxError:
-        raise
-    except OSError as error:
-        raise PassageIndexError(
-            f"{folder}: the index could not be written ({error.strerror or error}); what was there before is unchanged"
-        ) from error
+    with save_errors(folder, PassageIndexError), replacing_folder(folder) as fresh:
+        keeper.write(fresh, counted, dimension=dimension, options=options)
+        if counted.count == 0:
+            raise InputError("no passages: an index needs at least one")
+        if probes is not None:
+            np.save(fresh / PROBES, probes(), allow_pickle=False)
+        manifest = Manifest(
+            kind=kind,
+            count=counted.count,
+            dimension=dimension,
+            passages=counted.digest.value(),
+            topic_prefix=topic_prefix,
+            model=model,
+            probed=probes is not None,
+            options=options,
+            files=record_files(fresh),
+        )
+        write_manifest(fresh, manifest)
+        check_replaceable(folder)  # again, for a build can take hours
 
 
 def open_index(
@@ -211,28 +207,65 @@ def open_index(
 
     ``encoder`` embeds the questions of `SearchIndex.search`, and ``model`` says where it comes from, as in
     `build_index`. Raises `PassageIndexError` for a folder that is no index, is damaged or cut short, or was made with
-    another model than the encoder's.
+    another model than the encoder's. All of it is of one build, also while another build replaces the folder.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    check_files(folder, manifest)
+
+    def read(files: Folder) -> tuple[Manifest, Vectors | None, PassageIndex]:
+        manifest = _checked_manifest(folder, files)
+        probes = read_probes(folder, manifest.dimension) if manifest.probed else None
+        opened = _kind(manifest.kind).open(
+            folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
+        )
+        return manifest, probes, opened
+
+    manifest, probes, opened = _of_one_build(folder, read)
     if encoder is not None:
-        _check_model(folder, manifest, encoder, model or identify(encoder))
-    index = _kind(manifest.kind).open(
-        folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
-    )
-    return SearchIndex(index, manifest, encoder)
+        _check_model(folder, manifest, probes, encoder, model or identify(encoder))
+    return SearchIndex(opened, manifest, encoder)
 
 
 def is_current(folder: Path, wanted: Manifest, encoder: Encoder) -> bool:
     """Say whether a folder holds what building again would give: passages, options and vectors, whole and undamaged."""
+
+    def read(files: Folder) -> Vectors | None:
+        manifest = _checked_manifest(folder, files)
+        return read_probes(folder, manifest.dimension) if replace(manifest, files={}) == wanted else None
+
     try:
-        manifest = read_manifest(folder)
-        check_files(folder, manifest)
-        same = replace(manifest, files={}) == wanted
-        return same and distance(read_probes(folder, manifest.dimension), probe(encoder)) <= SAME_RESULT
+        probes = _of_one_build(folder, read)
     except PassageIndexError:
         return False
+    return probes is not None and distance(probes, probe(encoder)) <= SAME_RESULT
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """Read the manifest of an index, also while a build replaces the folder; its files are not checked."""
+    return _of_one_build(folder, lambda files: read_manifest(folder))
+
+
+def _of_one_build(folder: Path, read: Callable[[Folder], _Read]) -> _Read:
+    """What ``read`` makes of an index folder: all of one build, and the errors of one."""
+
+    def read_from_manifest(files: Folder) -> _Read:
+        files.path(MANIFEST)  # which every build replaces
+        return read(files)
+
+    try:
+        return read_whole(folder, read_from_manifest)
+    except CheckpointError as error:
+        if not folder.is_dir() and error.__cause__ is None:  # it is not there, and not because it is being replaced
+            read_manifest(folder)  # knows what to say of it
+        raise PassageIndexError(str(error)) from error
+
+
+def _checked_manifest(folder: Path, files: Folder) -> Manifest:
+    """The manifest, when each file that it names is as it was written."""
+    manifest = read_manifest(folder)
+    for name in manifest.files:
+        files.path(name)  # is noted, to be compared at the end
+    check_files(folder, manifest)
+    return manifest
 
 
 def embedding_text(passage: Passage, *, topic_prefix: bool) -> str:
@@ -268,12 +301,18 @@ def check_replaceable(folder: Path) -> None:
         return
     if MANIFEST not in names:
         raise InputError(f"{folder}: holds other files and is not an index; give a new or an empty folder")
-    own = {MANIFEST, *read_manifest(folder).files}
-    if strange := sorted(names - own):
+
+    def read(files: Folder) -> list[str]:
+        own = {MANIFEST, *read_manifest(folder).files}
+        return sorted(path.name for path in folder.iterdir() if path.name not in own)
+
+    if strange := _of_one_build(folder, read):
         raise InputError(f"{folder}: also holds {strange[0]!r}, which would go with the old index; move it away")
 
 
-def _check_model(folder: Path, manifest: Manifest, encoder: Encoder, model: ModelIdentity | None) -> None:
+def _check_model(
+    folder: Path, manifest: Manifest, probes: Vectors | None, encoder: Encoder, model: ModelIdentity | None
+) -> None:
     """Raise a `PassageIndexError` that names both models unless the encoder puts texts where the index has them."""
     theirs, ours = f"the model {manifest.model or 'of unknown name'}", f"the model {model or 'given'}"
     if encoder.dimension != manifest.dimension:
@@ -281,9 +320,9 @@ def _check_model(folder: Path, manifest: Manifest, encoder: Encoder, model: Mode
             f"{folder}: made with {theirs}, whose vectors have {manifest.dimension} numbers; those of {ours} have "
             f"{encoder.dimension}; search the index with its own model, or build it again with the other"
         )
-    if not manifest.probed:
+    if probes is None:
         return
-    apart = distance(read_probes(folder, manifest.dimension), probe(encoder))
+    apart = distance(probes, probe(encoder))
     if apart > SAME_MODEL:
         raise PassageIndexError(
             f"{folder}: made with {theirs}, and {ours} puts the same texts elsewhere ({apart:.2f} of "

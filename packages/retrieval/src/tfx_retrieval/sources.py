@@ -7,8 +7,9 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfx_core.embedding import Passage
@@ -56,6 +57,8 @@ class Collection:
 
     A source is a file, a folder that is searched through, or `PYTHON_REFERENCE`. Hidden files, other kinds of files
     (in `skipped`) and folders that are passage indexes themselves are passed over; a file named twice is read once.
+    A document is named by its path within its source, and where several would have one name, by as many folders above
+    it as tell them apart.
     """
 
     def __init__(self, sources: Sequence[str | Path], *, words: int = DEFAULT_WORDS) -> None:
@@ -75,6 +78,7 @@ class Collection:
                 if (real := file.path.resolve()) not in seen:
                     seen.add(real)
                     self._parts.append(file)
+        self._parts = _told_apart(self._parts)
         if not self._parts:
             raise InputError(f"{', '.join(map(str, sources))}: no {', '.join(SUFFIXES)} file in it")
 
@@ -118,6 +122,24 @@ class Collection:
                 yield SourceFile(path, _readable(path.relative_to(folder).as_posix()))
             else:
                 self.skipped.append(path)
+
+
+def _told_apart(parts: Sequence[SourceFile | str]) -> list[SourceFile | str]:
+    """Files of one name, from several sources, named by as many of the folders above them as tell them apart."""
+    names = Counter(part.name for part in parts if isinstance(part, SourceFile))
+    while any(number > 1 for number in names.values()):
+        longer = [_longer(part) if not isinstance(part, str) and names[part.name] > 1 else part for part in parts]
+        if longer == parts:
+            break
+        parts = longer
+        names = Counter(part.name for part in parts if isinstance(part, SourceFile))
+    return list(parts)
+
+
+def _longer(file: SourceFile) -> SourceFile:
+    """The file with the next folder before its name, if there is one."""
+    above = Path(os.path.abspath(file.path)).parts[: -1 - file.name.count("/")]
+    return replace(file, name=f"{_readable(above[-1])}/{file.name}") if len(above) > 1 else file
 
 
 def survey(passages: Iterable[Passage]) -> Survey:
@@ -207,8 +229,8 @@ def _document_of(record: object, where: str, *, own_id: str, own_topic: str) -> 
 
 
 def _readable(name: str) -> str:
-    """Give the name of a file with a sign in place of each byte that is not UTF-8."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    """Give the name of a file with each byte that is not UTF-8 as an escape, so that no two become one."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _decoded(data: bytes, where: str) -> str:

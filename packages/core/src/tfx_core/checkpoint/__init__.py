@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from tfx_core.first_use import on_first_use
 
 if TYPE_CHECKING:
-    from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder
+    from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder, save_errors
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
     from tfx_core.checkpoint.folder import Folder
-    from tfx_core.checkpoint.opening import open_folder
+    from tfx_core.checkpoint.opening import open_folder, read_whole
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
@@ -39,9 +39,11 @@ _HOMES = {
     "load_weights": "filling",
     "open_folder": "opening",
     "read_tensors": "tensor_files",
+    "read_whole": "opening",
     "replacing": "atomic",
     "replacing_files": "atomic",
     "replacing_folder": "atomic",
+    "save_errors": "atomic",
     "save_tensors": "collecting",
     "unfilled_modules": "unfilled",
     "write_folder": "collecting",
@@ -66,9 +68,11 @@ __all__ = [
     "load_weights",
     "open_folder",
     "read_tensors",
+    "read_whole",
     "replacing",
     "replacing_files",
     "replacing_folder",
+    "save_errors",
     "save_tensors",
     "unfilled_modules",
     "write_folder",

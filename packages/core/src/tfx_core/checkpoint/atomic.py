@@ -1,19 +1,23 @@
 """Files and folders that are replaced whole or not at all.
 
-What is new is written beside the old under a name that starts with ``.saving-``, forced to the disk and renamed. An
-exception, `KeyboardInterrupt` included, removes it and leaves the old as it was. A process that is killed may leave the
-``.saving-`` names behind; nothing reads them, and they can be deleted once the saved folder loads.
+What is new is written in a folder beside the old whose name starts with ``.saving-``, forced to the disk and renamed.
+An exception, `KeyboardInterrupt` included, removes it and leaves the old as it was. What a killed process leaves behind
+is removed by the next save of the same place; if it was between renames, the next load or save undoes them
+(`tfx_core.checkpoint.journal`). Several writers of one place come one after the other, each whole. Errors that leave a
+block name the place that its caller named.
 """
 
 import ctypes
+import errno
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-_PREFIX = ".saving-"
+from tfx_core.checkpoint.journal import COMMIT, change, committing, to_disk, workplace
+from tfx_core.errors import TfxError
+
 _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE
 
@@ -25,15 +29,12 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, also after a power failure, and whoever has the old one open or mapped
     keeps it. The temporary name ends like the real one.
     """
-    temporary = _beside(path)
-    try:
-        yield temporary
-        _to_disk(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _to_disk(path.parent)
+    with _working_on(path, path.parent, stands_for=path.parent) as folder:
+        new = folder / path.name
+        yield new
+        to_disk(new)
+        os.replace(new, path)
+        to_disk(path.parent)
 
 
 @contextmanager
@@ -41,24 +42,18 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """A temporary empty folder; it takes the place of ``path`` with all that the block put into it.
 
     A new folder appears whole in one step. An existing one is exchanged in one step where the system can (Linux); where
-    it cannot, there is a moment in which ``path`` does not exist, and a process killed in that moment leaves the old
-    folder under a ``.saving-`` name. A symbolic link stays one: the folder that it points to is replaced.
+    it cannot, there is a moment in which ``path`` does not exist. A symbolic link stays one: the folder that it points
+    to is replaced.
     """
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = _beside(path)
-    try:
-        fresh.mkdir()
-        yield fresh
-        _tree_to_disk(fresh)
-        if path.exists():
-            shutil.copymode(path, fresh)
-            _exchange(fresh, path)
-        else:
-            os.rename(fresh, path)
-        _to_disk(path.parent)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)  # after an exchange this is the old folder
+    real = Path(os.path.realpath(path))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    with _working_on(path, real.parent, stands_for=path) as new:
+        yield new
+        _tree_to_disk(new)
+        if real.exists() or not _took_its_name(new, real):
+            shutil.copymode(real, new)
+            _exchange(new, real)
+        to_disk(real.parent)
 
 
 @contextmanager
@@ -73,75 +68,96 @@ def replacing_files(
     Other files stay, except what ``stale(names in the folder, names written)`` gives, which is removed. A folder that
     does not exist yet appears whole in one step, and a single file is replaced in one step. Several files of an
     existing folder cannot be: the old ones are taken away, then the new ones put in place, and the names in ``last``
-    are the first to go and the last to come. So a reader that begins with the very last of them (``config.json``)
-    finds all of the old, all of the new, or an error; one that is already under way may meet files of both.
+    are the first to go and the last to come. A reader of ours waits meanwhile, and sees all of the old or all of the
+    new; another one that begins with the very last of them (``config.json``) finds an error at worst.
 
-    An exception puts everything back. A process killed during these renames, which take milliseconds, leaves a folder
-    that does not load and has the old and the new files in its ``.saving-`` subfolder.
+    An exception puts everything back, and a process that was killed is as if it had not begun.
     """
-    if not folder.exists():
-        with replacing_folder(folder) as fresh:
-            yield fresh
-        return
-    work = _beside(folder / "files")
-    new, old = work / "new", work / "old"
-    try:
-        new.mkdir(parents=True)
+    real = Path(os.path.realpath(folder))
+    is_new = not real.exists()
+    real.parent.mkdir(parents=True, exist_ok=True)
+    with _working_on(folder, real.parent if is_new else real, stands_for=folder) as new:
         yield new
         _tree_to_disk(new)
-        _put_in_place(new, old, folder, stale, last)
-        _to_disk(folder)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        if not any(_files(work)):  # else the way back was cut off too, and these are the only copies
-            shutil.rmtree(work, ignore_errors=True)
+        if not (is_new and _took_its_name(new, real)):
+            _put_in_place(new, real, stale, last)
+        to_disk(real.parent if is_new else real)
+
+
+@contextmanager
+def save_errors(path: object, kind: type[TfxError]) -> Iterator[None]:
+    """A disk that is full, or a folder that cannot be written, as one error of ours that names ``path``."""
+    try:
+        yield
+    except TfxError:
         raise
-    shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise kind(
+            f"{path}: could not be saved: {error.strerror or error}; what was there before is unchanged"
+        ) from error
+
+
+@contextmanager
+def _working_on(path: Path, beside: Path, *, stands_for: Path) -> Iterator[Path]:
+    """A new folder in ``beside``, ``stands_for`` the one that ``path`` was given in; errors speak of these two."""
+    names = {str(beside / COMMIT): str(path)}
+    try:
+        with workplace(beside, path.name) as work:
+            new = work / "new"
+            names = {str(new): str(stands_for), str(work): str(path)} | names
+            new.mkdir()
+            yield new
+    except Exception as error:
+        for ours, theirs in names.items():
+            _speak_of(error, ours, theirs)
+        raise
+
+
+def _speak_of(error: Exception, place: str, path: str) -> None:
+    """Let an error name one path instead of another."""
+    error.args = tuple(each.replace(place, path) if isinstance(each, str) else each for each in error.args)
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
+        error.filename = os.fsdecode(error.filename).replace(place, path)
+
+
+def _took_its_name(new: Path, path: Path) -> bool:
+    """Give a new folder its name in one step; False where there is one of this name with files in it."""
+    try:
+        os.rename(new, path)
+    except OSError:
+        if path.is_dir():
+            return False
+        raise
+    return True
 
 
 def _put_in_place(
     new: Path,
-    old: Path,
     folder: Path,
     stale: Callable[[Collection[str], Collection[str]], Iterable[str]],
     last: Sequence[str],
 ) -> None:
     written = sorted(_files(new), key=lambda name: (last.index(name) if name in last else -1, name))
-    present = {path.name for path in folder.iterdir() if path.is_file()}
-    obsolete = sorted((set(stale(present, written)) & present) - set(written))
-    if len(written) == 1 and not obsolete:
-        (folder / written[0]).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(new / written[0], folder / written[0])
-        return
-    leaving = [name for name in [*reversed(written), *obsolete] if os.path.lexists(folder / name)]
-    _move_all([(folder / name, old / name) for name in leaving] + [(new / name, folder / name) for name in written])
+    with committing(folder):
+        present = {path.name for path in folder.iterdir() if path.is_file()}
+        obsolete = sorted((set(stale(present, written)) & present) - set(written))
+        if len(written) == 1 and not obsolete:
+            (folder / written[0]).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(new / written[0], folder / written[0])
+            return
+        leaving = [name for name in [*reversed(written), *obsolete] if os.path.lexists(folder / name)]
+        for name in leaving:
+            if (folder / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
+        change(folder, leaving, [(new / name, name) for name in written])
 
 
-def _move_all(moves: Sequence[tuple[Path, Path]]) -> None:
-    """Rename all, or after an exception none."""
-    begun: list[tuple[Path, Path]] = []
-    try:
-        for source, target in moves:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            begun.append((source, target))  # before the rename, for an interrupt may come right after it
-            os.rename(source, target)
-    except BaseException:
-        for source, target in reversed(begun):
-            if os.path.lexists(target) and not os.path.lexists(source):
-                os.rename(target, source)
-        raise
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Let two folders change names, in one step where the system and the file system can."""
+def _exchange(new: Path, path: Path) -> None:
+    """Let a folder take the place of another, in one step where the system and the file system can."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
-    if rename is None or rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0:
-        aside = _beside(other)
-        _move_all([(other, aside), (one, other), (aside, one)])
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    if rename is None or rename(_HERE, os.fsencode(new), _HERE, os.fsencode(path), _EXCHANGE) != 0:
+        with committing(path.parent):
+            change(path.parent, [path.name], [(new, path.name)])
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -151,21 +167,4 @@ def _files(folder: Path) -> Iterator[str]:
 
 def _tree_to_disk(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
-        _to_disk(path)
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file's data, or a folder's names, would survive a power failure."""
-    if path.is_dir():
-        with suppress(OSError):  # not every system and file system lets a folder be synchronised
-            _synchronise(path, os.O_RDONLY)
-    else:
-        _synchronise(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-
-
-def _synchronise(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        to_disk(path)

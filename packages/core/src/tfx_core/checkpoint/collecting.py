@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from tfx_core.checkpoint.atomic import replacing_files
+from tfx_core.checkpoint.atomic import replacing_files, save_errors
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.errors import CheckpointError, InputError
@@ -80,13 +80,8 @@ def write_folder(folder: str | Path) -> Iterator[Path]:
     when the disk is full or the folder cannot be written; the old files are whole then.
     """
     folder = Path(folder)
-    try:
-        with replacing_files(folder, stale=_stale, last=_OPENED_FIRST) as staging:
-            yield staging
-    except OSError as error:
-        raise CheckpointError(
-            f"{folder}: could not be saved: {error.strerror or error}; what was there before is unchanged"
-        ) from error
+    with save_errors(folder, CheckpointError), replacing_files(folder, stale=_stale, last=_OPENED_FIRST) as staging:
+        yield staging
 
 
 def _stale(old: Collection[str], new: Collection[str]) -> list[str]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from tfx_core.checkpoint.journal import Identity, identity, is_unfinished, settle
 from tfx_core.errors import CheckpointError
 
 
@@ -29,6 +30,10 @@ class Folder(ABC):
                 f"{self.label}: file name {name!r} may lead out of the folder; it must be relative, with '/' in between"
             )
         return self._find(name)
+
+    def unchanged(self) -> bool:
+        """Whether every file that was looked for is still what it was then; a hub's files never change."""
+        return True
 
     def require(self, name: str) -> Path:
         """The local file of this name; raises `CheckpointError` when there is none."""
@@ -54,15 +59,34 @@ class Folder(ABC):
 
 
 class LocalFolder(Folder):
-    """A folder on this machine."""
+    """A folder on this machine, where a save may be under way.
+
+    The first look into a folder waits for it, or undoes it if it was killed; raises `CheckpointError` where it cannot.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.label = str(root)
+        self._seen: dict[str, Identity | None] = {}
+        self._settled: set[Path] = set()
+
+    def unchanged(self) -> bool:
+        """Whether no save has come or begun since the first look at each file, whoever wrote it."""
+        if any(map(is_unfinished, self._settled)):
+            return False
+        return all(identity(self.root / name) == seen for name, seen in self._seen.items())
 
     def _find(self, name: str) -> Path | None:
         path = self.root / name
-        return path if path.is_file() else None
+        if path.parent not in self._settled:
+            settle(path.parent)
+            self._settled.add(path.parent)
+        try:
+            found = identity(path)
+        except OSError as error:
+            raise CheckpointError(f"{self.label}/{name}: cannot be read: {error.strerror or error}") from error
+        self._seen.setdefault(name, found)
+        return None if found is None else path
 
 
 def read_json(path: Path, label: str) -> dict[str, Any]:

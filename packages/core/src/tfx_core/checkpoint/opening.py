@@ -2,10 +2,18 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tfx_core.checkpoint.folder import Folder, LocalFolder
+from tfx_core.checkpoint.journal import settle
 from tfx_core.errors import CheckpointError
+
+_Read = TypeVar("_Read")
+
+_ATTEMPTS = 20
+"""How often a folder is read again that changed meanwhile; one save of ours costs one."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -21,6 +29,8 @@ def open_folder(path_or_id: str | os.PathLike[str], *, revision: str | None = No
     if not text:
         raise CheckpointError("an empty string names no checkpoint; give a folder or a hub id such as 'org/name'")
     path = Path(os.path.expanduser(text))  # keeps an unknown ~user, where Path.expanduser raises RuntimeError
+    if not path.is_dir():
+        settle(path)  # its name may be changing
     if path.is_dir():
         if revision is not None:
             raise CheckpointError(f"{path}: is a local folder and has no revision {revision!r}; leave revision out")
@@ -35,6 +45,34 @@ def open_folder(path_or_id: str | os.PathLike[str], *, revision: str | None = No
     from tfx_core.checkpoint.hub import HubFolder  # imports huggingface_hub, which a local folder never needs
 
     return HubFolder(text, revision)
+
+
+def read_whole(
+    source: str | os.PathLike[str] | Folder, read: Callable[[Folder], _Read], *, revision: str | None = None
+) -> _Read:
+    """What ``read`` makes of a checkpoint, of whose files none was replaced meanwhile: they are of one save.
+
+    ``read`` opens all that it needs; a file that is mapped or read may then be replaced. Where one was replaced before,
+    also where that led to an error, ``read`` is called again with the folder opened afresh. Raises `CheckpointError`
+    when that does not end, or at once for a `Folder` that was open already, beside what ``read`` raises.
+    """
+    error: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        folder = source if isinstance(source, Folder) else open_folder(source, revision=revision)
+        try:
+            result = read(folder)
+        except Exception as caught:
+            if folder.unchanged():
+                raise
+            error = caught
+        else:
+            if folder.unchanged():
+                return result
+        if folder is source:
+            break
+    raise CheckpointError(
+        f"{folder.label}: its files were replaced while they were read; open it again when nothing writes to it"
+    ) from error
 
 
 def _looks_like_a_path(text: str) -> bool:

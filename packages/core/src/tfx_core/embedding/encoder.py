@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import Folder, open_folder
+from tfx_core.checkpoint import Folder, read_whole
 from tfx_core.embedding.passage_index import Vectors
 from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
 from tfx_core.embedding.sentence_folder import Normalize, SentenceRecipe, read_sentence_folder
@@ -235,19 +235,24 @@ def load_encoder(
     A sentence-transformers folder says how it pools and how long its texts are; for any other checkpoint ``pooling``
     does, by default the mean. ``max_length`` goes over what the folder says. Raises what `load_model` raises.
     """
-    folder = open_folder(path, revision=revision)
-    if folder.path("modules.json") is None:
-        recipe = SentenceRecipe(folder)
-    elif pooling is None:
-        recipe = read_sentence_folder(folder)
-    else:
-        raise InputError(f"pooling={pooling!r}: {folder.label}/modules.json says how this encoder pools; leave it out")
-    model = load_model(
-        recipe.transformer, head=_head(recipe.transformer), dtype=dtype, device=device, attention=attention
-    )
+
+    def read(folder: Folder) -> tuple[str, SentenceRecipe, Model, Tokenizer]:
+        if folder.path("modules.json") is None:
+            recipe = SentenceRecipe(folder)
+        elif pooling is None:
+            recipe = read_sentence_folder(folder)
+        else:
+            said = f"{folder.label}/modules.json says how this encoder pools"
+            raise InputError(f"pooling={pooling!r}: {said}; leave it out")
+        model = load_model(
+            recipe.transformer, head=_head(recipe.transformer), dtype=dtype, device=device, attention=attention
+        )
+        return folder.label, recipe, model, load_tokenizer(recipe.transformer)
+
+    label, recipe, model, tokenizer = read_whole(path, read, revision=revision)
     return TextEncoder(
         model,
-        load_tokenizer(recipe.transformer),
+        tokenizer,
         pooling=recipe.pooling if pooling is None else pooling,
         pool_prompt=recipe.pool_prompt,
         stages=recipe.stages,
@@ -255,7 +260,7 @@ def load_encoder(
         lower_case=recipe.lower_case,
         prompts=recipe.prompts,
         default_prompt=recipe.default_prompt,
-        name=folder.label,
+        name=label,
     )
 
 

@@ -75,5 +75,9 @@ class PassageIndexKind(Protocol):
         ...
 
     def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> PassageIndex:
-        """Open what `write` left: the caller has checked every file against its recorded size and checksum."""
+        """Open what `write` left: the caller has checked every file against its recorded size and checksum.
+
+        All files are open, or read, when it returns: the folder may be replaced from then on. It is called again when
+        that happened before.
+        """
         ...

@@ -129,6 +129,10 @@ class Subfolder(Folder):
         self.name = name
         self.label = f"{parent.label}/{name}"
 
+    def unchanged(self) -> bool:
+        """Whether the files of the whole checkpoint are what they were."""
+        return self.parent.unchanged()
+
     def _find(self, name: str) -> Path | None:
         return self.parent.path(f"{self.name}/{name}")
 

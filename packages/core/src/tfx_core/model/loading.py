@@ -1,13 +1,14 @@
 """From a folder, a hub id or a name to a model or a tokenizer."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from tfx_core.checkpoint import Folder, load_weights, open_folder, read_tensors, unfilled_modules
+from tfx_core.checkpoint import Folder, TensorFiles, load_weights, read_tensors, read_whole, unfilled_modules
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
@@ -36,18 +37,16 @@ def load_model(
     fields of the config, such as ``num_labels=5``. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError`
     or `UnknownNameError`, each naming what is wrong and what would do.
     """
-    folder = path if isinstance(path, Folder) else open_folder(path, revision=revision)
-    architecture, config = read_config(folder)
-    stored = stored_head(config, folder)
+    opened = read_whole(path, _open, revision=revision)
+    architecture, config, stored = opened.architecture, opened.config, opened.head
     head = stored or "backbone" if head is None else head
     if head != stored:
         config = architecture.plan(head).adapt(config)
     config = config.replace(**overrides)
-    generation_config = folder.json("generation_config.json")
-    model = _empty_model(architecture, config, head, attention, generation_config)
+    model = _empty_model(architecture, config, head, attention, opened.generation_config)
     load_weights(
         model,
-        read_tensors(folder),
+        opened.tensors,
         model.weight_table,
         head=head,
         stored_heads=() if stored is None else (stored,),
@@ -55,7 +54,7 @@ def load_model(
         dtype=_dtype(dtype),
         device=torch.device(device),
         initialise=lambda module, names: _initialise(module, architecture, config, names),
-        label=folder.label,
+        label=opened.label,
     )
     return model.eval()
 
@@ -91,10 +90,7 @@ def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **
 
     ``options`` are those of `Tokenizer` and of the family's recipe. Raises `TextError` naming the file and the cure.
     """
-    folder = path if isinstance(path, Folder) else open_folder(path, revision=revision)
-    name = family_of(folder, registry.architectures())
-    recipe = None if name is None else load_architecture(name).text
-    return read_tokenizer(folder, recipe, **options)
+    return read_whole(path, lambda folder: _read_tokenizer(folder, options), revision=revision)
 
 
 def load_architecture(model_type: str) -> Architecture[Any]:
@@ -110,6 +106,30 @@ def load_architecture(model_type: str) -> Architecture[Any]:
     _check_promise(spec, "heads", {*spec.heads}, {*architecture.heads})
     _check_promise(spec, "capabilities", {*spec.capabilities}, {*architecture.capabilities})
     return architecture
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """All that a model needs of a checkpoint, of one save."""
+
+    label: str
+    architecture: Architecture[Any]
+    config: ModelConfig
+    head: str | None
+    generation_config: Mapping[str, Any] | None
+    tensors: TensorFiles
+
+
+def _open(folder: Folder) -> _Opened:
+    architecture, config = read_config(folder)
+    head, generation_config = stored_head(config, folder), folder.json("generation_config.json")
+    return _Opened(folder.label, architecture, config, head, generation_config, read_tensors(folder))
+
+
+def _read_tokenizer(folder: Folder, options: Mapping[str, Any]) -> Tokenizer:
+    name = family_of(folder, registry.architectures())
+    recipe = None if name is None else load_architecture(name).text
+    return read_tokenizer(folder, recipe, **options)
 
 
 def _check_promise(spec: ArchitectureSpec, what: str, promised: set[str], given: set[str]) -> None:

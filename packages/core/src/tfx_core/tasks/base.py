@@ -71,16 +71,19 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         was loaded before needs its tokenizer, and is what ``device``, ``dtype``, ``attention`` and ``revision`` made
         it.
         """
-        from tfx_core.checkpoint import open_folder
+        from tfx_core.checkpoint import read_whole
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
         given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention, "revision": revision}
         given = {name: value for name, value in given.items() if value is not None}
         if isinstance(model, str | Path):
-            folder = open_folder(model, revision=revision)
-            loaded = load_model(folder, head=cls.head_for(folder), **given)
-            tokenizer = load_tokenizer(folder) if tokenizer is None else tokenizer
+
+            def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
+                loaded = load_model(folder, head=cls.head_for(folder), **given)
+                return loaded, load_tokenizer(folder) if tokenizer is None else tokenizer
+
+            loaded, tokenizer = read_whole(model, read, revision=revision)
         elif given:
             raise InputError(f"{', '.join(given)}: for a model that is loaded by name; this one is loaded already")
         elif tokenizer is None:

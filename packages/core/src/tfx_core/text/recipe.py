@@ -134,7 +134,7 @@ def _as_it_is(tokenizer: Tokenizer, settings: Settings) -> None:
     pass
 
 
-def _no_files(tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+def _no_files(tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
     return {}
 
 
@@ -174,9 +174,15 @@ class Recipe:
     Only keys in ``settings.declared`` count: a default that nobody wrote down overrules no file.
     """
 
-    legacy_files: "Callable[[Tokenizer, Settings, Folder], Mapping[str, bytes]]" = _no_files
+    copied: tuple[str, ...] = ()
+    """Legacy files that cannot be made but only copied (``spiece.model``), where the tokenizer came with them.
+
+    They are read with the tokenizer: when it is saved, its folder may have those of another one.
+    """
+
+    legacy_files: Callable[[Tokenizer, Settings], Mapping[str, bytes]] = _no_files
     """The legacy files to write beside ``tokenizer.json``, name -> contents; empty when it cannot make them.
 
-    The folder is the one that the tokenizer was read from, for files that can only be copied (``spiece.model``). They
-    are all that is written where the tokenizer has parts in Python, which ``tokenizer.json`` cannot hold.
+    These and the copied ones are all that is written where the tokenizer has parts in Python, which ``tokenizer.json``
+    cannot hold.
     """

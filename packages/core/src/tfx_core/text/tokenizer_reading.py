@@ -50,7 +50,7 @@ def read_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -
         clean_up_tokenization_spaces=settings.flag("clean_up_tokenization_spaces"),
         split_special_tokens=settings.flag("split_special_tokens"),
         question_first=facts.question_first,
-        origin=Origin(folder, settings, facts, recipe),
+        origin=Origin(settings, facts, recipe, _copied(folder, recipe)),
     )
 
 
@@ -82,6 +82,12 @@ def _read(data: bytes, label: str) -> Backend:
         raise TextError(f"{label}: byte {error.start} is not UTF-8; {cure}") from error
     except Exception as error:  # the library has no narrower one
         raise TextError(f"{label}: {error}; {cure}") from error
+
+
+def _copied(folder: "Folder", recipe: Recipe | None) -> dict[str, bytes]:
+    """What the recipe says to copy when the tokenizer is saved."""
+    paths = {name: folder.path(name) for name in (() if recipe is None else recipe.copied)}
+    return {name: path.read_bytes() for name, path in paths.items() if path is not None}
 
 
 def _require(folder: "Folder", recipe: Recipe) -> None:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken
 
@@ -13,9 +12,6 @@ from tfx_core.errors import TextError
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, token_flags
-
-if TYPE_CHECKING:
-    from tfx_core.checkpoint import Folder
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -30,10 +26,11 @@ _NOT_WRITTEN = {
 class Origin:
     """Where a tokenizer came from."""
 
-    folder: "Folder"
     settings: Settings
     facts: TextFacts
     recipe: Recipe | None
+    copied: Mapping[str, bytes]
+    """Contents of the files that the recipe says to copy."""
 
 
 def write_tokenizer(
@@ -42,14 +39,15 @@ def write_tokenizer(
     """Write a tokenizer's files, all or none of them; gives their paths.
 
     ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. Raises `TextError` for a tokenizer with
-    parts in Python whose recipe cannot make its legacy files.
+    parts in Python whose recipe cannot make its legacy files, and for a folder that cannot be written.
     """
-    from tfx_core.checkpoint import replacing_files
+    from tfx_core.checkpoint import replacing_files, save_errors
 
     backend = tokens.vocabulary.backend
     files: dict[str, bytes] = {}
     if origin is not None and origin.recipe is not None:
-        files.update(origin.recipe.legacy_files(backend, origin.settings, origin.folder))
+        files.update(origin.copied)
+        files.update(origin.recipe.legacy_files(backend, origin.settings))
     try:
         files[TOKENIZER_FILE] = backend.to_str(pretty=True).encode("utf-8")
     except Exception as error:  # the library has no narrower one
@@ -62,7 +60,10 @@ def write_tokenizer(
         files[ADDED_FILE] = _json(added)
 
     # An older tokenizer's files that this one does not have would be read in place of what it has.
-    with replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new:
+    with (
+        save_errors(folder, TextError),
+        replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new,
+    ):
         for name, contents in files.items():
             (new / name).write_bytes(contents)
     return tuple(os.path.join(folder, name) for name in sorted(files))

@@ -80,7 +80,7 @@ class _ByteBPE:
         if changed:
             tokenizer.post_processor = self._post_processor(tokenizer, settings)
 
-    def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+    def legacy_files(self, tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
         """The vocabulary in the order of ids, and the merges."""
         model = json.loads(tokenizer.to_str())["model"]
         vocabulary = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))

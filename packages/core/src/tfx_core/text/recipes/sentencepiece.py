@@ -51,7 +51,7 @@ def sentencepiece_recipe(
     """
     options = dict(options or {})
     files = _SentencePiece(single, pair, model_file, "legacy" in options, arrange, clean, avoid)
-    return Recipe(facts, files=((model_file,),), build=files.build, options=options, legacy_files=files.legacy_files)
+    return Recipe(facts, files=((model_file,),), build=files.build, options=options, copied=(model_file,))
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,6 @@ class _SentencePiece:
         tokenizer.decoder = decoder(model)
         tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
         return tokenizer
-
-    def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
-        """The model file, where the tokenizer came from one."""
-        path = folder.path(self.model_file)
-        return {} if path is None else {self.model_file: path.read_bytes()}
 
 
 def segmenter(

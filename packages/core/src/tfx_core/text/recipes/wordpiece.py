@@ -100,7 +100,7 @@ class _WordPiece:
             normalizer.handle_chinese_chars = settings.flag("tokenize_chinese_chars")
         tokenizer.normalizer = normalizer
 
-    def legacy_files(self, tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+    def legacy_files(self, tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
         """The vocabulary file, a token a line in the order of ids."""
         vocabulary = tokenizer.get_vocab(with_added_tokens=False)
         lines = sorted(vocabulary, key=vocabulary.__getitem__)

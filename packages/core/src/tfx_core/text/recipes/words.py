@@ -71,7 +71,7 @@ def _build(folder: "Folder", settings: Settings) -> Tokenizer:
     return tokenizer
 
 
-def _legacy_files(tokenizer: Tokenizer, settings: Settings, folder: "Folder") -> Mapping[str, bytes]:
+def _legacy_files(tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
     """The words as ``vocab.txt``, where they are words; pickles are never written."""
     numbers = tokenizer.get_vocab(with_added_tokens=False)
     words = sorted(numbers, key=numbers.__getitem__)
