@@ -99,7 +99,7 @@ def test_twenty_new_tokens_by_default_as_far_as_there_are_positions() -> None:
         ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer at least 1"),
         ({"seeds": [1, 2], "do_sample": True}, "seeds: 2 given, for a batch of 1"),
         ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample=True"),
-        ({"attention_mask": torch.ones(1, 3)}, r"shape \(1, 3\), the tokens \(1, 2\)"),
+        ({"attention_mask": torch.ones(1, 3)}, r"attention_mask of shape \(1, 3\): input_ids are \(1, 2\)"),
         ({"attention_mask": torch.zeros(1, 2)}, "row 0 has no token"),
         ({"stop_strings": "x"}, "tokenizer"),
     ],

@@ -104,7 +104,7 @@ class Seq2SeqBackbone(Backbone):
         if decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids, decoder_attention_mask = self._decoder_start(input_ids, attention_mask)
         source = encoded.last_hidden_state
-        _check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
+        check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
         decoded = self.decoder(
             input_ids=decoder_input_ids,
             attention_mask=decoder_attention_mask,
@@ -172,7 +172,7 @@ def _shifted_source(config: ModelConfig, input_ids: Tensor, mask: Tensor | None)
     return shifted, mask
 
 
-def _check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:
+def check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:
     """Raise `InputError` where the encoder's states, their mask and the decoder's input do not fit together."""
     if mask is not None and mask.shape != source.shape[:2]:
         raise InputError(

@@ -104,7 +104,7 @@ def decode(
         options=options,
         prompts=prompts,
         limits=limits,
-        processors=build_processors(options, source or prompts, prefix_allowed_tokens_fn, logits_processor),
+        processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, logits_processor),
         stopping=Stopping(options.eos_ids, options.max_time, criteria),
         recorder=ScoreRecorder.of(options, len(prompts), pad),
         pad=pad,
@@ -126,12 +126,22 @@ DECODERS: Mapping[Strategy, Callable[[DecodingState, Search], Decoded]] = {
 }
 
 
+_REPORTS = ("output_attentions", "output_hidden_states")
+"""Switches of a call that ask for nothing where they are off, as files of the reference library have them."""
+
+
+def _read(prompts: Prompts, source: Prompts | None) -> Prompts | None:
+    """What was read before the new tokens, as far as its ids are known."""
+    return prompts if source is None and prompts.vectors is None else source
+
+
 def _options_and_inputs(
     arguments: Mapping[str, object], input_names: Collection[str]
 ) -> tuple[dict[str, object], dict[str, Any]]:
     """The arguments that are options, and those that are inputs of the model."""
     options = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
-    inputs = {name: value for name, value in arguments.items() if name not in OPTION_NAMES and value is not None}
+    idle = {name for name, value in arguments.items() if value is None or (name in _REPORTS and value is False)}
+    inputs = {name: value for name, value in arguments.items() if name not in options.keys() | idle}
     unknown = sorted(inputs.keys() - set(input_names))
     if unknown:
         raise TypeError(
