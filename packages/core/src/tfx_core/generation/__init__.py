@@ -27,9 +27,10 @@ if TYPE_CHECKING:
         check_used,
     )
     from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
-    from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+    from tfx_core.generation.streaming import AbortableStreamer, Streamer, TextIteratorStreamer, TextStreamer
 
 _HOMES = {
+    "AbortableStreamer": "streaming",
     "AllowedTokens": "processors",
     "Constraint": "constraints",
     "DecodingState": "state",
@@ -61,6 +62,7 @@ _HOMES = {
 
 __all__ = [
     "OPTION_NAMES",
+    "AbortableStreamer",
     "AllowedTokens",
     "Constraint",
     "DecodingState",

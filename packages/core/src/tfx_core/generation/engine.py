@@ -21,7 +21,7 @@ from tfx_core.generation.search import Search
 from tfx_core.generation.state import DecodingState, GenerativeModel
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
-from tfx_core.generation.streaming import Streamer
+from tfx_core.generation.streaming import Streamer, told_of_errors
 from tfx_core.nn import for_inference
 
 
@@ -47,20 +47,22 @@ def generate(
 
     Raises `TypeError` for an unknown name and `InputError` for what cannot be meant.
     """
-    given, inputs = _options_and_inputs(arguments, model.input_names)
-    if input_ids is not None:
-        inputs["input_ids"] = input_ids
-    options = (generation_config or model.generation_options).updated(**given)
-    for reason in options.without_effect(list(given)):
-        warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
-    if model.architecture.decoding is None:
-        raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
-    with torch.inference_mode():
+    with told_of_errors(streamer), torch.inference_mode():
+        given, inputs = _options_and_inputs(arguments, model.input_names)
+        if input_ids is not None:
+            inputs["input_ids"] = input_ids
+        options = (generation_config or model.generation_options).updated(**given)
+        for reason in options.without_effect(list(given)):
+            warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
+        if model.architecture.decoding is None:
+            raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
         prompts, source = prepare(model, inputs, options)
         limits = greatest_lengths(prompts, options, model.max_positions, given)
         twin = for_inference(model) if isinstance(model, nn.Module) else model
+        state = model.architecture.decoding(twin, inputs)
+    with torch.inference_mode():
         output = decode(
-            model.architecture.decoding(twin, inputs),
+            state,
             prompts,
             options,
             limits=limits,
@@ -92,26 +94,27 @@ def decode(
 
     ``limits`` ``(B,)`` are the greatest lengths, by default from the options; ``source`` is what an encoder read.
     """
-    limits = greatest_lengths(prompts, options, None) if limits is None else limits
-    strategy = options.strategy
-    if strategy.is_beam and streamer is not None:
-        raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
-    if options.seeds is not None and len(options.seeds) != len(prompts):
-        raise InputError(f"seeds: {len(options.seeds)} given, for a batch of {len(prompts)}")
-    criteria = (*stopping_criteria, *_stop_strings(options, tokenizer))
-    pad = padding_token(options, prompts, limits, bool(criteria))
-    search = Search(
-        options=options,
-        prompts=prompts,
-        limits=limits,
-        processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, logits_processor),
-        stopping=Stopping(options.eos_ids, options.max_time, criteria),
-        recorder=ScoreRecorder.of(options, len(prompts), pad),
-        pad=pad,
-        source=source,
-        streamer=streamer,
-    )
-    decoded = DECODERS[strategy](state, search)
+    with told_of_errors(streamer):
+        limits = greatest_lengths(prompts, options, None) if limits is None else limits
+        strategy = options.strategy
+        if strategy.is_beam and streamer is not None:
+            raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
+        if options.seeds is not None and len(options.seeds) != len(prompts):
+            raise InputError(f"seeds: {len(options.seeds)} given, for a batch of {len(prompts)}")
+        criteria = (*stopping_criteria, *_stop_strings(options, tokenizer))
+        pad = padding_token(options, prompts, limits, bool(criteria))
+        search = Search(
+            options=options,
+            prompts=prompts,
+            limits=limits,
+            processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, logits_processor),
+            stopping=Stopping(options.eos_ids, options.max_time, criteria),
+            recorder=ScoreRecorder.of(options, len(prompts), pad),
+            pad=pad,
+            source=source,
+            streamer=streamer,
+        )
+        decoded = DECODERS[strategy](state, search)
     return decoded.output(prompts, options.num_return_sequences, pad, search.recorder)
 
 
