@@ -35,9 +35,9 @@ class CausalDecoding:
     """A decoder's `DecodingState`; it also extends (prompt lookup) and reveals hidden states (contrastive search).
 
     ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
-    Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one and
-    ``position_ids`` count on from it; a source and masks of heads go to every call. ``attention`` among them is taken
-    instead of the model's own.
+    Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one, as in the
+    reference, and the cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention``
+    among them is taken instead of the model's own.
     """
 
     def __init__(
@@ -49,9 +49,8 @@ class CausalDecoding:
         self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
         others = {name: x for name, x in inputs.items() if name not in _OF_PROMPT + _OF_SOURCE}
         self._constant: dict[str, Any] = {"attention": attention, **others}
-        # of each source (B, 1): the last token's type, and how far given positions are ahead of counted ones
         self._last_type: Tensor | None = None
-        self._ahead: Tensor | None = None
+        """``(B, 1)``, of each source."""
         self._cache: DecoderCache | None = None
         self._last_length = 0
 
@@ -96,33 +95,24 @@ class CausalDecoding:
         self._known_cache.select(sources)
         self._source = {name: x.index_select(0, sources) for name, x in self._source.items()}
         self._last_type = None if self._last_type is None else self._last_type.index_select(0, sources)
-        self._ahead = None if self._ahead is None else self._ahead.index_select(0, sources)
 
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
         states = self._run(**self._prompt).last_hidden_state
         real = RealTokens.of(states, mask)
         if "token_type_ids" in self._prompt:
-            self._last_type = _last(self._prompt["token_type_ids"], real)
-        if "position_ids" in self._prompt:
-            self._ahead = _last(self._prompt["position_ids"], real) - _last(real.positions, real)
+            types = self._prompt["token_type_ids"].expand(real.batch, -1)
+            self._last_type = last_tokens(types[..., None], real.mask)
         return states, mask, real.dense_mask
 
     def _append(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The states of further tokens ``(R, n)``, of which the first ``lengths[i]`` of row ``i`` are real, or all."""
         inputs = {"input_ids": ids}
-        places = torch.arange(ids.shape[1], device=ids.device)
         if lengths is not None:
-            inputs["attention_mask"] = (places < lengths[:, None]).long()
-        copies = self._known_cache.rows_per_source
+            inputs["attention_mask"] = (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).long()
         if self._last_type is not None:
-            inputs["token_type_ids"] = self._last_type.repeat_interleave(copies, dim=0).expand_as(ids)
-        if self._ahead is not None:
-            assert self._known_cache.real is not None
-            counted = self._known_cache.real.dense_mask.sum(1, keepdim=True)  # (R, 1)
-            # what is not real must not stand beyond the positions that there are
-            within = places if lengths is None else places.minimum(lengths[:, None] - 1)
-            inputs["position_ids"] = self._ahead.repeat_interleave(copies, dim=0) + counted + within
+            types = self._last_type.repeat_interleave(self._known_cache.rows_per_source, dim=0)
+            inputs["token_type_ids"] = types.expand_as(ids)
         states: Tensor = self._run(**inputs).last_hidden_state
         return states
 
@@ -142,9 +132,3 @@ class CausalDecoding:
         if self._cache is None:
             raise RuntimeError("prefill comes first")
         return self._cache
-
-
-def _last(values: Tensor, real: RealTokens) -> Tensor:
-    """What stands at each row's last real token, ``(B, 1)``, of ``(T,)`` or ``(B|1, T)``."""
-    values = values.view(-1, real.length).expand(real.batch, -1)
-    return last_tokens(values[..., None], real.mask)
