@@ -5,6 +5,7 @@ A call knows no cache: for each token it reads the whole text again.
 
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from torch import Tensor
 import tfx_core
 from tests.cases import CHOICE_HEADS
 from tests.models.tiny import perturbed, random_ids, tiny_config
-from tfx_core.errors import InputError
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.generation import GenerationOptions
 from tfx_core.model import Model, load_architecture
 from tfx_core.model.heads import LanguageHead
 from tfx_core.nn import eager
@@ -323,3 +325,22 @@ def test_choices_are_no_prompts(model: Model) -> None:
     if model.head_name in CHOICE_HEADS:
         with pytest.raises(InputError, match="input_ids: must be token ids"):
             model.generate(torch.ones(1, 2, 3, dtype=torch.long))
+
+
+def test_defaults_can_be_replaced_and_are_saved(model: Model, tmp_path: Path) -> None:
+    inputs = prompts(model)
+    own = {"eos_token_id": [51], "pad_token_id": 0, "decoder_start_token_id": start(model), "max_new_tokens": 3}
+    expected = model.generate(**inputs, **own)
+    for given in (own, GenerationOptions(**own)):
+        assert torch.equal(model.generate(**inputs, generation_config=given), expected)
+        model.generation_config = given
+        assert torch.equal(model.generate(**inputs), expected)
+        model.save_pretrained(tmp_path)
+        again = tfx_core.load_model(tmp_path)
+        assert torch.equal(again.generate(**inputs), expected)
+    again.generation_config = {"top_p": 7}
+    with pytest.raises(ConfigError, match=rf"{tmp_path.name}/generation_config\.json: top_p=7"):
+        again.generate(**inputs)
+    model.generation_config = 3  # type: ignore[assignment]
+    with pytest.raises(InputError, match="generation_config=3: must be GenerationOptions"):
+        model.generate(**inputs)

@@ -11,6 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.generation.beam import decode_beams
 from tfx_core.generation.constrained import decode_constrained
 from tfx_core.generation.contrastive import decode_contrastive
+from tfx_core.generation.defaults import options_from_files
 from tfx_core.generation.groups import decode_groups
 from tfx_core.generation.lookup import decode_lookup
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
@@ -29,7 +30,7 @@ def generate(
     model: GenerativeModel,
     input_ids: Tensor | None = None,
     *,
-    generation_config: GenerationOptions | None = None,
+    generation_config: GenerationOptions | Mapping[str, Any] | None = None,
     prefix_allowed_tokens_fn: AllowedTokens | None = None,
     logits_processor: Sequence[Processor] = (),
     stopping_criteria: Sequence[StoppingCriterion] = (),
@@ -40,10 +41,12 @@ def generate(
     """Continue the prompts ``input_ids`` ``(B, P)``, or decode an output for them where the model has an encoder.
 
     ``arguments`` are fields of `GenerationOptions`, which replace the checkpoint's own (or those of
-    ``generation_config``), and inputs of the model such as ``attention_mask``. The result is ``(N, P + T)`` token ids
-    with the prompts padded on the left, whichever side they came padded on, and finished texts on the right; of models
-    with an encoder it begins with the decoder's start token. ``return_dict_in_generate=True`` returns a
-    `GenerationOutput`. Each text is the one that its prompt would give alone, without padding.
+    ``generation_config``, which may also be the contents of such a file), and inputs of the model such as
+    ``attention_mask``; each is honoured or refused. The result is ``(N, P + T)`` token ids with the prompts padded on
+    the left, whichever side they came padded on, and finished texts on the right; of models with an encoder it begins
+    with the decoder's start token, of prompts given as ``inputs_embeds`` alone it has the new tokens only.
+    ``return_dict_in_generate=True`` returns a `GenerationOutput`. Each text is the one that its prompt would give
+    alone, without padding.
 
     Raises `TypeError` for an unknown name and `InputError` for what cannot be meant.
     """
@@ -51,7 +54,8 @@ def generate(
         given, inputs = _options_and_inputs(arguments, model.input_names)
         if input_ids is not None:
             inputs["input_ids"] = input_ids
-        options = (generation_config or model.generation_options).updated(**given)
+        options = model.generation_options if generation_config is None else options_from_files(generation_config, None)
+        options = options.updated(**given)
         for reason in options.without_effect(list(given)):
             warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
         if model.architecture.decoding is None:

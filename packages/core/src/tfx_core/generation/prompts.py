@@ -113,7 +113,7 @@ def greatest_lengths(
     longest = int(lengths.max())
     if positions is not None and longest > positions:
         raise InputError(f"a prompt of {longest} tokens: the model has positions for {positions}; shorten it")
-    limits, option = _wanted_lengths(lengths, options)
+    limits, option = _wanted_lengths(lengths, options, explicit)
     room = None if positions is None else positions + (options.strategy is not Strategy.CONTRASTIVE)
     if room is not None and int(limits.max()) > room:
         if option in explicit:
@@ -181,13 +181,22 @@ def _has_padding(ids: Tensor, options: GenerationOptions) -> bool:
     return pad is not None and pad not in options.eos_ids and bool((ids == pad).any())
 
 
-def _wanted_lengths(lengths: Tensor, options: GenerationOptions) -> tuple[Tensor, str]:
-    """The greatest lengths as if there were room for all, and the option that says so."""
+def _wanted_lengths(lengths: Tensor, options: GenerationOptions, explicit: Collection[str]) -> tuple[Tensor, str]:
+    """The greatest lengths as if there were room for all, and the option that says so.
+
+    A least length goes over a greatest one that the caller did not set, and over a stored one if the caller set it.
+    """
     if options.max_new_tokens is not None:
-        return lengths + options.max_new_tokens, "max_new_tokens"
-    if options.max_length is not None:
-        return torch.full_like(lengths, options.max_length), "max_length"
-    return lengths + _NEW_TOKENS, ""
+        limits, option = lengths + options.max_new_tokens, "max_new_tokens"
+    elif options.max_length is not None:
+        limits, option = torch.full_like(lengths, options.max_length), "max_length"
+    else:
+        limits, option = lengths + _NEW_TOKENS, ""
+    least = {"min_new_tokens": lengths + options.min_new_tokens, "min_length": torch.tensor(options.min_length)}
+    for name, wanted in least.items():
+        if option not in explicit and (name in explicit or not option) and bool((wanted > limits).any()):
+            limits, option = limits.maximum(wanted.to(limits.device)), name
+    return limits, option
 
 
 def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tuple[Tensor, Tensor | None]:

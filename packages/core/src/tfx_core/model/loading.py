@@ -45,6 +45,7 @@ def load_model(
     config = config.replace(**overrides)
     generation_config = folder.json("generation_config.json")
     model = _empty_model(architecture, config, head, attention, generation_config)
+    model.origin = folder.label
     load_weights(
         model,
         read_tensors(folder),
