@@ -117,6 +117,12 @@ def test_where_nothing_is_possible_the_row_is_named(name: str) -> None:
         run(Table(), PROMPTS, max_new_tokens=4, arguments={"prefix_allowed_tokens_fn": allowed}, **SEARCHES[name])
 
 
+@pytest.mark.parametrize("token", [-1, 9])
+def test_what_is_allowed_is_in_the_vocabulary(token: int) -> None:
+    with pytest.raises(InputError, match=f"prefix_allowed_tokens_fn: token {token} is outside the vocabulary of 9"):
+        run(Table(), [[3, 7]], arguments={"prefix_allowed_tokens_fn": lambda row, tokens: [2, token]})
+
+
 def test_no_allowed_text_has_the_forced_word() -> None:
     trie = Trie([[2, 3, EOS]], [[3, 7]])
     with pytest.raises(InputError, match="row 0: no text that may be written has all forced words"):

@@ -1,12 +1,22 @@
 """Options: what is refused, with which words, and where defaults come from."""
 
 import json
+import math
 from typing import Any
 
 import pytest
+import torch
 
-from tfx_core.errors import ConfigError, InputError
-from tfx_core.generation import OPTION_NAMES, GenerationOptions, PhrasalConstraint, Strategy, options_from_files
+from tests.core.generation.toys import toy_model
+from tfx_core.errors import ConfigError, InputError, TfxError
+from tfx_core.generation import (
+    OPTION_NAMES,
+    GenerationOptions,
+    PhrasalConstraint,
+    Strategy,
+    generate,
+    options_from_files,
+)
 from tfx_core.generation.defaults import contents_of
 
 
@@ -221,3 +231,24 @@ def test_a_file_says_what_options_say() -> None:
     assert (again.biases, again.updated(sequence_bias=None)) == (options.biases, options.updated(sequence_bias=None))
     with pytest.raises(InputError, match="constraints: a file cannot hold them"):
         contents_of(GenerationOptions(constraints=[PhrasalConstraint([3])], num_beams=2))
+
+
+ANYTHING: tuple[Any, ...] = (
+    0, 1, -1, 2, 5, 60, 10**9, 10**18, 2**63, HUGE, MUCH, -MUCH, 0.5, 1e-320, 1e308, -1e308, math.inf, -math.inf,
+    math.nan,
+    True, False, "", "x", "never", "\ud800", "\x1b[2J", [], [[]], [1], [[1]], [[1, 2], [3]], [[[1]]], {}, {"1": 2},
+    [None],
+    [True], ["x"], [MUCH], [[HUGE]], [[[1], 0.5]], [[[1], math.inf]], [1, 1.5], [3, 1e308], [-5, 0.1], [math.nan],
+)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_a_file_says_it_is_meant_or_one_error() -> None:
+    ids = torch.tensor([[3, 4, 3, 4]])
+    for name in sorted(OPTION_NAMES):
+        for value in ANYTHING:
+            try:
+                defaults = options_from_files({name: value}, {"eos_token_id": 1, "pad_token_id": 0})
+                generate(toy_model(generation_options=defaults), ids, max_new_tokens=4)
+            except TfxError as error:
+                assert str(error).isprintable(), (name, value)  # noqa: PT017

@@ -24,6 +24,8 @@ from tfx_core.generation.state import DecodingState
 
 DEAD = float("-inf")
 """The score of a beam of which nothing can come."""
+_LAST = -1.0e9
+"""Where what is no text ranks; texts rank twice as high at least."""
 
 
 def decode_beams(state: DecodingState, search: Search) -> Decoded:
@@ -162,9 +164,12 @@ class BestTexts:
             return
         length = candidates.origins.shape[2]
         scores = candidates.scores / length**self.options.length_penalty
+        # what is no text comes last; numbers instead of infinity leave the order of equal ones as in the reference
+        known = torch.where(self.done, self.scores.clamp(min=_LAST / 2), _LAST)
+        ranks = torch.where(ended, scores.clamp(min=_LAST / 2), scores + _LAST)
+        index = torch.cat((known, ranks), dim=1).topk(self.beams).indices
         scores = scores.masked_fill(~ended, DEAD)
-        merged = torch.cat((self.scores, scores), dim=1)
-        self.scores, index = merged.topk(self.beams)
+        self.scores = torch.cat((self.scores, scores), dim=1).gather(1, index)
         self.done = torch.cat((self.done, ended), dim=1).gather(1, index)
         for place, (row, kept) in enumerate(zip(self.texts, index.tolist(), strict=True)):
             if max(kept) < self.beams and kept == sorted(kept):

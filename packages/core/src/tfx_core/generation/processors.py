@@ -256,9 +256,9 @@ def renormalise(scores: Tensor, rows: Rows) -> Tensor:
 
 def check_vocabulary(tokens: Sequence[int], scores: Tensor, what: str) -> None:
     """Raise `InputError` for a token that the scores lack."""
-    greatest = max(tokens, default=0)
-    if greatest >= scores.shape[1]:
-        raise InputError(f"{what}: token {greatest} is outside the vocabulary of {scores.shape[1]} tokens")
+    wrong = next((token for token in tokens if not 0 <= token < scores.shape[1]), None)
+    if wrong is not None:
+        raise InputError(f"{what}: token {wrong} is outside the vocabulary of {scores.shape[1]} tokens")
 
 
 def _forced(scores: Tensor, where: Tensor, tokens: tuple[int, ...], what: str) -> Tensor:
