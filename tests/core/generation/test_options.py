@@ -177,6 +177,8 @@ def test_defaults_come_from_legacy_keys() -> None:
 def test_what_cannot_be_honoured_is_named() -> None:
     with pytest.warns(UserWarning, match=r"my/generation_config.json: .*guidance_scale, some_key"):
         options_from_files({"guidance_scale": 3.0, "some_key": 1}, None, where="my/generation_config.json")
+    with pytest.warns(UserWarning, match=r"ignored: \\x1b\[2Jx{900}"):
+        options_from_files({"\x1b[2J" + 10**6 * "x": 1}, None)
     with pytest.raises(ConfigError, match=r"generation_config.json: top_p=7"):
         options_from_files({"top_p": 7}, None)
     with pytest.raises(ConfigError, match=r"folder/config.json: num_beams=0"):

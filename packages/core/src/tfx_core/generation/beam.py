@@ -25,7 +25,7 @@ from tfx_core.generation.state import DecodingState
 DEAD = float("-inf")
 """The score of a beam of which nothing can come."""
 _LAST = -1.0e9
-"""Where what is no text ranks; texts rank twice as high at least."""
+"""The rank of what is no text; that of a text is half of it at least."""
 
 
 def decode_beams(state: DecodingState, search: Search) -> Decoded:

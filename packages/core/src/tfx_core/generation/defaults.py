@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.errors import ConfigError, InputError, shown
+from tfx_core.errors import ConfigError, InputError, cleaned, shown
 from tfx_core.fields import checked, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
 
@@ -49,7 +49,7 @@ def options_from_files(
     given = _checked({name: config[name] for name in names if name in config} if config else {}, config_where)
     if isinstance(generation_config, GenerationOptions):
         return generation_config.updated(
-            **{name: given[name] for name in given.keys() - generation_config.set().keys()}
+            **{name: given[name] for name in given.keys() - generation_config.given().keys()}
         )
     if generation_config is None:
         where = config_where
@@ -72,7 +72,7 @@ def options_from_files(
 
 def contents_of(options: GenerationOptions) -> dict[str, Any]:
     """A ``generation_config.json`` that asks for these options; `InputError` for what no file can say."""
-    contents = options.set()
+    contents = options.given()
     if "constraints" in contents:
         raise InputError("constraints: a file cannot hold them; pass them to generate, or use force_words_ids")
     if "sequence_bias" in contents:
@@ -100,5 +100,6 @@ def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         else:
             ignored.append(name)
     if ignored:
-        warnings.warn(f"{where}: not known and ignored: {', '.join(sorted(ignored))}", stacklevel=3)
+        names = cleaned(", ".join(sorted(ignored)), 1000)
+        warnings.warn(f"{where}: not known and ignored: {names}", stacklevel=3)
     return given

@@ -230,7 +230,7 @@ class GenerationOptions(Checked):
                 raise TypeError(f"unknown generation option {name!r}; there are {', '.join(sorted(OPTION_NAMES))}")
         return dataclasses.replace(self, **over({name: getattr(self, name) for name in OPTION_NAMES}, changes))
 
-    def set(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """The options whose value is not the default."""
         return {name: getattr(self, name) for name in _DEFAULTS if getattr(self, name) != _DEFAULTS[name]}
 

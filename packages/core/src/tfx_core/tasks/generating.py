@@ -125,12 +125,12 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         except InputError as error:
             key = f"task_specific_params.{self.settings_name(options)}"
             raise ConfigError(f"config.json: {key}: {error}") from None
-        changes = {name: value for name, value in self.fallback.items() if name not in own.keys() | base.set().keys()}
+        changes = {name: value for name, value in self.fallback.items() if name not in own.keys() | base.given().keys()}
         if options.chooses_search or base.strategy not in (Strategy.GREEDY, Strategy.SAMPLE):
             changes = {name: value for name, value in changes.items() if name not in ("do_sample", "num_beams")}
         if base.pad_token_id is None and self.tokenizer.pad_token_id is not None:
             changes["pad_token_id"] = self.tokenizer.pad_token_id
-        return GenerationOptions(**changes).updated(**base.set())
+        return GenerationOptions(**changes).updated(**base.given())
 
     def row_tokens(self, windows: Sequence[TextWindow], options: GeneratingT) -> list[int]:
         """A row's own tokens, or those that it becomes, whichever weighs more."""
