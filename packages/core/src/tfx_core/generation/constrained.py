@@ -1,11 +1,12 @@
-"""Constrained beam search: outputs that contain given words. Follows transformers 4.51, with one difference.
+"""Constrained beam search: outputs that contain given words. Follows transformers 4.51, with two differences.
 
 Beside the best continuations of all beams, every beam is continued with each token that brings it closer to meeting its
 constraints. The candidates are divided into banks of equal progress (arXiv 1804.06609), and the next beams are taken
 from all banks in turn, the best of each first. Only texts that meet all constraints are finished.
 
-The difference: a text that misses a word is returned only where fewer texts than asked for have them all, and with a
-warning; in transformers it may take the place of a less likely one that has them.
+The differences: a banned token takes no place of a beam; and a text that misses a word is returned only where fewer
+texts than asked for have them all, and with a warning, where in transformers it may take the place of a less likely one
+that has them.
 """
 
 import warnings
