@@ -150,6 +150,31 @@ def test_defaults_are_the_tasks_where_nothing_else_says_more(generate: Any) -> N
     assert resolved(penalty_alpha=0.5)[0] is False
 
 
+def test_a_bound_of_the_call_goes_over_those_before_it(saved: str) -> None:
+    def resolved(**options: Any) -> tuple[Any, ...]:
+        found = generate.settled(generate.options.replaced(**options)).resolved
+        return found.min_length, found.min_new_tokens, found.max_length, found.max_new_tokens
+
+    generate = tfx_core.pipeline("text-generation", model=saved, do_sample=False, max_new_tokens=20, min_new_tokens=15)
+    assert resolved() == (0, 15, None, 20)
+    assert resolved(max_length=5) == (0, 15, 5, None)
+    assert resolved(max_new_tokens=9) == (0, 9, None, 9)
+    assert resolved(min_new_tokens=30) == (0, 30, None, 30)
+    assert resolved(min_length=3) == (3, 0, None, 20)
+    alone = tfx_core.pipeline("text-generation", model=saved, do_sample=False)
+    assert generate("ab", max_length=5) == alone("ab", max_length=5, min_new_tokens=15)
+    # of files
+    generate = tfx_core.pipeline("text-generation", model=saved, do_sample=False)
+    generate.model.generation_config = {"max_length": 30, "min_length": 25, "eos_token_id": None}
+    assert resolved() == (25, 0, 30, None)
+    assert resolved(max_length=5) == (5, 0, 5, None)
+    assert resolved(min_length=35) == (35, 0, 35, None)
+    assert resolved(max_new_tokens=5) == (25, 0, None, 5)
+    # a default of the task is less than what a file says
+    generate.model.generation_config = {"min_new_tokens": 300}
+    assert resolved() == (0, 300, None, 300)
+
+
 def test_the_checkpoints_settings_for_the_task_count(tmp_path: Path) -> None:
     folder = Path(save(tmp_path / "m", "gpt2"))
     config = json.loads((folder / "config.json").read_text())
@@ -195,7 +220,7 @@ def test_stop_strings_end_a_text(generate: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer at least 1"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer from 1 to 1e+18"),
         ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample"),
         ({"max_new_tokens": 3, "max_length": 4}, "max_new_tokens=3 and max_length=4: give one of the two"),
         ({"num_return_sequences": 2, "do_sample": False}, "num_return_sequences=2"),

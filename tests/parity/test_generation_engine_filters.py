@@ -148,3 +148,15 @@ def test_defaults_from_files(tmp_path: Path) -> None:
             # 20 stands for "not set", which means 20 new tokens
             assert mine.max_length == (None if theirs.max_length == 20 else theirs.max_length)
         assert options_from_files(written, {}).max_new_tokens == theirs.max_new_tokens
+
+
+def test_top_p_meets_a_mass_exactly_where_the_reference_does() -> None:
+    """Sums of rational probabilities, of which rounding decides whether they reach the mass."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(400):
+        weights = torch.randperm(60, generator=generator)[: int(torch.randint(3, 40, (), generator=generator))] + 1
+        scores = (weights / weights.sum()).log()[None]
+        sums = weights.sort(descending=True).values.double().cumsum(0) / weights.sum()
+        for mass in sums[:-1].tolist():
+            theirs = transformers.TopPLogitsWarper(mass)(torch.zeros(1, 0, dtype=torch.long), scores.clone())
+            assert torch.equal(filters.top_p(scores, mass).isfinite(), theirs.isfinite())

@@ -90,3 +90,18 @@ def test_a_padded_batch_gives_each_text_what_it_gets_alone(pair: tuple[Any, Mode
         length = min(len(alone), len(found))
         assert found[:length].tolist() == alone[:length].tolist()
         assert not found[length:].any()
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3, "num_return_sequences": 2}], ids=["greedy", "beams"])
+def test_token_types_are_continued_as_in_the_reference(pair: tuple[Any, Model], options: dict[str, Any]) -> None:
+    reference, model = pair
+    if model.config.is_encoder_decoder:
+        return
+    ids = prompts(model, padded=False)["input_ids"]
+    for types in (ids % 2, 1 - ids % 2):
+        given = {"input_ids": ids, "token_type_ids": types, "attention_mask": torch.ones_like(ids)}
+        settings = {"max_new_tokens": 12, "pad_token_id": 0, **options}
+        ours = model.generate(**given, **settings)
+        theirs = reference.generate(**given, **settings, use_cache=model.config.model_type != "bert")
+        assert ours.tolist() == theirs.tolist()
+        assert ours.tolist() != model.generate(ids, **settings).tolist()

@@ -190,6 +190,15 @@ def test_stop_conditions_end_a_beam_like_an_end_token(kind: str) -> None:
         assert new(run(table, TEXTS, **same), TEXTS, eos=7) == texts
 
 
+@pytest.mark.parametrize("kind", ["beams", "early", "groups", "forced"])
+def test_texts_of_any_score_are_found(kind: str) -> None:
+    options = {"max_new_tokens": 9, **KINDS[kind], "length_penalty": -30.0, "num_return_sequences": 1}
+    output = run(Table(seed=1), TEXTS, **options)
+    assert output.sequences_scores is not None
+    assert (output.sequences_scores > float("-inf")).all()
+    assert all(new(output, TEXTS))
+
+
 def test_a_beam_for_every_token_and_more() -> None:
     table = Table(size=3, seed=1)
     assert len(found(table, [[2, 2]], num_beams=20, num_return_sequences=5, max_new_tokens=4)) == 5

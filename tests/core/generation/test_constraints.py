@@ -109,9 +109,9 @@ def test_ends_are_kept_only_with_all_words() -> None:
     assert any(len(text) < 10 for text in texts)
 
 
-def test_stop_strings_that_end_everything() -> None:
-    with pytest.raises(InputError, match="more beams"):
-        run(
-            Table(), [[3]], num_beams=2, force_words_ids=[[6, 7]], max_new_tokens=5,
-            arguments={"stopping_criteria": [lambda rows: torch.ones(len(rows), dtype=torch.bool)]},
-        )  # fmt: skip
+def test_conditions_that_end_everything_end_no_forced_word() -> None:
+    output = run(
+        Table(), [[3]], num_beams=2, force_words_ids=[[6, 7]], max_new_tokens=5,
+        arguments={"stopping_criteria": [lambda rows: torch.ones(len(rows), dtype=torch.bool)]},
+    )  # fmt: skip
+    assert output.sequences[0, :3].tolist() == [3, 6, 7]

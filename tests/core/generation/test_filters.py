@@ -27,6 +27,20 @@ def test_top_p_keeps_the_fewest_that_reach_the_mass() -> None:
     assert kept(filters.top_p(scores, 0.0, keep=2)) == [[1, 2], [0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "mass", "count"),
+    [
+        ([0.4, 0.3, 0.2, 0.1], 0.7, 2),
+        ([0.4, 0.3, 0.2, 0.1], 0.9, 3),
+        ([0.5, 0.25, 0.25], 0.75, 2),
+        ([0.5, 0.25, 0.15, 0.1], 0.5, 1),
+        ([0.5, 0.25, 0.15, 0.1], 0.9, 3),
+    ],
+)
+def test_top_p_needs_no_more_where_the_mass_is_met_exactly(probabilities: list[float], mass: float, count: int) -> None:
+    assert kept(filters.top_p(logits(probabilities), mass)) == [list(range(count))]
+
+
 def test_top_p_takes_the_first_of_equal_ones() -> None:
     scores = logits([0.25, 0.25, 0.25, 0.25], [0.2, 0.4, 0.2, 0.2])
     assert kept(filters.top_p(scores, 0.45)) == [[0, 1], [0, 1]]

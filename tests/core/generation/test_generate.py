@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.core.generation.toys import EOS, PAD, Table, ToyConfig, found, padded, run, toy_model
+from tests.core.generation.toys import EOS, PAD, Table, TableState, ToyConfig, found, padded, run, toy_model
 from tfx_core.errors import InputError
 from tfx_core.generation import GenerationOptions, GenerationOutput, Strategy, generate, transition_scores
 from tfx_core.generation.engine import DECODERS
@@ -90,16 +90,84 @@ def test_twenty_new_tokens_by_default_as_far_as_there_are_positions() -> None:
     assert generate(toy_model(generation_options=file_says, max_positions=10), ids).shape == (1, 11)
 
 
+def test_a_bound_of_the_call_goes_over_stored_ones() -> None:
+    ids, files = torch.tensor([[3, 4]]), GenerationOptions(max_new_tokens=5, min_new_tokens=4, eos_token_id=EOS)
+    model = toy_model(generation_options=files)
+    assert generate(model, ids, max_length=3).shape == (1, 3)
+    assert generate(model, ids, max_new_tokens=2).shape == (1, 4)
+    # none of which a stored greatest length cuts
+    assert generate(model, ids, min_new_tokens=9, eos_token_id=None).shape == (1, 11)
+    assert generate(model, ids, min_length=12, eos_token_id=None).shape == (1, 12)
+    assert generate(toy_model(), ids, min_new_tokens=30, eos_token_id=None).shape == (1, 32)
+    assert generate(toy_model(generation_options=GenerationOptions(max_length=6)), ids, min_length=9).shape == (1, 9)
+    with pytest.raises(InputError, match="min_new_tokens=30 after a prompt of 2 tokens: the model has positions for 9"):
+        generate(toy_model(max_positions=9), ids, min_new_tokens=30)
+    with pytest.raises(InputError, match="min_new_tokens=9 is more than max_new_tokens=3"):
+        generate(model, ids, min_new_tokens=9, max_new_tokens=3)
+
+
+def test_bounds_that_nothing_reaches_cost_nothing() -> None:
+    class Rising(Table):
+        def after(self, text: list[int]) -> torch.Tensor:
+            return torch.nn.functional.one_hot(torch.tensor(EOS if len(text) > 9 else 3), self.size).float() * 9
+
+    ids, most = torch.tensor([[3, 4, 3, 4]]), 10**18
+    for options in (
+        {"max_new_tokens": most},
+        {"max_length": most, "num_beams": 2},
+        {"max_new_tokens": most, "prompt_lookup_num_tokens": most, "max_matching_ngram_size": most},
+        {"max_new_tokens": most, "penalty_alpha": 0.1, "top_k": most},
+        {"max_new_tokens": most, "no_repeat_ngram_size": most, "encoder_no_repeat_ngram_size": most},
+        {"max_new_tokens": most, "exponential_decay_length_penalty": (most, 1.5), "do_sample": True, "top_k": most},
+        {"max_new_tokens": most, "num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0},
+        {"max_new_tokens": most, "num_beams": 4, "force_words_ids": [[3]]},
+    ):
+        assert generate(toy_model(Rising()), ids, **options).shape[1] <= 11
+    with pytest.raises(InputError, match=r"num_return_sequences=1000000000: must be an integer from 1 to 10000"):
+        generate(toy_model(), ids, do_sample=True, num_return_sequences=10**9)
+    with pytest.raises(InputError, match=r"num_beams=1000000000: must be an integer from 1 to 10000"):
+        generate(toy_model(), ids, num_beams=10**9)
+
+
+def test_prompts_of_vectors_have_no_ids() -> None:
+    from tfx_core.generation import Prompts, decode
+
+    vectors, mask = torch.zeros(2, 3, 4), torch.tensor([[0, 1, 1], [1, 1, 1]])
+    prompts = Prompts.of_vectors(vectors, mask)
+    for options in (
+        {"max_length": 6},
+        {"max_new_tokens": 3, "repetition_penalty": 1.5, "no_repeat_ngram_size": 2, "sequence_bias": {(3, 4): -9.0}},
+        {"max_new_tokens": 3, "num_beams": 2, "min_length": 5},
+        {"max_new_tokens": 3, "prompt_lookup_num_tokens": 2},
+        {"max_new_tokens": 3, "penalty_alpha": 0.5, "top_k": 2},
+    ):
+        state = TableState(Table(), [[3], [4]])
+        output = decode(state, prompts, GenerationOptions(pad_token_id=PAD, eos_token_id=None, **options))
+        # the limit counts the vectors: one row has two of them, the other three
+        assert output.sequences.shape == (2, 4 if "max_length" in options else 3)
+    with pytest.raises(InputError, match="encoder_repetition_penalty: needs input_ids"):
+        decode(TableState(Table(), [[3], [4]]), prompts, GenerationOptions(encoder_repetition_penalty=1.5))
+    for wrong, named in (
+        (torch.zeros(2, 3), "inputs_embeds: must be vectors"),
+        (torch.zeros(0, 3, 4), "inputs_embeds: the batch is empty"),
+        (torch.zeros(2, 0, 4), "inputs_embeds: row 0 has no token"),
+    ):
+        with pytest.raises(InputError, match=named):
+            Prompts.of_vectors(wrong, None)
+    with pytest.raises(InputError, match=r"attention_mask of shape \(2, 3\): inputs_embeds are \(2, 5\)"):
+        Prompts.of_vectors(torch.zeros(2, 5, 4), mask)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ({"max_new_tokens": 10}, r"max_new_tokens=10 after a prompt of 2 tokens: the model has positions for 10"),
         ({"max_length": 12}, "max_length=12 after a prompt of 2"),
         ({"max_length": 2}, "max_length=2: the prompt in row 0 has 2 tokens"),
-        ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer at least 1"),
+        ({"max_new_tokens": 0}, r"max_new_tokens=0: must be an integer from 1 to 1e\+18"),
         ({"seeds": [1, 2], "do_sample": True}, "seeds: 2 given, for a batch of 1"),
         ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample=True"),
-        ({"attention_mask": torch.ones(1, 3)}, r"shape \(1, 3\), the tokens \(1, 2\)"),
+        ({"attention_mask": torch.ones(1, 3)}, r"attention_mask of shape \(1, 3\): input_ids are \(1, 2\)"),
         ({"attention_mask": torch.zeros(1, 2)}, "row 0 has no token"),
         ({"stop_strings": "x"}, "tokenizer"),
     ],

@@ -1,12 +1,23 @@
 """Options: what is refused, with which words, and where defaults come from."""
 
 import json
+import math
 from typing import Any
 
 import pytest
+import torch
 
-from tfx_core.errors import ConfigError, InputError
-from tfx_core.generation import GenerationOptions, Strategy, options_from_files
+from tests.core.generation.toys import toy_model
+from tfx_core.errors import ConfigError, InputError, TfxError
+from tfx_core.generation import (
+    OPTION_NAMES,
+    GenerationOptions,
+    PhrasalConstraint,
+    Strategy,
+    generate,
+    options_from_files,
+)
+from tfx_core.generation.defaults import contents_of
 
 
 @pytest.mark.parametrize(
@@ -109,6 +120,18 @@ def test_a_bound_replaces_its_counterpart() -> None:
         options.updated(top_q=3)
 
 
+def test_a_bound_ends_an_opposite_one_that_it_contradicts() -> None:
+    stored = GenerationOptions(min_new_tokens=9, max_new_tokens=20)
+    assert stored.updated(max_new_tokens=5).min_new_tokens == 5
+    assert stored.updated(max_new_tokens=10).min_new_tokens == 9
+    assert stored.updated(min_new_tokens=30).max_new_tokens == 30
+    assert stored.updated(min_length=30).max_new_tokens == 20
+    assert GenerationOptions(min_length=56, max_length=142).updated(max_length=20).min_length == 20
+    assert GenerationOptions(min_length=56, max_length=142).updated(min_length=200).max_length == 200
+    with pytest.raises(InputError, match="min_new_tokens=7 is more than max_new_tokens=5"):
+        stored.updated(max_new_tokens=5, min_new_tokens=7)
+
+
 def test_options_without_effect_are_told() -> None:
     options = GenerationOptions(top_p=0.5, temperature=2.0, early_stopping=True, output_scores=True)
     reasons = options.without_effect(["top_p", "temperature", "early_stopping", "output_scores", "num_beams"])
@@ -154,7 +177,80 @@ def test_defaults_come_from_legacy_keys() -> None:
 def test_what_cannot_be_honoured_is_named() -> None:
     with pytest.warns(UserWarning, match=r"my/generation_config.json: .*guidance_scale, some_key"):
         options_from_files({"guidance_scale": 3.0, "some_key": 1}, None, where="my/generation_config.json")
+    with pytest.warns(UserWarning, match=r"ignored: \\x1b\[2Jx{900}"):
+        options_from_files({"\x1b[2J" + 10**6 * "x": 1}, None)
     with pytest.raises(ConfigError, match=r"generation_config.json: top_p=7"):
         options_from_files({"top_p": 7}, None)
     with pytest.raises(ConfigError, match=r"folder/config.json: num_beams=0"):
         options_from_files(None, {"num_beams": 0}, config_where="folder/config.json")
+
+
+HUGE, MUCH = 10**30, 10**400
+WRONG: dict[str, list[Any]] = {
+    "max_new_tokens": [0, HUGE, MUCH, 1.5, True, "x", [1]], "min_length": [-1, MUCH], "temperature": [MUCH, -MUCH],
+    "top_p": [MUCH, "x"], "length_penalty": [1e308, MUCH], "num_beams": [HUGE, 10**9], "num_return_sequences": [HUGE],
+    "eos_token_id": [HUGE, [HUGE], "x"], "bad_words_ids": [[[HUGE]], [3]], "suppress_tokens": [[MUCH]],
+    "force_words_ids": [[[HUGE]], {}], "sequence_bias": [{"a": 1}, [[[HUGE], 1.0]], [[[1], MUCH]]],
+    "exponential_decay_length_penalty": [[HUGE, 1.0], [1, MUCH]], "repetition_penalty": [MUCH],
+    "stop_strings": [[None]],
+    "top_k": [-1], "do_sample": ["yes"], "early_stopping": [[]], "constraints": [[3]], "max_time": [MUCH],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_an_error_of_a_file_names_it_and_speaks_its_language(key: str) -> None:
+    for value in WRONG[key]:
+        with pytest.raises(ConfigError, match=rf"^my/generation_config\.json: {key}=") as caught:
+            options_from_files({key: value}, {"eos_token_id": 3}, where="my/generation_config.json")
+        assert "or None" not in str(caught.value)
+
+
+def test_an_error_names_the_file_that_has_the_key() -> None:
+    with pytest.raises(ConfigError, match=r"^a/config\.json: eos_token_id='x': must be .*, or null$"):
+        options_from_files({"top_p": 0.5}, {"eos_token_id": "x"}, config_where="a/config.json")
+
+
+def test_every_option_of_a_file_has_a_value_that_is_refused_with_the_files_name() -> None:
+    for name in OPTION_NAMES - {"use_cache"}:  # which changes no result
+        with pytest.raises(ConfigError, match=rf"^here: {name}="):
+            options_from_files({name: object()}, None, where="here")
+
+
+def test_options_in_the_place_of_a_file() -> None:
+    options = options_from_files(
+        GenerationOptions(max_length=20, pad_token_id=5), {"eos_token_id": 3, "pad_token_id": 4}
+    )
+    assert (options.max_length, options.eos_token_id, options.pad_token_id) == (20, 3, 5)
+    with pytest.raises(InputError, match=r"generation_config=3: must be GenerationOptions, or the contents of"):
+        options_from_files(3, None)  # type: ignore[arg-type]
+
+
+def test_a_file_says_what_options_say() -> None:
+    options = GenerationOptions(
+        max_new_tokens=9, top_k=None, sequence_bias={(1, 2): 0.5}, eos_token_id=[1, 2], early_stopping="never"
+    )  # type: ignore[arg-type]
+    again = options_from_files(json.loads(json.dumps(contents_of(options))), None)
+    assert (again.biases, again.updated(sequence_bias=None)) == (options.biases, options.updated(sequence_bias=None))
+    with pytest.raises(InputError, match="constraints: a file cannot hold them"):
+        contents_of(GenerationOptions(constraints=[PhrasalConstraint([3])], num_beams=2))
+
+
+ANYTHING: tuple[Any, ...] = (
+    0, 1, -1, 2, 5, 60, 10**9, 10**18, 2**63, HUGE, MUCH, -MUCH, 0.5, 1e-320, 1e308, -1e308, math.inf, -math.inf,
+    math.nan,
+    True, False, "", "x", "never", "\ud800", "\x1b[2J", [], [[]], [1], [[1]], [[1, 2], [3]], [[[1]]], {}, {"1": 2},
+    [None],
+    [True], ["x"], [MUCH], [[HUGE]], [[[1], 0.5]], [[[1], math.inf]], [1, 1.5], [3, 1e308], [-5, 0.1], [math.nan],
+)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_a_file_says_it_is_meant_or_one_error() -> None:
+    ids = torch.tensor([[3, 4, 3, 4]])
+    for name in sorted(OPTION_NAMES):
+        for value in ANYTHING:
+            try:
+                defaults = options_from_files({name: value}, {"eos_token_id": 1, "pad_token_id": 0})
+                generate(toy_model(generation_options=defaults), ids, max_new_tokens=4)
+            except TfxError as error:
+                assert str(error).isprintable(), (name, value)  # noqa: PT017

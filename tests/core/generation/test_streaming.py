@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.core.generation.texts import Bytes
-from tests.core.generation.toys import PAD, Table, new, run
+from tests.core.generation.toys import PAD, Table, new, run, toy_model
 from tfx_core.errors import InputError
-from tfx_core.generation import TextIteratorStreamer, TextStreamer
+from tfx_core.generation import Rows, TextIteratorStreamer, TextStreamer, generate
 
 TOKENIZER = Bytes(["the", " top", "日本", "é "])
 
@@ -75,6 +75,67 @@ def test_iterating_in_another_thread() -> None:
     thread.start()
     assert list(streamer) == ["日本", "é ", "x"]
     thread.join()
+
+
+@pytest.mark.parametrize("when", [0, 1, 3])
+@pytest.mark.parametrize(
+    "options", [{}, {"do_sample": True, "seed": 1}, {"prompt_lookup_num_tokens": 2}, {"penalty_alpha": 0.6, "top_k": 3}]
+)
+def test_who_iterates_gets_the_error_of_a_generation(when: int, options: dict[str, object]) -> None:
+    tokenizer = Bytes()
+
+    def fail(scores: Tensor, rows: Rows) -> Tensor:
+        if int(rows.new_lengths.max()) == when:
+            raise ZeroDivisionError("as asked")
+        return scores
+
+    table, text = Table(size=tokenizer.size), tokenizer.encode("ab")
+    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, timeout=10)
+    whole: dict[str, object] = {"max_new_tokens": 6, "eos_token_id": None, **options}
+
+    def write(*processors: object) -> None:
+        run(table, [text], arguments={"streamer": streamer, "logits_processor": processors}, **whole)
+
+    with pytest.raises(ZeroDivisionError):
+        write(fail)
+    with pytest.raises(ZeroDivisionError, match="as asked"):
+        list(streamer)
+    write()
+    fresh = "".join(streamer)
+    # once more after an error that nobody read, and half an iteration
+    with pytest.raises(ZeroDivisionError):
+        write(fail)
+    write()
+    assert next(iter(streamer))
+    write()
+    assert "".join(streamer) == fresh
+
+
+def test_who_iterates_gets_an_error_that_comes_before_the_prompt() -> None:
+    streamer = TextIteratorStreamer(TOKENIZER, timeout=10)
+    for arguments, error in (({"num_beams": 2}, InputError), ({"no_option": 2}, TypeError), ({"top_p": 7}, InputError)):
+        with pytest.raises(error):
+            generate(toy_model(), torch.tensor([[3, 4]]), streamer=streamer, **arguments)
+        with pytest.raises(error):
+            list(streamer)
+
+
+def test_a_streamer_without_abort_is_told_that_it_ends() -> None:
+    streamer = Noting()
+    with pytest.raises(InputError, match="every token is banned"):
+        run(Table(), [[3, 4]], suppress_tokens=list(range(9)), arguments={"streamer": streamer})
+    assert streamer.ended == 1
+
+
+def test_what_was_printed_of_a_generation_that_failed_is_not_continued(capsys: pytest.CaptureFixture[str]) -> None:
+    streamer = TextStreamer(TOKENIZER, skip_prompt=True)
+    streamer.put(torch.tensor([TOKENIZER.encode("the")]))
+    streamer.put(torch.tensor(TOKENIZER.encode(" top")))
+    streamer.abort(ValueError())
+    streamer.put(torch.tensor([TOKENIZER.encode("the")]))
+    streamer.put(torch.tensor(TOKENIZER.encode("日本")))
+    streamer.end()
+    assert capsys.readouterr().out == " top日本\n"
 
 
 def test_iterating_gives_up_after_the_timeout() -> None:

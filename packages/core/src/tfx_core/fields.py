@@ -257,7 +257,10 @@ def _number(value: Value, kind: Any) -> int | float:
     # JSON has one kind of number, 1 is as good as 1.0; true and false are none, and neither is NaN
     if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real) or value != value:
         raise _RefusedError
-    number: int | float = kind(value)
+    try:
+        number: int | float = kind(value)
+    except OverflowError:  # an integer beyond all floats
+        raise _RefusedError from None
     return number
 
 

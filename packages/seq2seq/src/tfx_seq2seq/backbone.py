@@ -109,7 +109,7 @@ class Seq2SeqBackbone(Backbone):
             mask = attention_mask if decoder_attention_mask is None else decoder_attention_mask
             decoder_input_ids, decoder_attention_mask = self._decoder_start(input_ids, mask)
         source = encoded.last_hidden_state
-        _check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
+        check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
         decoded = self.decoder(
             input_ids=decoder_input_ids,
             attention_mask=decoder_attention_mask,
@@ -184,7 +184,7 @@ def _shifted_source(config: ModelConfig, input_ids: Tensor, mask: Tensor | None)
     return shift_right(input_ids, first, pad, mask), mask
 
 
-def _check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:
+def check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:
     """Raise `InputError` where the encoder's states, their mask and the decoder's input do not fit together."""
     if mask is not None and mask.shape != source.shape[:2]:
         raise InputError(

@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     from tfx_core.generation.prompts import Prompts
     from tfx_core.generation.rows import Rows
     from tfx_core.generation.sampling import row_seed
-    from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel, RevealingState, RowByRow
+    from tfx_core.generation.state import (
+        DecodingState,
+        ExtendingState,
+        GenerativeModel,
+        RevealingState,
+        RowByRow,
+        check_used,
+    )
     from tfx_core.generation.stopping import StoppingCriterion, TextDecoder
-    from tfx_core.generation.streaming import Streamer, TextIteratorStreamer, TextStreamer
+    from tfx_core.generation.streaming import AbortableStreamer, Streamer, TextIteratorStreamer, TextStreamer
 
 _HOMES = {
+    "AbortableStreamer": "streaming",
     "AllowedTokens": "processors",
     "Constraint": "constraints",
     "DecodingState": "state",
@@ -44,6 +52,7 @@ _HOMES = {
     "TextDecoder": "stopping",
     "TextIteratorStreamer": "streaming",
     "TextStreamer": "streaming",
+    "check_used": "state",
     "decode": "engine",
     "generate": "engine",
     "options_from_files": "defaults",
@@ -53,6 +62,7 @@ _HOMES = {
 
 __all__ = [
     "OPTION_NAMES",
+    "AbortableStreamer",
     "AllowedTokens",
     "Constraint",
     "DecodingState",
@@ -73,6 +83,7 @@ __all__ = [
     "TextDecoder",
     "TextIteratorStreamer",
     "TextStreamer",
+    "check_used",
     "decode",
     "generate",
     "options_from_files",

@@ -3,6 +3,9 @@
 Follows transformers 4.57: in each step the best ``(1 + end tokens) · beams`` continuations of a source are looked at,
 so that as many as there are beams can go on even if the others all end; of the first ``beams`` those that end are
 finished texts, scored by their length. A source leaves the batch as soon as nothing better can come of it.
+
+A beam of which nothing can come is dead, its score minus infinity: the source had fewer allowed continuations than
+beams. The best beam of the source stands in for it, so that processors and conditions see open and allowed texts only.
 """
 
 from dataclasses import dataclass
@@ -11,15 +14,18 @@ import torch
 from torch import Tensor
 
 from tfx_core.generation.highest import highest
+from tfx_core.generation.hypotheses import Hypothesis, decoded
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.sampling import RowNoise, without_replacement
-from tfx_core.generation.search import Search, check_best
+from tfx_core.generation.search import Search, check_best, is_dead
 from tfx_core.generation.state import DecodingState
 
-WORST = -1.0e9
-"""Stands for "never": less than any score, and unlike minus infinity it can be added to."""
+DEAD = float("-inf")
+"""The score of a beam of which nothing can come."""
+_LAST = -1.0e9
+"""The rank of what is no text; that of a text is half of it at least."""
 
 
 def decode_beams(state: DecodingState, search: Search) -> Decoded:
@@ -36,12 +42,12 @@ def decode_beams(state: DecodingState, search: Search) -> Decoded:
     while True:
         scores = log_probabilities(search, logits, running.rows)
         totals = scores.view(-1, beams, scores.shape[1]).add_(running.scores[..., None]).flatten(1)  # (B, K·V)
-        chosen, index = _continuations(totals, min(ahead, totals.shape[1]), noise, running)
+        chosen, index = _continuations(totals, min(ahead, totals.shape[1]), noise, running, best.found)
         candidates = running.extended(chosen, index // scores.shape[1], index % scores.shape[1])
         over = search.stopping(candidates.rows).view_as(chosen)
         best.add(candidates, over)
         # what is over must not go on
-        running = candidates.taken((chosen + over * WORST).topk(beams))
+        running = candidates.taken(chosen.masked_fill(over, DEAD).topk(beams))
         left = best.left(running, over).nonzero().flatten()
         if len(left) == 0:
             return best.decoded()
@@ -79,7 +85,7 @@ class Beams:
     @classmethod
     def begin(cls, rows: Rows, sources: int, beams: int) -> "Beams":
         """All beams of a source are its prompt: only the first one counts."""
-        scores = torch.full((sources, beams), WORST, device=rows.ids.device)
+        scores = torch.full((sources, beams), DEAD, device=rows.ids.device)
         scores[:, 0] = 0
         places = rows.places.view(sources, beams)
         return cls(rows, scores, places % beams, places[..., None][..., :0])
@@ -96,7 +102,10 @@ class Beams:
         return newest
 
     def extended(self, scores: Tensor, parents: Tensor, tokens: Tensor) -> "Beams":
-        """Continue the beams ``parents`` ``(B, n)`` with ``tokens`` ``(B, n)``."""
+        """Continue the beams ``parents`` ``(B, n)`` with ``tokens`` ``(B, n)``, what is dead as the best goes on."""
+        best, dead = scores.argmax(1, keepdim=True), is_dead(scores)
+        parents = torch.where(dead, parents.gather(1, best), parents)
+        tokens = torch.where(dead, tokens.gather(1, best), tokens)
         index = (self.first[:, None] + parents).flatten()
         rows = self.rows.take(index)
         origins = torch.cat((self.origins.flatten(0, 1)[index], rows.places[:, None]), dim=1)
@@ -104,8 +113,9 @@ class Beams:
         return Beams(rows, scores, parents, origins.view(*scores.shape, -1))
 
     def taken(self, best: tuple[Tensor, Tensor]) -> "Beams":
-        """The ones at ``(scores, index)`` ``(B, K)`` each, in the places of the source's beams."""
+        """The ones at ``(scores, index)`` ``(B, K)``, the best first, in the places of the source's beams."""
         scores, index = best
+        index = torch.where(is_dead(scores), index[:, :1], index)
         flat = (self.first[:, None] + index).flatten()
         origins = self.origins.flatten(0, 1)[flat].view(*index.shape, -1)
         return Beams(self.rows.take(flat), scores, self.parents.gather(1, index), origins).settled()
@@ -132,7 +142,7 @@ class BestTexts:
         batch, self.beams = running.scores.shape
         self.count = search.options.num_return_sequences
         device = running.scores.device
-        self.scores = torch.full((batch, self.beams), WORST, device=device)
+        self.scores = torch.full((batch, self.beams), DEAD, device=device)
         self.done = torch.zeros(batch, self.beams, dtype=torch.bool, device=device)
         # more may come of a source; once false it stays so
         self.open = torch.ones(batch, dtype=torch.bool, device=device)
@@ -141,17 +151,25 @@ class BestTexts:
         self.texts: list[list[tuple[Tensor, Tensor]]] = [[nothing] * self.beams for _ in range(batch)]
         self.result: list[tuple[list[tuple[Tensor, Tensor]], Tensor]] = [([], self.scores[0])] * batch
 
+    @property
+    def found(self) -> Tensor:
+        """Which sources ``(B,)`` have a text."""
+        return self.done.any(1)
+
     def add(self, candidates: Beams, over: Tensor) -> None:
         """Take of the candidates ``(B, n)`` those that are ``over`` and among the first ``K``, if they are better."""
-        ended = over.clone()
+        ended = over & ~is_dead(candidates.scores)
         ended[:, self.beams :] = False
         if not bool(ended.any()):
             return
         length = candidates.origins.shape[2]
         scores = candidates.scores / length**self.options.length_penalty
-        scores = torch.where(ended, scores, scores + WORST)
-        merged = torch.cat((self.scores, scores), dim=1)
-        self.scores, index = merged.topk(self.beams)
+        # what is no text comes last; numbers instead of infinity leave the order of equal ones as in the reference
+        known = torch.where(self.done, self.scores.clamp(min=_LAST / 2), _LAST)
+        ranks = torch.where(ended, scores.clamp(min=_LAST / 2), scores + _LAST)
+        index = torch.cat((known, ranks), dim=1).topk(self.beams).indices
+        scores = scores.masked_fill(~ended, DEAD)
+        self.scores = torch.cat((self.scores, scores), dim=1).gather(1, index)
         self.done = torch.cat((self.done, ended), dim=1).gather(1, index)
         for place, (row, kept) in enumerate(zip(self.texts, index.tolist(), strict=True)):
             if max(kept) < self.beams and kept == sorted(kept):
@@ -168,8 +186,7 @@ class BestTexts:
             # a longer text would score best if nothing were lost on the way
             length = (rows.limits - rows.prompt_lengths)[running.first]
         possible = running.scores[:, 0] / length**options.length_penalty
-        worst = torch.where(self.done, self.scores.amin(1, keepdim=True), WORST).amin(1)
-        self.open &= possible > worst
+        self.open &= possible > self.scores.amin(1)
         full = self.done.all(1) & (options.early_stopping is True)
         return self.open & ~full & ~over.all(1)
 
@@ -185,10 +202,13 @@ class BestTexts:
 
     def decoded(self) -> Decoded:
         """The ``num_return_sequences`` best of every source."""
+        device = self.scores.device
         self.select(self.sources[:0])
-        texts = [text for texts, _ in self.result for text in texts[: self.count]]
-        scores = torch.cat([scores[: self.count] for _, scores in self.result])
-        return Decoded([tokens for tokens, _ in texts], scores, [origins for _, origins in texts])
+        best = [
+            [Hypothesis(score, *text) for text, score in zip(texts, scores.tolist(), strict=True) if score > DEAD]
+            for texts, scores in self.result
+        ]
+        return decoded([texts[: self.count] for texts in best], self.count, device)
 
 
 def _text(candidates: Beams, row: int) -> tuple[Tensor, Tensor]:
@@ -196,16 +216,19 @@ def _text(candidates: Beams, row: int) -> tuple[Tensor, Tensor]:
     return candidates.rows.new_tokens(row), candidates.origins.flatten(0, 1)[row]
 
 
-def _continuations(totals: Tensor, count: int, noise: RowNoise | None, running: Beams) -> tuple[Tensor, Tensor]:
+def _continuations(
+    totals: Tensor, count: int, noise: RowNoise | None, running: Beams, found: Tensor
+) -> tuple[Tensor, Tensor]:
     """Scores and places ``(B, n)`` of the best or of drawn continuations among ``(B, K·V)``."""
     rows = running.rows.take(running.first)
     if noise is None:
         best, index = highest(totals, count)
-        check_best(best[:, 0], rows)
+        check_best(best[:, 0], rows, found)
         return best, index
-    check_best(totals.amax(1), rows)
+    check_best(totals.amax(1), rows, found)
     uniform = noise.at(rows.sources, rows.new_lengths)
-    index = without_replacement(totals.softmax(1), uniform[:, :count])
+    probabilities = totals.softmax(1).nan_to_num()  # where all are dead, of a source that has its texts
+    index = without_replacement(probabilities, uniform[:, :count])
     return totals.gather(1, index), index
 
 

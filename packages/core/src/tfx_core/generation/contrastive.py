@@ -8,7 +8,7 @@ from tfx_core.errors import InputError
 from tfx_core.generation.highest import highest
 from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
-from tfx_core.generation.search import Search, check_best
+from tfx_core.generation.search import Search, check_best, is_dead
 from tfx_core.generation.state import DecodingState, RevealingState
 from tfx_core.generation.stepwise import Collector
 
@@ -82,4 +82,7 @@ def _most_probable(search: Search, logits: Tensor, rows: Rows) -> tuple[Tensor, 
     scores = search.scores(logits, rows).float()
     best, candidates = highest(scores, min(search.options.top_k, scores.shape[1]))
     check_best(best[:, 0], rows)
+    # the best stands in for what is banned, which an unlikely state could make the choice
+    dead = is_dead(best)
+    best, candidates = torch.where(dead, best[:, :1], best), torch.where(dead, candidates[:, :1], candidates)
     return (best - scores.logsumexp(1, keepdim=True)).exp(), candidates

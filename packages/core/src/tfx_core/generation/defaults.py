@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import ConfigError, InputError, cleaned, shown
+from tfx_core.fields import checked, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
 
 _LEGACY = (
@@ -32,7 +33,7 @@ _DEFAULT_MAX_LENGTH = 20
 
 
 def options_from_files(
-    generation_config: Mapping[str, Any] | None,
+    generation_config: Mapping[str, Any] | GenerationOptions | None,
     config: Mapping[str, Any] | None,
     *,
     where: str = "generation_config.json",
@@ -40,28 +41,53 @@ def options_from_files(
 ) -> GenerationOptions:
     """The options that a checkpoint's files ask for; each file as the contents of its JSON, ``None`` where absent.
 
-    With a ``generation_config.json`` the other file only adds special tokens that the first one lacks. Settings under
-    ``task_specific_params`` are for the tasks that they name and not applied here. A key that cannot be honoured is
-    named in a warning; a value that cannot be meant is a `ConfigError` with file, key and value.
+    With a ``generation_config.json``, or options in its place, the other file only adds special tokens that these lack.
+    Settings under ``task_specific_params`` are for the tasks that they name and not applied here. A key that cannot be
+    honoured is named in a warning; a value that cannot be meant is a `ConfigError` with file, key and value.
     """
-    config = config or {}
+    names = _TOKENS if generation_config is not None else _LEGACY + _TOKENS
+    given = _checked({name: config[name] for name in names if name in config} if config else {}, config_where)
+    if isinstance(generation_config, GenerationOptions):
+        return generation_config.updated(
+            **{name: given[name] for name in given.keys() - generation_config.given().keys()}
+        )
     if generation_config is None:
-        given = {name: config[name] for name in _LEGACY + _TOKENS if config.get(name) is not None}
         where = config_where
+    elif isinstance(generation_config, Mapping):
+        given.update(_checked(_understood(generation_config, where), where))
     else:
-        given = {name: config[name] for name in _TOKENS if config.get(name) is not None}
-        given.update(_understood(generation_config, where))
-    for name in ("pad_token_id", "bos_token_id"):
-        if isinstance(given.get(name), int) and given[name] < 0:
-            del given[name]  # some files write -1 for "none"
-    if given.get("max_length") == _DEFAULT_MAX_LENGTH or given.get("max_new_tokens") is not None:
+        raise InputError(
+            f"generation_config={shown(generation_config)}: must be GenerationOptions, or the contents of a "
+            "generation_config.json"
+        )
+    if given.get("max_length") == _DEFAULT_MAX_LENGTH or "max_new_tokens" in given:
         given.pop("max_length", None)  # 20 is what the reference library writes for "not set"
-    if given.get("min_new_tokens") is not None:
+    if "min_new_tokens" in given:
         given.pop("min_length", None)
     try:
         return GenerationOptions(**given)
     except InputError as error:
         raise ConfigError(f"{where}: {error}") from None
+
+
+def contents_of(options: GenerationOptions) -> dict[str, Any]:
+    """A ``generation_config.json`` that asks for these options; `InputError` for what no file can say."""
+    contents = options.given()
+    if "constraints" in contents:
+        raise InputError("constraints: a file cannot hold them; pass them to generate, or use force_words_ids")
+    if "sequence_bias" in contents:
+        contents["sequence_bias"] = [[list(ids), bias] for ids, bias in options.biases.items()]
+    return contents
+
+
+def _checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values that are not null; raises `ConfigError` with the file and the words of JSON."""
+    given = {name: value for name, value in values.items() if value is not None}
+    for name in ("pad_token_id", "bos_token_id"):
+        if isinstance(given.get(name), int) and given[name] < 0:
+            del given[name]  # some files write -1 for "none"
+    allowed = forms(GenerationOptions)
+    return {name: checked(value, allowed[name], name, ConfigError, where=where) for name, value in given.items()}
 
 
 def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -74,5 +100,6 @@ def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         else:
             ignored.append(name)
     if ignored:
-        warnings.warn(f"{where}: not known and ignored: {', '.join(sorted(ignored))}", stacklevel=3)
+        names = cleaned(", ".join(sorted(ignored)), 1000)
+        warnings.warn(f"{where}: not known and ignored: {names}", stacklevel=3)
     return given

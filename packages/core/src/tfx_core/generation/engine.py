@@ -11,6 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.generation.beam import decode_beams
 from tfx_core.generation.constrained import decode_constrained
 from tfx_core.generation.contrastive import decode_contrastive
+from tfx_core.generation.defaults import options_from_files
 from tfx_core.generation.groups import decode_groups
 from tfx_core.generation.lookup import decode_lookup
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
@@ -21,7 +22,7 @@ from tfx_core.generation.search import Search
 from tfx_core.generation.state import DecodingState, GenerativeModel
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
-from tfx_core.generation.streaming import Streamer
+from tfx_core.generation.streaming import Streamer, told_of_errors
 from tfx_core.nn import for_inference
 
 
@@ -29,7 +30,7 @@ def generate(
     model: GenerativeModel,
     input_ids: Tensor | None = None,
     *,
-    generation_config: GenerationOptions | None = None,
+    generation_config: GenerationOptions | Mapping[str, Any] | None = None,
     prefix_allowed_tokens_fn: AllowedTokens | None = None,
     logits_processor: Sequence[Processor] = (),
     stopping_criteria: Sequence[StoppingCriterion] = (),
@@ -40,27 +41,32 @@ def generate(
     """Continue the prompts ``input_ids`` ``(B, P)``, or decode an output for them where the model has an encoder.
 
     ``arguments`` are fields of `GenerationOptions`, which replace the checkpoint's own (or those of
-    ``generation_config``), and inputs of the model such as ``attention_mask``. The result is ``(N, P + T)`` token ids
-    with the prompts padded on the left, whichever side they came padded on, and finished texts on the right; of models
-    with an encoder it begins with the decoder's start token. ``return_dict_in_generate=True`` returns a
-    `GenerationOutput`. Each text is the one that its prompt would give alone, without padding.
+    ``generation_config``, which may also be the contents of such a file), and inputs of the model such as
+    ``attention_mask``; each is honoured or refused. The result is ``(N, P + T)`` token ids with the prompts padded on
+    the left, whichever side they came padded on, and finished texts on the right; of models with an encoder it begins
+    with the decoder's start token, of prompts given as ``inputs_embeds`` alone it has the new tokens only.
+    ``return_dict_in_generate=True`` returns a `GenerationOutput`. Each text is the one that its prompt would give
+    alone, without padding.
 
     Raises `TypeError` for an unknown name and `InputError` for what cannot be meant.
     """
-    given, inputs = _options_and_inputs(arguments, model.input_names)
-    if input_ids is not None:
-        inputs["input_ids"] = input_ids
-    options = (generation_config or model.generation_options).updated(**given)
-    for reason in options.without_effect(list(given)):
-        warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
-    if model.architecture.decoding is None:
-        raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
-    with torch.inference_mode():
+    with told_of_errors(streamer), torch.inference_mode():
+        given, inputs = _options_and_inputs(arguments, model.input_names)
+        if input_ids is not None:
+            inputs["input_ids"] = input_ids
+        options = model.generation_options if generation_config is None else options_from_files(generation_config, None)
+        options = options.updated(**given)
+        for reason in options.without_effect(list(given)):
+            warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
+        if model.architecture.decoding is None:
+            raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
         prompts, source = prepare(model, inputs, options)
         limits = greatest_lengths(prompts, options, model.max_positions, given)
         twin = for_inference(model) if isinstance(model, nn.Module) else model
+        state = model.architecture.decoding(twin, inputs)
+    with torch.inference_mode():
         output = decode(
-            model.architecture.decoding(twin, inputs),
+            state,
             prompts,
             options,
             limits=limits,
@@ -92,26 +98,27 @@ def decode(
 
     ``limits`` ``(B,)`` are the greatest lengths, by default from the options; ``source`` is what an encoder read.
     """
-    limits = greatest_lengths(prompts, options, None) if limits is None else limits
-    strategy = options.strategy
-    if strategy.is_beam and streamer is not None:
-        raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
-    if options.seeds is not None and len(options.seeds) != len(prompts):
-        raise InputError(f"seeds: {len(options.seeds)} given, for a batch of {len(prompts)}")
-    criteria = (*stopping_criteria, *_stop_strings(options, tokenizer))
-    pad = padding_token(options, prompts, limits, bool(criteria))
-    search = Search(
-        options=options,
-        prompts=prompts,
-        limits=limits,
-        processors=build_processors(options, source or prompts, prefix_allowed_tokens_fn, logits_processor),
-        stopping=Stopping(options.eos_ids, options.max_time, criteria),
-        recorder=ScoreRecorder.of(options, len(prompts), pad),
-        pad=pad,
-        source=source,
-        streamer=streamer,
-    )
-    decoded = DECODERS[strategy](state, search)
+    with told_of_errors(streamer):
+        limits = greatest_lengths(prompts, options, None) if limits is None else limits
+        strategy = options.strategy
+        if strategy.is_beam and streamer is not None:
+            raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
+        if options.seeds is not None and len(options.seeds) != len(prompts):
+            raise InputError(f"seeds: {len(options.seeds)} given, for a batch of {len(prompts)}")
+        criteria = (*stopping_criteria, *_stop_strings(options, tokenizer))
+        pad = padding_token(options, prompts, limits, bool(criteria))
+        search = Search(
+            options=options,
+            prompts=prompts,
+            limits=limits,
+            processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, logits_processor),
+            stopping=Stopping(options.eos_ids, options.max_time, criteria),
+            recorder=ScoreRecorder.of(options, len(prompts), pad),
+            pad=pad,
+            source=source,
+            streamer=streamer,
+        )
+        decoded = DECODERS[strategy](state, search)
     return decoded.output(prompts, options.num_return_sequences, pad, search.recorder)
 
 
@@ -126,12 +133,22 @@ DECODERS: Mapping[Strategy, Callable[[DecodingState, Search], Decoded]] = {
 }
 
 
+_REPORTS = ("output_attentions", "output_hidden_states")
+"""Switches of a call that ask for nothing where they are off, as files of the reference library have them."""
+
+
+def _read(prompts: Prompts, source: Prompts | None) -> Prompts | None:
+    """What was read before the new tokens, as far as its ids are known."""
+    return prompts if source is None and prompts.vectors is None else source
+
+
 def _options_and_inputs(
     arguments: Mapping[str, object], input_names: Collection[str]
 ) -> tuple[dict[str, object], dict[str, Any]]:
     """The arguments that are options, and those that are inputs of the model."""
     options = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
-    inputs = {name: value for name, value in arguments.items() if name not in OPTION_NAMES and value is not None}
+    idle = {name for name, value in arguments.items() if value is None or (name in _REPORTS and value is False)}
+    inputs = {name: value for name, value in arguments.items() if name not in options.keys() | idle}
     unknown = sorted(inputs.keys() - set(input_names))
     if unknown:
         raise TypeError(

@@ -12,6 +12,8 @@ from tfx_core.generation.options import GenerationOptions
 
 OUT = float("-inf")
 _NUCLEUS = 256
+_CLOSE = 1e-5
+"""Sums of float32 probabilities that are farther apart are never taken for each other."""
 
 
 def most_probable(scores: Tensor, count: int, keep: int = 1) -> tuple[Tensor, Tensor]:
@@ -39,7 +41,11 @@ def top_k(scores: Tensor, count: int, keep: int = 1) -> Tensor:
 
 
 def top_p(scores: Tensor, mass: float, keep: int = 1) -> Tensor:
-    """Keep the fewest most probable tokens that together have this mass; of equal ones at the border the first."""
+    """Keep the fewest most probable tokens that together have this mass; of equal ones at the border the first.
+
+    A token is left out where it and all less probable ones have ``1 - mass`` at most: the last one that is needed may
+    meet the mass exactly. Rounded sums decide that, so where they are close they are summed as the reference does.
+    """
     size = scores.shape[1]
     total = scores.logsumexp(1, keepdim=True)
     count = min(_NUCLEUS, size)
@@ -47,10 +53,14 @@ def top_p(scores: Tensor, mass: float, keep: int = 1) -> Tensor:
         # the nucleus is small as a rule: sort only as many as it needs
         best = highest(scores, count).values
         reached = (best - total).exp().cumsum(1)
-        if count == size or bool((reached[:, -1] >= mass).all()):
+        if count == size or bool((reached[:, -1] >= mass + _CLOSE).all()):
             break
         count = min(8 * count, size)
-    last = (reached < mass).sum(1, keepdim=True).clamp(min=keep - 1, max=count - 1)
+    last = (reached < mass).sum(1, keepdim=True)
+    if bool(((reached - mass).abs() < _CLOSE).any()):
+        best = scores.sort(1, descending=True).values
+        last = size - 1 - (best.flip(1).softmax(1).cumsum(1) <= 1 - mass).sum(1, keepdim=True)
+    last = last.clamp(min=keep - 1, max=best.shape[1] - 1)
     border = best.gather(1, last)
     stays = scores >= border
     # sorting leaves the order of equal scores open: count them off in the vocabulary's

@@ -1,13 +1,17 @@
 """The finished texts of one group of beams, as transformers 4.51 keeps them for group and constrained beam search."""
 
+import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from tfx_core.generation.beam import Beams
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.output import Decoded
+
+if TYPE_CHECKING:
+    from tfx_core.generation.beam import Beams
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Hypotheses:
         self.texts: list[Hypothesis] = []
         self.done = False
 
-    def add(self, beams: Beams, place: int, rank: int) -> None:
+    def add(self, beams: "Beams", place: int, rank: int) -> None:
         """Keep the beam ``rank`` of the source at ``place``, if it is among the best."""
         tokens = beams.rows.new_tokens(place * beams.scores.shape[1] + rank)
         score = float(beams.scores[place, rank]) / len(tokens) ** self.options.length_penalty
@@ -64,8 +68,20 @@ def best_of(groups: list[Hypotheses], count: int) -> list[Hypothesis]:
     return sorted(texts, key=lambda text: text.score)[::-1][:count]
 
 
-def decoded(best: list[list[Hypothesis]], device: torch.device) -> Decoded:
-    """The result with these texts for each source."""
-    texts = [text for source in best for text in source]
+def decoded(best: list[list[Hypothesis]], count: int, device: torch.device) -> Decoded:
+    """The result with these texts for each source.
+
+    Where there are fewer than ``count``, empty ones of the score minus infinity stand for the others, with a warning.
+    """
+    fewer = [source for source, texts in enumerate(best) if len(texts) < count]
+    if fewer:
+        warnings.warn(
+            f"row {fewer[0]}: there are only {len(best[fewer[0]])} texts, where {count} are asked for; empty ones "
+            "stand for the others",
+            stacklevel=2,
+        )
+    nothing = torch.zeros(0, dtype=torch.long, device=device)
+    missing = Hypothesis(float("-inf"), nothing, nothing)
+    texts = [text for source in best for text in (*source, *[missing] * (count - len(source)))]
     scores = torch.tensor([text.score for text in texts], device=device)
     return Decoded([text.tokens for text in texts], scores, [text.origins for text in texts])

@@ -53,15 +53,17 @@ def guess(search: Search, rows: Rows) -> tuple[Tensor, Tensor]:
     most = int((rows.limits - rows.lengths).max()) - 1
     count = max(min(options.prompt_lookup_num_tokens or 0, most), 0)
     start = torch.full_like(lengths, -1)
-    for size in range(options.max_matching_ngram_size, 0, -1):
-        if ids.shape[1] <= size:
-            continue
-        ends, long_enough = rows.suffixes(size)
-        windows = ids[:, :-1].unfold(1, size, 1)  # (R, S - size, size): each with at least one token after it
-        matches = (windows == ends[:, None]).all(-1) & long_enough[:, None] & (start < 0)[:, None]
-        matches &= torch.arange(windows.shape[1], device=ids.device) + size < lengths[:, None]
-        first = matches.to(torch.uint8).argmax(1)
-        start = torch.where(matches.any(1), first + size, start)
+    ends = torch.arange(1, ids.shape[1], device=ids.device).expand(len(ids), -1)  # each with a token after it
+    matches = ends < lengths[:, None]
+    # a longer ending occurs only where the shorter one does
+    for size in range(1, min(options.max_matching_ngram_size, ids.shape[1] - 1) + 1):
+        wanted = rows.ids.gather(1, (rows.lengths[:, None] - size).clamp(min=0))
+        before = ids.gather(1, (ends - size).clamp(min=0))
+        matches = matches & (before == wanted) & (ends >= size) & (rows.lengths >= size)[:, None]
+        found = matches.any(1)
+        if not bool(found.any()):
+            break
+        start = torch.where(found, matches.to(torch.uint8).argmax(1) + 1, start)
     # a row's last allowed token is chosen after its guesses
     guessed = torch.minimum(lengths - start, rows.limits - rows.lengths - 1).clamp(min=0, max=count)
     guessed = guessed.masked_fill(start < 0, 0)

@@ -7,9 +7,18 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Above, Checked, Count, Help, InWords, NotEmpty, Positive, Rate, Size
+from tfx_core.fields import Above, Between, Checked, Help, InWords, NotEmpty, Positive, Rate
+from tfx_core.fields import Count as AnyCount
 from tfx_core.generation.constraints import Constraint, ForcedWords
 
+_MOST = 10**18
+"""Of what tensors count: twice as much still fits their integers."""
+_MOST_TEXTS = 10_000
+"""Of texts that are decoded together for one row of the batch: there is memory for each from the beginning."""
+
+Count: TypeAlias = Annotated[int, Between(0, _MOST)]
+Size: TypeAlias = Annotated[int, Between(1, _MOST)]
+Texts: TypeAlias = Annotated[int, Between(1, _MOST_TEXTS)]
 TokenIds: TypeAlias = Sequence[Count]
 Word: TypeAlias = Annotated[TokenIds, NotEmpty()]
 Text: TypeAlias = Annotated[str, NotEmpty()]
@@ -72,24 +81,26 @@ class GenerationOptions(Checked):
     """arXiv 2210.15191."""
     eta_cutoff: Annotated[Rate, Help("sampling: the same, lowered where much is open")] = 0.0
     """Where the entropy is high (arXiv 2210.15191)."""
-    seed: Annotated[Count | None, Help("sampling: the same seed and input give the same text")] = None
+    seed: Annotated[AnyCount | None, Help("sampling: the same seed and input give the same text")] = None
     """Row ``i`` is sampled with `row_seed(seed, i)`; by default torch's own generator gives the seed."""
-    seeds: TokenIds | None = None
+    seeds: Sequence[AnyCount] | None = None
     """A seed for each row of the batch: the row's sample is the same in any batch."""
 
-    num_beams: Annotated[Size, Help("texts followed at once; 1 for no beam search")] = 1
-    num_beam_groups: Annotated[Size, Help("groups of beams that avoid each other's tokens")] = 1
+    num_beams: Annotated[Texts, Help("texts followed at once; 1 for no beam search")] = 1
+    num_beam_groups: Annotated[Texts, Help("groups of beams that avoid each other's tokens")] = 1
     """A group avoids the tokens that earlier groups chose in the same step."""
     diversity_penalty: Annotated[Positive, Help("what a token of an earlier group loses")] = 0.0
     """For each choice by an earlier group."""
-    length_penalty: Annotated[float, Help("beams: above 0 prefers longer texts, below 0 shorter ones")] = 1.0
+    length_penalty: Annotated[
+        float, Between(-50, 50), Help("beams: above 0 prefers longer texts, below 0 shorter ones")
+    ] = 1.0
     """A text's score is divided by its number of new tokens to this power."""
     early_stopping: Annotated[
         bool | Literal["never"], Help("beams: stop at num_beams texts, when better ones are unlikely, or never")
     ] = False
     """``True`` stops at ``num_beams`` finished texts, ``False`` when improving on them is unlikely, ``"never"`` when it
     is impossible."""
-    num_return_sequences: Annotated[Size, Help("texts for each input")] = 1
+    num_return_sequences: Annotated[Texts, Help("texts for each input")] = 1
     """Texts for each row of the batch: samples, or the best beams."""
     force_words_ids: Annotated[
         Sequence[Word | Annotated[Sequence[Word], NotEmpty()]] | None,
@@ -132,7 +143,9 @@ class GenerationOptions(Checked):
     """The second token of every text, after the decoder's start token."""
     forced_eos_token_id: Count | TokenIds | None = None
     """The last token of a text that reaches its greatest length."""
-    exponential_decay_length_penalty: Annotated[tuple[int, float] | None, InWords("(number of tokens, factor)")] = None
+    exponential_decay_length_penalty: Annotated[
+        tuple[Annotated[int, Between(-_MOST, _MOST)], float] | None, InWords("(number of tokens, factor)")
+    ] = None
     """``(start, factor)``: from ``start`` new tokens on, the end token's score rises exponentially."""
     renormalize_logits: bool = False
     """Make log-probabilities of the scores once more after all processors."""
@@ -208,18 +221,18 @@ class GenerationOptions(Checked):
         return Strategy.SAMPLE if self.do_sample else Strategy.GREEDY
 
     def updated(self, **changes: Any) -> Self:
-        """A copy with other values. A new bound replaces its counterpart: ``max_new_tokens`` ends ``max_length``.
+        """A copy with other values, before which stored ones give way as `over` says.
 
         Raises `TypeError` for an unknown name and `InputError` where a value or the combination cannot be meant.
         """
         for name in changes:
             if name not in OPTION_NAMES:
                 raise TypeError(f"unknown generation option {name!r}; there are {', '.join(sorted(OPTION_NAMES))}")
-        given = {name for name, value in changes.items() if value is not None}
-        for one, other in _COUNTERPARTS:
-            if len(given & {one, other}) == 1:
-                changes[other if one in given else one] = None
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **over({name: getattr(self, name) for name in OPTION_NAMES}, changes))
+
+    def given(self) -> dict[str, Any]:
+        """The options whose value is not the default."""
+        return {name: getattr(self, name) for name in _DEFAULTS if getattr(self, name) != _DEFAULTS[name]}
 
     def without_effect(self, names: Sequence[str]) -> list[str]:
         """Which of the options named change nothing, with the reason."""
@@ -296,6 +309,7 @@ _DEFAULTS = {each.name: each.default for each in dataclasses.fields(GenerationOp
 # None switches these off although their default is on
 _OFF: dict[str, Any] = {"top_k": 0}
 _COUNTERPARTS = (("max_new_tokens", "max_length"), ("min_new_tokens", "min_length"), ("seed", "seeds"))
+_BOUNDS = (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length"))
 _SAMPLING = (
     "temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "seed", "seeds",
 )  # fmt: skip
@@ -306,3 +320,20 @@ def _ids(value: int | TokenIds | None) -> tuple[int, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, int) else tuple(value)
+
+
+def over(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options ``given``, and how ``stored`` ones give way to them.
+
+    A bound ends its counterpart, ``max_new_tokens`` for one ``max_length``, and moves the opposite one that it
+    contradicts to itself: with ``max_new_tokens=5`` a stored ``min_new_tokens`` of 9 becomes 5.
+    """
+    changes, meant = dict(given), {name for name, value in given.items() if value is not None}
+    for one, other in _COUNTERPARTS:
+        if len(meant & {one, other}) == 1:
+            changes[other if one in meant else one] = None
+    for least, most in _BOUNDS:
+        low, high = ({**stored, **changes}.get(name) for name in (least, most))
+        if len(meant & {least, most}) == 1 and isinstance(low, int) and isinstance(high, int) and low > high:
+            changes.update({most: low} if least in meant else {least: high})
+    return {name: value for name, value in changes.items() if name in stored or name in given}

@@ -123,7 +123,7 @@ class Diversity:
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """Subtract the penalty once for every choice of a token."""
         counts = torch.zeros_like(scores).scatter_add_(
-            1, rows.avoided, torch.ones_like(rows.avoided, dtype=scores.dtype)
+            1, rows.avoided.clamp(min=0), (rows.avoided >= 0).to(scores.dtype)
         )
         return scores - self.penalty * counts
 
@@ -138,7 +138,7 @@ class LeastLength:
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """Ban the end tokens in rows that are too short."""
-        short = (rows.lengths < self.length) | (rows.new_lengths < self.new_tokens)
+        short = (rows.text_lengths < self.length) | (rows.new_lengths < self.new_tokens)
         known = [token for token in self.eos if token < scores.shape[1]]
         scores[:, known] = scores[:, known].masked_fill(short[:, None], BANNED)
         return scores
@@ -151,16 +151,11 @@ class OnlyAllowed:
     allowed: AllowedTokens
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
-        """Ban all other tokens; an `InputError` where none is allowed."""
+        """Ban all other tokens; where none is allowed, the text cannot go on."""
         mask = torch.full_like(scores, BANNED)
         for row, source in enumerate(rows.sources.tolist()):
             tokens = [int(token) for token in self.allowed(source, rows.tokens(row))]
             check_vocabulary(tokens, scores, "prefix_allowed_tokens_fn")
-            if not tokens:
-                raise InputError(
-                    f"prefix_allowed_tokens_fn allows no token after {rows.tokens(row).tolist()} in row {source}; "
-                    "it must always allow one, at the end for example the end token"
-                )
             mask[row, tokens] = 0
         return scores + mask
 
@@ -173,7 +168,7 @@ class ForcedSecond:
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """Leave only the token in rows of one token."""
-        return _forced(scores, rows.lengths == 1, (self.token,), "forced_bos_token_id")
+        return _forced(scores, rows.text_lengths == 1, (self.token,), "forced_bos_token_id")
 
 
 @dataclass(frozen=True)
@@ -231,7 +226,7 @@ class SuppressedAtBegin:
         check_vocabulary(self.tokens, scores, "begin_suppress_tokens")
         begin = rows.prompt_lengths
         if self.after_forced:
-            begin = begin + (begin == 1)
+            begin = begin + (begin + rows.vectors == 1)
         at_begin = rows.lengths == begin
         scores[:, list(self.tokens)] = scores[:, list(self.tokens)].masked_fill(at_begin[:, None], BANNED)
         return scores
@@ -261,9 +256,9 @@ def renormalise(scores: Tensor, rows: Rows) -> Tensor:
 
 def check_vocabulary(tokens: Sequence[int], scores: Tensor, what: str) -> None:
     """Raise `InputError` for a token that the scores lack."""
-    greatest = max(tokens, default=0)
-    if greatest >= scores.shape[1]:
-        raise InputError(f"{what}: token {greatest} is outside the vocabulary of {scores.shape[1]} tokens")
+    wrong = next((token for token in tokens if not 0 <= token < scores.shape[1]), None)
+    if wrong is not None:
+        raise InputError(f"{what}: token {wrong} is outside the vocabulary of {scores.shape[1]} tokens")
 
 
 def _forced(scores: Tensor, where: Tensor, tokens: tuple[int, ...], what: str) -> Tensor:

@@ -25,12 +25,14 @@ class Prompts:
     """``(B,)``."""
     padded: Tensor
     """``(B, P)``, each row's tokens up to the last column, as they begin the result."""
+    vectors: Tensor | None = None
+    """``(B,)``: how many tokens stand before these of which only vectors are known; ``None`` for none."""
 
     @classmethod
     def from_padded(cls, ids: Tensor, mask: Tensor | None, what: str = "input_ids") -> Self:
         """Take off the padding: ``mask`` is 0 there, on either side.
 
-        Raises `InputError` naming the row for a prompt without a token.
+        Raises `InputError` naming the row for a prompt without a token; ``what`` is the name of the ids.
         """
         if ids.ndim != 2 or ids.is_floating_point():
             raise InputError(f"{what}: must be token ids of shape (batch, length), got {ids.dtype} {tuple(ids.shape)}")
@@ -38,22 +40,35 @@ class Prompts:
             lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
             prompts = cls(ids, lengths, ids)
         else:
-            if mask.shape != ids.shape:
-                raise InputError(f"the mask of {what} has shape {tuple(mask.shape)}, the tokens {tuple(ids.shape)}")
+            _check_mask(mask, ids, what)
             real = mask.to(ids.device) != 0
             # stable sorts keep the order among tokens and among padding
             first = ids.gather(1, torch.argsort((~real).to(torch.uint8), dim=1, stable=True))
             last = ids.gather(1, torch.argsort(real.to(torch.uint8), dim=1, stable=True))
             prompts = cls(first, real.sum(1), last)
-        if len(ids) == 0:
-            raise InputError(f"{what}: the batch is empty")
-        empty = (prompts.lengths == 0).nonzero().flatten().tolist()
-        if empty:
-            raise InputError(
-                f"{what}: row {empty[0]} has no token; every text needs one to begin with, for example the tokenizer's "
-                "bos token"
-            )
+        _check_rows(prompts.lengths, what)
         return prompts
+
+    @classmethod
+    def of_vectors(cls, vectors: Tensor, mask: Tensor | None) -> Self:
+        """Prompts given as ``inputs_embeds`` ``(B, P, D)``: no token of them is known; raises as `from_padded` does."""
+        if vectors.ndim != 3 or not vectors.is_floating_point():
+            raise InputError(
+                f"inputs_embeds: must be vectors of shape (batch, length, width), got {vectors.dtype} "
+                f"{tuple(vectors.shape)}"
+            )
+        if mask is not None:
+            _check_mask(mask, vectors, "inputs_embeds")
+        lengths = torch.full((len(vectors),), vectors.shape[1], device=vectors.device)
+        lengths = lengths if mask is None else (mask.to(vectors.device) != 0).sum(1)
+        _check_rows(lengths, "inputs_embeds")
+        none = lengths[:, None][:, :0]
+        return cls(none, torch.zeros_like(lengths), none, lengths)
+
+    @property
+    def text_lengths(self) -> Tensor:
+        """``(B,)``, vectors included."""
+        return self.lengths if self.vectors is None else self.lengths + self.vectors
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,6 +86,8 @@ def prepare(
         inputs["attention_mask"] = (ids != options.pad_token_id).long()
     mask = inputs.get("attention_mask")
     if not model.config.is_encoder_decoder:
+        if inputs.get("inputs_embeds") is not None:
+            return _with_vectors(inputs), None
         if ids is None:
             if options.bos_token_id is None:
                 raise InputError("input_ids: give a prompt; this model has no bos_token_id to begin with")
@@ -87,16 +104,16 @@ def prepare(
 def greatest_lengths(
     prompts: Prompts, options: GenerationOptions, positions: int | None, explicit: Collection[str] = ()
 ) -> Tensor:
-    """How long each text ``(B,)`` may become, prompt included; ``explicit`` are the options that the caller set.
+    """How many ids each text ``(B,)`` may have, prompt included; ``explicit`` are the options that the caller set.
 
     ``positions`` is the most tokens that the model reads. The last new token is not read any more, except in
     contrastive search, which reads all candidates for it.
     """
-    lengths = prompts.lengths
+    lengths = prompts.text_lengths
     longest = int(lengths.max())
     if positions is not None and longest > positions:
         raise InputError(f"a prompt of {longest} tokens: the model has positions for {positions}; shorten it")
-    limits, option = _wanted_lengths(lengths, options)
+    limits, option = _wanted_lengths(lengths, options, explicit)
     room = None if positions is None else positions + (options.strategy is not Strategy.CONTRASTIVE)
     if room is not None and int(limits.max()) > room:
         if option in explicit:
@@ -112,7 +129,7 @@ def greatest_lengths(
             f"max_length={int(limits[row])}: the prompt in row {row} has {int(lengths[row])} tokens; shorten it, "
             "or raise max_length or set max_new_tokens, which does not count it"
         )
-    return limits
+    return limits if prompts.vectors is None else limits - prompts.vectors
 
 
 def padding_token(options: GenerationOptions, prompts: Prompts, limits: Tensor, criteria: bool) -> int:
@@ -128,18 +145,58 @@ def padding_token(options: GenerationOptions, prompts: Prompts, limits: Tensor, 
     return 0
 
 
+def _with_vectors(inputs: dict[str, Any]) -> Prompts:
+    """Prompts of a decoder that reads vectors; ids beside them are their names in the result and for processors."""
+    vectors, ids, mask = inputs["inputs_embeds"], inputs.pop("input_ids", None), inputs.get("attention_mask")
+    if ids is None:
+        return Prompts.of_vectors(vectors, mask)
+    if vectors.shape[:2] != ids.shape:
+        raise InputError(
+            f"inputs_embeds of shape {tuple(vectors.shape)}: input_ids have {tuple(ids.shape)}; give vectors of these "
+            "tokens, or only vectors"
+        )
+    return Prompts.from_padded(ids, mask)
+
+
+def _check_mask(mask: Tensor, tokens: Tensor, what: str) -> None:
+    if mask.shape != tokens.shape[:2]:
+        name = "decoder_attention_mask" if what.startswith("decoder_") else "attention_mask"
+        raise InputError(f"{name} of shape {tuple(mask.shape)}: {what} are {tuple(tokens.shape[:2])}; must be alike")
+
+
+def _check_rows(lengths: Tensor, what: str) -> None:
+    """Raise `InputError` for a batch of nothing, and for a row of nothing."""
+    if len(lengths) == 0:
+        raise InputError(f"{what}: the batch is empty")
+    empty = (lengths == 0).nonzero().flatten().tolist()
+    if empty:
+        raise InputError(
+            f"{what}: row {empty[0]} has no token; every text needs one to begin with, for example the tokenizer's "
+            "bos token"
+        )
+
+
 def _has_padding(ids: Tensor, options: GenerationOptions) -> bool:
     pad = options.pad_token_id
     return pad is not None and pad not in options.eos_ids and bool((ids == pad).any())
 
 
-def _wanted_lengths(lengths: Tensor, options: GenerationOptions) -> tuple[Tensor, str]:
-    """The greatest lengths as if there were room for all, and the option that says so."""
+def _wanted_lengths(lengths: Tensor, options: GenerationOptions, explicit: Collection[str]) -> tuple[Tensor, str]:
+    """The greatest lengths as if there were room for all, and the option that says so.
+
+    A least length goes over a greatest one that the caller did not set, and over a stored one if the caller set it.
+    """
     if options.max_new_tokens is not None:
-        return lengths + options.max_new_tokens, "max_new_tokens"
-    if options.max_length is not None:
-        return torch.full_like(lengths, options.max_length), "max_length"
-    return lengths + _NEW_TOKENS, ""
+        limits, option = lengths + options.max_new_tokens, "max_new_tokens"
+    elif options.max_length is not None:
+        limits, option = torch.full_like(lengths, options.max_length), "max_length"
+    else:
+        limits, option = lengths + _NEW_TOKENS, ""
+    least = {"min_new_tokens": lengths + options.min_new_tokens, "min_length": torch.tensor(options.min_length)}
+    for name, wanted in least.items():
+        if option not in explicit and (name in explicit or not option) and bool((wanted > limits).any()):
+            limits, option = limits.maximum(wanted.to(limits.device)), name
+    return limits, option
 
 
 def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tuple[Tensor, Tensor | None]:
@@ -159,7 +216,7 @@ def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tup
         raise InputError(f"decoder_start_token_id: {len(start)} tokens given, for a batch of {batch}")
     start = start.expand(batch, 1)
     if ids is None:
-        return start, None
+        return start, mask
     if bool((ids[:, :1] == start).any()):
         return ids, mask
     # as in transformers: the start token is put before what does not begin with it

@@ -14,11 +14,19 @@ class Rows:
     ``ids`` ``(R, capacity)`` holds the tokens of row ``r`` in columns 0 to ``lengths[r] - 1``; what stands behind them
     means nothing. ``sources`` and ``places`` ``(R,)`` are the row of the batch that it continues and the row of the
     result that it may become; ``prompt_lengths`` and ``limits`` the length it began with and the greatest allowed.
-    ``avoided`` ``(R, n)`` are the tokens that earlier groups of beams chose for this step, none in other searches.
+    ``vectors`` ``(R,)`` tokens stand before these of which no id is known.
+    ``avoided`` ``(R, n)`` are the tokens that earlier groups of beams chose for this step, -1 for none.
     """
 
     def __init__(
-        self, ids: Tensor, lengths: Tensor, prompt_lengths: Tensor, limits: Tensor, sources: Tensor, places: Tensor
+        self,
+        ids: Tensor,
+        lengths: Tensor,
+        prompt_lengths: Tensor,
+        limits: Tensor,
+        sources: Tensor,
+        places: Tensor,
+        vectors: Tensor | None = None,
     ) -> None:
         self.ids = ids
         self.lengths = lengths
@@ -26,6 +34,7 @@ class Rows:
         self.limits = limits
         self.sources = sources
         self.places = places
+        self.vectors = torch.zeros_like(lengths) if vectors is None else vectors
         self.avoided = ids[:, :0]
         # no row is longer: saves asking the device for the greatest length
         self.width = ids.shape[1]
@@ -36,7 +45,10 @@ class Rows:
         places = torch.arange(len(prompts) * copies, device=prompts.ids.device)
         sources = places // copies
         lengths = prompts.lengths[sources]
-        return cls(prompts.ids[sources], lengths, lengths.clone(), limits[sources], sources, places)
+        vectors = None if prompts.vectors is None else prompts.vectors[sources]
+        rows = cls(prompts.ids[sources], lengths, lengths.clone(), limits[sources], sources, places, vectors)
+        rows.reserve()
+        return rows
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -47,21 +59,30 @@ class Rows:
         return self.lengths - self.prompt_lengths
 
     @property
+    def text_lengths(self) -> Tensor:
+        """Number of tokens ``(R,)``, those included of which no id is known."""
+        return self.lengths + self.vectors
+
+    @property
     def last(self) -> Tensor:
         """The last token of each row ``(R,)``."""
         return self.ids.gather(1, self.lengths[:, None] - 1).squeeze(1)
 
     def append(self, tokens: Tensor, where: Tensor | None = None) -> None:
         """Append a token ``(R,)`` to every row, or to the rows for which ``where`` ``(R,)`` is true."""
-        if self.width == self.ids.shape[1]:
-            grown = self.ids.new_zeros(len(self.ids), 2 * self.width + 16)
-            grown[:, : self.width] = self.ids
-            self.ids = grown
+        self.reserve()
         # a row that is left out gets the token behind its end, where it means nothing
         self.ids.scatter_(1, self.lengths[:, None], tokens[:, None])
         self.lengths = self.lengths + (1 if where is None else where.long())
         self.avoided = self.ids[:, :0]
         self.width += 1
+
+    def reserve(self) -> None:
+        """Make room for a token in every row."""
+        if self.width == self.ids.shape[1]:
+            grown = self.ids.new_zeros(len(self.ids), 2 * self.width + 16)
+            grown[:, : self.width] = self.ids
+            self.ids = grown
 
     def take(self, index: Tensor) -> Self:
         """The rows at ``index``; a row may be taken more than once."""
@@ -72,6 +93,7 @@ class Rows:
             self.limits[index],
             self.sources[index],
             self.places[index],
+            self.vectors[index],
         )
         taken.avoided = self.avoided[index]
         taken.width = self.width

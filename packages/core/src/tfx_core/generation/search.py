@@ -46,9 +46,19 @@ class Search:
         return logits
 
 
-def check_best(best: Tensor, rows: Rows) -> None:
-    """Raise `InputError` where the highest scores ``(R,)`` are no numbers that a token can be chosen by."""
-    fine = (best > torch.finfo(best.dtype).min) & (best < float("inf"))
+def is_dead(scores: Tensor) -> Tensor:
+    """Which scores say that something cannot be chosen: it is banned, or goes on from what is."""
+    return scores <= torch.finfo(scores.dtype).min
+
+
+def check_best(best: Tensor, rows: Rows, found: Tensor | None = None) -> None:
+    """Raise `InputError` where the highest scores ``(R,)`` are no numbers that a token can be chosen by.
+
+    Where a text is ``found`` ``(R,)`` already, nothing need go on.
+    """
+    fine = ~is_dead(best) & (best < float("inf"))
+    if found is not None:
+        fine |= is_dead(best) & found
     if bool(fine.all()):
         return
     wrong = int((~fine).nonzero()[0])
@@ -62,7 +72,7 @@ def check_best(best: Tensor, rows: Rows) -> None:
         raise InputError(f"{place}: the model's logits are infinite; remove_invalid_values=True goes on regardless")
     raise InputError(
         f"{place}: every token is banned after {rows.tokens(wrong).tolist()}; suppressed, bad and repeated words, "
-        "allowed tokens and the least length leave nothing to choose from"
+        "the least length and what prefix_allowed_tokens_fn allows leave nothing to choose from"
     )
 
 

@@ -11,11 +11,13 @@ to the engine until its next call: it may write into them.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from tfx_core.errors import InputError
 from tfx_core.nn import copied_rows, rows_of_sources
 
 if TYPE_CHECKING:
@@ -78,6 +80,12 @@ class RevealingState(DecodingState, Protocol):
     def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, with the state ``(R, D)`` of each appended token."""
         ...
+
+
+def check_used(inputs: Mapping[str, object], used: Collection[str]) -> None:
+    """Raise `InputError` for an input that a state would ignore, of those that a call of the model takes."""
+    for name in sorted(inputs.keys() - set(used)):
+        raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(used))}")
 
 
 class RowByRow(ABC):

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from queue import Queue
-from typing import Protocol
+from contextlib import contextmanager, suppress
+from queue import Empty, Queue
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -28,10 +29,33 @@ class Streamer(Protocol):
         ...
 
 
+@runtime_checkable
+class AbortableStreamer(Streamer, Protocol):
+    """A streamer that is told where a generation fails; others are told that it ends."""
+
+    def abort(self, error: BaseException) -> None:
+        """There is no more, because of this error, which the caller of `generate` gets."""
+        ...
+
+
+@contextmanager
+def told_of_errors(streamer: Streamer | None) -> Iterator[None]:
+    """Whoever reads from the streamer does not wait for what will never come."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(streamer, AbortableStreamer):
+            streamer.abort(error)
+        elif streamer is not None:
+            streamer.end()
+        raise
+
+
 class TextStreamer:
     """Hands out the text of one row as soon as it is sure: never a part of a character.
 
-    ``write`` gets every piece; by default it goes to the standard output, followed by a newline at the end.
+    ``write`` gets every piece; by default it goes to the standard output, followed by a newline at the end. It may
+    follow one generation after the other, also after one that failed.
     """
 
     def __init__(
@@ -68,6 +92,13 @@ class TextStreamer:
         if self.write is None:
             sys.stdout.write("\n")
             sys.stdout.flush()
+        self._forget()
+
+    def abort(self, error: BaseException) -> None:
+        """Forget a generation that failed."""
+        self._forget()
+
+    def _forget(self) -> None:
         self._ids, self._settled, self._seen, self._in_prompt = [], 0, 0, True
 
     def _hand_out(self, *, whole: bool) -> None:
@@ -97,7 +128,8 @@ class TextStreamer:
 class TextIteratorStreamer(TextStreamer):
     """Iterate over it in one thread for the text that is generated in another; ``timeout`` in seconds per piece.
 
-    Raises ``queue.Empty`` when no piece comes in time.
+    Raises ``queue.Empty`` when no piece comes in time, and the generation's own error when it fails. What is not read
+    of one generation is dropped when the next begins.
     """
 
     def __init__(
@@ -109,16 +141,42 @@ class TextIteratorStreamer(TextStreamer):
         timeout: float | None = None,
     ) -> None:
         self.timeout = timeout
-        self._pieces: Queue[str | None] = Queue()
+        self._pieces: Queue[str | BaseException | None] = Queue()
+        self._begun = False
         super().__init__(
             tokenizer, skip_prompt=skip_prompt, skip_special_tokens=skip_special_tokens, write=self._pieces.put
         )
 
+    def put(self, value: Tensor) -> None:
+        """Take the prompt or new tokens of the one row."""
+        self._begin()
+        super().put(value)
+
     def end(self) -> None:
         """Hand out what is left and end the iteration."""
         super().end()
-        self._pieces.put(None)
+        self._finish(None)
+
+    def abort(self, error: BaseException) -> None:
+        """End the iteration with the error."""
+        super().abort(error)
+        self._finish(error)
 
     def __iter__(self) -> Iterator[str]:
         while (piece := self._pieces.get(timeout=self.timeout)) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
             yield piece
+
+    def _begin(self) -> None:
+        """Drop what was not read of the generation before."""
+        if not self._begun:
+            self._begun = True
+            with suppress(Empty):
+                while True:
+                    self._pieces.get_nowait()
+
+    def _finish(self, last: BaseException | None) -> None:
+        self._begin()  # it may fail before its prompt comes
+        self._pieces.put(last)
+        self._begun = False

@@ -7,18 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.generation.state import check_used
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 
-_FIRST_CALL_ONLY = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
+_OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids")
+_OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
+_OF_EVERY_CALL = ("head_mask", "cross_attn_head_mask")
+_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, "attention"})
 
 
-def causal_decoding(model: Model, inputs: Mapping[str, Tensor]) -> "CausalDecoding":
-    """The state of a model that is one decoder; raises `InputError` for a head or a config that cannot generate."""
+def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":
+    """The state of a model that is one decoder.
+
+    Raises `InputError` for a head or a config that cannot generate, and for inputs that `CausalDecoding` does not know:
+    an architecture that has others makes a state of its own.
+    """
     predictions = model.language_head.predictions
     if not model.backbone.causal:
         raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
+    check_used(inputs, _USED & model.backbone.input_names)
     return CausalDecoding(model.backbone, predictions, inputs, model.attention)
 
 
@@ -26,17 +35,22 @@ class CausalDecoding:
     """A decoder's `DecodingState`; it also extends (prompt lookup) and reveals hidden states (contrastive search).
 
     ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
-    Inputs that concern the prompt's tokens go to the first call alone, all others, such as a source, to every call.
+    Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one, as in the
+    reference, and the cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention``
+    among them is taken instead of the model's own.
     """
 
     def __init__(
-        self, decoder: nn.Module, predictions: nn.Module, inputs: Mapping[str, Tensor], attention: AttentionKernel
+        self, decoder: nn.Module, predictions: nn.Module, inputs: Mapping[str, Any], attention: AttentionKernel
     ) -> None:
         self._decoder = decoder
         self._predictions = predictions
-        self._attention = attention
-        self._prompt = {name: x for name, x in inputs.items() if name in _FIRST_CALL_ONLY}
-        self._constant: dict[str, Any] = {name: x for name, x in inputs.items() if name not in _FIRST_CALL_ONLY}
+        self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_PROMPT}
+        self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
+        others = {name: x for name, x in inputs.items() if name not in _OF_PROMPT + _OF_SOURCE}
+        self._constant: dict[str, Any] = {"attention": attention, **others}
+        self._last_type: Tensor | None = None
+        """``(B, 1)``, of each source."""
         self._cache: DecoderCache | None = None
         self._last_length = 0
 
@@ -62,8 +76,7 @@ class CausalDecoding:
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of ``(R, n)`` tokens to row ``i``; the logits ``(R, n, V)`` after each."""
         self._last_length = ids.shape[1]
-        real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return self._logits(self._append(ids, attention_mask=real.long()))
+        return self._logits(self._append(ids, lengths))
 
     def keep(self, counts: Tensor) -> None:
         """Of the tokens of the last `extend`, keep the first ``counts[i]`` of row ``i``."""
@@ -80,25 +93,32 @@ class CausalDecoding:
     def select(self, sources: Tensor) -> None:
         """Keep only these sources, with all their rows."""
         self._known_cache.select(sources)
-        for name in ("encoder_hidden_states", "encoder_attention_mask"):
-            if name in self._constant:
-                self._constant[name] = self._constant[name].index_select(0, sources)
+        self._source = {name: x.index_select(0, sources) for name, x in self._source.items()}
+        self._last_type = None if self._last_type is None else self._last_type.index_select(0, sources)
 
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
         states = self._run(**self._prompt).last_hidden_state
-        return states, mask, RealTokens.of(states, mask).dense_mask
+        real = RealTokens.of(states, mask)
+        if "token_type_ids" in self._prompt:
+            types = self._prompt["token_type_ids"].expand(real.batch, -1)
+            self._last_type = last_tokens(types[..., None], real.mask)
+        return states, mask, real.dense_mask
 
-    def _append(self, ids: Tensor, **inputs: Tensor) -> Tensor:
-        """The states of further tokens ``(R, n)``."""
-        states: Tensor = self._run(input_ids=ids, **inputs).last_hidden_state
+    def _append(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The states of further tokens ``(R, n)``, of which the first ``lengths[i]`` of row ``i`` are real, or all."""
+        inputs = {"input_ids": ids}
+        if lengths is not None:
+            inputs["attention_mask"] = (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).long()
+        if self._last_type is not None:
+            types = self._last_type.repeat_interleave(self._known_cache.rows_per_source, dim=0)
+            inputs["token_type_ids"] = types.expand_as(ids)
+        states: Tensor = self._run(**inputs).last_hidden_state
         return states
 
-    def _run(self, **inputs: Any) -> ModelOutput:
+    def _run(self, **inputs: Tensor) -> ModelOutput:
         output: ModelOutput = self._decoder(
-            **{"attention": self._attention, **self._constant, **inputs},
-            past_key_values=self._cache,
-            use_cache=True,
+            **{**self._constant, **self._source, **inputs}, past_key_values=self._cache, use_cache=True
         )
         self._cache = output.past_key_values
         return output

@@ -44,6 +44,7 @@ def load_model(
         config = architecture.plan(head).adapt(config)
     config = config.replace(**overrides)
     model = _empty_model(architecture, config, head, attention, opened.generation_config)
+    model.origin = opened.label
     load_weights(
         model,
         opened.tensors,

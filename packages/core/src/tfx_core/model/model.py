@@ -30,7 +30,8 @@ class Model(nn.Module):
 
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
     unknown one is a `TypeError`. ``attention`` selects the attention kernel, by default the model's own.
-    ``generation_config`` are the contents of the file of that name.
+    ``generation_config`` are the contents of the file of that name, or `tfx_core.generation.GenerationOptions`; it may
+    be replaced. ``origin`` is the folder that the model was loaded from, as errors call it.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Model(nn.Module):
         head_name: str = "backbone",
         *,
         attention: AttentionKernel = sdpa,
-        generation_config: Mapping[str, Any] | None = None,
+        generation_config: "Mapping[str, Any] | GenerationOptions | None" = None,
     ) -> None:
         super().__init__()
         self.architecture = architecture
@@ -48,8 +49,9 @@ class Model(nn.Module):
         self.head_name = head_name
         self.attention = attention
         self.generation_config = generation_config
+        self.origin: str | None = None
         # made once for the config and the file's contents beside it
-        self._generation_options: tuple[ModelConfig, Mapping[str, Any] | None, GenerationOptions] | None = None
+        self._generation_options: tuple[ModelConfig, object, GenerationOptions] | None = None
         plan = self.plan
         self.backbone: Backbone = architecture.backbone(config, frozenset(plan.parts))
         if not isinstance(self.backbone, Backbone):
@@ -86,8 +88,13 @@ class Model(nn.Module):
 
         Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
         """
+        from tfx_core.generation.defaults import contents_of
+        from tfx_core.generation.options import GenerationOptions
+
+        stored = self.generation_config
+        stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
         tensors = collect_weights(self, self.weight_table, head=self.head_name, ties=self.ties)
-        save_model(folder, self.stored_config(), self.generation_config, tensors, max_shard_size=max_shard_size)
+        save_model(folder, self.stored_config(), stored, tensors, max_shard_size=max_shard_size)
 
     def stored_config(self) -> ModelConfig:
         """The config, saying which head is stored, what is tied and in which type."""
@@ -161,7 +168,13 @@ class Model(nn.Module):
 
         made = self._generation_options
         if made is None or made[0] is not self.config or made[1] != self.generation_config:
-            options = options_from_files(self.generation_config, self.config.to_dict())
+            folder = "" if self.origin is None else f"{self.origin}/"
+            options = options_from_files(
+                self.generation_config,
+                self.config.to_dict(),
+                where=f"{folder}generation_config.json",
+                config_where=f"{folder}config.json",
+            )
             # a copy, for the contents of the file may be changed in place
             made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
         return made[2]

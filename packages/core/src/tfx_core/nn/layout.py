@@ -76,24 +76,26 @@ class Ragged:
 class RowsPerSource:
     """Several rows for each source, such as its beams: they attend as one longer row, so nothing repeats the source.
 
-    Packed tokens are ``(B·rows, T, D)``, the kernel sees ``(B, H, rows·T, d)``.
+    Tokens are packed as in ``layout``, ``B·rows`` rows of ``T``; the kernel sees ``(B, H, rows·T, d)``.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, layout: Layout = PADDED) -> None:
         self.rows = rows
+        self.layout = layout
 
     def pack(self, x: Tensor) -> Tensor:
-        """``(B·rows, T, …)`` unchanged."""
-        return x
+        """``(B·rows, T, …)`` as the layout packs it."""
+        return self.layout.pack(x)
 
     def unpack(self, x: Tensor) -> Tensor:
-        """``(B·rows, T, …)`` unchanged."""
-        return x
+        """The inverse of `pack`: ``(B·rows, T, …)``."""
+        return self.layout.unpack(x)
 
     def split(self, x: Tensor, heads: int) -> Tensor:
-        """``(B·rows, T, H·d) -> (B, H, rows·T, d)``."""
+        """Packed tokens of width ``H·d`` -> ``(B, H, rows·T, d)``."""
+        x = self.unpack(x)  # (B·rows, T, H·d)
         return PADDED.split(x.reshape(len(x) // self.rows, -1, x.shape[-1]), heads)
 
     def merge(self, x: Tensor) -> Tensor:
-        """``(B, H, rows·T, d) -> (B·rows, T, H·d)``."""
-        return PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3])
+        """``(B, H, rows·T, d)`` -> packed tokens of width ``H·d``."""
+        return self.pack(PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3]))

@@ -108,7 +108,7 @@ class Span:
             kernel=kernel,
             bias=None if source_mask is None else Allowed(source_mask.bool()[:, None, None]),
             source=source,
-            layout=self.layout if rows == 1 else RowsPerSource(rows),
+            layout=self.layout if rows == 1 else RowsPerSource(rows, self.layout),
             source_layout=PADDED,
         )
 

@@ -3,12 +3,12 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_type_hints
 
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.fields import Help, forms
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import TextWindow
@@ -54,6 +54,10 @@ class GeneratingOptions(TaskOptions):
         """The options of generation that are set."""
         values = {name: getattr(self, name) for name in _SHOWN}
         return {name: value for name, value in values.items() if value is not None}
+
+    def replaced(self, **values: Any) -> Self:
+        """A copy with these values, before which its own give way as stored ones do in `GenerationOptions.updated`."""
+        return replace(self, **over(self.given(), values))
 
     def with_resolved(self, resolved: GenerationOptions) -> Self:
         """A copy with what a call decodes by."""
@@ -121,19 +125,12 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         except InputError as error:
             key = f"task_specific_params.{self.settings_name(options)}"
             raise ConfigError(f"config.json: {key}: {error}") from None
-        unset = GenerationOptions()
-        changes = {
-            name: value
-            for name, value in self.fallback.items()
-            if name not in own and getattr(base, name) == getattr(unset, name)
-        }
-        if base.max_length is not None or base.max_new_tokens is not None:
-            changes.pop("max_new_tokens", None)
+        changes = {name: value for name, value in self.fallback.items() if name not in own.keys() | base.given().keys()}
         if options.chooses_search or base.strategy not in (Strategy.GREEDY, Strategy.SAMPLE):
             changes = {name: value for name, value in changes.items() if name not in ("do_sample", "num_beams")}
         if base.pad_token_id is None and self.tokenizer.pad_token_id is not None:
             changes["pad_token_id"] = self.tokenizer.pad_token_id
-        return base.updated(**changes)
+        return GenerationOptions(**changes).updated(**base.given())
 
     def row_tokens(self, windows: Sequence[TextWindow], options: GeneratingT) -> list[int]:
         """A row's own tokens, or those that it becomes, whichever weighs more."""

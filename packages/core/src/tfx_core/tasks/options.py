@@ -10,7 +10,7 @@ The same declaration checks the keywords of a call (`read_options`) and gives ``
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, TypeVar, get_args, get_origin
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Checked, Form, Help, Size, form, forms
@@ -29,6 +29,10 @@ class TaskOptions(Checked):
     batch_tokens: Annotated[
         Size | None, Help("tokens of one forward pass, padding included (default: what suits the device)")
     ] = None
+
+    def replaced(self, **values: Any) -> Self:
+        """A copy with these values, those of a call, over its own."""
+        return replace(self, **values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +84,7 @@ def read_options(base: OptionsT, values: Mapping[str, object], owner: str) -> Op
         name: _listed(value) if described[name].many and value is not None else value for name, value in values.items()
     }
     try:
-        return replace(base, **given)
+        return base.replaced(**given)
     except InputError as error:
         raise InputError(f"{owner}: {error}") from None
 

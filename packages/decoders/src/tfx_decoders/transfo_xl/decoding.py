@@ -5,8 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.errors import InputError
-from tfx_core.generation import RowByRow
+from tfx_core.generation import RowByRow, check_used
 from tfx_core.model import Model, one_of
 from tfx_core.nn import (
     AttentionKernel,
@@ -24,18 +23,17 @@ from tfx_core.nn import (
 )
 from tfx_decoders.transfo_xl.model import TransfoXLBackbone, after
 
-_INPUTS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "mems", "head_mask"})
+_INPUTS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "mems", "head_mask", "attention"})
 _MORE_COLUMNS = 64
 
 
 def transfo_xl_decoding(model: Model, inputs: Mapping[str, Any]) -> "TransfoXLDecoding":
     """The state of one generation; raises `InputError` for a head that cannot, and for inputs that it ignores."""
     predictions = model.language_head.predictions
-    for name in inputs.keys() - _INPUTS:
-        raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(_INPUTS))}")
+    check_used(inputs, _INPUTS)
     backbone = model.backbone
     assert isinstance(backbone, TransfoXLBackbone)
-    return TransfoXLDecoding(backbone, predictions, inputs, model.attention)
+    return TransfoXLDecoding(backbone, predictions, inputs, inputs.get("attention", model.attention))
 
 
 class SlidingCache(SelfAttentionCache):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.generation import RowByRow
+from tfx_core.generation import RowByRow, check_used
 from tfx_core.model import Model
 from tfx_core.nn import (
     AttentionKernel,
@@ -24,7 +24,7 @@ from tfx_decoders.xlnet.model import XLNetBackbone
 from tfx_decoders.xlnet.streams import Reading
 
 _READ_AGAIN = 2
-_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mems", "use_mems", "head_mask"})
+_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mems", "use_mems", "head_mask", "attention"})
 
 
 def xlnet_decoding(model: Model, inputs: Mapping[str, Any]) -> "XLNetDecoding":
@@ -34,9 +34,8 @@ def xlnet_decoding(model: Model, inputs: Mapping[str, Any]) -> "XLNetDecoding":
     assert isinstance(backbone, XLNetBackbone)
     if backbone.rules.backward_half:
         raise InputError("bi_data=true: half of every batch is read backwards; load the model with bi_data=False")
-    for name in inputs.keys() - _INPUTS:
-        raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(_INPUTS))}")
-    return XLNetDecoding(backbone, predictions, inputs, model.attention)
+    check_used(inputs, _INPUTS)
+    return XLNetDecoding(backbone, predictions, inputs, inputs.get("attention", model.attention))
 
 
 class XLNetDecoding(RowByRow):
