@@ -70,12 +70,20 @@ class Span:
         return replace(self, bias=together((self.bias, DenseBias(numbers))))
 
     def check_positions(self, limit: int | None) -> None:
-        """Raise `InputError` where a token stands at ``limit`` or beyond."""
-        if limit is None or not can_read(self.positions):
+        """Raise `InputError` where a token stands at ``limit`` or beyond; padding, which has no position, may."""
+        if limit is None:
             return
-        last = int(self.positions.max()) if self.positions.numel() else 0
+        if can_read(self.positions):
+            last = int(self.positions.max())
+        elif self.new.mask is None and self.geometry.given is None:  # a compiled call without padding
+            last = self.geometry.key_positions.shape[1] - 1
+        else:
+            return
         if last >= limit:
-            raise InputError(f"text of {last + 1} tokens: this model has positions for {limit}; shorten it")
+            raise InputError(
+                f"text of {last + 1} tokens: this model has positions for {limit}; "
+                "shorten it, or tokenize with truncation=True"
+            )
 
     def self_attention(self, kernel: AttentionKernel) -> AttentionCall:
         """The call for attention among these tokens and the remembered ones."""
