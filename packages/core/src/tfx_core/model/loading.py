@@ -92,9 +92,9 @@ def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **
     ``options`` are those of `Tokenizer` and of the family's recipe. Raises `TextError` naming the file and the cure.
     """
     folder = path if isinstance(path, Folder) else open_folder(path, revision=revision)
-    name = family_of(folder, registry.architectures())
-    recipe = None if name is None else load_architecture(name).text
-    return read_tokenizer(folder, recipe, **options)
+    family = family_of(folder, registry.architectures())
+    files, model = (None if name is None else load_architecture(name).text for name in (family.files, family.model))
+    return read_tokenizer(folder, files, None if model is None else model.facts, **options)
 
 
 def load_architecture(model_type: str) -> Architecture[Any]:
