@@ -1,6 +1,9 @@
 """T5's tokenizer: a SentencePiece model with sentinels behind its pieces."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
 from tfx_core.text import Settings, TextFacts
@@ -12,13 +15,24 @@ def sentinel(number: int) -> str:
     return f"<extra_id_{number}>"
 
 
+def naming_sentinels(settings: Settings) -> Settings:
+    """The settings with ``extra_ids`` sentinels among the special tokens, where these name none."""
+    named = settings.additional_special_tokens
+    if any(map(_is_sentinel, named)):
+        return settings
+    sentinels = (
+        AddedToken(sentinel(number), special=True, normalized=False) for number in range(settings.integer("extra_ids"))
+    )
+    return replace(settings, additional_special_tokens=(*named, *sentinels))
+
+
 def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piece]:
     """The vocabulary: the sentinels behind the pieces, the first with the highest id.
 
     Raises `TextError` where ``extra_ids`` is not the number of sentinels among the special tokens.
     """
     count = settings.integer("extra_ids")
-    named = [token.content for token in settings.additional_special_tokens if token.content.startswith("<extra_id_")]
+    named = [token.content for token in settings.additional_special_tokens if _is_sentinel(token)]
     if sorted(named) != sorted(map(sentinel, range(count))):
         raise TextError(
             f"{settings.label}: extra_ids is {count}, but additional_special_tokens has {len(named)} tokens "
@@ -27,14 +41,18 @@ def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piec
     return [*pieces, *(Piece(sentinel(number), kind=PieceKind.CONTROL) for number in reversed(range(count)))]
 
 
+def _is_sentinel(token: AddedToken) -> bool:
+    return str(token.content).startswith("<extra_id_")
+
+
 RECIPE = sentencepiece_recipe(
     TextFacts(
         tokenizer_class="T5Tokenizer",
         special_tokens={"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
-        additional_special_tokens=tuple(sentinel(number) for number in range(100)),
     ),
     single="$A eos_token",
     pair="$A eos_token $B eos_token",
     options={"extra_ids": 100, "legacy": True},
+    complete=naming_sentinels,
     arrange=with_sentinels,
 )
