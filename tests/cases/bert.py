@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.cases import ArchitectureCase, Variant
+from tests.models.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -47,4 +48,5 @@ CASE = ArchitectureCase(
             heads=("sequence-classification",),
         ),
     ),
+    released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )
