@@ -44,6 +44,12 @@ def test_t5_takes_another_number_of_sentinels(named: dict[str, Any], tmp_path: P
     assert t5(tmp_path, extra_ids=0).additional_special_tokens == []
 
 
+@pytest.mark.parametrize("count", [-1, 10**9, 10**100])
+def test_a_number_of_sentinels_that_no_model_has_is_refused_before_they_are_made(count: int, tmp_path: Path) -> None:
+    with pytest.raises(TextError, match=r"tokenizer_config\.json: extra_ids is .*; it must be from 0 to 10000$"):
+        t5(tmp_path, extra_ids=count)
+
+
 def test_t5_does_not_count_two_ways(tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"extra_ids is 2, but additional_special_tokens has 1 tokens"):
         t5(tmp_path, extra_ids=2, additional_special_tokens=["<extra_id_0>"])

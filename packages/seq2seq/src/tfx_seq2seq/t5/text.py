@@ -5,9 +5,12 @@ from dataclasses import replace
 
 from tokenizers import AddedToken
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text import Settings, TextFacts
 from tfx_core.text.recipes import Piece, PieceKind, sentencepiece_recipe
+
+MOST_SENTINELS = 10_000
+"""Released models have 100, and up to 300."""
 
 
 def sentinel(number: int) -> str:
@@ -16,13 +19,16 @@ def sentinel(number: int) -> str:
 
 
 def naming_sentinels(settings: Settings) -> Settings:
-    """The settings with ``extra_ids`` sentinels among the special tokens, where these name none."""
-    named = settings.additional_special_tokens
+    """The settings with ``extra_ids`` sentinels among the special tokens, where these name none.
+
+    Raises `TextError` for a number of them that no model has.
+    """
+    count, named = settings.integer("extra_ids"), settings.additional_special_tokens
+    if not 0 <= count <= MOST_SENTINELS:
+        raise TextError(f"{settings.label}: extra_ids is {shown(count)}; it must be from 0 to {MOST_SENTINELS}")
     if any(map(_is_sentinel, named)):
         return settings
-    sentinels = (
-        AddedToken(sentinel(number), special=True, normalized=False) for number in range(settings.integer("extra_ids"))
-    )
+    sentinels = (AddedToken(sentinel(number), special=True, normalized=False) for number in range(count))
     return replace(settings, additional_special_tokens=(*named, *sentinels))
 
 
