@@ -10,6 +10,7 @@ import pytest
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 from tokenizers.models import WordLevel
+from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, WhitespaceSplit
 
 from tests.core.text.folders import BERT, VOCABULARY, read, small, write
@@ -36,6 +37,13 @@ def test_a_tokenizer_json_of_no_known_family(tmp_path: Path) -> None:
     assert tokenizer.special_tokens_map == {}
     assert tokenizer.model_max_length == UNLIMITED
     assert tokenizer.model_input_names == ("input_ids", "token_type_ids", "attention_mask")
+
+
+def test_added_tokens_of_no_known_family_are_found_as_they_stand(tmp_path: Path) -> None:
+    backend = Backend.from_str(words_json(normalizer=BertNormalizer()))
+    backend.add_tokens([AddedToken("é"), AddedToken("\n")])
+    tokenizer = read(write(tmp_path, {"tokenizer.json": backend.to_str()}), None)
+    assert tokenizer("a é\nb e b").input_ids == [4, 8, 9, 5, 0, 5]
 
 
 def test_truncation_and_padding_that_a_file_was_saved_with_are_not_in_force(tmp_path: Path) -> None:

@@ -30,18 +30,27 @@ def new_tokens(tokens: Iterable[str | AddedToken], special: bool) -> list[AddedT
     return _added(scratch)
 
 
-def with_tokens(tokenizer: Tokenizer, tokens: Sequence[AddedToken] = ()) -> Tokenizer:
-    """A tokenizer with the same parts, shared, the same added tokens and these, at its end where it lacks them.
+def copied(tokenizer: Tokenizer) -> Tokenizer:
+    """A tokenizer with the same parts, shared, and the same added tokens, its own."""
+    return _made(tokenizer, _added(tokenizer))
+
+
+def with_tokens(tokenizer: Tokenizer, tokens: Iterable[AddedToken]) -> Tokenizer:
+    """A copy with these tokens too, at its end where it lacks them, all of them looked for where they are found.
 
     A token that is there gets the flags that are stated here.
     """
+    known = {token.content: token for token in (*_added(tokenizer), *tokens)}
+    return _made(tokenizer, as_found(list(known.values()), tokenizer.normalizer))
+
+
+def _made(tokenizer: Tokenizer, tokens: Sequence[AddedToken]) -> Tokenizer:
     copy = Tokenizer(tokenizer.model)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         if getattr(tokenizer, part) is not None:
             setattr(copy, part, getattr(tokenizer, part))
-    # In the order of their ids: the library numbers tokens that the model lacks in the order in which they come.
-    known = list({token.content: token for token in (*_added(tokenizer), *tokens)}.values())
-    copy.add_tokens(as_found(known, tokenizer.normalizer) if tokens else known)
+    # The library numbers tokens that the model lacks in the order in which they come.
+    copy.add_tokens(tokens)
     return copy
 
 

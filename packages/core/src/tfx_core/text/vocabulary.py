@@ -12,7 +12,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
-from tfx_core.text.added_tokens import new_tokens, with_tokens
+from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
 _VARIANTS_KEPT = 64
@@ -54,7 +54,7 @@ class Vocabulary:
         key = (truncation, split_special_tokens)
         backend = self._variants.get(key)
         if backend is None:
-            backend = with_tokens(self.backend)
+            backend = copied(self.backend)
             backend.encode_special_tokens = split_special_tokens
             if truncation is not None:
                 backend.enable_truncation(
