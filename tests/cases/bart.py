@@ -29,6 +29,21 @@ def _inputs(case: Case, generator: torch.Generator) -> Inputs:
     return seq2seq_inputs(case, generator)
 
 
+def _vectors(case: Case, generator: torch.Generator) -> Inputs:
+    """Vectors in the place of the ids of both sides: only ids are scaled."""
+    made = _inputs(case, generator)
+    for ids, vectors in (("input_ids", "inputs_embeds"), ("decoder_input_ids", "decoder_inputs_embeds")):
+        shape = made.pop(ids).shape
+        made[vectors] = torch.randn(*shape, case.config["d_model"], generator=generator)
+    return made
+
+
+def _cut(inputs: Inputs) -> Inputs:
+    """The sources cut to different lengths."""
+    mask = torch.tensor([11, 4, 8])[:, None] > torch.arange(inputs["attention_mask"].shape[1])
+    return {**inputs, "attention_mask": mask.long()}
+
+
 def _source_of_decoder(head: str, ids: Tensor) -> Inputs:
     """What the decoder attends to when it stands alone."""
     if head != "causal-lm":
@@ -42,6 +57,9 @@ CASE = ArchitectureCase(
     (
         Variant("standard"),
         Variant("scaled relu", {"scale_embedding": True, "activation_function": "relu"}),
+        Variant(
+            "scaled, vectors", {"scale_embedding": True}, ("conditional-generation",), inputs=_vectors, padded=_cut
+        ),
         Variant(
             "untied",
             {"tie_word_embeddings": False},

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from tests.cases import ArchitectureCase, Variant
+import torch
+
+from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.models.vocabularies import word_pieces
+from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -16,6 +19,15 @@ TINY: dict[str, Any] = {
     "attention_probs_dropout_prob": 0.0,
 }
 
+
+def pairs(case: Case, generator: torch.Generator) -> Inputs:
+    """With a mask of pairs, which says also of a decoder all that its tokens see, later ones included."""
+    made = encoder_inputs(case, generator)
+    mask = torch.rand(BATCH, LENGTH, LENGTH, generator=generator) > 0.3
+    made["attention_mask"] = (mask | torch.eye(LENGTH, dtype=torch.bool)).long()
+    return made
+
+
 CASE = ArchitectureCase(
     TINY,
     (
@@ -25,6 +37,7 @@ CASE = ArchitectureCase(
         Variant("pruned", {"pruned_heads": {"0": [1, 2], "2": [0]}}),
         Variant("untied", {"tie_word_embeddings": False}, heads=("masked-lm", "causal-lm", "pretraining")),
         Variant("decoder", {"is_decoder": True}, heads=("backbone", "causal-lm")),
+        Variant("decoder, pairs", {"is_decoder": True}, ("backbone", "causal-lm"), inputs=pairs, padded=dict),
         Variant(
             "cross-attention",
             {"is_decoder": True, "add_cross_attention": True},

@@ -5,11 +5,15 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Backbone, ModelConfig, ModelOutput, TransformerBackbone
 from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
+
+DECODER_IDS = "decoder_input_ids (labels, where those are shifted)"
+"""How errors name the ids that a decoder beside its encoder reads."""
 
 _NOT_READ = frozenset({"token_type_ids", "position_ids"})
 _OF_DECODERS = frozenset({
@@ -102,7 +106,8 @@ class Seq2SeqBackbone(Backbone):
             **wanted,
         )
         if decoder_input_ids is None and decoder_inputs_embeds is None:
-            decoder_input_ids, decoder_attention_mask = self._decoder_start(input_ids, attention_mask)
+            mask = attention_mask if decoder_attention_mask is None else decoder_attention_mask
+            decoder_input_ids, decoder_attention_mask = self._decoder_start(input_ids, mask)
         source = encoded.last_hidden_state
         _check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
         decoded = self.decoder(
@@ -119,6 +124,7 @@ class Seq2SeqBackbone(Backbone):
             **wanted,
         )
         return Seq2SeqOutput(
+            token_mask=decoded.token_mask,
             **{_OF_DECODER.get(name, name): value for name, value in decoded.items()},
             **{f"encoder_{name}": encoded.get(name) for name in _OF_ENCODER},
         )
@@ -144,9 +150,18 @@ class Seq2SeqBackbone(Backbone):
         return self.start(input_ids, mask)
 
 
-def shift_right(ids: Tensor, start: int, pad: int) -> Tensor:
-    """The decoder's input that predicts ``ids`` ``(B, T)``: each one later, after ``start``; -100 becomes ``pad``."""
-    shifted = torch.cat((torch.full_like(ids[:, :1], start), ids[:, :-1]), dim=1)
+def shift_right(ids: Tensor, start: int, pad: int, mask: Tensor | None = None) -> Tensor:
+    """The decoder's input that predicts ``ids`` ``(B, T)``: each one later, after ``start``; -100 becomes ``pad``.
+
+    By a ``mask`` ``(B, T)`` of the real ones each takes the place of the next real one, wherever padding is.
+    """
+    after = torch.cat((torch.full_like(ids[:, :1], start), ids), dim=1)  # (B, T + 1)
+    if mask is None or mask.shape != ids.shape:  # the decoder refuses a mask that does not fit
+        shifted = after[:, :-1]
+    else:
+        # of each place the real one before it, counted from 1; 0, the start, where there is none
+        places = torch.arange(1, after.shape[1], device=ids.device) * mask.long()
+        shifted = after.gather(1, F.pad(places.cummax(1).values[:, :-1], (1, 0)))
     return shifted.masked_fill(shifted == -100, pad)
 
 
@@ -166,10 +181,7 @@ def _shifted_source(config: ModelConfig, input_ids: Tensor, mask: Tensor | None)
             raise ConfigError(f"{key}=None: the source is shifted right with it; set it, or give decoder_input_ids")
     assert first is not None
     assert pad is not None
-    shifted = shift_right(input_ids, first, pad)
-    if mask is not None:  # the text may begin behind padding
-        shifted[torch.arange(len(mask), device=mask.device), mask.long().argmax(dim=-1)] = first
-    return shifted, mask
+    return shift_right(input_ids, first, pad, mask), mask
 
 
 def _check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:

@@ -9,7 +9,7 @@ from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Backbone, HeadPlan, Inputs, ModelConfig, ModelOutput, ProblemType
 from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss
-from tfx_core.nn import last_tokens
+from tfx_core.nn import can_read, last_tokens
 from tfx_seq2seq.backbone import shift_right
 
 C = TypeVar("C", bound=ModelConfig)
@@ -21,7 +21,7 @@ class DecoderLMHead(CausalLMHead):
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """``labels`` ``(B, T)``: what follows each token; logits ``(B, T, V)``."""
         output = super().forward(states, logits_to_keep=logits_to_keep)
-        return output.updated(loss=token_loss(output.logits, labels))
+        return output.updated(loss=token_loss(output.logits, labels, states.token_mask))
 
 
 class ConditionalGenerationHead(LanguageHead):
@@ -43,10 +43,13 @@ class ConditionalGenerationHead(LanguageHead):
             )
         if ids is not None or inputs.get("decoder_inputs_embeds") is not None:
             return inputs
-        return {**inputs, "decoder_input_ids": self.shifted(labels)}
+        return {**inputs, "decoder_input_ids": self.shifted(labels, inputs.get("decoder_attention_mask"))}
 
-    def shifted(self, labels: Tensor) -> Tensor:
-        """The decoder's input for these labels ``(B, T)``; raises `ConfigError` where the config has no start token."""
+    def shifted(self, labels: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The decoder's input for these labels ``(B, T)``, by a mask of the real ones.
+
+        Raises `ConfigError` where the config has no start token.
+        """
         for key, value in (("decoder_start_token_id", self.start_token_id), ("pad_token_id", self.pad_token_id)):
             if value is None:
                 raise ConfigError(
@@ -54,12 +57,12 @@ class ConditionalGenerationHead(LanguageHead):
                 )
         assert self.start_token_id is not None
         assert self.pad_token_id is not None
-        return shift_right(labels, self.start_token_id, self.pad_token_id)
+        return shift_right(labels, self.start_token_id, self.pad_token_id, mask)
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B, T)`` are the target itself; logits ``(B, T, V)``."""
         logits = self.predictions(states.last_hidden_state)
-        return states.updated(logits=logits, loss=token_loss(logits, labels))
+        return states.updated(logits=logits, loss=token_loss(logits, labels, states.token_mask))
 
 
 class EndTokenClassificationHead(Head):
@@ -93,7 +96,7 @@ class EndTokenClassificationHead(Head):
         ends = input_ids == self.eos_token_id
         if attention_mask is not None:  # some tokenizers fill up with the end token
             ends = ends & attention_mask.bool()
-        if not bool(ends.any(dim=1).all()):
+        if can_read(ends) and not bool(ends.any(dim=1).all()):
             row = int((~ends.any(dim=1)).nonzero()[0])
             raise InputError(f"input_ids: row {row} has no end token {self.eos_token_id}, whose state is classified")
         logits = self.classifier(last_tokens(state, ends))

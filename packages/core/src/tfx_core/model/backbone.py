@@ -22,7 +22,8 @@ class Backbone(nn.Module, ABC):
     """The network under a head; a call of it gives a `tfx_core.ModelOutput`.
 
     A subclass's ``forward`` names every input that it takes, one of them ``attention``, the kernel of the call. Its
-    output has at least ``last_hidden_state`` ``(B, S, D)``, and ``pooler_output`` ``(B, D)`` where it has that part.
+    output has at least ``last_hidden_state`` ``(B, S, D)``, with ``token_mask`` where some tokens are padding, and
+    ``pooler_output`` ``(B, D)`` where it has that part.
     """
 
     def __init__(self, width: int, *, max_positions: int | None = None, causal: bool = True) -> None:

@@ -1,6 +1,7 @@
 """The result of a model call."""
 
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ class ModelOutput:
     ``D`` hidden, ``H`` heads, ``V`` vocabulary, ``C`` classes.
     """
 
+    # a slot, for the results are what the dictionary has
+    __slots__ = ("__dict__", "token_mask")
+
+    token_mask: "Tensor | None"
+    """Boolean ``(B, S)``, which tokens of the last hidden state are real, ``None`` where all are; a backbone tells its
+    head with it what is padding. No result: neither items nor names have it."""
     loss: "Tensor | None"
     """Scalar."""
     logits: "Tensor"
@@ -53,12 +60,16 @@ class ModelOutput:
     seq_relationship_logits: "Tensor"
     """``(B, 2)``."""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *, token_mask: "Tensor | None" = None, **values: Any) -> None:
+        object.__setattr__(self, "token_mask", token_mask)
         self.__dict__.update({name: value for name, value in values.items() if value is not None})
 
     def updated(self, **values: Any) -> Self:
         """A copy with more values, or other ones."""
-        return type(self)(**{**self.__dict__, **values})
+        return type(self)(**{"token_mask": self.token_mask, **self.__dict__, **values})
+
+    def __reduce__(self) -> Any:
+        return partial(type(self), token_mask=self.token_mask, **self.__dict__), ()
 
     def __getattr__(self, name: str) -> Any:
         # reached only for names that the instance lacks

@@ -17,7 +17,6 @@ from tfx_core.nn import (
     StackCall,
     expand_head_mask,
     first_tokens,
-    look_up,
     sdpa,
 )
 
@@ -67,8 +66,9 @@ class TransformerBackbone(Backbone):
     ) -> ModelOutput:
         """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, D)``, pooled ``(B, D)``.
 
-        ``attention_mask`` is ``(B, T)`` or ``(B, T, T)``. With ``use_cache``, or a cache to go on from, pass only the
-        new tokens. Raises `InputError` for inputs that contradict each other or the positions that there are.
+        ``attention_mask`` is ``(B, T)``, or ``(B, T, T)``, which says all that each token sees, also in a causal model,
+        and takes none for padding. With ``use_cache``, or a cache to go on from, pass only the new tokens. Raises
+        `InputError` for inputs that contradict each other or the positions that there are.
         """
         tokens = one_of(input_ids, inputs_embeds)
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
@@ -107,12 +107,13 @@ class TransformerBackbone(Backbone):
         return ModelOutput(
             last_hidden_state=x,
             pooler_output=None if self.pooler is None else self.pooler(first_tokens(x, span.new.mask)),
+            token_mask=span.new.mask,
             **call.recorder.reports(),
         )
 
     def embed(self, input_ids: Tensor) -> Tensor:
-        """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``, not scaled yet."""
-        return look_up(self.embeddings.token, input_ids, "input_ids")
+        """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``, scaled where the model does that."""
+        return self.embeddings.vectors(input_ids)
 
     def new_cache(self) -> DecoderCache:
         """What the stack remembers of a text that has not begun."""

@@ -54,7 +54,7 @@ from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.positions import BucketedBias, Rotary
-from tfx_core.nn.real_tokens import RealTokens, can_read
+from tfx_core.nn.real_tokens import RealTokens, can_read, check_range
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -140,6 +140,7 @@ __all__ = [
     "additive",
     "at_least_float32",
     "can_read",
+    "check_range",
     "copied_rows",
     "eager",
     "expand_head_mask",

@@ -22,16 +22,9 @@ class Geometry:
     """Where queries and keys stand; mechanisms that need more subclass it."""
 
     query_positions: Tensor
-    """``(B|1, T)``, counted in real tokens."""
+    """``(B|1, T)``: as the caller says (``position_ids``), else counted in real tokens."""
     key_positions: Tensor
     """``(B|1, S)``."""
-    given: Tensor | None = field(default=None, kw_only=True)
-    """``(B|1, T)``: where the caller says that the queries stand (``position_ids``); distances do not follow it."""
-
-    @property
-    def token_positions(self) -> Tensor:
-        """Where the queries stand, ``(B|1, T)``: as the caller says, else counted."""
-        return self.query_positions if self.given is None else self.given
 
     @property
     def distances(self) -> Tensor:
@@ -219,7 +212,7 @@ class Attention(nn.Module):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, call: AttentionCall) -> Tensor:
         """Queries ``(B, H, T, d)``, keys and values ``(B, G, S, d)`` -> ``(B, H, T, d)``."""
         query, key, of_positions = self.position(query, key, call.geometry)
-        return call.kernel(
+        context = call.kernel(
             query,
             key,
             value,
@@ -228,6 +221,12 @@ class Attention(nn.Module):
             dropout=self.dropout if self.training else 0.0,
             observer=call.observer,
         )
+        if call.observer is not None and not call.observer.used:
+            raise InputError(
+                "output_attentions, head_mask: this attention kernel shows its weights to nobody; load the model with "
+                "attention='eager'"
+            )
+        return context
 
     def merge(self, context: Tensor, call: AttentionCall) -> Tensor:
         """``(B, H, T, d) -> (B, T, D)``."""

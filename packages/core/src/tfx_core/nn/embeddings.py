@@ -10,6 +10,7 @@ class Embeddings(nn.Module):
     """Token vectors times ``scale``, plus position vectors, normalised, dropped out, projected.
 
     ``position`` turns position numbers into vectors, learned or computed; where positions come in elsewhere, give none.
+    ``ids_name`` is what the call's input of ids is named in errors.
     """
 
     def __init__(
@@ -21,9 +22,11 @@ class Embeddings(nn.Module):
         norm: nn.Module | None = None,
         dropout: float = 0.0,
         project: nn.Module | None = None,
+        ids_name: str = "input_ids",
     ) -> None:
         super().__init__()
         self.token = token
+        self.ids_name = ids_name
         self.position = NoPositionEmbedding() if position is None else position
         self.scale = scale
         self.norm = nn.Identity() if norm is None else norm
@@ -31,13 +34,17 @@ class Embeddings(nn.Module):
         self.project = nn.Identity() if project is None else project
 
     def forward(self, tokens: Tensor, positions: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Ids ``(…)``, or vectors ``(…, D)`` in the place of the token table's -> ``(…, D)``."""
-        x = tokens if tokens.is_floating_point() else look_up(self.token, tokens, "input_ids")
-        x = x if self.scale == 1.0 else x * self.scale
+        """Ids ``(…)``, or vectors ``(…, D)`` in the place of their scaled ones -> ``(…, D)``."""
+        x = tokens if tokens.is_floating_point() else self.vectors(tokens)
         x = self.add_segments(x, segments)
         x = x + self.position(positions)
         y: Tensor = self.project(self.dropout(self.norm(x)))
         return y
+
+    def vectors(self, ids: Tensor) -> Tensor:
+        """Ids ``(…)`` -> the token table's vectors ``(…, D)`` times ``scale``; raises what `look_up` does."""
+        x = look_up(self.token, ids, self.ids_name)
+        return x if self.scale == 1.0 else x * self.scale
 
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add what stands for segments (token types); raises `InputError` where the model has none."""

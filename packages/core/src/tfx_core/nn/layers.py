@@ -114,9 +114,12 @@ class StackCall:
     recorder: Recorder = field(default_factory=Recorder)
     first: int = 0
 
-    def add_state(self, x: Tensor) -> None:
-        """Report a hidden state, padded."""
-        self.recorder.add_state(self.self_attention.layout.unpack(x))
+    def add_state(self, x: Tensor) -> Tensor:
+        """Report a hidden state, padded, and go on from what was reported, so that gradients pass through it."""
+        if self.recorder.hidden_states is None:
+            return x
+        layout = self.self_attention.layout
+        return layout.pack(self.recorder.add_state(layout.unpack(x)))
 
     def layer(self, step: int) -> LayerCall:
         """The call of the layer that runs as number ``step``."""
@@ -197,13 +200,11 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, call: StackCall) -> Tensor:
         """``(…, D) -> (…, D)``; the call's recorder receives every layer's input and the last output."""
         for step, index in enumerate(self.order):
-            call.add_state(x)
+            x = call.add_state(x)
             if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
                 continue
             x = self.layers[index](x, call.layer(step))
-        x = self.norm(x)
-        call.add_state(x)
-        return x
+        return call.add_state(self.norm(x))
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove self-attention heads: layer -> numbers of the heads, counted in the layer as it is now."""

@@ -1,12 +1,12 @@
 """What looks on while attention is computed: it records, and switches heads off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class Observer:
     """Is shown the attention weights of one layer and gives back those to use; any attention can report to it."""
 
@@ -16,12 +16,20 @@ class Observer:
     head_mask: Tensor | None = None
     """Factors of the weights, broadcastable to ``(B, H, T, S)``."""
 
+    used: bool = field(default=False, init=False)
+    """Whether it has been shown any weights."""
+
     def __call__(self, weights: Tensor) -> Tensor:
         """``(B, H, T, S)`` after softmax and dropout -> the same, as the values are to be summed with."""
+        self.used = True
         if self.head_mask is not None:
             weights = weights * self.head_mask
-        if self.record is not None:
-            self.record.append(weights)
+        return weights if self.record is None else self.report(weights)
+
+    def report(self, weights: Tensor) -> Tensor:
+        """Record the weights ``(B, H, T, S)``; the values are summed with what this returns."""
+        assert self.record is not None
+        self.record.append(weights)
         return weights
 
 
@@ -38,10 +46,11 @@ class Recorder:
     head_mask: Sequence[Tensor] | None = None
     cross_head_mask: Sequence[Tensor] | None = None
 
-    def add_state(self, x: Tensor) -> None:
-        """Report a hidden state ``(B, T, D)``, if they are asked for."""
+    def add_state(self, x: Tensor) -> Tensor:
+        """Report a hidden state ``(B, T, D)``, if they are asked for; what comes next reads what this returns."""
         if self.hidden_states is not None:
             self.hidden_states.append(x)
+        return x
 
     def observer(self, layer: int) -> Observer | None:
         """Of the self-attention of the layer that runs as number ``layer``."""

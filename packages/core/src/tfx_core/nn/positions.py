@@ -26,7 +26,7 @@ class Rotary(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries ``(B, H, T, d)`` and keys ``(B, G, T, d)`` turned, values as they are."""
         assert geometry is not None
-        positions = geometry.token_positions  # (B|1, T)
+        positions = geometry.query_positions  # (B|1, T)
         exponents = torch.arange(0, self.width, 2, device=positions.device, dtype=torch.float32) / self.width
         angles = positions[:, None, :, None] * self.base**-exponents  # (B|1, 1, T, width / 2)
         cos, sin = angles.cos().to(query.dtype), angles.sin().to(query.dtype)

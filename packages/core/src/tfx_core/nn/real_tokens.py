@@ -1,5 +1,6 @@
 """Which tokens of a batch are real: the one place that works out positions, keys and rows from padding."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +17,14 @@ def can_read(tensor: Tensor) -> bool:
     return tensor.device.type != "meta" and not torch.compiler.is_compiling()
 
 
+def check_range(numbers: Tensor, size: int, name: str) -> None:
+    """Raise `InputError` for one that is not of 0 to ``size - 1``; not where it would have to wait for a device."""
+    if numbers.device.type == "cpu" and can_read(numbers) and numbers.numel():
+        wrong = numbers[(numbers < 0) | (numbers >= size)]
+        if len(wrong):
+            raise InputError(f"{name}: {int(wrong[0])} is none of 0 to {size - 1}")
+
+
 @dataclass(frozen=True, eq=False)
 class RealTokens:
     """Which of ``S`` tokens in each of ``B`` rows are real: neither padding nor taken back."""
@@ -25,6 +34,8 @@ class RealTokens:
     device: torch.device
     mask: Tensor | None = None
     """Boolean ``(B, S)``, true where a token is real; ``None`` where all are."""
+    given: Tensor | None = None
+    """``(B, S)``, where the tokens stand if the caller says so (``position_ids``); ``None`` where they are counted."""
 
     @classmethod
     def of(cls, tokens: Tensor, mask: Tensor | None = None, *, name: str = "attention_mask") -> "RealTokens":
@@ -41,6 +52,19 @@ class RealTokens:
         known_whole = can_read(mask) and bool(mask.all())
         return cls(batch, length, tokens.device, None if known_whole else mask)
 
+    def at(self, positions: Tensor | None) -> "RealTokens":
+        """These where a caller says that they stand, ``(S,)`` or ``(B|1, S)``; raises `InputError` for other shapes."""
+        if positions is None:
+            return self
+        given = positions[None] if positions.dim() == 1 else positions
+        if given.shape not in ((1, self.length), (self.batch, self.length)):
+            raise InputError(
+                f"position_ids of shape {tuple(positions.shape)}: these tokens ask for ({self.batch}, {self.length})"
+            )
+        given = given.expand(self.batch, -1)
+        # those of padding mean nothing, and need not be positions at all
+        return replace(self, given=given if self.mask is None else given.masked_fill(~self.mask, 0))
+
     @property
     def dense_mask(self) -> Tensor:
         """The mask also where all are real, ``(B, S)``."""
@@ -55,7 +79,9 @@ class RealTokens:
 
     @property
     def positions(self) -> Tensor:
-        """``(B|1, S)``, each counted in its row's real tokens, so that padding moves nothing."""
+        """``(B|1, S)``: as a caller says, else each counted in its row's real tokens: padding moves nothing."""
+        if self.given is not None:
+            return self.given
         if self.mask is None:
             return self.column_positions
         return (self.mask.long().cumsum(-1) - 1).clamp(min=0)
@@ -63,6 +89,8 @@ class RealTokens:
     @property
     def distances_by_column(self) -> bool:
         """Whether columns tell how far real tokens are from each other: no padding comes between them."""
+        if self.given is not None:
+            return False
         if self.mask is None:
             return True
         if not can_read(self.mask):
@@ -87,22 +115,25 @@ class RealTokens:
 
     def append(self, new: "RealTokens") -> "RealTokens":
         """These and, after them in every row, the ``new`` ones."""
-        length = self.length + new.length
-        if self.mask is None and new.mask is None:
-            return replace(self, length=length)
-        return replace(self, length=length, mask=torch.cat((self.dense_mask, new.dense_mask), dim=1))
+        whole = self.mask is None and new.mask is None
+        return replace(
+            self,
+            length=self.length + new.length,
+            mask=None if whole else torch.cat((self.dense_mask, new.dense_mask), dim=1),
+            given=self._positions_with(new),
+        )
 
     def append_real(self, count: int = 1) -> "RealTokens":
         """These and ``count`` more, all real."""
-        return self.append(replace(self, length=count, mask=None))
+        return self.append(replace(self, length=count, mask=None, given=None))
 
     def select(self, rows: Tensor) -> "RealTokens":
         """Row ``i`` becomes what row ``rows[i]`` was."""
-        return replace(self, batch=len(rows), mask=None if self.mask is None else self.mask.index_select(0, rows))
+        return replace(self._taken(lambda each: each.index_select(0, rows)), batch=len(rows))
 
     def columns(self, start: int, stop: int) -> "RealTokens":
         """The tokens from column ``start`` to before ``stop``."""
-        return replace(self, length=stop - start, mask=None if self.mask is None else self.mask[:, start:stop])
+        return replace(self._taken(lambda each: each[:, start:stop]), length=stop - start)
 
     def first(self, count: int) -> "RealTokens":
         """Of every row only the first ``count`` real tokens, in as many columns as before."""
@@ -125,8 +156,8 @@ class RealTokens:
             return self.columns(gone, self.length), gone
         mask = self.last(count).dense_mask
         gone = int(mask.any(0).logical_not().long().cumprod(0).sum())
-        mask = mask[:, gone:]
-        return replace(self, length=self.length - gone, mask=None if bool(mask.all()) else mask), gone
+        trimmed = replace(self, mask=mask).columns(gone, self.length)
+        return (replace(trimmed, mask=None) if bool(mask[:, gone:].all()) else trimmed), gone
 
     def kept(self, counts: Tensor, of: int) -> "RealTokens":
         """Without those of the last ``of`` columns that follow the first ``counts[i]`` in row ``i``."""
@@ -136,7 +167,7 @@ class RealTokens:
             return self.columns(0, start + most)
         mask = self.dense_mask.clone()
         mask[:, start:] &= torch.arange(of, device=self.device) < counts[:, None]
-        return replace(self, length=start + most, mask=mask[:, : start + most])
+        return replace(self, mask=mask).columns(0, start + most)
 
     def order_real_last(self) -> Tensor:
         """``(B, S)``: the columns of each row, padding first and then the real tokens, each in their order."""
@@ -144,4 +175,20 @@ class RealTokens:
 
     def gather(self, columns: Tensor) -> "RealTokens":
         """Row by row the tokens of these columns ``(B, N)``."""
-        return replace(self, length=columns.shape[1], mask=self.dense_mask.gather(1, columns))
+        known = replace(self, mask=self.dense_mask)._taken(lambda each: each.gather(1, columns))
+        return replace(known, length=columns.shape[1])
+
+    def _taken(self, take: Callable[[Tensor], Tensor]) -> "RealTokens":
+        """The same part of everything that is known of each."""
+        mask, given = (None if each is None else take(each) for each in (self.mask, self.given))
+        return replace(self, mask=mask, given=given)
+
+    def _positions_with(self, new: "RealTokens") -> Tensor | None:
+        """Where these and the ``new`` ones after them stand, if a caller says it of some: others are counted on."""
+        if self.given is None and new.given is None:
+            return None
+        positions = new.positions
+        if new.given is None:
+            last = self.length - 1 - self.dense_mask.long().flip(1).argmax(dim=1, keepdim=True)  # (B, 1)
+            positions = positions + self.positions.gather(1, last) + 1
+        return torch.cat((self.positions.expand(self.batch, -1), positions.expand(self.batch, -1)), dim=1)

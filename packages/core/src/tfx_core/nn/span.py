@@ -43,25 +43,28 @@ class Span:
 
         ``attention_mask`` is ``(B, T)``, ``(B, S)`` or ``(B, T, S)``, 1 for what may be attended to. With a cache, its
         record of real tokens is extended. ``layout`` is by default the one that computes no padding. Raises
-        `InputError` for a mask of another shape.
+        `InputError` for a mask or positions of another shape.
+
+        A mask with three axes says all that each token sees, so ``causal`` is then the caller's business, as in the
+        reference. ``position_ids`` ``(B|1, T)`` move tokens in every mechanism of positions; what comes before a token
+        for ``causal`` is told by its column all the same. Tokens after a cache are counted on from its last position.
         """
         length, past = tokens.shape[1], 0 if cache is None else cache.length
         mask = _checked_mask(attention_mask, tokens.shape[0], length, past)
         pairs = mask if mask is not None and mask.dim() == 3 else None
-        new = RealTokens.of(tokens, None if mask is None or pairs is not None else mask[:, -length:])
+        new = RealTokens.of(tokens, None if mask is None or pairs is not None else mask[:, -length:]).at(position_ids)
         known = new if cache is None else cache.append(new)
         positions = known.positions
-        given = None if position_ids is None else position_ids.view(-1, length)
-        geometry = Geometry(positions[:, -length:], positions, given=given)
+        geometry = Geometry(positions[:, -length:], positions)
         return cls(
-            new=new,
-            positions=geometry.token_positions,
+            new=new if known.given is None else new.at(positions[:, -length:]),
+            positions=geometry.query_positions,
             geometry=geometry,
             layout=new.layout if layout is None else layout,
             bias=together((
                 known.keys,
                 None if pairs is None else Allowed(pairs.bool()[:, None]),
-                Causal() if causal and length > 1 else None,
+                Causal() if causal and pairs is None and length > 1 else None,
             )),
         )  # fmt: skip
 
@@ -70,20 +73,25 @@ class Span:
         return replace(self, bias=together((self.bias, DenseBias(numbers))))
 
     def check_positions(self, limit: int | None) -> None:
-        """Raise `InputError` where a token stands at ``limit`` or beyond; padding, which has no position, may."""
-        if limit is None:
+        """Raise `InputError` where a token stands at ``limit`` or beyond, or before 0; padding does not count."""
+        counted, length = self.new.given is None, self.geometry.key_positions.shape[1]
+        # so many tokens have positions wherever their padding is: nothing to read, nothing to wait for
+        if limit is None or (counted and length <= limit):
             return
         if can_read(self.positions):
-            last = int(self.positions.max())
-        elif self.new.mask is None and self.geometry.given is None:  # a compiled call without padding
-            last = self.geometry.key_positions.shape[1] - 1
+            first, last = (int(each) for each in self.positions.aminmax())
+        elif counted and self.new.mask is None:  # a compiled call without padding
+            first, last = 0, length - 1
         else:
             return
-        if last >= limit:
+        if counted and last >= limit:
             raise InputError(
                 f"text of {last + 1} tokens: this model has positions for {limit}; "
                 "shorten it, or tokenize with truncation=True"
             )
+        if first < 0 or last >= limit:
+            wrong = first if first < 0 else last
+            raise InputError(f"position_ids: {wrong} is none of this model's; it has positions for {limit}, from 0 on")
 
     def self_attention(self, kernel: AttentionKernel) -> AttentionCall:
         """The call for attention among these tokens and the remembered ones."""

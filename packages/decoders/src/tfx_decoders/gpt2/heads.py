@@ -17,6 +17,7 @@ from tfx_core.model.heads import (
     token_classification,
     token_loss,
 )
+from tfx_core.nn import check_range
 from tfx_decoders.gpt2.config import GPT2Config
 
 
@@ -37,7 +38,6 @@ class DoubleHeads(LanguageHead):
         *,
         input_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
-        attention_mask: Tensor | None = None,
         mc_token_ids: Tensor | None = None,
         labels: Tensor | None = None,
         mc_labels: Tensor | None = None,
@@ -48,15 +48,17 @@ class DoubleHeads(LanguageHead):
         ``(B, choices)``.
         """
         shape = choices_shape(input_ids, inputs_embeds)
-        mask = None if attention_mask is None else attention_mask.flatten(0, 1)
+        mask = states.token_mask
         index = None if mc_token_ids is None else mc_token_ids.flatten()
         logits = self.predictions(states.last_hidden_state)  # (B·choices, S, V)
+        if index is not None:
+            check_range(index, logits.shape[1], "mc_token_ids")
         mc_logits = self.summary(states.last_hidden_state, mask, index).view(shape)
         return states.updated(
             logits=logits.unflatten(0, shape),
             mc_logits=mc_logits,
-            loss=None if labels is None else next_token_loss(logits, labels.flatten(0, 1)),
-            mc_loss=token_loss(mc_logits, mc_labels),
+            loss=None if labels is None else next_token_loss(logits, labels.flatten(0, 1), mask),
+            mc_loss=token_loss(mc_logits, mc_labels, name="mc_labels"),
         )
 
 

@@ -1,11 +1,18 @@
 """Transformer-XL's heads: what they compute, and the names of their tensors."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import InputError
 from tfx_core.model import Backbone, HeadPlan, ModelOutput
-from tfx_core.model.heads import IGNORED, LanguageHead, last_token_classification
+from tfx_core.model.heads import (
+    IGNORED,
+    LanguageHead,
+    last_token_classification,
+    mean_of_counted,
+    next_labels,
+)
 from tfx_decoders.transfo_xl.adaptive import AdaptiveSoftmax, NoClusters, Reduction
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
 
@@ -18,9 +25,10 @@ class AdaptiveLMHead(LanguageHead):
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """Logits ``(B, T, V)`` are log-probabilities; with labels there are none, but ``losses`` and their mean.
 
-        ``labels`` ``(B, T)`` are the inputs themselves, shifted here, and ``losses`` ``(B, T - 1)``, 0 for a label of
-        `IGNORED`. With the word that follows the segment as one more label, they are ``(B, T)``: so segments in order
-        leave none out. ``logits_to_keep`` computes only that many of the last positions, all by default.
+        ``labels`` ``(B, T)`` are the inputs themselves, shifted here, and ``losses`` ``(B, T - 1)``, 0 where nothing
+        real follows a token, or a label of `IGNORED`. With the word that follows the segment as one more label, they
+        are ``(B, T)``: so segments in order leave none out. ``logits_to_keep`` computes only that many of the last
+        positions, all by default.
         """
         x = states.last_hidden_state
         if labels is None:
@@ -30,11 +38,14 @@ class AdaptiveLMHead(LanguageHead):
         batch, length = x.shape[:2]
         if labels.shape not in ((batch, length), (batch, length + 1)):
             raise InputError(f"labels of shape {tuple(labels.shape)}: the tokens ask for ({batch}, {length})")
-        targets = labels[:, 1:]  # (B, T - 1) or (B, T)
+        mask = states.token_mask
+        if mask is not None and labels.shape != mask.shape:  # the word after the segment is real
+            mask = F.pad(mask, (0, 1), value=True)
+        targets = next_labels(labels, mask)[:, :-1]  # (B, T - 1) or (B, T)
         counted = targets != IGNORED
         of_counted = self.predictions.losses(x[:, : targets.shape[1]][counted], targets[counted])
         losses = of_counted.new_zeros(targets.shape).masked_scatter(counted, of_counted)
-        return states.updated(losses=losses, loss=of_counted.mean())
+        return states.updated(losses=losses, loss=mean_of_counted(of_counted.sum(), counted))
 
 
 def _causal_lm(config: TransfoXLConfig, backbone: Backbone) -> AdaptiveLMHead:

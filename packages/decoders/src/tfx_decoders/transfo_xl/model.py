@@ -157,7 +157,7 @@ class TransfoXLBackbone(Backbone):
         if output_hidden_states:
             reports["hidden_states"] = (*read, x)
         new = remember(memory, read, real, length=self.rules.memory) if remembers else None
-        return ModelOutput(last_hidden_state=x, mems=new, **reports)
+        return ModelOutput(last_hidden_state=x, mems=new, token_mask=real.mask, **reports)
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, T)`` -> word vectors ``(B, T, D)``, projected and scaled."""

@@ -107,7 +107,7 @@ class XLNetDecoding(RowByRow):
         # the table is also of use without a cache of keys: distances do not depend on what was read
         position_keys: Sequence[PositionKeys] = [TableRows(table, keys, keys + count) for table in self._tables]
         x = backbone.read(
-            backbone.token(self._ids[:, -count:]),
+            backbone.embed(self._ids[:, -count:]),
             Reading(count, real, targets=end, segments=self._all_segments()),
             self._attention,
             Recorder(head_mask=expand_head_mask(self._head_mask, len(self._tables))),

@@ -29,7 +29,7 @@ class PermutationLMHead(LanguageHead):
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B, M)`` are the tokens at the targets, not shifted; logits ``(B, M, V)``."""
         logits = self.predictions(states.last_hidden_state)
-        return states.updated(logits=logits, loss=token_loss(logits, labels))
+        return states.updated(logits=logits, loss=token_loss(logits, labels, states.token_mask))
 
 
 class SummaryClassificationHead(Head):
@@ -41,11 +41,9 @@ class SummaryClassificationHead(Head):
         self.classifier = classifier
         self.problem_type = problem_type
 
-    def forward(
-        self, states: ModelOutput, *, attention_mask: Tensor | None = None, labels: Tensor | None = None
-    ) -> ModelOutput:
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` as for sequence classification; logits ``(B, C)``."""
-        logits = self.classifier(self.summary(states.last_hidden_state, attention_mask))
+        logits = self.classifier(self.summary(states.last_hidden_state, states.token_mask))
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 
@@ -67,12 +65,10 @@ class SummaryChoiceHead(Head):
         *,
         input_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
-        attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> ModelOutput:
         """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
-        mask = None if attention_mask is None else attention_mask.flatten(0, 1)
-        summary = self.summary(states.last_hidden_state, mask)
+        summary = self.summary(states.last_hidden_state, states.token_mask)
         logits = self.classifier(summary).view(choices_shape(input_ids, inputs_embeds))
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 

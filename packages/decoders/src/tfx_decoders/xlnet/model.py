@@ -1,7 +1,7 @@
 """XLNet (Yang et al. 2019): Transformer-XL read in any order, with a second stream that predicts without looking."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from tfx_core.nn import (
     FusedProjections,
     Layer,
     Memory,
+    Observer,
     PositionKeys,
     PostNorm,
     RealTokens,
@@ -49,6 +50,53 @@ class TwoStreamAttention(Attention):
         elif content.shape != x.shape:
             call = replace(call, source=content)
         return super().forward(x, call)
+
+
+@dataclass
+class StreamObserver(Observer):
+    """Reports the weights of the content stream, and of the query stream after them."""
+
+    content: int = field(kw_only=True)
+    """How many queries are the content stream's."""
+
+    def report(self, weights: Tensor) -> Tensor:
+        """``(B, H, T + M, S)``, put together out of what was reported."""
+        streams = weights[:, :, : self.content], weights[:, :, self.content :]
+        return torch.cat([super(StreamObserver, self).report(each) for each in streams], dim=2)
+
+
+@dataclass
+class StreamRecorder(Recorder):
+    """Reports both streams in turn where there are two; both go on from what was reported."""
+
+    content: int | None = None
+    """How many tokens the content stream has; ``None`` where it is the only one."""
+
+    @property
+    def streams(self) -> int:
+        """How many are reported for each layer."""
+        return 1 if self.content is None else 2
+
+    def add_state(self, x: Tensor) -> Tensor:
+        """Report ``(B, T + M, D)``, if states are asked for."""
+        if self.content is None or self.hidden_states is None:
+            return super().add_state(x)
+        streams = x[:, : self.content], x[:, self.content :]
+        return torch.cat([super(StreamRecorder, self).add_state(each) for each in streams], dim=1)
+
+    def observer(self, layer: int) -> Observer | None:
+        """Of the attention of the layer that runs as number ``layer``."""
+        plain = super().observer(layer)
+        if plain is None or self.content is None:
+            return plain
+        return StreamObserver(plain.record, plain.head_mask, content=self.content)
+
+    def of_streams(self) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...] | None:
+        """The weights of every layer, if they were asked for; where there are two streams, a pair of theirs."""
+        weights = self.attentions
+        if weights is None:
+            return None
+        return tuple(weights) if self.content is None else tuple(zip(weights[::2], weights[1::2], strict=True))
 
 
 @dataclass(frozen=True)
@@ -109,19 +157,21 @@ class XLNetBackbone(Backbone):
         targets = None if target_mapping is None else _targets(target_mapping, tokens)
         reading = _reading(tokens, real, memory, perm_mask, targets, token_type_ids)
         keeps = self._remembers if use_mems is None else use_mems
-        recorder = Recorder(
+        recorder = StreamRecorder(
+            content=reading.length if targets is not None else None,
             hidden_states=[] if output_hidden_states or keeps else None,
             attentions=[] if output_attentions else None,
             head_mask=expand_head_mask(head_mask, len(self.stack.order)),
         )
-        content = tokens if tokens.is_floating_point() else self.token(tokens)
+        content = tokens if tokens.is_floating_point() else self.embed(tokens)
         x = self.read(content, reading, attention, recorder, memory=memory)
         last = x if targets is None else x[:, reading.length :]
         return ModelOutput(
             last_hidden_state=self.dropout(last),
             mems=self._new_memory(memory, recorder, real) if keeps else None,
-            hidden_states=_states(recorder, reading) if output_hidden_states else None,
-            attentions=_attentions(recorder, reading),
+            hidden_states=tuple(recorder.hidden_states or ()) if output_hidden_states else None,
+            attentions=recorder.of_streams(),
+            token_mask=real.mask if target_mapping is None else _predicting(target_mapping, real),
         )
 
     def read(
@@ -151,9 +201,9 @@ class XLNetBackbone(Backbone):
         states: Tensor = self.stack(self.dropout(x), call)
         return states
 
-    def _new_memory(self, memory: Memory | None, recorder: Recorder, real: RealTokens) -> Memory:
+    def _new_memory(self, memory: Memory | None, recorder: StreamRecorder, real: RealTokens) -> Memory:
         """What the next call goes on from: of each layer the states that its content stream read."""
-        read = [each[:, : real.length] for each in recorder.reports()["hidden_states"][:-1]]
+        read = (recorder.hidden_states or [])[:: recorder.streams][:-1]
         return remember(memory, read, real, length=self.memory.length, reuse=self.memory.reuse)
 
     def embed(self, input_ids: Tensor) -> Tensor:
@@ -239,20 +289,9 @@ def _targets(target_mapping: Tensor, tokens: Tensor) -> Tensor:
     return target_mapping.argmax(dim=-1)
 
 
-def _states(recorder: Recorder, reading: Reading) -> tuple[Tensor, ...]:
-    """The states of every layer; with targets those of the content and of the query stream in turn."""
-    states, length = recorder.reports()["hidden_states"], reading.length
-    if reading.targets is None:
-        return states
-    return tuple(stream for each in states for stream in (each[:, :length], each[:, length:]))
-
-
-def _attentions(recorder: Recorder, reading: Reading) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...] | None:
-    """The weights of every layer, if they were asked for; with targets a pair, of content and query stream."""
-    weights, length = recorder.reports().get("attentions"), reading.length
-    if weights is None or reading.targets is None:
-        return weights
-    return tuple((each[:, :, :length], each[:, :, length:]) for each in weights)
+def _predicting(target_mapping: Tensor, real: RealTokens) -> Tensor:
+    """Which predictions stand on a real token, ``(B, M)``; a row of zeros stands nowhere."""
+    return (target_mapping.bool() & real.dense_mask[:, None]).any(-1)
 
 
 def build_backbone(config: XLNetConfig, parts: frozenset[str]) -> XLNetBackbone:

@@ -46,8 +46,8 @@ class PretrainingHead(Head):
         """``labels`` ``(B, S)`` and ``next_sentence_label`` ``(B,)``; a loss asks for both."""
         prediction_logits = self.predictions(states.last_hidden_state)
         seq_relationship_logits = self.relationship(states.pooler_output)
-        token = token_loss(prediction_logits, labels)
-        sentence = token_loss(seq_relationship_logits, next_sentence_label)
+        token = token_loss(prediction_logits, labels, states.token_mask)
+        sentence = token_loss(seq_relationship_logits, next_sentence_label, name="next_sentence_label")
         return states.updated(
             prediction_logits=prediction_logits,
             seq_relationship_logits=seq_relationship_logits,

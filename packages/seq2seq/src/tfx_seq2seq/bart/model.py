@@ -15,7 +15,7 @@ from tfx_core.nn import (
     PostNorm,
     Stack,
 )
-from tfx_seq2seq.backbone import Seq2SeqBackbone, SideBackbone, start_from_source
+from tfx_seq2seq.backbone import DECODER_IDS, Seq2SeqBackbone, SideBackbone, start_from_source
 from tfx_seq2seq.bart.config import BartConfig
 
 POSITION_OFFSET = 2  # the released model's table begins with two rows of padding
@@ -25,13 +25,15 @@ def build_backbone(config: BartConfig, parts: frozenset[str]) -> Backbone:
     """The decoder alone, or with its ``"encoder"`` and one token table for both."""
     token = nn.Embedding(config.vocab_size, config.d_model, padding_idx=config.pad_token_id)
     if "encoder" not in parts:
-        return _decoder(config, token)
-    return Seq2SeqBackbone(_encoder(config, token), _decoder(config, token), start=start_from_source(config))
+        return _decoder(config, token, "input_ids")
+    return Seq2SeqBackbone(
+        _encoder(config, token), _decoder(config, token, DECODER_IDS), start=start_from_source(config)
+    )
 
 
 def _encoder(config: BartConfig, token: nn.Embedding) -> SideBackbone:
     return SideBackbone(
-        embeddings=_embeddings(config, token),
+        embeddings=_embeddings(config, token, "input_ids"),
         stack=Stack(
             (_encoder_layer(config) for _ in range(config.encoder_layers)), layer_drop=config.encoder_layerdrop
         ),
@@ -39,9 +41,9 @@ def _encoder(config: BartConfig, token: nn.Embedding) -> SideBackbone:
     )
 
 
-def _decoder(config: BartConfig, token: nn.Embedding) -> SideBackbone:
+def _decoder(config: BartConfig, token: nn.Embedding, ids_name: str) -> SideBackbone:
     return SideBackbone(
-        embeddings=_embeddings(config, token),
+        embeddings=_embeddings(config, token, ids_name),
         stack=Stack(
             (_decoder_layer(config) for _ in range(config.decoder_layers)), layer_drop=config.decoder_layerdrop
         ),
@@ -50,13 +52,14 @@ def _decoder(config: BartConfig, token: nn.Embedding) -> SideBackbone:
     )
 
 
-def _embeddings(config: BartConfig, token: nn.Embedding) -> Embeddings:
+def _embeddings(config: BartConfig, token: nn.Embedding, ids_name: str) -> Embeddings:
     return Embeddings(
         token,
         OffsetPositions(config.max_position_embeddings, config.d_model, POSITION_OFFSET),
         scale=config.embedding_scale,
         norm=nn.LayerNorm(config.d_model),
         dropout=config.dropout,
+        ids_name=ids_name,
     )
 
 

@@ -15,7 +15,7 @@ from tfx_core.nn import (
     RMSNorm,
     Stack,
 )
-from tfx_seq2seq.backbone import Seq2SeqBackbone, SideBackbone, start_from_source
+from tfx_seq2seq.backbone import DECODER_IDS, Seq2SeqBackbone, SideBackbone, start_from_source
 from tfx_seq2seq.t5.config import T5Config
 from tfx_seq2seq.t5.layers import WideFeedForward, WideGatedFeedForward, Widen, WideResidual
 
@@ -36,7 +36,12 @@ def build_backbone(config: T5Config, parts: frozenset[str]) -> Backbone:
 def _stack(config: T5Config, token: nn.Embedding, layers: int, *, decoder: bool) -> SideBackbone:
     norm = nn.Sequential(_norm(config), nn.Dropout(config.dropout_rate))
     return SideBackbone(
-        embeddings=Embeddings(token, dropout=config.dropout_rate, project=Widen()),
+        embeddings=Embeddings(
+            token,
+            dropout=config.dropout_rate,
+            project=Widen(),
+            ids_name=DECODER_IDS if decoder else "input_ids",
+        ),
         stack=Stack((_layer(config, decoder=decoder) for _ in range(layers)), norm=norm),
         position_bias=BucketedBias(
             config.relative_attention_num_buckets,

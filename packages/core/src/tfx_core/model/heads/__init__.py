@@ -12,7 +12,15 @@ from tfx_core.model.heads.classification import (
     token_classification,
 )
 from tfx_core.model.heads.language import CausalLMHead, LanguageHead, LMHead, MaskedLMHead
-from tfx_core.model.heads.losses import IGNORED, classification_loss, next_token_loss, span_loss, token_loss
+from tfx_core.model.heads.losses import (
+    IGNORED,
+    classification_loss,
+    mean_of_counted,
+    next_labels,
+    next_token_loss,
+    span_loss,
+    token_loss,
+)
 from tfx_core.model.heads.question_answering import QuestionAnsweringHead, question_answering
 from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
 from tfx_core.model.heads.summary import SequenceSummary, SummaryKind
@@ -39,6 +47,8 @@ __all__ = [
     "classification_loss",
     "flatten_choices",
     "last_token_classification",
+    "mean_of_counted",
+    "next_labels",
     "next_token_loss",
     "question_answering",
     "span_loss",

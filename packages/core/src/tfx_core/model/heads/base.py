@@ -10,7 +10,8 @@ class Head(nn.Module):
     """What turns a backbone's states into results.
 
     A subclass's ``forward`` takes the backbone's output first and names every other input that it uses, labels
-    included: `tfx_core.Model` passes each by name, as the caller gave it, and refuses the rest.
+    included: `tfx_core.Model` passes each by name, as the caller gave it, and refuses the rest. Which tokens are
+    padding the output's `ModelOutput.token_mask` tells: neither a result nor a loss may depend on them.
     """
 
     def arrange(self, inputs: Inputs) -> Inputs:

@@ -48,9 +48,10 @@ class LastTokenClassificationHead(Head):
         labels: Tensor | None = None,
     ) -> ModelOutput:
         """``labels`` as for sequence classification; logits ``(B, C)``."""
+        mask = states.token_mask
         if attention_mask is None and input_ids is not None and self.pad_token_id is not None:
-            attention_mask = input_ids != self.pad_token_id
-        logits = self.score(last_tokens(states.last_hidden_state, attention_mask))
+            mask = input_ids != self.pad_token_id
+        logits = self.score(last_tokens(states.last_hidden_state, mask))
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
 
 
@@ -64,7 +65,7 @@ class TokenClassificationHead(Head):
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B, S)``, `IGNORED` where a token does not count; logits ``(B, S, C)``."""
         logits = self.classifier(states.last_hidden_state)
-        return states.updated(logits=logits, loss=token_loss(logits, labels))
+        return states.updated(logits=logits, loss=token_loss(logits, labels, states.token_mask))
 
 
 class MultipleChoiceHead(Head):

@@ -6,6 +6,7 @@ from tfx_core.errors import InputError
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import next_token_loss, token_loss
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.nn import check_range
 
 
 class LMHead(nn.Module):
@@ -40,9 +41,11 @@ class MaskedLMHead(Head):
         if logits_positions is not None:
             if labels is not None:
                 raise InputError("logits_positions: a loss needs the logits of all positions")
+            for places, size in zip(logits_positions.unbind(-1), x.shape, strict=False):
+                check_range(places, size, "logits_positions")
             x = x[logits_positions.unbind(-1)]
         logits = self.predictions(x)
-        return states.updated(logits=logits, loss=token_loss(logits, labels))
+        return states.updated(logits=logits, loss=token_loss(logits, labels, states.token_mask))
 
 
 class LanguageHead(Head):
@@ -65,4 +68,4 @@ class CausalLMHead(LanguageHead):
         if logits_to_keep and labels is not None:
             raise InputError(f"logits_to_keep={logits_to_keep}: a loss needs the logits of all positions")
         logits = self.predictions(states.last_hidden_state[:, -logits_to_keep:])
-        return states.updated(logits=logits, loss=next_token_loss(logits, labels))
+        return states.updated(logits=logits, loss=next_token_loss(logits, labels, states.token_mask))

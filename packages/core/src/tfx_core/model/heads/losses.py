@@ -1,27 +1,73 @@
 """Losses of heads; without labels there is none."""
 
+import warnings
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.model.config import ProblemType
+from tfx_core.nn import can_read
 
 IGNORED = -100
 """Label of a token that does not count in a loss."""
 
 
-def token_loss(logits: Tensor, labels: Tensor | None) -> Tensor | None:
-    """Mean cross-entropy of ``(…, C)`` against ``(…)``, without labels `IGNORED`; ``None`` without labels."""
+def token_loss(
+    logits: Tensor, labels: Tensor | None, mask: Tensor | None = None, *, name: str = "labels"
+) -> Tensor | None:
+    """Mean cross-entropy of ``(…, C)`` against ``(…)``, of the labels that count; ``None`` without labels.
+
+    Neither `IGNORED` ones count, nor those of padding, which is false in ``mask`` ``(…)``. Where none counts the loss
+    is 0 and so are its gradients, so that one such batch does not end a training; a warning says so, but where that
+    would have to wait for a device. Raises `InputError` under the ``name`` of the labels for a class that there is not
+    (on a GPU torch itself fails).
+    """
     if labels is None:
         return None
     if logits.shape[:-1] != labels.shape:
-        raise InputError(f"labels of shape {tuple(labels.shape)}: the logits ask for {tuple(logits.shape[:-1])}")
-    return F.cross_entropy(logits.float().flatten(0, -2), labels.flatten(), ignore_index=IGNORED)
+        raise InputError(f"{name} of shape {tuple(labels.shape)}: the logits ask for {tuple(logits.shape[:-1])}")
+    if mask is not None:
+        labels = labels.masked_fill(~mask, IGNORED)
+    counted = labels != IGNORED
+    try:
+        scores = logits.float().flatten(0, -2)
+        total = F.cross_entropy(scores, labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    except IndexError:
+        wrong = next(int(each) for each in labels[counted] if not 0 <= each < logits.shape[-1])
+        raise InputError(
+            f"{name}: {wrong} is none of 0 to {logits.shape[-1] - 1}; what shall not count is {IGNORED}"
+        ) from None
+    return mean_of_counted(total, counted, name)
 
 
-def next_token_loss(logits: Tensor, labels: Tensor | None) -> Tensor | None:
-    """Mean cross-entropy of each position's logits ``(B, S, V)`` against the next position's label ``(B, S)``."""
-    return None if labels is None else token_loss(logits[:, :-1], labels[:, 1:])
+def mean_of_counted(total: Tensor, counted: Tensor, name: str = "labels") -> Tensor:
+    """A sum of losses by the number of labels that are true in ``counted``; 0, and a warning, where none is."""
+    if counted.device.type == "cpu" and can_read(counted) and not counted.any():
+        warnings.warn(f"{name}: none counts, for all are {IGNORED} or padding; the loss is 0", stacklevel=2)
+    return total / counted.sum().clamp(min=1)
+
+
+def next_token_loss(logits: Tensor, labels: Tensor | None, mask: Tensor | None = None) -> Tensor | None:
+    """Mean cross-entropy of each token's logits ``(B, S, V)`` against the label of the real token after it.
+
+    ``labels`` ``(B, S)`` stand where their tokens do; ``mask`` ``(B, S)`` is false on padding, which predicts nothing
+    and is not predicted. What counts, and what is raised, is as in `token_loss`.
+    """
+    return None if labels is None else token_loss(logits, next_labels(labels, mask))
+
+
+def next_labels(labels: Tensor, mask: Tensor | None = None) -> Tensor:
+    """``(B, S)`` labels -> for each real token that of the real token after it, `IGNORED` where there is none."""
+    if mask is None or mask.shape != labels.shape:  # labels of another shape are refused with their logits
+        return F.pad(labels[:, 1:], (0, 1), value=IGNORED)
+    end = labels.shape[1]
+    columns = torch.arange(end, device=labels.device)
+    # the first real column from each on; then that from the one after it on
+    real = torch.where(mask, columns, end).flip(1).cummin(1).values.flip(1)
+    after = F.pad(real[:, 1:], (0, 1), value=end)
+    return F.pad(labels, (0, 1), value=IGNORED).gather(1, after).masked_fill(~mask, IGNORED)
 
 
 def classification_loss(
@@ -44,17 +90,32 @@ def classification_loss(
 
 
 def span_loss(
-    start_logits: Tensor, end_logits: Tensor, start_positions: Tensor | None, end_positions: Tensor | None
+    start_logits: Tensor,
+    end_logits: Tensor,
+    start_positions: Tensor | None,
+    end_positions: Tensor | None,
+    mask: Tensor | None = None,
 ) -> Tensor | None:
-    """Mean of the two cross-entropies ``(B, S)``; a position outside the text does not count."""
+    """Mean of the two cross-entropies ``(B, S)``.
+
+    A position outside the text, in padding included, which is false in ``mask`` ``(B, S)``, does not count.
+    """
     if start_positions is None and end_positions is None:
         return None
     if start_positions is None or end_positions is None:
         raise InputError("start_positions and end_positions go together; only one of them was given")
-    length = start_logits.shape[1]
-    losses = (
-        F.cross_entropy(logits.float(), positions.view(-1).clamp(0, length), ignore_index=length)
-        for logits, positions in ((start_logits, start_positions), (end_logits, end_positions))
-    )
-    start_loss, end_loss = losses
+    start_loss = token_loss(start_logits, _inside(start_positions, start_logits, mask), name="start_positions")
+    end_loss = token_loss(end_logits, _inside(end_positions, end_logits, mask), name="end_positions")
+    assert start_loss is not None
+    assert end_loss is not None
     return (start_loss + end_loss) / 2
+
+
+def _inside(positions: Tensor, logits: Tensor, mask: Tensor | None) -> Tensor:
+    """Positions ``(B,)``, `IGNORED` where no token of the text stands."""
+    positions = positions.view(-1)
+    length = logits.shape[1]
+    outside = (positions < 0) | (positions >= length)
+    if mask is not None and len(mask) == len(positions):
+        outside = outside | ~mask.gather(1, positions.clamp(0, length - 1)[:, None])[:, 0]
+    return positions.masked_fill(outside, IGNORED)

@@ -23,17 +23,17 @@ class QuestionAnsweringHead(Head):
         self,
         states: ModelOutput,
         *,
-        attention_mask: Tensor | None = None,
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
     ) -> ModelOutput:
-        """Positions ``(B,)``, ignored where they lie beyond the text; both logits ``(B, S)``, lowest on padding."""
+        """Positions ``(B,)``, ignored where they lie outside the text; both logits ``(B, S)``, lowest on padding."""
         logits = self.classifier(states.last_hidden_state)
-        if attention_mask is not None and attention_mask.dim() == 2:
+        mask = states.token_mask
+        if mask is not None:
             # else the loss, a softmax over the text, would depend on the amount of padding
-            logits = logits.masked_fill(~attention_mask.bool()[..., None], torch.finfo(logits.dtype).min)
+            logits = logits.masked_fill(~mask[..., None], torch.finfo(logits.dtype).min)
         start_logits, end_logits = logits.unbind(-1)
-        loss = span_loss(start_logits, end_logits, start_positions, end_positions)
+        loss = span_loss(start_logits, end_logits, start_positions, end_positions, mask)
         return states.updated(start_logits=start_logits, end_logits=end_logits, loss=loss)
 
 

@@ -8,7 +8,7 @@ from tfx_core.errors import InputError
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import span_loss
 from tfx_core.model.outputs import ModelOutput
-from tfx_core.nn import last_tokens
+from tfx_core.nn import check_range, last_tokens
 
 
 class EndScorer(nn.Module):
@@ -69,7 +69,6 @@ class SpanBeamHead(Head):
         self,
         states: ModelOutput,
         *,
-        attention_mask: Tensor | None = None,
         p_mask: Tensor | None = None,
         cls_index: Tensor | None = None,
         start_positions: Tensor | None = None,
@@ -83,8 +82,11 @@ class SpanBeamHead(Head):
         reference's names say log, the values are probabilities.
         """
         hidden = states.last_hidden_state  # (B, S, D)
-        barred = _barred(p_mask, attention_mask)
-        cls = last_tokens(hidden, attention_mask) if cls_index is None else _at(hidden, cls_index.view(-1, 1))[:, 0]
+        mask = states.token_mask
+        barred = _barred(p_mask, mask)
+        if cls_index is not None:
+            check_range(cls_index, hidden.shape[1], "cls_index")
+        cls = last_tokens(hidden, mask) if cls_index is None else _at(hidden, cls_index.view(-1, 1))[:, 0]
         start_logits = _without(self.start(hidden).squeeze(-1), barred)  # (B, S)
         if start_positions is None and end_positions is None:
             if is_impossible is not None:
@@ -92,9 +94,9 @@ class SpanBeamHead(Head):
             return states.updated(**self._best(hidden, start_logits, barred, cls))
         if start_positions is None or end_positions is None:
             raise InputError("start_positions and end_positions go together; only one of them was given")
-        start_state = _at(hidden, start_positions.view(-1, 1))  # (B, 1, D)
+        start_state = _at(hidden, start_positions.view(-1, 1), mask)  # (B, 1, D)
         end_logits = _without(self.end(hidden, start_state).squeeze(-1), barred)
-        loss = span_loss(start_logits, end_logits, start_positions, end_positions)
+        loss = span_loss(start_logits, end_logits, start_positions, end_positions, mask)
         if loss is not None and is_impossible is not None:
             cls_logits = self.answer(start_state[:, 0], cls).float()
             # half of it, so that it counts about as much as a start or an end (Yang et al. 2019, the released code)
@@ -119,9 +121,9 @@ class SpanBeamHead(Head):
         }
 
 
-def _barred(p_mask: Tensor | None, attention_mask: Tensor | None) -> Tensor | None:
+def _barred(p_mask: Tensor | None, mask: Tensor | None) -> Tensor | None:
     """True ``(B, S)`` where no answer starts or ends: padding, and what the caller says."""
-    padding = None if attention_mask is None or attention_mask.dim() != 2 else ~attention_mask.bool()
+    padding = None if mask is None else ~mask
     if p_mask is None:
         return padding
     return p_mask.bool() if padding is None else p_mask.bool() | padding
@@ -131,9 +133,14 @@ def _without(logits: Tensor, barred: Tensor | None) -> Tensor:
     return logits if barred is None else logits.masked_fill(barred, torch.finfo(logits.dtype).min)
 
 
-def _at(states: Tensor, index: Tensor) -> Tensor:
+def _at(states: Tensor, index: Tensor, mask: Tensor | None = None) -> Tensor:
     """States ``(B, S, D)`` at places ``(B, K)`` -> ``(B, K, D)``; a place outside the text reads its nearest end."""
-    return states.take_along_dim(index.clamp(0, states.shape[1] - 1)[..., None], dim=1)
+    index = index.clamp(0, states.shape[1] - 1)
+    if mask is not None:
+        first = mask.long().argmax(1, keepdim=True)
+        last = mask.shape[1] - 1 - mask.long().flip(1).argmax(1, keepdim=True)
+        index = index.clamp(first, last)
+    return states.take_along_dim(index[..., None], dim=1)
 
 
 def _top(probabilities: Tensor, count: int, barred: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,186 @@
+"""Every input of every architecture is used as it is meant, or refused by name."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import tfx_core
+from tests.cases import case_of
+from tests.models.labelled import SIDES, heads_with_a_loss, padded_batch, texts_of, tiny_model
+from tests.models.tiny import random_ids, target_ids
+from tfx_core.errors import InputError
+from tfx_core.model import Model, TransformerBackbone
+from tfx_core.plugins import registry
+
+ARCHITECTURES = [spec.name for spec in registry.architectures()]
+COMPARED_ONLY = {"xlnet": {"token_type_ids"}}
+"""Inputs whose numbers are compared with each other and look nothing up, so that none is out of range."""
+ANYWHERE = ("start_positions", "end_positions")
+"""Labels that may lie outside of the text, and then do not count."""
+
+
+def variants(model_type: str) -> Iterator[Model]:
+    """A backbone of each variant."""
+    for each in case_of(model_type).variants:
+        if each.heads is None or "backbone" in each.heads:
+            yield tiny_model(model_type, "backbone", **each.changes)
+
+
+def stacks(model_type: str) -> list[TransformerBackbone]:
+    """The parts of every variant that take positions, each as a backbone of its own."""
+    models = list(variants(model_type))
+    found = [module for model in models for module in model.modules() if isinstance(module, TransformerBackbone)]
+    assert found or "position_ids" not in models[0].input_names
+    return found
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_tokens_in_another_order_at_their_own_positions_are_the_same(model_type: str) -> None:
+    """Permuted, with positions and what may be seen permuted alike: each token's state is what it was."""
+    order, ids = torch.tensor([3, 0, 5, 1, 4, 2]), random_ids(model_type, 2, 6)
+    for stack in stacks(model_type):
+        seen = torch.ones(6, 6).tril() if stack.causal else torch.ones(6, 6)
+        pairs = seen[order][:, order].expand(2, -1, -1)
+        moved = stack(ids[:, order], pairs, position_ids=order[None]).last_hidden_state
+        torch.testing.assert_close(moved, stack(ids).last_hidden_state[:, order], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_positions_are_those_of_real_tokens_in_any_batch(model_type: str, side: str) -> None:
+    texts = texts_of(model_type, "sequence-classification")
+    batch = padded_batch(texts, side)
+    given = torch.full(batch["input_ids"].shape, 10**9)  # padding stands nowhere
+    for row, text in enumerate(texts):
+        given[row, text.columns(side)] = 2 * torch.arange(text.length)
+    for stack in stacks(model_type):
+        together = stack(batch["input_ids"], batch["attention_mask"], position_ids=given).last_hidden_state
+        for row, text in enumerate(texts):
+            ids = text.inputs["input_ids"]
+            apart = stack(ids, position_ids=2 * torch.arange(text.length)).last_hidden_state
+            assert not torch.allclose(apart, stack(ids).last_hidden_state, atol=1e-3)
+            torch.testing.assert_close(together[row : row + 1, text.columns(side)], apart, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_cache_goes_on_from_the_positions_that_were_given(model_type: str) -> None:
+    ids, given = random_ids(model_type, 2, 7), torch.tensor([[2, 3, 7, 8, 9, 10, 11], [0, 5, 6, 7, 8, 9, 10]])
+    swapped = torch.tensor([1, 0])
+    for stack in stacks(model_type):
+        if not stack.causal:
+            continue
+        whole = stack(ids, position_ids=given).last_hidden_state
+        first = stack(ids[:, :4], position_ids=given[:, :4], use_cache=True)
+        cache = first.past_key_values
+        cache.reorder(swapped)
+        then = [stack(ids[swapped, 4:6], past_key_values=cache), stack(ids[swapped, 6:], past_key_values=cache)]
+        parts = torch.cat([first.last_hidden_state, *(each.last_hidden_state[swapped] for each in then)], dim=1)
+        torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_so_does_generation(model_type: str) -> None:
+    if "position_ids" not in tiny_model(model_type, "backbone").input_names:
+        return
+    for changes in {str(each.changes): each.changes for each in case_of(model_type).variants}.values():
+        model = tiny_model(model_type, "causal-lm", **{**changes, "eos_token_id": None})
+        ids, given = random_ids(model_type, 2, 4), torch.tensor([[3, 4, 6, 7], [0, 1, 2, 9]])
+        made = model.generate(ids, position_ids=given, max_new_tokens=4)
+        for _ in range(4):
+            following = model(ids, position_ids=given).logits[:, -1].argmax(-1, keepdim=True)
+            ids, given = torch.cat((ids, following), dim=1), torch.cat((given, given[:, -1:] + 1), dim=1)
+        assert made.tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_positions_are_refused_where_they_are_not_read(model_type: str) -> None:
+    model, ids = tiny_model(model_type, "backbone"), random_ids(model_type, 2, 6)
+    target = target_ids(model_type, "backbone", 2)
+    if "position_ids" not in model.input_names:
+        with pytest.raises(TypeError, match=r"unknown input 'position_ids'; this model takes"):
+            model(ids, position_ids=torch.arange(6), **target)
+        return
+    for wrong in (torch.arange(5), torch.arange(18).view(3, 6)):
+        with pytest.raises(InputError, match=r"position_ids of shape \(.*\): these tokens ask for \(2, 6\)"):
+            model(ids, position_ids=wrong)
+    for number in (-1, 40):
+        with pytest.raises(InputError, match=f"position_ids: {number} is none of this model's; .* for 40, from 0 on"):
+            model(ids, position_ids=torch.tensor([0, 1, 2, number, 4, 5]))
+
+
+@pytest.mark.parametrize(("model_type", "head"), heads_with_a_loss())
+def test_a_number_that_is_none_of_the_models_is_told_with_its_input(model_type: str, head: str) -> None:
+    model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
+    inputs = dict(text.inputs)
+    inputs.pop("is_impossible", None)
+    extra = {"token_type_ids": inputs["input_ids"] * 0, "decoder_input_ids": inputs["input_ids"]}
+    inputs |= {name: x for name, x in extra.items() if name in model.input_names}
+    if "logits_positions" in model.input_names:
+        places = torch.tensor([[0, 1], [0, 2]])
+        for wrong in (99, -1):
+            with pytest.raises(InputError, match=f"logits_positions: {wrong} is none of 0 to"):
+                model(inputs["input_ids"], logits_positions=places.clone().index_fill(1, torch.tensor(1), wrong))
+    for name, value in inputs.items():
+        if name.endswith("mask") or name in ANYWHERE or name in COMPARED_ONLY.get(model_type, ()):
+            continue
+        for wrong in (10**6, -7):
+            changed = value.clone()
+            changed.view(-1)[-1] = wrong
+            with pytest.raises(InputError, match=rf"^{name}\b.*: (id )?{wrong} is (not|none)\b.* 0 to \d+"):
+                model(**{**inputs, name: changed})
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_so_is_an_id_in_generation(model_type: str) -> None:
+    spec = next(each for each in registry.architectures() if each.name == model_type)
+    head = next((each for each in ("conditional-generation", "causal-lm") if each in spec.heads), None)
+    assert head is not None
+    model = tfx_core.new_model(model_type, head=head, seed=1, **case_of(model_type).tiny).eval()
+    for wrong in (10**6, -7):
+        with pytest.raises(InputError, match=f"^input_ids: id {wrong} is not one of this model's, 0 to 52"):
+            model.generate(torch.tensor([[7, 8, wrong]]), max_new_tokens=2)
+        if "decoder_input_ids" in model.input_names:
+            with pytest.raises(InputError, match=f"^decoder_input_ids .*: id {wrong} is not one"):
+                model.generate(
+                    torch.tensor([[7, 8]]), decoder_input_ids=torch.tensor([[7, wrong]]), max_new_tokens=2
+                )  # fmt: skip
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_an_id_as_label_of_a_decoder_is_told(model_type: str) -> None:
+    model = tiny_model(model_type, "backbone")
+    if "decoder_input_ids" not in model.input_names:
+        return
+    model, ids = tiny_model(model_type, "conditional-generation"), random_ids(model_type, 1, 4)
+    with pytest.raises(InputError, match=r"^decoder_input_ids \(labels, .*\): id 77 is not one of this model's"):
+        model(ids, labels=torch.tensor([[5, 77, 6]]))
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_an_answer_is_looked_for_in_what_the_decoder_reads(model_type: str) -> None:
+    spec = next(each for each in registry.architectures() if each.name == model_type)
+    if "question-answering" not in spec.heads:
+        return
+    model = tiny_model(model_type, "question-answering")
+    if "decoder_input_ids" not in model.input_names:
+        return
+    ids, target = random_ids(model_type, 2, 6), random_ids(model_type, 2, 4, seed=3)
+    source = {"input_ids": ids, "attention_mask": torch.tensor([[1] * 6, [1, 1, 1, 0, 0, 0]])}
+    expected = model(**source, decoder_input_ids=target[:, :3]).start_logits
+    mask = torch.tensor([[1, 1, 1, 0]] * 2)
+    masked = model(**source, decoder_input_ids=target, decoder_attention_mask=mask).start_logits
+    torch.testing.assert_close(masked[:, :3], expected)
+    assert (masked[:, 3] == torch.finfo(masked.dtype).min).all()
+    own = torch.tensor([[1, 1, 1, 1, 0, 0]] * 2)  # for the source as the decoder reads it
+    shorter = model(**source, decoder_attention_mask=own).start_logits
+    assert (shorter > torch.finfo(shorter.dtype).min).tolist() == own.bool().tolist()
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_vectors_in_the_place_of_ids_are_what_the_ids_stand_for(model_type: str) -> None:
+    ids, target = random_ids(model_type, 2, 6), target_ids(model_type, "backbone", 2)
+    for model in variants(model_type):
+        expected = model(ids, **target).last_hidden_state
+        vectors = model(inputs_embeds=model.backbone.embed(ids), **target).last_hidden_state
+        torch.testing.assert_close(vectors, expected)

@@ -1,0 +1,130 @@
+"""What a call reports is what it computed with: of every architecture, padded or not, with any kernel."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.cases import Inputs, case_of
+from tests.models.labelled import SIDES, WIDTH, Text, padded_batch, texts_of, tiny_model
+from tfx_core.errors import InputError
+from tfx_core.model import Model, ModelOutput
+from tfx_core.nn import Bias, Observer, eager
+from tfx_core.plugins import registry
+
+ARCHITECTURES = [spec.name for spec in registry.architectures()]
+ASKED = {"output_hidden_states": True, "output_attentions": True}
+
+
+def texts(model_type: str) -> list[Text]:
+    """Texts, with a target as long where there is a decoder."""
+    made = texts_of(model_type, "sequence-classification")
+    if not case_of(model_type).target_heads:
+        return [Text({name: x for name, x in text.inputs.items() if name != "labels"}) for text in made]
+    return [
+        Text({
+            "input_ids": text.inputs["input_ids"],
+            "attention_mask": text.inputs["attention_mask"],
+            "decoder_input_ids": text.inputs["input_ids"].flip(-1),
+            "decoder_attention_mask": text.inputs["attention_mask"],
+        })
+        for text in made
+    ]  # fmt: skip
+
+
+def streams(model_type: str, inputs: Inputs) -> Inputs:
+    """With every place as one to predict as well, where the architecture has two streams."""
+    more = case_of(model_type).optional_inputs("backbone", inputs["input_ids"])
+    return {**inputs, **{name: x for name, x in more.items() if name == "target_mapping"}}
+
+
+def reported(output: ModelOutput) -> Iterator[tuple[str, Tensor]]:
+    """The states and weights of a call, each stream's its own."""
+    for name, value in output.items():
+        if name.endswith(("hidden_states", "attentions")):
+            for each in value:
+                yield from ((name, one) for one in (each if isinstance(each, tuple) else (each,)))
+
+
+def of_text(name: str, value: Tensor, row: int, columns: Tensor) -> Tensor:
+    """A padded batch's states ``(B, S, D)`` or weights ``(B, H, T, S)``, those of the tokens of one text."""
+    value = value[row : row + 1]
+    for axis in (1,) if name.endswith("states") else (2, 3):
+        remembered = value.shape[axis] - WIDTH  # before the text
+        value = value.index_select(axis, torch.cat((torch.arange(remembered), columns + remembered)))
+    return value
+
+
+def gradients(model: Model, inputs: Inputs, real: Tensor) -> list[tuple[str, Tensor | None]]:
+    """Of the last states of real tokens with respect to everything that the call reports."""
+    output = model(**inputs, **ASKED)
+    names, values = zip(*reported(output), strict=True)
+    total = output.last_hidden_state[real].square().sum()
+    return list(zip(names, torch.autograd.grad(total, values, allow_unused=True), strict=True))
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_gradients_reach_what_is_reported(model_type: str, side: str) -> None:
+    model, given = tiny_model(model_type, "backbone"), texts(model_type)
+    batch = padded_batch(given, side)
+    mask = batch.get("decoder_attention_mask", batch["attention_mask"]).bool()
+    for make in (lambda _, inputs: inputs, streams):
+        together = gradients(model, make(model_type, batch), mask)
+        for row, text in enumerate(given):
+            alone = gradients(model, make(model_type, text.inputs), torch.ones(1, text.length, dtype=torch.bool))
+            for (name, ours), (_, theirs) in zip(together, alone, strict=True):
+                # nothing reads what the content stream has in the end, where another one predicts
+                assert (ours is None) == (theirs is None)
+                assert ours is not None or make is streams
+                if ours is not None and theirs is not None:
+                    found = of_text(name, ours, row, text.columns(side))
+                    torch.testing.assert_close(found, theirs, rtol=1e-3, atol=1e-4, msg=f"{name} of row {row}")
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_the_kernel_of_a_call_is_the_one_that_reports(model_type: str) -> None:
+    def sharper(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Bias | None,
+        *,
+        scale: float,
+        dropout: float,
+        observer: Observer | None,
+    ) -> Tensor:
+        return eager(query, key, value, bias, scale=2 * scale, dropout=dropout, observer=observer)
+
+    model, inputs = tiny_model(model_type, "backbone"), padded_batch(texts(model_type), "left")
+    mask = inputs["attention_mask"].bool()
+    usual = model(**inputs).last_hidden_state[mask]
+    model.attention = sharper
+    plain = model(**inputs).last_hidden_state[mask]
+    assert not torch.allclose(plain, usual, atol=1e-3)
+    heads = torch.ones(model.config.num_attention_heads)
+    for asked in (ASKED, {"head_mask": heads}):
+        torch.testing.assert_close(model(**inputs, **asked).last_hidden_state[mask], plain)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_kernel_that_reports_nothing_is_refused_where_something_is_asked_of_it(model_type: str) -> None:
+    def silent(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Bias | None,
+        *,
+        scale: float,
+        dropout: float,
+        observer: Observer | None,
+    ) -> Tensor:
+        return eager(query, key, value, bias, scale=scale, dropout=dropout)
+
+    model, inputs = tiny_model(model_type, "backbone"), texts(model_type)[0].inputs
+    model.attention = silent
+    assert model(**inputs, output_hidden_states=True).last_hidden_state.isfinite().all()
+    for asked in ({"output_attentions": True}, {"head_mask": torch.ones(model.config.num_attention_heads)}):
+        with pytest.raises(InputError, match=r"kernel shows its weights to nobody; .* attention='eager'"):
+            model(**inputs, **asked)
