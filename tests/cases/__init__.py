@@ -4,7 +4,7 @@ A file sets ``CASE``: a tiny config, what its inputs must have, and the variants
 exception with its reason. It imports the reference library only inside of functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -73,6 +73,9 @@ class ArchitectureCase:
 
     optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
     """Inputs of a head, given token ids, without which a call leaves some parameters out."""
+
+    released: Callable[[], Mapping[str, object]] = dict
+    """Files of a small tokenizer as its family released them, see `tests.models.vocabularies`."""
 
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""

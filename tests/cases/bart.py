@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.models.vocabularies import byte_bpe
 from tests.parity.case import Case, encoder_inputs, seq2seq_inputs
 
 TINY: dict[str, Any] = {
@@ -73,4 +74,5 @@ CASE = ArchitectureCase(
     end_token=2,
     target_heads=("backbone", "conditional-generation"),
     optional_inputs=_source_of_decoder,
+    released=lambda: byte_bpe(("<s>", "<pad>", "</s>", "<unk>"), ("<mask>",)),
 )

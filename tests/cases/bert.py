@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.models.vocabularies import word_pieces
 from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
 
 TINY: dict[str, Any] = {
@@ -60,4 +61,5 @@ CASE = ArchitectureCase(
             heads=("sequence-classification",),
         ),
     ),
+    released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )

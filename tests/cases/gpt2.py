@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.cases import ArchitectureCase, Variant
+from tests.models.vocabularies import byte_bpe
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -50,4 +51,5 @@ CASE = ArchitectureCase(
         ),
     ),
     compared={"pad_token_id": 0},
+    released=lambda: byte_bpe((), ("<|endoftext|>",)),
 )

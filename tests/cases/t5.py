@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.cases import ArchitectureCase, Variant
+from tests.models.vocabularies import pieces
 from tests.parity.case import seq2seq_inputs
 
 TINY: dict[str, Any] = {
@@ -32,4 +33,5 @@ CASE = ArchitectureCase(
     inputs=seq2seq_inputs,
     end_token=1,
     target_heads=("backbone", "conditional-generation"),
+    released=lambda: pieces(("<pad>", "</s>", "<unk>")),
 )

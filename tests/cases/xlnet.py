@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.models.vocabularies import pieces
 from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
 
 TINY: dict[str, Any] = {
@@ -164,4 +165,5 @@ CASE = ArchitectureCase(
     ),
     inputs=inputs,
     optional_inputs=segments_and_targets,
+    released=lambda: pieces(("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")),
 )

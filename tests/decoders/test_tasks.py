@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 import tfx_core
@@ -19,7 +20,7 @@ from tests.decoders.texts import IDS, save
 from tests.processes import shown_on_a_terminal
 from tfx_core import generation
 from tfx_core.cli import cli
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import ConfigError, InputError, TextError
 from tfx_core.tasks import ItemError
 
 PROMPTS = ["a", "the dog sings", "naïve café 日本", "xy"]
@@ -50,6 +51,21 @@ def reciting(task: Any, texts: Mapping[str, str]) -> None:
         return Reciting(len(IDS), prompts, task.tokenizer(written)["input_ids"])
 
     task.model.architecture = dataclasses.replace(task.model.architecture, decoding=decoding)
+
+
+# a tokenizer that is another than the model's
+
+
+def test_what_only_the_model_or_only_the_tokenizer_has_is_named(tmp_path: Path) -> None:
+    size = len(IDS)
+    larger = tfx_core.pipeline("text-generation", model=save(tmp_path / "larger", "gpt2", vocab_size=size + 9))
+    with torch.no_grad():
+        larger.model.backbone.embeddings.token.weight[:size] *= 1e-4  # so that one of the others is written
+    with pytest.raises(TextError, match=rf"no token has the id \d+, the vocabulary has {size}; use the tokenizer that"):
+        larger("ab", **GREEDY)
+    smaller = tfx_core.pipeline("text-generation", model=save(tmp_path / "smaller", "gpt2", vocab_size=100))
+    with pytest.raises(InputError, match=r"id 130 is not one of this model's, 0 to 99"):
+        smaller("é", **GREEDY)
 
 
 # together and alone

@@ -48,7 +48,7 @@ def test_a_source_may_be_as_long_as_there_are_positions_and_no_longer() -> None:
     model = bart()
     longest = TINY["max_position_embeddings"]
     model(random_ids("bart", 1, longest), decoder_input_ids=random_ids("bart", 1, longest))
-    with pytest.raises(InputError, match="input of 41 tokens: bart has positions for 40"):
+    with pytest.raises(InputError, match="text of 41 tokens: this model has positions for 40"):
         model(random_ids("bart", 1, longest + 1), decoder_input_ids=TARGET[:1])
 
 

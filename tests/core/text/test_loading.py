@@ -1,6 +1,7 @@
 """Which files a tokenizer is made of, which of them wins, and what is said of files that cannot be used."""
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ import pytest
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 from tokenizers.models import WordLevel
+from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, WhitespaceSplit
 
 from tests.core.text.folders import BERT, VOCABULARY, read, small, write
 from tfx_core.checkpoint import Folder, open_folder
 from tfx_core.errors import CheckpointError, TextError
 from tfx_core.plugins.specs import ArchitectureSpec
-from tfx_core.text import UNLIMITED, Recipe, Settings, TextFacts, family_of, tokenizer_class
+from tfx_core.text import UNLIMITED, Recipe, Settings, TextFacts, family_of, read_tokenizer, tokenizer_class
 from tfx_core.text.recipes import wordpiece_recipe
 
 WORDS = ["<unk>", "<s>", "</s>", "<pad>", "a", "b", ".", "n't"]
@@ -35,6 +37,13 @@ def test_a_tokenizer_json_of_no_known_family(tmp_path: Path) -> None:
     assert tokenizer.special_tokens_map == {}
     assert tokenizer.model_max_length == UNLIMITED
     assert tokenizer.model_input_names == ("input_ids", "token_type_ids", "attention_mask")
+
+
+def test_added_tokens_of_no_known_family_are_found_as_they_stand(tmp_path: Path) -> None:
+    backend = Backend.from_str(words_json(normalizer=BertNormalizer()))
+    backend.add_tokens([AddedToken("é"), AddedToken("\n")])
+    tokenizer = read(write(tmp_path, {"tokenizer.json": backend.to_str()}), None)
+    assert tokenizer("a é\nb e b").input_ids == [4, 8, 9, 5, 0, 5]
 
 
 def test_truncation_and_padding_that_a_file_was_saved_with_are_not_in_force(tmp_path: Path) -> None:
@@ -95,6 +104,8 @@ def test_the_class_that_a_folder_names(tmp_path: Path) -> None:
         tokenizer_class(open_folder(tmp_path))
 
 
+GENERAL = ("PreTrainedTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend", "PythonBackend")
+
 ARCHITECTURES = (
     ArchitectureSpec("bert", "x:y", tokenizer_classes=("BertTokenizer", "BertTokenizerFast")),
     ArchitectureSpec("electra", "x:y", tokenizer_classes=("ElectraTokenizer", "BertTokenizer")),
@@ -105,25 +116,62 @@ ARCHITECTURES = (
 @pytest.mark.parametrize(
     ("model_type", "named", "family"),
     [
-        ("bert", None, "bert"),
-        ("bert", "BertTokenizer", "bert"),
-        ("electra", "BertTokenizerFast", "electra"),  # its own recipe, where it serves the class
-        ("bert", "XLMRobertaTokenizer", "xlm-roberta"),
-        ("bert", "BertJapaneseTokenizer", None),
-        ("bert", "PreTrainedTokenizerFast", "bert"),
-        (None, "BertTokenizer", "bert"),
-        (None, "T5Tokenizer", None),
-        (None, None, None),
-        ("t5", "T5Tokenizer", "t5"),  # not installed: looking it up says how to install it
-        ("t5", "BertTokenizer", "t5"),
+        ("bert", None, ("bert", "bert")),
+        ("bert", "BertTokenizer", ("bert", "bert")),
+        ("electra", "BertTokenizerFast", ("electra", "electra")),  # its own recipe, where it serves the class
+        *(("bert", general, ("bert", "bert")) for general in GENERAL),
+        (None, "BertTokenizer", ("bert", "bert")),
+        *((None, general, (None, None)) for general in GENERAL),
+        (None, "T5Tokenizer", (None, None)),
+        (None, None, (None, None)),
+        ("t5", "T5Tokenizer", ("t5", "t5")),  # not installed: looking it up says how to install it
+        ("t5", "BertTokenizer", ("t5", "t5")),
     ],
 )
 def test_the_family_of_a_tokenizer(
-    model_type: str | None, named: str | None, family: str | None, tmp_path: Path
+    model_type: str | None, named: str | None, family: tuple[str | None, str | None], tmp_path: Path
 ) -> None:
     write(tmp_path, {"config.json": {"model_type": model_type} if model_type else {}})
     write(tmp_path, {"tokenizer_config.json": {"tokenizer_class": named}})
-    assert family_of(open_folder(tmp_path), ARCHITECTURES) == family
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert family_of(open_folder(tmp_path), ARCHITECTURES) == family
+
+
+@pytest.mark.parametrize(
+    ("named", "files", "readers"),
+    [
+        ("XLMRobertaTokenizer", "xlm-roberta", "'xlm-roberta'"),
+        ("BertJapaneseTokenizer", None, "no installed architecture"),
+    ],
+)
+def test_a_class_of_another_family_reads_the_files_and_leaves_the_rest_to_the_model(
+    named: str, files: str | None, readers: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"config.json": {"model_type": "bert"}, "tokenizer_config.json": {"tokenizer_class": named}})
+    said = rf"^{tmp_path}: the tokenizer class '{named}' is none of model_type 'bert'; its files are read as those of "
+    with pytest.warns(UserWarning, match=f"{said}{readers}, and inputs and padding are those of 'bert'$"):
+        assert family_of(open_folder(tmp_path), ARCHITECTURES) == ("bert", files)
+
+
+def test_what_a_model_takes_comes_from_the_facts_of_its_family(tmp_path: Path) -> None:
+    model = TextFacts("M", {"pad_token": "<pad>"}, ("<m>",), ("input_ids",), "left", pad_token_type_id=3)
+    write(tmp_path, {"tokenizer.json": words_json()})
+    own = TextFacts("X", {"unk_token": "<unk>"}, model_input_names=("input_ids", "token_type_ids"), question_first=True)
+    for recipe, pad in ((Recipe(own), None), (None, "<pad>")):
+        tokenizer = read_tokenizer(open_folder(tmp_path), recipe, model)
+        assert tokenizer.model_input_names == ("input_ids",)
+        assert (tokenizer.padding_side, tokenizer.pad_token_type_id) == ("left", 3)
+        assert tokenizer.question_first is False
+        assert tokenizer.pad_token == pad
+
+
+@pytest.mark.parametrize("general", GENERAL)
+def test_a_general_class_is_written_under_the_name_that_all_versions_know(general: str, tmp_path: Path) -> None:
+    write(tmp_path, {"tokenizer.json": words_json(), "tokenizer_config.json": {"tokenizer_class": general}})
+    read(tmp_path, Recipe(TextFacts("X"))).save_pretrained(tmp_path / "saved")
+    written = json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())
+    assert written["tokenizer_class"] == "PreTrainedTokenizerFast"
 
 
 def test_settings_come_from_the_caller_then_the_files_then_the_family(tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ def test_ids_of_every_kind_are_decoded(ids: Any, tokenizer: Tokenizer) -> None:
     [
         ([5, -100], r"row 0, position 1: -100 is not a token id; replace it by pad_token_id"),
         ([5, 2**33], r"row 0, position 1: 8589934592 is not a token id$"),
+        ([5, 999_999], r"row 0, position 1: no token has the id 999999, the vocabulary has 310; use the tok"),
+        ([5, {}], r"row 0, position 1: \{\} is not a token id$"),
         ([5, 1.5], r"row 0, position 1: 1\.5 is not a token id$"),
         ([5, None], r"row 0, position 1: None is not a token id$"),
         ([[5, 6]], r"the ids of several texts; use batch_decode"),
@@ -123,10 +125,6 @@ def test_ids_of_every_kind_are_decoded(ids: Any, tokenizer: Tokenizer) -> None:
 def test_what_is_no_id_is_named(ids: Any, message: str, tokenizer: Tokenizer) -> None:
     with pytest.raises((TextError, InputError), match=message):
         tokenizer.decode(ids)
-
-
-def test_an_id_beyond_the_vocabulary_is_no_text(tokenizer: Tokenizer) -> None:
-    assert tokenizer.decode([*tokenizer("hello", add_special_tokens=False).input_ids, len(tokenizer) + 7]) == "hello"
 
 
 def test_targets_become_labels(tokenizer: Tokenizer) -> None:

@@ -62,9 +62,9 @@ def test_a_special_token_that_the_template_needs_must_be_there(missing: str, tmp
         read(tmp_path)
 
 
-def test_a_special_token_that_the_folder_names_must_be_there(tmp_path: Path) -> None:
-    write(tmp_path, {"vocab.txt": WORDS, "tokenizer_config.json": {"pad_token": "<pad>"}})
-    with pytest.raises(TextError, match=r"vocab\.txt: lacks '<pad>', the pad_token"):
+def test_the_word_for_unknown_ones_must_be_the_model_s_own(tmp_path: Path) -> None:
+    write(tmp_path, {"vocab.txt": WORDS, "tokenizer_config.json": {"unk_token": "<unk>"}})
+    with pytest.raises(TextError, match=r"vocab\.txt: lacks '<unk>', the unk_token"):
         read(tmp_path)
 
 

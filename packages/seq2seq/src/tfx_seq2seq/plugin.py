@@ -20,7 +20,8 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "BartForCausalLM": "causal-lm",
             },
             capabilities=("token-states",),
-            tokenizer_classes=("BartTokenizer", "BartTokenizerFast"),
+            # version 5 of transformers has RoBERTa's tokenizer, the same one, write its folders
+            tokenizer_classes=("BartTokenizer", "BartTokenizerFast", "RobertaTokenizer", "RobertaTokenizerFast"),
             summary="Encoder-decoder pretrained by restoring corrupted text; summarises, translates, classifies",
             paper="https://arxiv.org/abs/1910.13461",
         ),

@@ -128,9 +128,9 @@ def _open(folder: Folder) -> _Opened:
 
 
 def _read_tokenizer(folder: Folder, options: Mapping[str, Any]) -> Tokenizer:
-    name = family_of(folder, registry.architectures())
-    recipe = None if name is None else load_architecture(name).text
-    return read_tokenizer(folder, recipe, **options)
+    family = family_of(folder, registry.architectures())
+    files, model = (None if name is None else load_architecture(name).text for name in (family.files, family.model))
+    return read_tokenizer(folder, files, None if model is None else model.facts, **options)
 
 
 def _check_promise(spec: ArchitectureSpec, what: str, promised: set[str], given: set[str]) -> None:

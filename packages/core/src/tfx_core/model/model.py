@@ -68,7 +68,6 @@ class Model(nn.Module):
         if unknown:
             accepted = ", ".join(self.input_names)
             raise TypeError(f"unknown input {', '.join(map(repr, sorted(unknown)))}; this model takes {accepted}")
-        self._check_length(given)
         given = self.backbone.arrange(given)
         arranged = self.head.arrange(given)
         states: ModelOutput = self.backbone(
@@ -197,11 +196,3 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """Number of numbers in all parameters, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-    def _check_length(self, inputs: Mapping[str, Any]) -> None:
-        tokens, limit = inputs.get("input_ids"), self.max_positions
-        if tokens is not None and limit is not None and tokens.shape[-1] > limit:
-            raise InputError(
-                f"input of {tokens.shape[-1]} tokens: {self.config.model_type} has positions for {limit}; "
-                "shorten it, or tokenize with truncation=True"
-            )

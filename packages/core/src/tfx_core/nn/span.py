@@ -73,14 +73,22 @@ class Span:
         return replace(self, bias=together((self.bias, DenseBias(numbers))))
 
     def check_positions(self, limit: int | None) -> None:
-        """Raise `InputError` where a token stands at ``limit`` or beyond, or before 0."""
-        counted = self.new.given is None
+        """Raise `InputError` where a token stands at ``limit`` or beyond, or before 0; padding does not count."""
+        counted, length = self.new.given is None, self.geometry.key_positions.shape[1]
         # so many tokens have positions wherever their padding is: nothing to read, nothing to wait for
-        if limit is None or (counted and self.geometry.key_positions.shape[1] <= limit) or not can_read(self.positions):
+        if limit is None or (counted and length <= limit):
             return
-        first, last = (int(each) for each in self.positions.aminmax())
+        if can_read(self.positions):
+            first, last = (int(each) for each in self.positions.aminmax())
+        elif counted and self.new.mask is None:  # a compiled call without padding
+            first, last = 0, length - 1
+        else:
+            return
         if counted and last >= limit:
-            raise InputError(f"text of {last + 1} tokens: this model has positions for {limit}; shorten it")
+            raise InputError(
+                f"text of {last + 1} tokens: this model has positions for {limit}; "
+                "shorten it, or tokenize with truncation=True"
+            )
         if first < 0 or last >= limit:
             wrong = first if first < 0 else last
             raise InputError(f"position_ids: {wrong} is none of this model's; it has positions for {limit}, from 0 on")

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from tfx_core.model.model import Model
     from tfx_core.text import Batch, Tokenizer
 
-_NO_LIMIT = 1_000_000
-"""Above this a tokenizer's ``model_max_length`` is the reference library's way to say that there is none."""
-
 
 class ItemError(InputError):
     """An input that a task cannot process; ``index`` counts from 0, ``reason`` says what is wrong and the cure."""
@@ -67,13 +64,15 @@ def length_limit(
 
     Raises `InputError` for a ``max_length`` that the model cannot take; ``option`` is what it calls it.
     """
+    from tfx_core.text.lengths import is_unlimited  # not before there is a tokenizer
+
     positions = model.max_positions
     if max_length is not None:
         if positions is not None and max_length > positions:
             raise InputError(f"{option}={max_length}: the model takes at most {positions} tokens")
         return max_length
-    limits = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit < _NO_LIMIT]
-    return min(limits, default=None)
+    limits = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None]
+    return min((limit for limit in limits if not is_unlimited(limit)), default=None)
 
 
 def tokenize(

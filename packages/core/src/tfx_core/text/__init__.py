@@ -1,10 +1,11 @@
 """Text to token ids and back, as each family of models was trained on it."""
 
 from tfx_core.text.batch import Batch, CharSpan, TokenSpan
+from tfx_core.text.lengths import UNLIMITED
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Recipe, Settings, TextFacts
-from tfx_core.text.settings import GENERAL_OPTIONS, UNLIMITED, tokenizer_class
+from tfx_core.text.settings import GENERAL_OPTIONS, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
-from tfx_core.text.tokenizer_reading import family_of, read_tokenizer
+from tfx_core.text.tokenizer_reading import Family, family_of, read_tokenizer
 
 __all__ = [
     "GENERAL_OPTIONS",
@@ -13,6 +14,7 @@ __all__ = [
     "UNLIMITED",
     "Batch",
     "CharSpan",
+    "Family",
     "Recipe",
     "Settings",
     "TextFacts",

@@ -1,11 +1,12 @@
 """Ids and tokens back to text."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tokenizers import Tokenizer as Backend
 
-from tfx_core.errors import InputError, TextError
+from tfx_core.errors import InputError, TextError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,19 +32,33 @@ def clean_up(text: str) -> str:
 
 
 def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_tokens: bool) -> list[str]:
-    """The text of each row of ids; an id beyond the vocabulary, as models with padded vocabularies have, is no text.
-
-    Raises `TextError` that names row and position of what is no id.
-    """
+    """The text of each row of ids; raises `TextError` that names row and position of one that no token has."""
     try:
-        return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
-    except (OverflowError, TypeError) as error:
+        known = all(_has_token(number, backend) for number in set(chain.from_iterable(rows)))
+    except TypeError:  # of something that is not even hashable
+        known = False
+    if not known:
         for i, row in enumerate(rows):
-            for j, number in enumerate[object](row):
-                if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**32:
-                    cure = "; replace it by pad_token_id" if number == -100 else ""
-                    raise TextError(f"row {i}, position {j}: {number!r} is not a token id{cure}") from error
-        raise
+            for j, number in enumerate(row):
+                if not _has_token(number, backend):
+                    raise TextError(f"row {i}, position {j}: {_what_is_wrong(number, backend)}")
+    return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+
+
+def _has_token(number: object, backend: Backend) -> bool:
+    return _is_id(number) and backend.id_to_token(number) is not None
+
+
+def _is_id(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**32
+
+
+def _what_is_wrong(number: object, backend: Backend) -> str:
+    if _is_id(number):
+        size = backend.get_vocab_size(with_added_tokens=True)
+        cure = "use the tokenizer that belongs to the model, or keep to these ids where the model has more"
+        return f"no token has the id {number}, the vocabulary has {size}; {cure}"
+    return f"{shown(number)} is not a token id{'; replace it by pad_token_id' if number == -100 else ''}"
 
 
 def ids_of(value: object) -> list[int]:

@@ -10,8 +10,8 @@ from tfx_core.text.vocabulary import Truncation
 PaddingOption = bool | Literal["longest", "max_length", "do_not_pad"]
 TruncationOption = bool | Literal["longest_first", "only_first", "only_second", "do_not_truncate"] | None
 
-_NO_LIMIT = 2**31
-"""A ``model_max_length`` from here on means that the model takes texts of any length."""
+UNLIMITED = int(1e30)
+"""``model_max_length`` of a tokenizer whose model takes texts of any length, as the ecosystem writes it."""
 
 _STRATEGIES = ("longest_first", "only_first", "only_second")
 
@@ -32,6 +32,11 @@ class Padding:
         length = longest if self.length is None else self.length
         multiple = self.multiple_of or 1
         return -(-length // multiple) * multiple
+
+
+def is_unlimited(length: float) -> bool:
+    """Whether a number of tokens stands for no limit: from 2³¹ on, which no row reaches."""
+    return length >= 2**31
 
 
 def truncation_strategy(option: TruncationOption, padding: PaddingOption, max_length: int | None) -> str | None:
@@ -69,7 +74,7 @@ def plan_truncation(
         return None
     if strategy == "only_second" and not paired:
         raise InputError("truncation='only_second' needs pairs of texts; pass truncation=True for single ones")
-    if max_length >= _NO_LIMIT:
+    if is_unlimited(max_length):
         return None
     room = max_length - special_tokens
     if room < 0:
@@ -113,7 +118,7 @@ def plan_padding_length(option: PaddingOption, max_length: int) -> tuple[bool, i
         return True, None
     if option != "max_length":
         raise InputError(f"padding={option!r}; it must be True, False, 'longest' or 'max_length'")
-    if max_length >= _NO_LIMIT:
+    if is_unlimited(max_length):
         raise InputError("padding='max_length' needs max_length=…: this model takes texts of any length")
     return True, max_length
 

@@ -5,7 +5,7 @@ it; otherwise `Recipe.build` makes the same tokenizer. Both get one `Settings`: 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokenizers import AddedToken, Tokenizer
@@ -54,6 +54,16 @@ class TextFacts:
     So takes it the reference library, for every tokenizer.
     """
 
+    def serving(self, model: "TextFacts") -> "TextFacts":
+        """The facts of this tokenizer in front of a model of another family, which tells what it takes and how."""
+        return replace(
+            self,
+            model_input_names=model.model_input_names,
+            padding_side=model.padding_side,
+            pad_token_type_id=model.pad_token_type_id,
+            question_first=model.question_first,
+        )
+
 
 NO_FAMILY = TextFacts(
     tokenizer_class="PreTrainedTokenizerFast", model_input_names=("input_ids", "token_type_ids", "attention_mask")
@@ -80,10 +90,10 @@ class Settings:
     """Id -> token added to the vocabulary, special ones included (``added_tokens_decoder``, ``added_tokens.json``)."""
 
     declared: frozenset[str]
-    """The keys and roles that the folder's files or the caller gave; the rest are the family's own defaults."""
+    """The keys and roles that the folder's files or the caller gave; the rest are the family's own defaults.
 
-    asked: frozenset[str]
-    """Those of them that the caller gave: a token of the caller's that the vocabulary lacks is added to it."""
+    A token that one of these roles has and the vocabulary lacks is added to it.
+    """
 
     flagged: frozenset[str]
     """Tokens whose matching flags were stated, by the folder's files or the family; they go over ``tokenizer.json``."""
@@ -130,6 +140,11 @@ def _no_build(folder: "Folder", settings: Settings) -> Tokenizer:
     raise TextError(f"{folder.label}: the recipe of its family names files, but no build that reads them")
 
 
+def as_stated(settings: Settings) -> Settings:
+    """The settings themselves: nothing in them stands for more."""
+    return settings
+
+
 def _as_it_is(tokenizer: Tokenizer, settings: Settings) -> None:
     pass
 
@@ -142,7 +157,8 @@ def _no_files(tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
 class Recipe:
     """How a family's tokenizer is made: ``Recipe(TextFacts(…))`` where all its folders have a ``tokenizer.json``.
 
-    For the kinds of files that families released, `tfx_core.text.recipes` has functions that make one.
+    For the kinds of files that families released, `tfx_core.text.recipes` has functions that make one. A tokenizer
+    keeps its recipe and is pickled with it, so the functions in it must be named ones of a module.
     """
 
     facts: TextFacts
@@ -166,6 +182,12 @@ class Recipe:
     """The family's own keys of ``tokenizer_config.json`` with their defaults: ``{"do_lower_case": True}``.
 
     These are also the keywords, beside those of every tokenizer, that `tfx_core.load_tokenizer` takes.
+    """
+
+    complete: Callable[[Settings], Settings] = as_stated
+    """Fills in what the settings say without saying it: the sentinels that T5's ``extra_ids`` counts.
+
+    Raises `TextError` for settings that contradict each other.
     """
 
     adapt: Callable[[Tokenizer, Settings], None] = _as_it_is

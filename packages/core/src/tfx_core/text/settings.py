@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
+from tfx_core.text.added_tokens import token_flags
+from tfx_core.text.lengths import UNLIMITED, is_unlimited
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Settings, TextFacts
 
 if TYPE_CHECKING:
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
 ADDED_FILE = "added_tokens.json"
-
-UNLIMITED = int(1e30)
-"""``model_max_length`` of a tokenizer whose model takes texts of any length, as the ecosystem writes it."""
 
 GENERAL_OPTIONS = (
     *SPECIAL_ROLES,
@@ -34,6 +33,9 @@ GENERAL_OPTIONS = (
     "split_special_tokens",
 )
 """What every tokenizer takes from ``tokenizer_config.json`` and as a keyword of `tfx_core.load_tokenizer`."""
+
+_GENERAL_CLASSES = ("PreTrainedTokenizer", "TokenizersBackend", "PythonBackend", "SentencePieceBackend")
+"""Classes of the reference, without ``Fast`` at the end, that are no family's: the base classes of its versions."""
 
 _FLAGS = {"content", "lstrip", "rstrip", "normalized", "single_word", "special", "__type", "id"}
 
@@ -57,7 +59,7 @@ def read_settings(
 
     roles = _roles(stored, facts)
     special = {role: _token(value, f"{label}: {role}") for role, value in roles.items() if value is not None}
-    additional = _additional(stored, facts, label)
+    additional = _additional(stored, facts, {token.content for token in special.values()}, label)
     if added is None:
         added = _legacy_added_tokens(folder, {token.content for token in (*special.values(), *additional)})
     # The flags of a token are in the list of added tokens; roles only name it.
@@ -70,26 +72,29 @@ def read_settings(
         additional_special_tokens=tuple(known.get(token.content, token) for token in additional),
         added_tokens=added,
         declared=frozenset(stored),
-        asked=frozenset(overrides),
         flagged=frozenset(flagged | set(known)),
         label=label,
     )
 
 
-def token_flags(token: AddedToken) -> dict[str, bool]:
-    """How a token is found in a text, as keywords of `AddedToken`."""
-    return {flag: getattr(token, flag) for flag in ("lstrip", "rstrip", "single_word", "normalized", "special")}
-
-
 def tokenizer_class(folder: "Folder") -> str | None:
-    """The tokenizer class that ``tokenizer_config.json``, else ``config.json``, names, without ``Fast`` at its end."""
+    """The tokenizer class that ``tokenizer_config.json``, else ``config.json``, names, without ``Fast`` at its end.
+
+    None where they name none, or one that is general to all families.
+    """
     for file in (CONFIG_FILE, "config.json"):
         value = (folder.json(file) or {}).get("tokenizer_class")
         if value is not None:
             if not isinstance(value, str):
                 raise TextError(f"{folder.label}/{file}: tokenizer_class is {value!r}; it must be a string")
-            return value.removesuffix("Fast")
+            if not is_general(value):
+                return value.removesuffix("Fast")
     return None
+
+
+def is_general(name: object) -> bool:
+    """Whether a tokenizer class says nothing of the family that it is for."""
+    return isinstance(name, str) and name.removesuffix("Fast") in _GENERAL_CLASSES
 
 
 def _read_files(folder: "Folder") -> dict[str, JSON]:
@@ -118,11 +123,19 @@ def _roles(stored: Mapping[str, JSON], facts: TextFacts) -> dict[str, object]:
     return roles
 
 
-def _additional(stored: Mapping[str, JSON], facts: TextFacts, label: str) -> list[AddedToken]:
-    """The special tokens without a role, from the files or from the family's facts."""
-    key = "additional_special_tokens"
-    tokens = _tokens(stored.get(key, facts.additional_special_tokens), f"{label}: {key}")
-    return [*tokens, *_tokens(stored.get("extra_special_tokens"), f"{label}: extra_special_tokens")]
+def _additional(stored: Mapping[str, JSON], facts: TextFacts, with_role: set[str], label: str) -> list[AddedToken]:
+    """The special tokens without a role, from the files or from the family's facts.
+
+    Version 4 of transformers has further ones under names of their own in ``extra_special_tokens``; to version 5 that
+    is the list of all, and tokens that have a role are among them.
+    """
+    key, extra = "additional_special_tokens", "extra_special_tokens"
+    by_default = () if isinstance(stored.get(extra), list) else facts.additional_special_tokens
+    tokens = [
+        *_tokens(stored.get(key, by_default), f"{label}: {key}"),
+        *(token for token in _tokens(stored.get(extra), f"{label}: {extra}") if token.content not in with_role),
+    ]
+    return list({token.content: token for token in tokens}.values())
 
 
 def _general_values(values: Mapping[str, JSON], facts: TextFacts, label: str) -> dict[str, JSON]:
@@ -132,7 +145,7 @@ def _general_values(values: Mapping[str, JSON], facts: TextFacts, label: str) ->
         length = UNLIMITED
     if isinstance(length, bool) or not isinstance(length, int | float) or not length > 0:
         raise TextError(f"{label}: model_max_length is {length!r}; it must be a number of tokens, or null for no limit")
-    checked: dict[str, JSON] = {"model_max_length": UNLIMITED if length >= 1e20 else int(length)}
+    checked: dict[str, JSON] = {"model_max_length": UNLIMITED if is_unlimited(length) else int(length)}
     for key, side in (("padding_side", facts.padding_side), ("truncation_side", facts.truncation_side)):
         checked[key] = side if values.get(key) is None else values[key]
         if checked[key] not in ("left", "right"):

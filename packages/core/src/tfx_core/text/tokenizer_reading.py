@@ -1,16 +1,18 @@
 """Reading a folder's tokenizer: ``tokenizer.json`` where there is one, else what the family's recipe builds."""
 
+import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.plugins.specs import ArchitectureSpec
+from tfx_core.text.added_tokens import register, with_tokens
 from tfx_core.text.lengths import check_side
-from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings
-from tfx_core.text.settings import read_settings, token_flags, tokenizer_class
+from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
+from tfx_core.text.settings import read_settings, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
 from tfx_core.text.tokenizer_writing import TOKENIZER_FILE, Origin
 from tfx_core.text.vocabulary import Vocabulary
@@ -19,14 +21,29 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
 
 
-def read_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -> Tokenizer:
-    """The tokenizer of a folder; ``recipe`` is that of its family, None where no installed family knows it.
+class Family(NamedTuple):
+    """Whose a folder's tokenizer is: names of architectures, None where none is known."""
 
-    ``options`` go over ``tokenizer_config.json``: those of every tokenizer (`GENERAL_OPTIONS`) and the recipe's own.
-    Raises `TextError` that names file and cure, and `TypeError` for an unknown option.
+    model: str | None
+    """The one that it serves, whose facts say what the model takes: its inputs, how rows are padded."""
+
+    files: str | None
+    """The one whose recipe reads its files."""
+
+
+def read_tokenizer(
+    folder: "Folder", recipe: Recipe | None, model: TextFacts | None = None, /, **options: object
+) -> Tokenizer:
+    """The tokenizer of a folder; ``recipe`` is that of its files, None where no installed family knows them.
+
+    ``model`` are the facts of the family whose model it serves, where they are not the recipe's. ``options`` go over
+    ``tokenizer_config.json``: those of every tokenizer (`GENERAL_OPTIONS`) and the recipe's own. Raises `TextError`
+    that names file and cure, and `TypeError` for an unknown option.
     """
-    facts = NO_FAMILY if recipe is None else recipe.facts
+    facts = _facts(recipe, model)
     settings = read_settings(folder, facts, {} if recipe is None else recipe.options, options)
+    if recipe is not None:
+        settings = recipe.complete(settings)
     path = folder.path(TOKENIZER_FILE)
     if path is not None:
         backend = _read(path.read_bytes(), f"{folder.label}/{TOKENIZER_FILE}")
@@ -54,23 +71,43 @@ def read_tokenizer(folder: "Folder", recipe: Recipe | None, **options: object) -
     )
 
 
-def family_of(folder: "Folder", architectures: Iterable[ArchitectureSpec]) -> str | None:
-    """The architecture whose recipe reads a folder's tokenizer: the name to look up, None where none is known to.
+def family_of(folder: "Folder", architectures: Iterable[ArchitectureSpec]) -> Family:
+    """Whose the tokenizer of a folder is: the names to look up.
 
-    The tokenizer class that the folder names goes before its ``model_type``, for a model can have the vocabulary of
-    another family: the multilingual MiniLM is a BERT with XLM-RoBERTa's, and a Japanese BERT's words are not split at
-    blanks. A ``model_type`` that is not installed is given back all the same, since its look-up says what to install.
+    The ``model_type`` in ``config.json`` decides. A tokenizer class that it does not serve changes who reads the files,
+    for a model can have the vocabulary of another family: the multilingual MiniLM is a BERT with XLM-RoBERTa's, and a
+    Japanese BERT's words are not split at blanks. It does not change what the model takes, and a warning says so.
+    Without a ``model_type`` the class decides alone. A ``model_type`` that is not installed is given back all the same,
+    since its look-up says what to install.
     """
     specs = {spec.name: spec for spec in architectures}
     model_type = (folder.json("config.json") or {}).get("model_type")
-    name = model_type if isinstance(model_type, str) and model_type else None
+    model = model_type if isinstance(model_type, str) and model_type else None
     named = tokenizer_class(folder)
-    if named in (None, "PreTrainedTokenizer") or (name is not None and name not in specs):
-        return name
+    if named is None or (model is not None and model not in specs):
+        return Family(model, model)
     serving = [
         spec.name for spec in specs.values() if named in {each.removesuffix("Fast") for each in spec.tokenizer_classes}
     ]
-    return name if name in serving else next(iter(serving), None)
+    if model in serving:
+        return Family(model, model)
+    files = next(iter(serving), None)
+    if model is None:
+        return Family(files, files)
+    readers = "no installed architecture" if files is None else repr(files)
+    warnings.warn(
+        f"{folder.label}: the tokenizer class {shown(named)} is none of model_type {shown(model)}; its files are read "
+        f"as those of {readers}, and inputs and padding are those of {shown(model)}",
+        stacklevel=3,  # to whoever loads the tokenizer
+    )
+    return Family(model, files)
+
+
+def _facts(recipe: Recipe | None, model: TextFacts | None) -> TextFacts:
+    """What is true of a tokenizer whose files ``recipe`` reads, in front of a model of these facts."""
+    if recipe is None:
+        return NO_FAMILY if model is None else replace(model, tokenizer_class=NO_FAMILY.tokenizer_class)
+    return recipe.facts if model is None else recipe.facts.serving(model)
 
 
 def _read(data: bytes, label: str) -> Backend:
@@ -101,28 +138,14 @@ def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocab
     """The tokenizer with the added tokens and special roles of its settings, set neither to truncate nor to pad."""
     backend.no_truncation()
     backend.no_padding()
-    special = {token.content for token in (*settings.special_tokens.values(), *settings.additional_special_tokens)}
-    added = settings.added_tokens
-    backend.add_tokens([_flagged(token, token.special or token.content in special) for token in added.values()])
-    for number, token in added.items():
+    tokens = register(backend, settings)
+    for number, token in settings.added_tokens.items():
         if backend.token_to_id(token.content) != number:
             raise TextError(
                 f"{folder.label}: the added token {token.content!r} should have the id {number}, but the vocabulary "
                 f"gives it {backend.token_to_id(token.content)}; the files are of different tokenizers"
             )
-    # A role that only the family's facts give does not make a token that the vocabulary lacks.
     roles = {
-        role: token
-        for role, token in settings.special_tokens.items()
-        if role in settings.declared or backend.token_to_id(token.content) is not None
+        role: token for role, token in settings.special_tokens.items() if backend.token_to_id(token.content) is not None
     }
-    present = {token.content: token for token in backend.get_added_tokens_decoder().values()}
-    tokens = (*roles.values(), *settings.additional_special_tokens)
-    stated = [token if token.content in settings.flagged else present.get(token.content, token) for token in tokens]
-    backend.add_tokens([_flagged(token, True) for token in stated])
-    return Vocabulary(backend, roles, settings.additional_special_tokens)
-
-
-def _flagged(token: AddedToken, special: bool) -> AddedToken:
-    """The token as one that is special or not; registered again, it gets the flags that it has here."""
-    return AddedToken(token.content, **{**token_flags(token), "special": special})
+    return Vocabulary(with_tokens(backend, tokens), roles, settings.additional_special_tokens)

@@ -9,14 +9,16 @@ from pathlib import Path
 from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
+from tfx_core.text.added_tokens import token_flags
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
-from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, token_flags
+from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, is_general
 
 TOKENIZER_FILE = "tokenizer.json"
 
 _NOT_WRITTEN = {
     *("name_or_path", "tokenizer_file", "special_tokens_map_file", "vocab_file", "merges_file", "device_map"),
+    *("is_local", "local_files_only"),
     *("additional_special_tokens", "extra_special_tokens"),  # written as what they are now
 }
 """Keys of ``tokenizer_config.json`` that say where files once lay, or that are written in another form."""
@@ -80,6 +82,7 @@ def _config(tokens: KnownTokens, origin: Origin | None) -> dict[str, JSON]:
     return {
         "tokenizer_class": facts.tokenizer_class,
         **{key: value for key, value in written.items() if key not in _NOT_WRITTEN},
+        **({"tokenizer_class": NO_FAMILY.tokenizer_class} if is_general(written.get("tokenizer_class")) else {}),
         **{role: token if isinstance(token, str) or token is None else [*token] for role, token in roles.items()},
         "added_tokens_decoder": {str(number): _flags(token) for number, token in tokens.added_tokens_decoder.items()},
     }

@@ -12,6 +12,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
+from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
 _VARIANTS_KEPT = 64
@@ -53,7 +54,7 @@ class Vocabulary:
         key = (truncation, split_special_tokens)
         backend = self._variants.get(key)
         if backend is None:
-            backend = _copy(self.backend)
+            backend = copied(self.backend)
             backend.encode_special_tokens = split_special_tokens
             if truncation is not None:
                 backend.enable_truncation(
@@ -95,9 +96,7 @@ class Vocabulary:
         for token in new:
             if not isinstance(token, str | AddedToken) or not str(token):
                 raise TextError(f"{token!r} cannot be a token; a token is a string that is not empty")
-        backend = _copy(self.backend)
-        (backend.add_special_tokens if special else backend.add_tokens)(new)
-        return Vocabulary(backend, self.roles, self.additional)
+        return Vocabulary(with_tokens(self.backend, new_tokens(new, special)), self.roles, self.additional)
 
     def assigning(self, roles: Mapping[str, AddedToken | None], additional: Iterable[AddedToken]) -> "Vocabulary":
         """A vocabulary with these tokens in these roles (None: no token), and ``additional`` ones without a role."""
@@ -109,14 +108,3 @@ class Vocabulary:
                     f"tokenizer.add_special_tokens({{role: {token.content!r}}})"
                 )
         return Vocabulary(self.backend, kept, additional)
-
-
-def _copy(backend: Backend) -> Backend:
-    """A tokenizer with the same parts, shared, and the same added tokens, its own."""
-    copy = Backend(backend.model)
-    for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
-        if getattr(backend, part) is not None:
-            setattr(copy, part, getattr(backend, part))
-    # In the order of their ids: the library numbers tokens that the model lacks in the order in which they come.
-    copy.add_tokens([token for _, token in sorted(backend.get_added_tokens_decoder().items())])
-    return copy

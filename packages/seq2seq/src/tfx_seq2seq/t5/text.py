@@ -1,15 +1,35 @@
 """T5's tokenizer: a SentencePiece model with sentinels behind its pieces."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from tfx_core.errors import TextError
+from tokenizers import AddedToken
+
+from tfx_core.errors import TextError, shown
 from tfx_core.text import Settings, TextFacts
 from tfx_core.text.recipes import Piece, PieceKind, sentencepiece_recipe
+
+MOST_SENTINELS = 10_000
+"""Released models have 100, and up to 300."""
 
 
 def sentinel(number: int) -> str:
     """The mark for the place of a missing span."""
     return f"<extra_id_{number}>"
+
+
+def naming_sentinels(settings: Settings) -> Settings:
+    """The settings with ``extra_ids`` sentinels among the special tokens, where these name none.
+
+    Raises `TextError` for a number of them that no model has.
+    """
+    count, named = settings.integer("extra_ids"), settings.additional_special_tokens
+    if not 0 <= count <= MOST_SENTINELS:
+        raise TextError(f"{settings.label}: extra_ids is {shown(count)}; it must be from 0 to {MOST_SENTINELS}")
+    if any(map(_is_sentinel, named)):
+        return settings
+    sentinels = (AddedToken(sentinel(number), special=True, normalized=False) for number in range(count))
+    return replace(settings, additional_special_tokens=(*named, *sentinels))
 
 
 def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piece]:
@@ -18,7 +38,7 @@ def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piec
     Raises `TextError` where ``extra_ids`` is not the number of sentinels among the special tokens.
     """
     count = settings.integer("extra_ids")
-    named = [token.content for token in settings.additional_special_tokens if token.content.startswith("<extra_id_")]
+    named = [token.content for token in settings.additional_special_tokens if _is_sentinel(token)]
     if sorted(named) != sorted(map(sentinel, range(count))):
         raise TextError(
             f"{settings.label}: extra_ids is {count}, but additional_special_tokens has {len(named)} tokens "
@@ -27,14 +47,18 @@ def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piec
     return [*pieces, *(Piece(sentinel(number), kind=PieceKind.CONTROL) for number in reversed(range(count)))]
 
 
+def _is_sentinel(token: AddedToken) -> bool:
+    return str(token.content).startswith("<extra_id_")
+
+
 RECIPE = sentencepiece_recipe(
     TextFacts(
         tokenizer_class="T5Tokenizer",
         special_tokens={"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
-        additional_special_tokens=tuple(sentinel(number) for number in range(100)),
     ),
     single="$A eos_token",
     pair="$A eos_token $B eos_token",
     options={"extra_ids": 100, "legacy": True},
+    complete=naming_sentinels,
     arrange=with_sentinels,
 )

@@ -93,8 +93,9 @@ class _ByteBPE:
     def _post_processor(self, tokenizer: Tokenizer, settings: Settings) -> processors.PostProcessor:
         if self.enclosed:
             return processors.RobertaProcessing(
-                sep=(settings.special("sep_token"), special_id("sep_token", tokenizer, settings)),
-                cls=(settings.special("cls_token"), special_id("cls_token", tokenizer, settings)),
+                # by place: version 0.23 of the library has other names for these two
+                (settings.special("sep_token"), special_id("sep_token", tokenizer, settings)),
+                (settings.special("cls_token"), special_id("cls_token", tokenizer, settings)),
                 trim_offsets=settings.flag("trim_offsets"),
                 add_prefix_space=settings.flag("add_prefix_space"),
             )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from tfx_core.errors import TextError
-from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
+from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts, as_stated
 from tfx_core.text.recipes.charsmap import charsmap_normalizers, literal_pattern
 from tfx_core.text.recipes.template import template
 from tfx_core.text.sentencepiece_model import Algorithm, Piece, PieceKind, SentencePieceModel, read_sentencepiece
@@ -31,6 +31,18 @@ NEVER = -1e5
 """Score of what must not be found in text: any other way to spell it is better."""
 
 
+def _in_their_order(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piece]:
+    return pieces
+
+
+def _no_cleaning(settings: Settings) -> list[normalizers.Normalizer]:
+    return []
+
+
+def _no_piece(piece: str) -> bool:
+    return False
+
+
 def sentencepiece_recipe(
     facts: TextFacts,
     *,
@@ -38,20 +50,28 @@ def sentencepiece_recipe(
     pair: str,
     model_file: str = "spiece.model",
     options: Mapping[str, JSON] | None = None,
-    arrange: Callable[[Sequence[Piece], Settings], Sequence[Piece]] = lambda pieces, settings: pieces,
-    clean: Callable[[Settings], list[normalizers.Normalizer]] = lambda settings: [],
-    avoid: Callable[[str], bool] = lambda piece: False,
+    complete: Callable[[Settings], Settings] = as_stated,
+    arrange: Callable[[Sequence[Piece], Settings], Sequence[Piece]] = _in_their_order,
+    clean: Callable[[Settings], list[normalizers.Normalizer]] = _no_cleaning,
+    avoid: Callable[[str], bool] = _no_piece,
 ) -> Recipe:
     """The recipe of the families that released a SentencePiece model.
 
     A family says what it does around the model: ``single`` and ``pair`` are templates as `template` fills them in;
-    ``arrange`` gives the vocabulary in the order of ids, where that is not the model's own; ``clean`` gives what
-    happens to a text before the model sees it; ``avoid`` names pieces that the family never produces. Where ``options``
-    have ``legacy``, false gives the dummy prefix to the beginning of a text alone.
+    ``complete`` is that of `Recipe`; ``arrange`` gives the vocabulary in the order of ids, where that is not the
+    model's own; ``clean`` gives what happens to a text before the model sees it; ``avoid`` names pieces that the family
+    never produces. Where ``options`` have ``legacy``, false gives the dummy prefix to the beginning of a text alone.
     """
     options = dict(options or {})
     files = _SentencePiece(single, pair, model_file, "legacy" in options, arrange, clean, avoid)
-    return Recipe(facts, files=((model_file,),), build=files.build, options=options, copied=(model_file,))
+    return Recipe(
+        facts,
+        files=((model_file,),),
+        build=files.build,
+        options=options,
+        complete=complete,
+        copied=(model_file,),
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +99,7 @@ class _SentencePiece:
 
 
 def segmenter(
-    model: SentencePieceModel, pieces: Sequence[Piece], avoid: Callable[[str], bool] = lambda piece: False
+    model: SentencePieceModel, pieces: Sequence[Piece], avoid: Callable[[str], bool] = _no_piece
 ) -> models.Model:
     """What cuts a normalized text into ``pieces``, whose places are the ids.
 

@@ -3,15 +3,16 @@
 from tokenizers import Tokenizer, processors
 
 from tfx_core.errors import TextError
+from tfx_core.text.added_tokens import register
 from tfx_core.text.recipe import Settings
 
 
 def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -> processors.TemplateProcessing:
     """Templates of the tokenizers library in which a role stands for its token: ``"$A sep_token cls_token:2"``.
 
-    Raises `TextError` where a role has no token, or its token no id or a form that templates cannot hold.
+    Raises `TextError` where a role has no token, or its token no id.
     """
-    numbers: dict[str, int] = {}
+    special: dict[str, tuple[str, int]] = {}
 
     def filled(text: str) -> list[str]:
         words = []
@@ -19,27 +20,28 @@ def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -
             role, _, kind = word.partition(":")
             if not role.startswith("$"):
                 token = settings.special(role)
-                numbers[token] = special_id(role, tokenizer, settings)
-                word = f"{token}:{kind or 0}"
+                # A token that itself looks like a part of a template goes by the name of its role.
+                name = role if token.startswith("$") or ":" in token else token
+                special[name] = token, special_id(role, tokenizer, settings)
+                word = f"{name}:{kind or 0}"
             words.append(word)
         return words
 
     parts = {"single": filled(single), "pair": filled(pair)}
-    try:
-        return processors.TemplateProcessing(**parts, special_tokens=list(numbers.items()))
-    except ValueError as error:  # a token that itself looks like a part of a template
-        raise TextError(f"{settings.label}: {sorted(numbers)} cannot all be special tokens: {error}") from error
+    tokens = [{"id": name, "ids": [number], "tokens": [token]} for name, (token, number) in special.items()]
+    return processors.TemplateProcessing(**parts, special_tokens=tokens)
 
 
 def special_id(role: str, tokenizer: Tokenizer, settings: Settings) -> int:
-    """The id of the token with a role, in the vocabulary or among the tokens that will be added to it.
+    """The id of the token with a role; one that the settings declare and the vocabulary lacks is added to it.
 
     Raises `TextError` where the role has no token, or its token no id.
     """
     token = settings.special(role)
     number = tokenizer.token_to_id(token)
     if number is None:
-        number = next((number for number, added in settings.added_tokens.items() if added.content == token), None)
+        register(tokenizer, settings)
+        number = tokenizer.token_to_id(token)
     if number is None:
         raise TextError(
             f"{settings.label}: {role} is {token!r}, which the vocabulary lacks; name the token of this role there"

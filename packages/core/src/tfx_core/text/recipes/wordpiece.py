@@ -115,14 +115,13 @@ class _WordPiece:
 
     def _check_special_tokens(self, vocabulary: Mapping[str, int], settings: Settings, label: str) -> None:
         added = {token.content for token in settings.added_tokens.values()}
-        needed = {"unk_token"} | self._roles()
-        for role in sorted(needed):
-            settings.special(role)
-        for role, token in settings.special_tokens.items():
-            wanted = role in needed or (role in settings.declared and role not in settings.asked)
-            if wanted and token.content not in vocabulary and token.content not in added:
+        for role in sorted({"unk_token"} | self._roles()):
+            token = settings.special(role)
+            # One that the folder declares is added; that for unknown words must be the model's own.
+            comes = token in vocabulary or token in added or (role in settings.declared and role != "unk_token")
+            if not comes:
                 raise TextError(
-                    f"{label}: lacks {token.content!r}, the {role}; use the vocabulary that belongs to the model, or "
+                    f"{label}: lacks {token!r}, the {role}; use the vocabulary that belongs to the model, or "
                     f"name the token that is its {role} in tokenizer_config.json"
                 )
 

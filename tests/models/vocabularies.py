@@ -1,0 +1,42 @@
+"""Files of small tokenizers, as each family released its own: every letter, some words, the special tokens."""
+
+import string
+from collections.abc import Mapping, Sequence
+
+from tokenizers.pre_tokenizers import ByteLevel
+
+from tests.core.text.spiece import CONTROL, UNKNOWN, field, scored, spiece
+from tfx_core.text.recipes import Piece
+
+Files = Mapping[str, object]
+"""File name -> contents: bytes, lines, or an object for JSON."""
+
+WORDS = ("ab", "abc", "hello", "world")
+
+
+def word_pieces(special: Sequence[str]) -> Files:
+    """``vocab.txt`` of word pieces."""
+    letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
+    return {"vocab.txt": [*special, *letters, *(f"##{letter}" for letter in string.ascii_lowercase), *WORDS]}
+
+
+def byte_bpe(first: Sequence[str], last: Sequence[str]) -> Files:
+    """``vocab.json`` and ``merges.txt``, with special tokens before and behind the others."""
+    tokens = [*first, *sorted(ByteLevel.alphabet()), "ab", "abc", "Ġa", *last]
+    merges = ["#version: 0.2", "a b", "ab c", "Ġ a"]
+    return {"vocab.json": {token: number for number, token in enumerate(tokens)}, "merges.txt": merges}
+
+
+def pieces(special: Sequence[str]) -> Files:
+    """``spiece.model``, with special tokens before the pieces."""
+    control = [Piece(text, 0.0, UNKNOWN if text == "<unk>" else CONTROL) for text in special]
+    signs = (*string.ascii_letters, *string.digits, *string.punctuation)
+    found = scored("▁", *signs, *(f"▁{word}" for word in WORDS), first=-5.0, step=-0.01)
+    # sentencepiece itself wants to be told which piece is the unknown one, and that there are no others of such kinds
+    trainer = field(40, special.index("<unk>")) + b"".join(field(number, -1) for number in (41, 42, 43))
+    return {"spiece.model": spiece([*control, *found], trainer=trainer)}
+
+
+def words(special: Sequence[str]) -> Files:
+    """``vocab.txt`` of whole words."""
+    return {"vocab.txt": [*special, *string.ascii_lowercase, *WORDS]}
