@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import ConfigError, InputError, in_one_line
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
 
 _LEGACY = (
@@ -74,5 +74,6 @@ def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         else:
             ignored.append(name)
     if ignored:
-        warnings.warn(f"{where}: not known and ignored: {', '.join(sorted(ignored))}", stacklevel=3)
+        told = in_one_line(f"{where}: not known and ignored: {', '.join(sorted(ignored))}")
+        warnings.warn(told, stacklevel=3)
     return given
