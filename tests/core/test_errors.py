@@ -88,11 +88,10 @@ def test_an_error_of_somebody_elses_code_is_described_in_one_line() -> None:
 
 
 def test_what_is_shown_of_a_traceback_drives_no_terminal() -> None:
-    try:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # whose message is the matter
         raise ValueError("\x1b[2J")
-    except ValueError as error:
-        assert "in test_what_is_shown_of_a_traceback" in traced(error)
-        assert traced(error).endswith("ValueError: \\x1b[2J\n")
+    assert "in test_what_is_shown_of_a_traceback" in traced(caught.value)
+    assert traced(caught.value).endswith("ValueError: \\x1b[2J\n")
     assert "MuteError" in traced(MuteError())
 
 

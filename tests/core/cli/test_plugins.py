@@ -170,13 +170,18 @@ def test_an_architecture_that_two_distributions_give_is_listed_twice(site: FakeS
     assert rows == [["alien", "tfx-one"], ["alien", "tfx-two"]]
 
 
+KERNELS = """
+from tfx_core import AttentionSpec, hookimpl
+
+@hookimpl
+def tfx_attentions():
+    return [AttentionSpec"""
+
+
 def test_listing_imports_no_target_and_check_imports_them_all(site: FakeSite) -> None:
-    listing = (
-        "from tfx_core import AttentionSpec, hookimpl\n@hookimpl\ndef tfx_attentions():\n    return [AttentionSpec"
-    )
     for number in range(100):
         site.write(f"target_{number}.py", "kernel = 1\n")
-        site.install(f"many-{number}", f"{listing}('kernel-{number}', target='target_{number}:kernel')]\n")
+        site.install(f"many-{number}", f"{KERNELS}('kernel-{number}', target='target_{number}:kernel')]\n")
     for arguments in (("plugins",), ("plugins", "--json"), ("architectures",), ("--help",)):
         assert run(*arguments).exit_code == 0
         assert not [name for name in sys.modules if name.startswith("target_")]
@@ -197,10 +202,7 @@ def test_listing_imports_no_target_and_check_imports_them_all(site: FakeSite) ->
 def test_check_says_so_when_a_target_is_missing(site: FakeSite, source: str | None, told: str) -> None:
     if source is not None:
         site.write("kernels.py", source)
-    listing = (
-        "from tfx_core import AttentionSpec, hookimpl\n@hookimpl\ndef tfx_attentions():\n    return [AttentionSpec"
-    )
-    site.install("tfx-fast", f"{listing}('fast', target='kernels:fast')]\n")
+    site.install("tfx-fast", f"{KERNELS}('fast', target='kernels:fast')]\n")
     assert run("plugins").stdout.splitlines()[-1].split()[3:] == ["loaded", "attentions:", "fast"]
     result = run("plugins", "--check")
     assert result.exit_code == 1
