@@ -95,7 +95,9 @@ def _is_at(target: str, thing: object) -> bool:
     """Whether a thing is what a target stands for; what was not imported yet is not imported for it."""
     try:
         return target.partition(":")[0] in sys.modules and discovery.resolve(target) is thing
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return False
 
 
