@@ -10,6 +10,8 @@ from tfx_core.plugins import ArchitectureSpec, Spec, discovery, registry
 from tfx_core.plugins.discovery import Plugin, PluginWarning
 
 FITTING = "tfx-core>=0.1,<100"
+TARGET = "math:pi"
+"""Something to import, whatever it is taken for."""
 
 
 class FakeSite:
@@ -24,17 +26,23 @@ class FakeSite:
         distribution: str,
         plugin: str = "",
         *,
+        named: str = "",
         entry_point: str = "",
         version: str = "1.0",
         requires: Sequence[str] = (FITTING,),
         entry_points: str | None = None,
     ) -> str:
-        """Install a distribution whose plugin module has the given source; returns the module's name."""
+        """Install a distribution whose plugin module has the given source; returns the module's name.
+
+        ``named`` is what its metadata say, where that is no name for a file.
+        """
         module = f"{re.sub(r'[-.]', '_', distribution)}_plugin".lower()
         self.write(f"{module}.py", plugin)
-        info = f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info = f"{distribution.replace('-', '_')}-{version if not named else 0}.dist-info"
         needs = "".join(f"Requires-Dist: {line}\n" for line in requires)
-        self.write(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{needs}")
+        self.write(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {named or distribution}\nVersion: {version}\n{needs}"
+        )
         if entry_points is None:
             entry_points = f"[tfx_core]\n{entry_point or distribution} = {module}\n"
         self.write(f"{info}/entry_points.txt", entry_points)
@@ -56,7 +64,7 @@ CLASSES = {dict(classes or {})!r}
 @hookimpl
 def tfx_architectures():
     return [
-        ArchitectureSpec(name, target="nowhere:THING", heads=("masked-lm",), hf_classes=CLASSES)
+        ArchitectureSpec(name, target={TARGET!r}, heads=("masked-lm",), hf_classes=CLASSES)
         for name in {names!r}
     ]
 """

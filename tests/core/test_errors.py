@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from tfx_core.errors import CheckpointError, TfxError, cleaned, shown
+from tfx_core.errors import CheckpointError, TfxError, cleaned, described, in_one_line, shown, traced
 
 
 class Hostile:
@@ -73,3 +73,27 @@ def test_messages_end_somewhere() -> None:
 def test_errors_pickle_as_they_are() -> None:
     error = CheckpointError("a\x07")
     assert str(pickle.loads(pickle.dumps(error))) == str(error) == "a\\x07"
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_an_error_of_somebody_elses_code_is_described_in_one_line() -> None:
+    assert described(ValueError("a\n  b\x1b[2J")) == r"ValueError: a b\x1b[2J"
+    assert described(ValueError()) == "ValueError"
+    assert described(MuteError()) == "MuteError: its message cannot be read"
+    assert len(described(ValueError("x" * 10**6))) < 1_100
+
+
+def test_what_is_shown_of_a_traceback_drives_no_terminal() -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # whose message is the matter
+        raise ValueError("\x1b[2J")
+    assert "in test_what_is_shown_of_a_traceback" in traced(caught.value)
+    assert traced(caught.value).endswith("ValueError: \\x1b[2J\n")
+    assert "MuteError" in traced(MuteError())
+
+
+def test_text_in_one_line() -> None:
+    assert in_one_line(" a\r\n\tb\u2028c \x07") == r"a b c \x07"

@@ -39,7 +39,7 @@ def test_listing_and_help_import_nothing_heavy() -> None:
     program = """
 import sys
 from tfx_core.cli import cli
-for arguments in (["plugins"], ["plugins", "--check"], ["architectures", "--all"]):
+for arguments in (["plugins"], ["plugins", "--json"], ["architectures", "--all"]):
     cli(arguments, standalone_mode=False)
     loaded = {"torch", "numpy", "tokenizers", "packaging"} & set(sys.modules)
     assert not loaded, (arguments, loaded)

@@ -1,6 +1,8 @@
 """``tfx-core plugins`` and ``tfx-core architectures``: what they list, for people and for programs."""
 
 import json
+import sys
+import textwrap
 
 import pytest
 
@@ -166,3 +168,96 @@ def test_an_architecture_that_two_distributions_give_is_listed_twice(site: FakeS
     site.install("tfx-two", architectures("alien"))
     rows = [line.split()[:2] for line in run("architectures").stdout.splitlines()[1:]]
     assert rows == [["alien", "tfx-one"], ["alien", "tfx-two"]]
+
+
+KERNELS = """
+from tfx_core import AttentionSpec, hookimpl
+
+@hookimpl
+def tfx_attentions():
+    return [AttentionSpec"""
+
+
+def test_listing_imports_no_target_and_check_imports_them_all(site: FakeSite) -> None:
+    for number in range(100):
+        site.write(f"target_{number}.py", "kernel = 1\n")
+        site.install(f"many-{number}", f"{KERNELS}('kernel-{number}', target='target_{number}:kernel')]\n")
+    for arguments in (("plugins",), ("plugins", "--json"), ("architectures",), ("--help",)):
+        assert run(*arguments).exit_code == 0
+        assert not [name for name in sys.modules if name.startswith("target_")]
+    result = run("plugins", "--check")
+    assert (result.exit_code, result.stdout) == (0, "nothing is wrong (101 plugins)\n")
+    assert len([name for name in sys.modules if name.startswith("target_")]) == 100
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (None, "ModuleNotFoundError: No module named 'kernels'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise ValueError('\\x1b[2J\\nError: forged')", r"ValueError: \x1b[2J Error: forged"),
+        ("other = 1", "AttributeError: module 'kernels' has no attribute 'fast'"),
+    ],
+)
+def test_check_says_so_when_a_target_is_missing(site: FakeSite, source: str | None, told: str) -> None:
+    if source is not None:
+        site.write("kernels.py", source)
+    site.install("tfx-fast", f"{KERNELS}('fast', target='kernels:fast')]\n")
+    assert run("plugins").stdout.splitlines()[-1].split()[3:] == ["loaded", "attentions:", "fast"]
+    result = run("plugins", "--check")
+    assert result.exit_code == 1
+    assert (
+        result.stdout
+        == (
+            "plugin 'tfx-fast' of tfx-fast 1.0 failed: attention 'fast' cannot be imported from 'kernels:fast': " + told
+        ).rstrip()
+        + "\n"
+    )
+    described = json.loads(run("plugins", "--check", "--json").stdout.splitlines()[-1])
+    assert described["status"] == "failed"
+    assert told in described["reason"]
+
+
+def test_no_text_of_a_plugin_drives_the_terminal(site: FakeSite) -> None:
+    source = r"""
+    import click, warnings
+    from tfx_core import ArchitectureSpec, TaskSpec, hookimpl
+
+    TEXT = "\x1b[2J\x9b\u202e\nError: forged"
+
+    @hookimpl
+    def tfx_architectures():
+        return [ArchitectureSpec("alien", target="math:pi", summary=TEXT, paper=TEXT)]
+
+    @hookimpl
+    def tfx_tasks():
+        return [TaskSpec("probe", target="math:pi", summary=TEXT)]
+
+    @hookimpl
+    def tfx_commands(cli):
+        @cli.command("greet", help=TEXT)
+        def greet():
+            warnings.warn(TEXT)
+            warnings.warn(TEXT, DeprecationWarning)
+            warnings.warn(TEXT, FutureWarning)
+
+        @cli.command("fail")
+        def fail():
+            raise ValueError(TEXT)
+
+        @cli.command("refuse")
+        def refuse():
+            raise click.ClickException(TEXT)
+    """
+    site.install("tfx-alien", textwrap.dedent(source))
+    for arguments in (
+        *(("plugins",), ("plugins", "--json"), ("plugins", "--check"), ("architectures",), ("architectures", "--json")),
+        *(("--help",), ("run", "--help"), ("greet",), ("fail",), ("refuse",), ("--debug", "fail"), ("run", "probe")),
+    ):
+        result = run(*arguments)
+        assert result.stdout.replace("\n", "").isprintable(), arguments
+        assert result.stderr.replace("\n", "").isprintable(), arguments
+        if arguments not in (("greet",), ("refuse",), ("--debug", "fail")):
+            assert "\nError: forged" not in result.output, arguments
+    assert [json.loads(line)["name"] for line in run("architectures", "--json").stdout.splitlines()] == ["alien"]
+    assert run("fail").stderr.count("\n") == 1

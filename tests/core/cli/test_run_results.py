@@ -72,3 +72,12 @@ def test_text_cannot_drive_a_terminal() -> None:
     hostile = {"word": "a\x1b[2Jb\x07\x9bc"}
     for lines in (tabbed(hostile, 1), plain(table("\x1b[31mred", hostile))):
         assert not any(character in line for line in lines for character in "\x1b\x07\x9b")
+
+
+def test_json_is_the_same_value_and_cannot_drive_a_terminal() -> None:
+    hostile = {"a\x9b\u2028": "\x7f\u202e\ud800\x1b é 東京"}
+    line = json_line(hostile)
+    assert line.isprintable()
+    assert "é 東京" in line
+    assert json.loads(line) == hostile
+    assert "\x1b" not in "".join(plain(table("t", [{"a\x1b[2J": 1}])))

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from tests.core.fake_site import FakeSite, architectures
-from tfx_core.errors import PluginError, UnknownNameError
+from tests.core.fake_site import TARGET, FakeSite, architectures, plugin_of
+from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, IndexSpec, Spec, TaskSpec, discovery, official, registry
 from tfx_core.plugins.discovery import Status
 
@@ -67,7 +67,7 @@ def test_what_two_distributions_give_is_listed_twice_and_must_be_qualified(site:
         registry.find(ArchitectureSpec, "alien")
     assert str(caught.value) == (
         "architecture 'alien' is provided by plugin 'tfx-one' of tfx-one 1.5 and plugin 'two' of Tfx_Two 1.0: "
-        "say which with 'tfx-one:alien' or 'Tfx_Two:alien'"
+        "say which with 'tfx-one:alien' or 'Tfx_Two:alien', or for a stored model with provider="
     )
     two = registry.find(ArchitectureSpec, "tfx-two:alien")
     assert [entry.spec for entry in registry.specs(ArchitectureSpec) if entry.distribution == "Tfx_Two"] == [two]
@@ -89,7 +89,7 @@ def test_the_same_name_for_things_of_different_kinds_is_no_clash(site: FakeSite)
         return [TaskSpec("alien", target="nowhere:Task")]
     """
     site.install("tfx-two", source)
-    assert registry.find(ArchitectureSpec, "alien").target == "nowhere:THING"
+    assert registry.find(ArchitectureSpec, "alien").target == TARGET
     assert registry.find(TaskSpec, "alien").target == "nowhere:Task"
 
 
@@ -102,9 +102,44 @@ def test_a_plugin_that_gives_a_name_of_the_core_does_not_replace_it(site: FakeSi
         return [AttentionSpec("sdpa", target="nowhere:mine")]
     """
     site.install("tfx-mine", source)
-    with pytest.raises(PluginError, match="say which with 'tfx-core:sdpa' or 'tfx-mine:sdpa'"):
-        registry.find(AttentionSpec, "sdpa")
-    assert registry.find(AttentionSpec, "tfx-core:sdpa").target.startswith("tfx_core.")
+    for name in ("sdpa", "tfx-core:sdpa"):
+        assert registry.find(AttentionSpec, name).target.startswith("tfx_core.")
+    assert registry.find(AttentionSpec, "tfx-mine:sdpa").target == "nowhere:mine"
+    assert registry.find(AttentionSpec, "sdpa", provider="Tfx_Mine").target == "nowhere:mine"
+    statuses = {plugin.distribution: plugin.status for plugin in discovery.discovered()}
+    assert statuses == {"tfx-core": Status.LOADED, "tfx-mine": Status.CONFLICTING}
+    assert plugin_of("tfx-mine").reason == "attention 'sdpa' is a name of tfx-core; this one is 'tfx-mine:sdpa'"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_official_name_is_the_official_distributions_wherever_it_is_not_qualified(
+    site: FakeSite, installed: bool
+) -> None:
+    site.install("tfx-mine", architectures("bert", "mine"))
+    if installed:
+        site.install("tfx-encoders", architectures("bert"))
+        (official_one,) = [e for e in registry.specs(ArchitectureSpec) if e.qualified == "tfx-encoders:bert"]
+        assert registry.find(ArchitectureSpec, "bert") is official_one.spec
+        assert registry.architectures()[0] is official_one.spec
+        assert registry.spelled(official_one) == "bert"
+    else:
+        cure = "'bert' is provided by tfx-encoders: pip install tfx-encoders, or say 'tfx-mine:bert' for what is inst"
+        with pytest.raises(UnknownNameError, match=cure):
+            registry.find(ArchitectureSpec, "bert")
+    (mine,) = [entry for entry in registry.specs(ArchitectureSpec) if entry.qualified == "tfx-mine:bert"]
+    assert registry.spelled(mine) == "tfx-mine:bert"
+    assert registry.find(ArchitectureSpec, "bert", provider="tfx-mine") is mine.spec
+    assert registry.find(ArchitectureSpec, "mine").name == "mine"
+    assert plugin_of("tfx-mine").status is Status.CONFLICTING
+
+
+def test_a_provider_and_a_distribution_that_differ_are_refused(site: FakeSite) -> None:
+    site.install("tfx-one", architectures("alien"))
+    assert registry.find(ArchitectureSpec, "tfx-one:alien", provider="Tfx_One").name == "alien"
+    with pytest.raises(InputError, match="'tfx-one:alien' with provider='two': these are two distributions"):
+        registry.find(ArchitectureSpec, "tfx-one:alien", provider="two")
+    with pytest.raises(UnknownNameError, match="no plugin of a distribution 'two' is installed; 'alien' is provided"):
+        registry.find(ArchitectureSpec, "alien", provider="two")
 
 
 def test_two_plugins_of_one_distribution_cannot_be_told_apart_by_its_name(site: FakeSite) -> None:

@@ -1,7 +1,8 @@
 """Errors that tfx raises on purpose: one line that names the file, the key and the value, and what would be accepted.
 
 The command line prints such a message without a traceback and ends with exit code 1.
-Names and values that came out of a file or a plugin enter a message through `shown`, or short ones through ``!r``.
+What came out of a stranger's file or plugin enters a message through `shown`, a name or a text of theirs also through
+`in_one_line`, an error that they raised through `described`.
 """
 
 from itertools import islice
@@ -18,7 +19,10 @@ __all__ = [
     "TfxError",
     "UnknownNameError",
     "cleaned",
+    "described",
+    "in_one_line",
     "shown",
+    "traced",
 ]
 
 _LONGEST = 20_000
@@ -46,6 +50,42 @@ def cleaned(text: str, limit: int = _LONGEST) -> str:
     return "".join(mark if mark == "\n" or mark.isprintable() else repr(mark)[1:-1] for mark in text)
 
 
+def in_one_line(text: str, limit: int = 1_000) -> str:
+    """`cleaned` text with every run of white space, line ends included, as one blank."""
+    return cleaned(" ".join(text.split()), limit)
+
+
+def described(error: BaseException, limit: int = 1_000) -> str:
+    """The type of an error that somebody else's code raised, and its message, in one line.
+
+    Never raises, even where the message cannot be had, but `KeyboardInterrupt`.
+    """
+    try:
+        message = in_one_line(str.__str__(str(error)), limit)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        message = "its message cannot be read"
+    return f"{_type_name(error)}: {message}" if message else _type_name(error)
+
+
+def traced(error: BaseException) -> str:
+    """The traceback of an error for a terminal; never raises, as `described`."""
+    import traceback  # takes time to import, and is wanted for debugging only
+
+    try:
+        return cleaned("".join(traceback.format_exception(error)), 10 * _LONGEST)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
+        return f"{described(error)}\n(no traceback: {described(fault)})\n"
+
+
+def _type_name(value: object, limit: int = 80) -> str:
+    name = type.__dict__["__name__"].__get__(type(value))  # what a metaclass says of itself is not asked for
+    return in_one_line(name, limit)
+
+
 def _shown(value: Any, limit: int, levels: int) -> str:
     # Of a subclass the methods of its base are called, never its own; nor is it asked for its __class__.
     kind = type(value)
@@ -60,8 +100,7 @@ def _shown(value: Any, limit: int, levels: int) -> str:
         return bytes.__repr__(bytes.__getitem__(value, slice(limit))) + ("…" if bytes.__len__(value) > limit else "")
     if type(value) in (list, tuple, dict):
         return _shown_items(value, limit, levels)
-    name = type.__dict__["__name__"].__get__(kind)  # what a metaclass says of itself is not asked for either
-    return f"an object of type {cleaned(name, limit)}"
+    return f"an object of type {_type_name(value, limit)}"
 
 
 def _shown_items(value: list[object] | tuple[object, ...] | dict[object, object], limit: int, levels: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, in_one_line
 
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
@@ -262,10 +262,12 @@ def _noted(collection: "Collection", note: "Callable[[Passage], None]") -> "Iter
 
 
 def _report_skipped(collection: "Collection") -> None:
+    from tfx_core.cli import say
+
     if collection.skipped:
         kinds = sorted({path.suffix or path.name for path in collection.skipped})
         shown = ", ".join(kinds[:5]) + (", …" if len(kinds) > 5 else "")
-        click.echo(f"passed over {len(collection.skipped)} files of other kinds ({shown})", err=True)
+        say(in_one_line(f"passed over {len(collection.skipped)} files of other kinds ({shown})"), error=True)
 
 
 def _pairs(settings: Sequence[str]) -> dict[str, str]:

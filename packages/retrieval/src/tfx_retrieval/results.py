@@ -1,9 +1,9 @@
 """Search results as a table for people, as tab-separated lines and as JSON Lines for programs."""
 
-import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from tfx_core.cli import json_text
 from tfx_retrieval.search import Hit
 
 _NARROWEST_PASSAGE = 24
@@ -43,7 +43,7 @@ def as_json(question: str, hits: Sequence[Hit]) -> str:
         }
         for hit in hits
     ]
-    return json.dumps({"question": question, "hits": found}, ensure_ascii=False)
+    return json_text({"question": question, "hits": found})
 
 
 def one_line(text: str) -> str:

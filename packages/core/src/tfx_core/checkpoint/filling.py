@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from tfx_core.checkpoint.rules import Rename, WeightRule
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.checkpoint.weight_file import TensorEntry
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, in_one_line
 
 _log = logging.getLogger("tfx_core")
+
+_FAULTS = 50
+"""How many of a checkpoint's faults are listed; more are counted."""
 
 
 @dataclass(eq=False)
@@ -66,7 +69,8 @@ def load_weights(
     ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
     only one of them or has two that are equal, and stay two where it has two that differ.
 
-    Raises one `CheckpointError` that lists every missing, unexpected and misshapen tensor.
+    Raises one `CheckpointError` that lists the missing, unexpected and misshapen tensors, up to fifty, and counts them
+    all.
     """
     slots = _slots(module, table, head)
     found = _found(tensors, table, label)
@@ -85,7 +89,8 @@ def load_weights(
     faults += _misshapen(filled)
     faults += _unexpected(found, slots, table, head)
     if faults:
-        lines = "\n  ".join(faults)
+        more = [f"… and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
+        lines = "\n  ".join([*(in_one_line(fault, 400) for fault in faults[:_FAULTS]), *more])
         raise CheckpointError(
             f"{label}: its tensors do not fit its config.json with head {head!r} ({len(faults)} faults); correct the "
             f"config or choose another head:\n  {lines}"
@@ -95,7 +100,8 @@ def load_weights(
     if new and initialise is not None:
         _initialise(module, new, dtype or _stored_dtype(filled), device, initialise)
         names = ", ".join(name for slot in new for name in slot.names)
-        _log.warning("%s: initialised afresh, for the checkpoint has no %s: %s", label, _listed(new), names)
+        told = f"{label}: initialised afresh, for the checkpoint has no {_listed(new)}: {names}"
+        _log.warning("%s", in_one_line(told, 4_000))
     for slot in filled:
         _place(module, slot, _filled(slot, dtype, device))
     for slot in slots:

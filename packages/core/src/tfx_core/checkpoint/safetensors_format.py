@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tfx_core.checkpoint.folder import parse_json
 from tfx_core.checkpoint.weight_file import TensorEntry, WeightFile, contiguous_stride
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, in_one_line
 
 _DTYPES = {
     "BOOL": torch.bool,
@@ -61,7 +61,9 @@ def read_safetensors(path: Path, label: str) -> dict[str, TensorEntry]:
     for entry in sorted(entries.values(), key=lambda entry: (entry.start, entry.nbytes)):
         if entry.start != end:
             fault = "overlaps the one before it" if entry.start < end else "leaves a gap before it"
-            raise CheckpointError(f"{label}: {entry.name}: its data_offsets {fault}; the file is damaged")
+            raise CheckpointError(
+                f"{label}: {in_one_line(entry.name, 200)}: its data_offsets {fault}; the file is damaged"
+            )
         end += entry.nbytes
     if end != file.size:
         raise CheckpointError(
@@ -100,7 +102,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _entry(name: str, value: object, file: WeightFile, begin: int) -> TensorEntry:
     """One entry of the header; the data starts at ``begin``."""
-    where = f"{file.label}: {name}"
+    where = f"{file.label}: {in_one_line(name, 200)}"
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise CheckpointError(f"{where}: the header must give dtype, shape and data_offsets; the file is damaged")
     dtype = _DTYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None

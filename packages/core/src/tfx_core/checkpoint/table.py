@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, shown
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ class WeightTable:
                 others = (self.prefix + bare for bare in self._without_prefix(spelled))
                 spelled = next((other for other in others if self.knows(other)), spelled)
             if spelled in present:
-                raise CheckpointError(f"holds {name!r} and {present[spelled]!r}, two spellings of one name; remove one")
+                raise CheckpointError(
+                    f"holds {shown(name)} and {shown(present[spelled])}, two spellings of one name; remove one"
+                )
             present[spelled] = name
         return present
 

@@ -7,7 +7,7 @@ from tfx_core.checkpoint.folder import Folder
 from tfx_core.checkpoint.safetensors_format import read_safetensors
 from tfx_core.checkpoint.torch_format import read_torch_file
 from tfx_core.checkpoint.weight_file import TensorEntry
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, in_one_line
 
 _Reader = Callable[[Path, str], dict[str, TensorEntry]]
 _FORMATS: tuple[tuple[str, _Reader], ...] = (
@@ -72,6 +72,7 @@ def _read_shards(
         listed = {name for name, file in weight_map.items() if file == shard}
         for name in sorted(listed ^ found.keys()):
             fault = "lacks it" if name in listed else "holds it, unlisted"
-            raise CheckpointError(f"{where}: {name}: {shard} {fault}; index and file are of different saves")
+            place = f"{where}: {in_one_line(name, 200)}: {in_one_line(shard, 200)}"
+            raise CheckpointError(f"{place} {fault}; index and file are of different saves")
         entries.update(found)
     return entries

@@ -4,9 +4,10 @@ import click
 
 from tfx_core import __version__
 from tfx_core.cli.group import CommandLine
+from tfx_core.cli.output import json_text, say
 from tfx_core.cli.progress import ProgressBar
 
-__all__ = ["ProgressBar", "cli", "main"]
+__all__ = ["ProgressBar", "cli", "json_text", "main", "say"]
 
 
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})

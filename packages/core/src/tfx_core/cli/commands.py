@@ -1,15 +1,15 @@
 """Which commands ``tfx-core`` has: the core's own, and those that plugins add."""
 
 import warnings
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
-from tfx_core.errors import PluginError
-from tfx_core.plugins import discovery
-from tfx_core.plugins.asking import COMMANDS_HOOK
+from tfx_core.errors import PluginError, in_one_line, shown
+from tfx_core.plugins import discovery, official
+from tfx_core.plugins.asking import COMMANDS_HOOK, misnamed
 from tfx_core.plugins.discovery import Plugin, PluginWarning, Status
 from tfx_core.plugins.distributions import normalise
 
@@ -20,6 +20,9 @@ OWN: Mapping[str, str] = {
 }
 """The core's commands, imported when used; a plugin cannot take their names."""
 
+SUMMARY = 60
+"""Characters that listings show of what a command does."""
+
 
 @dataclass(frozen=True)
 class Added:
@@ -28,6 +31,8 @@ class Added:
     name: str
     command: click.Command
     plugin: Plugin
+    summary: str
+    hidden: bool
 
     @property
     def qualified(self) -> str:
@@ -72,11 +77,11 @@ def ask(*, strict: bool | None = None) -> Answers:
     return answers
 
 
-def names() -> list[str]:
-    """All names to list, qualified by distribution where the bare one would not reach the command."""
+def names() -> dict[str, Added | None]:
+    """All names to list with what a plugin adds under them, qualified where the bare one does not reach the command."""
     added = ask().added
-    bare = [*OWN, *(entry.name for entry in added)]
-    return sorted([*OWN, *(entry.name if bare.count(entry.name) == 1 else entry.qualified for entry in added)])
+    listed = {entry.name if _givers(entry.name, added) == [entry] else entry.qualified: entry for entry in added}
+    return {name: listed.get(name) for name in sorted({*OWN, *listed})}
 
 
 def find(name: str) -> click.Command | None:
@@ -88,7 +93,9 @@ def find(name: str) -> click.Command | None:
     distribution, _, bare = name.rpartition(":")
     found = [entry for entry in ask().added if entry.name == bare]
     if distribution:
-        found = [entry for entry in found if normalise(entry.plugin.distribution) == normalise(distribution)]
+        found = [entry for entry in found if entry.plugin.owner == normalise(distribution)]
+    else:
+        found = _givers(bare, found)
     if len(found) > 1:
         givers = " and ".join(entry.plugin.label for entry in found)
         choices = " or ".join(entry.qualified for entry in found)
@@ -96,38 +103,60 @@ def find(name: str) -> click.Command | None:
     return found[0].command if found else None
 
 
+def _givers(name: str, added: Sequence[Added]) -> list[Added]:
+    """Those whom a bare name stands for, by the rule of `tfx_core.plugins.registry`; the core's own go before all."""
+    owner = official.distribution_of("command", name)
+    return [entry for entry in added if entry.name == name and name not in OWN and owner in (None, entry.plugin.owner)]
+
+
 def _asked(plugin: Plugin) -> tuple[list[Added], Plugin]:
     """The commands of one plugin, and the plugin as it stands after the question."""
+    added: list[Added] = []
+
+    def examination() -> Plugin:
+        group = click.Group("tfx-core")  # one of its own: what a plugin does to it concerns nobody else
+        with discovery.step(f"its {COMMANDS_HOOK} raised", "its commands are missing"):
+            assert plugin.manager is not None
+            getattr(plugin.manager.hook, COMMANDS_HOOK)(cli=group)
+            added.extend(_added(name, command, plugin) for name, command in list(group.commands.items()))
+        return plugin
+
     if not plugin.usable or plugin.manager is None:
         return [], plugin
-    group = click.Group("tfx-core")  # one of its own: what a plugin does to it concerns nobody else
-    try:
-        getattr(plugin.manager.hook, COMMANDS_HOOK)(cli=group)
-        for name, command in group.commands.items():
-            if not isinstance(command, click.Command):
-                raise TypeError(f"{name!r} is an object of type {type(command).__qualname__}, not a click command")
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a plugin that calls sys.exit() must not end the program either
-        reason = f"its {COMMANDS_HOOK} raised {type(error).__name__}: {error}; its commands are missing"
-        return [], replace(plugin, status=Status.FAILED, reason=reason, error=error)
-    return [Added(name, command, plugin) for name, command in group.commands.items()], plugin
+    judged = discovery.guarded(plugin, examination)
+    return (added if judged is plugin else []), judged
+
+
+def _added(name: Any, command: object, plugin: Plugin) -> Added:
+    """A command with all that listings show of it, read once and here: a plugin's command can raise anything."""
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{shown(name)} is {shown(command)}, not a click command")
+    if fault := misnamed(name):
+        raise ValueError(f"{shown(name)} is {fault}")
+    summary = in_one_line(str.__str__(command.get_short_help_str(SUMMARY)), 2 * SUMMARY)
+    return Added(str.__str__(name), command, plugin, summary, bool(command.hidden))
 
 
 def _with_clashes(asked: Sequence[Plugin], added: Sequence[Added]) -> list[Plugin]:
     """Mark the plugins that add a command which the core or another plugin has too."""
-    givers: dict[str, list[str]] = defaultdict(list, {name: ["the core itself"] for name in OWN})
-    for entry in added:
-        givers[entry.name].append(entry.plugin.label)
     judged = []
     for plugin in asked:
         reasons = [plugin.reason] if plugin.reason else []
         for entry in added:
-            others = [giver for giver in givers[entry.name] if giver != plugin.label]
-            if entry.plugin is plugin and others:
+            if entry.plugin.key != plugin.key:
+                continue
+            owner = official.distribution_of("command", entry.name)
+            if entry.name in OWN:
+                givers = ["the core itself"]
+            elif owner not in (None, plugin.owner):
+                givers = [owner]
+            else:
+                givers = [other.plugin.label for other in _givers(entry.name, added) if other is not entry]
+            if givers:
                 reasons.append(
-                    f"command {entry.name!r} is also added by {' and '.join(others)}: {entry.qualified} is its"
+                    f"command {entry.name!r} is also added by {' and '.join(givers)}: {entry.qualified} is its"
                 )
         clashing = len(reasons) > bool(plugin.reason)
-        judged.append(replace(plugin, status=Status.CONFLICTING, reason="; ".join(reasons)) if clashing else plugin)
+        reason = in_one_line("; ".join(reasons), 1_500)
+        judged.append(replace(plugin, status=Status.CONFLICTING, reason=reason) if clashing else plugin)
     return judged

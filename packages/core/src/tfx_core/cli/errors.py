@@ -3,7 +3,6 @@
 import os
 import select
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,8 @@ from typing import IO, Any, TextIO
 import click
 from click.exceptions import Exit
 
-from tfx_core.errors import TfxError
+from tfx_core.cli.output import say
+from tfx_core.errors import TfxError, described, in_one_line, traced
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
@@ -35,7 +35,7 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it on stderr."""
-        click.echo(f"{self.trace}Error: {self.format_message()}", file=file, err=True)
+        say(f"{self.trace}Error: {self.format_message()}", error=True)
 
 
 @contextmanager
@@ -49,21 +49,23 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         raise
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
-        raise Failure(error.format_message().rstrip(".") + hint, 2) from error
-    except (click.ClickException, click.Abort, Exit):
+        raise Failure(in_one_line(error.format_message(), 5_000).rstrip(".") + hint, 2) from error
+    except click.ClickException as error:
+        if type(error).show is not click.ClickException.show:
+            raise  # a failure of ours, or one that shows itself in a way of its own
+        raise Failure(error.format_message(), error.exit_code) from error
+    except (click.Abort, Exit, SystemExit):
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if debug:
-            click.echo(traceback.format_exc(), err=True)
+            say(traced(error), error=True)
         raise Exit(INTERRUPTED) from None
-    except TfxError as error:
-        raise Failure(str(error), 1, traceback.format_exc() if debug else "") from error
-    except Exception as error:
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             raise Exit(READER_GONE) from None
-        name = type(error).__name__
-        hint = "" if debug else " (tfx-core --debug … shows where)"
-        raise Failure(f"{name}: {error}{hint}", 1, traceback.format_exc() if debug else "") from error
+        told = str(error) if isinstance(error, TfxError) else described(error)
+        hint = "" if debug or isinstance(error, TfxError) else " (tfx-core --debug … shows where)"
+        raise Failure(f"{told}{hint}", 1, traced(error) if debug else "") from error
 
 
 def _nobody_reads() -> bool:
@@ -83,18 +85,15 @@ def _nobody_reads() -> bool:
     return True
 
 
-_show_any_warning = warnings.showwarning
-
-
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,
     lineno: int,
-    file: TextIO | None = None,
+    file: TextIO | None = None,  # never given: it is for those who show a warning themselves
     line: str | None = None,
 ) -> None:
     if issubclass(category, UserWarning):  # what tfx warns of is meant for the user, and needs no line of code
-        click.echo(f"Warning: {message}", err=True)
+        say(f"Warning: {in_one_line(str(message), 2_000)}", error=True)
     else:
-        _show_any_warning(message, category, filename, lineno, file, line)
+        say(warnings.formatwarning(message, category, filename, lineno, line).rstrip("\n"), error=True)

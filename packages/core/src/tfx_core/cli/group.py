@@ -1,21 +1,58 @@
 """The top of the command line: finds commands by name and prints every error as one line."""
 
 import sys
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from tfx_core.cli import commands
 from tfx_core.cli.errors import one_line_errors
+from tfx_core.cli.output import TerminalContext
 from tfx_core.errors import UnknownNameError
 
 
-class CommandLine(click.Group):
-    """A group of the core's commands, imported when used, and those of plugins."""
+class ListedGroup(click.Group):
+    """A group that lists its commands without having them, so that none can stop a listing."""
+
+    context_class = TerminalContext
+    heading: ClassVar[str] = "Commands"
+
+    @abstractmethod
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """The names of all commands to show, and what each does."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return commands.names()
+        return [name for name, _ in self.listed()]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's."""
+        rows = list(self.listed())
+        if rows:
+            with formatter.section(self.heading):
+                formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click's."""
+        found = [CompletionItem(name, help=what) for name, what in self.listed() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+class CommandLine(ListedGroup):
+    """A group of the core's commands, imported when used, and those of plugins."""
+
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """The core's commands, and what the plugins said of theirs."""
+        for name, added in commands.names().items():
+            if added is None:
+                command = commands.find(name)
+                assert command is not None
+                yield name, command.get_short_help_str(commands.SUMMARY)
+            elif not added.hidden:
+                yield name, added.summary
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""

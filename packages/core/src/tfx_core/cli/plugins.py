@@ -1,24 +1,30 @@
 """``tfx-core plugins``: what is installed, what it provides, and what is wrong with it."""
 
 import warnings
+from dataclasses import replace
 
 import click
 
 from tfx_core.cli import commands
-from tfx_core.cli.output import print_json, print_table
-from tfx_core.plugins.discovery import Plugin, PluginWarning
+from tfx_core.cli.output import print_json, print_table, say
+from tfx_core.plugins.discovery import Plugin, PluginWarning, with_targets
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, one for each plugin.")
-@click.option("--check", is_flag=True, help="Tell what is wrong and exit with 1 if anything is; --debug tells where.")
+@click.option("--check", is_flag=True, help="Import all that is named, and exit with 1 if anything is wrong.")
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
-    """List the installed plugins and what they provide."""
+    """List the installed plugins and what they provide.
+
+    With ``--debug`` before it, ``--check`` shows where a plugin failed.
+    """
     debug = bool(ctx.find_root().params.get("debug"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the list says it all
         answers = commands.ask(strict=False)
+        if check:
+            answers = replace(answers, plugins=[*map(with_targets, answers.plugins)])
     problems = [plugin for plugin in answers.plugins if plugin.problem]
     provided = [_provided(plugin, answers) for plugin in answers.plugins]
     if as_json:
@@ -26,11 +32,11 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
             print_json(_described(plugin, names, debug=debug))
     elif check:
         for plugin in problems:
-            click.echo(plugin.outcome)
+            say(plugin.outcome)
             if debug and plugin.error is not None:
-                click.echo(plugin.traceback())
+                say(plugin.traceback())
         if not problems:
-            click.echo(f"nothing is wrong ({len(answers.plugins)} plugins)")
+            say(f"nothing is wrong ({len(answers.plugins)} plugins)")
     else:
         rows = [
             (plugin.name, plugin.distribution, plugin.version or "-", plugin.status.value, _summary(plugin, names))

@@ -1,6 +1,5 @@
 """``tfx-core run TASK``: any installed task on texts, files and pipes, with the options that the task declares."""
 
-import re
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from typing import Any, TextIO
 
 import click
 
+from tfx_core.cli.group import ListedGroup
+from tfx_core.cli.output import TerminalContext, as_it_comes, in_a_cell
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_inputs import RunInputs, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
@@ -22,14 +23,14 @@ from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_opti
 from tfx_core.tasks.pipeline import load_task
 
 
-class Tasks(click.Group):
+class Tasks(ListedGroup):
     """The installed tasks as commands; a task's code is imported when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the installed tasks, qualified by distribution where several give the same."""
-        entries = registry.specs(TaskSpec)
-        names = [entry.spec.name for entry in entries]
-        return sorted(entry.qualified if names.count(entry.spec.name) > 1 else entry.spec.name for entry in entries)
+    heading = "Tasks"
+
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """The installed tasks, qualified by distribution where the bare name would not reach one."""
+        return iter(sorted((registry.spelled(entry), entry.spec.summary) for entry in registry.specs(TaskSpec)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The command of a task; `click.UsageError` for a name that nothing installed provides."""
@@ -38,12 +39,6 @@ class Tasks(click.Group):
         except UnknownNameError as error:
             raise click.UsageError(str(error), ctx) from None
         return _command(cmd_name, spec, load_task(cmd_name))
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the tasks without importing any."""
-        rows = [(name, registry.find(TaskSpec, name).summary) for name in self.list_commands(ctx)]
-        with formatter.section("Tasks"):
-            formatter.write_dl(rows)
 
 
 @click.group(cls=Tasks, subcommand_metavar="TASK --model MODEL [OPTIONS] [TEXT]...")
@@ -89,6 +84,7 @@ _PARAMETERS: list[click.Parameter] = [
     click.Option(["--model", "-m"], required=True, metavar="MODEL", help="Folder or hub id of a checkpoint."),
     click.Option(["--tokenizer"], metavar="FOLDER|ID", help="Where the tokenizer comes from, if not from MODEL."),
     click.Option(["--revision"], metavar="REVISION", help="Branch, tag or commit of a hub id."),
+    click.Option(["--provider"], metavar="NAME", help="Whose architecture, where several distributions give it."),
     click.Option(["--device"], metavar="DEVICE", help="Where to compute: cpu, cuda, … [default: cpu]"),
     click.Option(["--dtype"], metavar="DTYPE", help="Number type: float32, bfloat16, …, auto. [default: float32]"),
     click.Option(["--attention"], metavar="NAME", help="Attention kernel. [default: sdpa]"),
@@ -110,7 +106,6 @@ _PARAMETERS: list[click.Parameter] = [
     click.Option(["--json", "as_json"], is_flag=True, help="Print one line of JSON per input."),
 ]
 _TASK_OPTION = "task_option_"
-_DRIVES_TERMINAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> click.Command:
@@ -132,7 +127,11 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> clic
         "Results are printed as a table on a terminal; elsewhere as lines with tabs, which begin with the number of "
         "the input where an input can have several results. Generated text appears on a terminal as it comes."
     )
-    return click.Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=epilog)
+    return _TaskCommand(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=epilog)
+
+
+class _TaskCommand(click.Command):
+    context_class = TerminalContext
 
 
 def _sentence(text: str) -> str:
@@ -199,7 +198,7 @@ def _write(task: Task[Any, Any, Any], inputs: RunInputs, output: str | None, *, 
             waiting.append(value)
             yield value
 
-    with ProgressBar(task.name, inputs.total) as bar, _sink(output) as sink:
+    with ProgressBar(in_a_cell(task.name), inputs.total) as bar, _sink(output) as sink:
         try:
             for number, result in enumerate(task.stream(noted(), progress=bar.advance), 1):
                 value = waiting.popleft()
@@ -222,8 +221,8 @@ def _follow(task: Following, inputs: RunInputs) -> None:
 
 
 def _write_now(piece: str) -> None:
-    """Show a piece of text at once; what would drive the terminal stays out of it."""
-    sys.stdout.write(_DRIVES_TERMINAL.sub("\N{REPLACEMENT CHARACTER}", piece))
+    """Show a piece of text at once."""
+    sys.stdout.write(as_it_comes(piece))
     sys.stdout.flush()
 
 

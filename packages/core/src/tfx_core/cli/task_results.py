@@ -2,21 +2,19 @@
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 import numpy as np
 
+from tfx_core.cli.output import in_a_cell, json_text
 from tfx_core.tasks import Result
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def json_line(result: Result) -> str:
     """A result on one line of JSON; a number that JSON does not have (nan, inf) is null."""
-    return json.dumps(_plain(result), ensure_ascii=False)
+    return json_text(_plain(result))
 
 
 def tabbed(result: Result, number: int) -> Iterator[str]:
@@ -32,7 +30,7 @@ def tabbed(result: Result, number: int) -> Iterator[str]:
 
 def table(heading: str, result: Result) -> Iterator[str]:
     """The lines of a result for people: the input, then the rows under their names."""
-    yield click.style(_clean(heading), bold=True)
+    yield click.style(in_a_cell(heading), bold=True)
     if isinstance(result, np.ndarray):
         yield from (f"  {line}" for line in np.array2string(result, precision=4, threshold=32).splitlines())
     groups: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
@@ -49,8 +47,8 @@ def table(heading: str, result: Result) -> Iterator[str]:
 
 def _aligned(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Rows of the same keys in columns, numbers to the right, under the keys if there are any."""
-    header = list(rows[0])
-    cells = [[_cell(row.get(key, ""), exact=False) for key in header] for row in rows]
+    header = [in_a_cell(name) for name in rows[0]]
+    cells = [[_cell(row.get(key, ""), exact=False) for key in rows[0]] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     right = [isinstance(value, int | float) for value in rows[0].values()]
     for number, line in enumerate([header, *cells]):
@@ -84,13 +82,8 @@ def _cell(value: object, *, exact: bool) -> str:
     if isinstance(value, float):
         return f"{value:.6g}" if exact else f"{value:.4f}"
     if isinstance(value, str):
-        return _clean(value)
-    return _clean(json.dumps(_plain(value), ensure_ascii=False))
-
-
-def _clean(text: str) -> str:
-    """Text that keeps to its line and its column, and cannot drive a terminal."""
-    return _CONTROL.sub(" ", text)
+        return in_a_cell(value)
+    return in_a_cell(json.dumps(_plain(value), ensure_ascii=False))
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,6 @@ from tfx_core.errors import InputError
 from tfx_core.model.loading import load_model, load_tokenizer, read_config
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
-from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_core.tasks.base import Progress, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import TextWindow, check_text, length_limit, tokenize
@@ -229,11 +228,13 @@ def load_encoder(
     device: str | torch.device = "cpu",
     attention: str | AttentionKernel = "sdpa",
     revision: str | None = None,
+    provider: str | None = None,
 ) -> TextEncoder:
     """The text encoder of a folder or hub id.
 
     A sentence-transformers folder says how it pools and how long its texts are; for any other checkpoint ``pooling``
-    does, by default the mean. ``max_length`` goes over what the folder says. Raises what `load_model` raises.
+    does, by default the mean. ``max_length`` goes over what the folder says; ``provider``, and what is raised, is as
+    for `load_model`.
     """
 
     def read(folder: Folder) -> tuple[str, SentenceRecipe, Model, Tokenizer]:
@@ -245,9 +246,14 @@ def load_encoder(
             said = f"{folder.label}/modules.json says how this encoder pools"
             raise InputError(f"pooling={pooling!r}: {said}; leave it out")
         model = load_model(
-            recipe.transformer, head=_head(recipe.transformer), dtype=dtype, device=device, attention=attention
+            recipe.transformer,
+            head=_head(recipe.transformer, provider),
+            dtype=dtype,
+            device=device,
+            attention=attention,
+            provider=provider,
         )
-        return folder.label, recipe, model, load_tokenizer(recipe.transformer)
+        return folder.label, recipe, model, load_tokenizer(recipe.transformer, provider=provider)
 
     label, recipe, model, tokenizer = read_whole(path, read, revision=revision)
     return TextEncoder(
@@ -264,8 +270,7 @@ def load_encoder(
     )
 
 
-def _head(folder: Folder) -> str:
+def _head(folder: Folder, provider: str | None) -> str:
     """The backbone; the encoder alone of a model that also has a decoder."""
-    _, config = read_config(folder)
-    heads = registry.find(ArchitectureSpec, config.model_type).heads
-    return "encoder-only" if "encoder-only" in heads else "backbone"
+    architecture, _ = read_config(folder, provider)
+    return "encoder-only" if "encoder-only" in architecture.heads else "backbone"

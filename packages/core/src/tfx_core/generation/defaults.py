@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.errors import ConfigError, InputError, cleaned, shown
+from tfx_core.errors import ConfigError, InputError, in_one_line, shown
 from tfx_core.fields import checked, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
 
@@ -100,6 +100,6 @@ def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         else:
             ignored.append(name)
     if ignored:
-        names = cleaned(", ".join(sorted(ignored)), 1000)
-        warnings.warn(f"{where}: not known and ignored: {names}", stacklevel=3)
+        told = in_one_line(f"{where}: not known and ignored: {', '.join(sorted(ignored))}")
+        warnings.warn(told, stacklevel=3)
     return given

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from torch import Tensor
 
 from tfx_core.checkpoint import BackboneRules, Rule, WeightTable
-from tfx_core.errors import TfxError, UnknownNameError
+from tfx_core.errors import UnknownNameError, shown
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.heads.base import NoHead
 from tfx_core.model.heads.plan import C, HeadPlan, Initialise
@@ -49,6 +49,12 @@ class Architecture(Generic[C]):
     decoding: "Callable[[Model, Mapping[str, Tensor]], DecodingState] | None" = None
     """``(model, inputs)`` -> the state of one generation; ``None`` where the model cannot generate."""
 
+    @property
+    def spec(self) -> ArchitectureSpec:
+        """What the plugin that provides it says of it; raises `UnknownNameError` where none is installed."""
+        entry = registry.giver(ArchitectureSpec, self.config.model_type, self)
+        return registry.find(ArchitectureSpec, self.config.model_type) if entry is None else entry.spec
+
     def plan(self, head: str) -> HeadPlan[C]:
         """The plan of a head of ours, of none, or of a third party's for a capability that we have.
 
@@ -73,13 +79,10 @@ class Architecture(Generic[C]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """By its name where it is installed, so that models can be pickled; as any object where it is not."""
-        try:
-            installed = registry.load(ArchitectureSpec, self.config.model_type) is self
-        except TfxError:
-            installed = False
-        if not installed:
+        entry = registry.giver(ArchitectureSpec, self.config.model_type, self)
+        if entry is None:
             return super().__reduce_ex__(protocol)
-        return registry.load, (ArchitectureSpec, self.config.model_type)
+        return registry.load, (ArchitectureSpec, registry.spelled(entry))
 
     def _foreign(self, head: str) -> HeadPlan[C]:
         model_type = self.config.model_type
@@ -97,7 +100,7 @@ class Architecture(Generic[C]):
             )
         plan = registry.load(HeadSpec, head)
         if not isinstance(plan, HeadPlan):
-            raise TypeError(f"{spec.target} is {plan!r}; a head's target must be a tfx_core.model.HeadPlan")
+            raise TypeError(f"{spec.target} is {shown(plan)}; a head's target must be a tfx_core.model.HeadPlan")
         return replace(plan, parts={*self.capabilities[spec.capability], *plan.parts})
 
 

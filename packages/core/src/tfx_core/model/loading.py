@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tfx_core.checkpoint import Folder, TensorFiles, load_weights, read_tensors, read_whole, unfilled_modules
-from tfx_core.errors import CheckpointError, ConfigError, InputError
+from tfx_core.errors import CheckpointError, ConfigError, InputError, shown
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
@@ -28,16 +28,18 @@ def load_model(
     device: str | torch.device = "cpu",
     attention: str | AttentionKernel = "sdpa",
     revision: str | None = None,
+    provider: str | None = None,
     **overrides: Any,
 ) -> Model:
     """Load a checkpoint folder (also one that is open already) or hub id, in evaluation mode.
 
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
     initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored. ``overrides`` are
-    fields of the config, such as ``num_labels=5``. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError`
-    or `UnknownNameError`, each naming what is wrong and what would do.
+    fields of the config, such as ``num_labels=5``. ``provider`` is the distribution whose architecture it is to be, of
+    several that give the folder's ``model_type``. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or
+    `UnknownNameError`, each naming what is wrong and what would do.
     """
-    opened = read_whole(path, _open, revision=revision)
+    opened = read_whole(path, lambda folder: _open(folder, provider), revision=revision)
     architecture, config, stored = opened.architecture, opened.config, opened.head
     head = stored or "backbone" if head is None else head
     if head != stored:
@@ -68,14 +70,16 @@ def new_model(
     device: str | torch.device = "cpu",
     attention: str | AttentionKernel = "sdpa",
     seed: int | None = None,
+    provider: str | None = None,
     **config: Any,
 ) -> Model:
     """A model of this architecture with the paper's initialisation, in training mode.
 
+    ``model_type`` may be ``"distribution:name"``, or ``provider`` say the distribution, where several give the name.
     ``config`` are the keys of its ``config.json``; an unknown one is a `TypeError`. The same ``seed`` gives the same
     weights; torch's global generator is left alone when one is given.
     """
-    architecture = load_architecture(model_type)
+    architecture = load_architecture(model_type, provider=provider)
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -86,23 +90,26 @@ def new_model(
     return model.to(device=device, dtype=_dtype(dtype))
 
 
-def load_tokenizer(path: str | Path | Folder, *, revision: str | None = None, **options: Any) -> Tokenizer:
+def load_tokenizer(
+    path: str | Path | Folder, *, revision: str | None = None, provider: str | None = None, **options: Any
+) -> Tokenizer:
     """The tokenizer of a checkpoint folder or hub id: its ``tokenizer.json``, else the family's released files.
 
-    ``options`` are those of `Tokenizer` and of the family's recipe. Raises `TextError` naming the file and the cure.
+    ``provider`` is as for `load_model`. ``options`` are those of `Tokenizer` and of the family's recipe. Raises
+    `TextError` naming the file and the cure.
     """
-    return read_whole(path, lambda folder: _read_tokenizer(folder, options), revision=revision)
+    return read_whole(path, lambda folder: _read_tokenizer(folder, provider, options), revision=revision)
 
 
-def load_architecture(model_type: str) -> Architecture[Any]:
+def load_architecture(model_type: str, *, provider: str | None = None) -> Architecture[Any]:
     """What a ``model_type`` stands for; raises `UnknownNameError` that says what to install.
 
     What its spec promises must be what it has: `TypeError` where they differ.
     """
-    architecture = registry.load(ArchitectureSpec, model_type)
+    architecture = registry.load(ArchitectureSpec, model_type, provider=provider)
     if not isinstance(architecture, Architecture):
-        raise TypeError(f"the target of architecture {model_type!r} is {architecture!r}, not an Architecture")
-    spec = registry.find(ArchitectureSpec, model_type)
+        raise TypeError(f"the target of architecture {model_type!r} is {shown(architecture)}, not an Architecture")
+    spec = registry.find(ArchitectureSpec, model_type, provider=provider)
     _check_promise(spec, "model_type", {spec.name}, {architecture.config.model_type})
     _check_promise(spec, "heads", {*spec.heads}, {*architecture.heads})
     _check_promise(spec, "capabilities", {*spec.capabilities}, {*architecture.capabilities})
@@ -121,15 +128,19 @@ class _Opened:
     tensors: TensorFiles
 
 
-def _open(folder: Folder) -> _Opened:
-    architecture, config = read_config(folder)
-    head, generation_config = stored_head(config, folder), folder.json("generation_config.json")
+def _open(folder: Folder, provider: str | None) -> _Opened:
+    architecture, config = read_config(folder, provider)
+    head, generation_config = stored_head(architecture, config, folder), folder.json("generation_config.json")
     return _Opened(folder.label, architecture, config, head, generation_config, read_tensors(folder))
 
 
-def _read_tokenizer(folder: Folder, options: Mapping[str, Any]) -> Tokenizer:
-    family = family_of(folder, registry.architectures())
-    files, model = (None if name is None else load_architecture(name).text for name in (family.files, family.model))
+def _read_tokenizer(folder: Folder, provider: str | None, options: Mapping[str, Any]) -> Tokenizer:
+    family = family_of(folder, registry.architectures(provider))
+    model = None if family.model is None else load_architecture(family.model, provider=provider).text
+    if family.files == family.model:
+        files = model
+    else:  # of another's vocabulary, whose giver is nobody's choice
+        files = None if family.files is None else load_architecture(family.files).text
     return read_tokenizer(folder, files, None if model is None else model.facts, **options)
 
 
@@ -140,24 +151,24 @@ def _check_promise(spec: ArchitectureSpec, what: str, promised: set[str], given:
         )
 
 
-def read_config(folder: Folder) -> tuple[Architecture[Any], ModelConfig]:
+def read_config(folder: Folder, provider: str | None = None) -> tuple[Architecture[Any], ModelConfig]:
     """The architecture and the checked config of a folder."""
     values = folder.json("config.json")
     where = f"{folder.label}/config.json"
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
     try:
-        architecture = load_architecture(named_architecture(values))
+        architecture = load_architecture(named_architecture(values), provider=provider)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
     return architecture, architecture.config.from_dict(values, where=where)
 
 
-def stored_head(config: ModelConfig, folder: Folder) -> str | None:
+def stored_head(architecture: Architecture[Any], config: ModelConfig, folder: Folder) -> str | None:
     """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing."""
     if config.tfx_head is not None:
         return config.tfx_head
-    classes = registry.find(ArchitectureSpec, config.model_type).hf_classes
+    classes = architecture.spec.hf_classes
     known = [classes[name] for name in config.architectures if name in classes]
     if config.architectures and not known:
         raise ConfigError(
@@ -176,7 +187,7 @@ def _empty_model(
 ) -> Model:
     kernel = registry.load(AttentionSpec, attention) if isinstance(attention, str) else attention
     if not callable(kernel):
-        raise TypeError(f"attention {attention!r} stands for {kernel!r}, which is not an attention kernel")
+        raise TypeError(f"attention {attention!r} stands for {shown(kernel)}, which is not an attention kernel")
     with unfilled_modules():
         return Model(architecture, config, head, attention=kernel, generation_config=generation_config)
 

@@ -19,7 +19,6 @@ from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
 from tfx_core.nn import AttentionKernel, sdpa
-from tfx_core.plugins import ArchitectureSpec, registry
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -97,7 +96,7 @@ class Model(nn.Module):
 
     def stored_config(self) -> ModelConfig:
         """The config, saying which head is stored, what is tied and in which type."""
-        classes = registry.find(ArchitectureSpec, self.config.model_type).hf_classes
+        classes = self.architecture.spec.hf_classes
         named = [name for name, head in classes.items() if head == self.head_name]
         backbone = [name for name, head in classes.items() if head == "backbone"]
         config = self.config.replace(

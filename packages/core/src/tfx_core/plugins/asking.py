@@ -1,15 +1,15 @@
-"""Asks one plugin its hooks and checks what it answers."""
+"""Asks one plugin its hooks and keeps of its answers plain values only, so that nothing of its own is met later."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import Field, fields
 from difflib import get_close_matches
-from typing import get_origin
+from typing import Any, get_origin
 
 import pluggy
 
 from tfx_core import __version__
-from tfx_core.errors import PluginError
+from tfx_core.errors import PluginError, described, in_one_line, shown
 from tfx_core.plugins import hookspecs
 from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec
 
@@ -17,6 +17,7 @@ COMMANDS_HOOK = "tfx_commands"
 
 _HOOKS = (*(kind.hook for kind in KINDS), COMMANDS_HOOK)
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME_LIMIT, _TEXT_LIMIT = 200, 500
 
 
 def attach(plugin: object) -> pluggy.PluginManager:
@@ -30,14 +31,16 @@ def attach(plugin: object) -> pluggy.PluginManager:
     try:
         manager.register(plugin)
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"an answer does not fit its hook: {' '.join(str(error).split())}") from error
+        raise PluginError(f"an answer does not fit its hook: {in_one_line(str(error))}") from error
     callers = manager.get_hookcallers(plugin) or []
     for caller in callers:
         answers = caller.get_hookimpls()
         if not caller.has_spec() and not all(answer.optionalhook for answer in answers):
             close = get_close_matches(caller.name, _HOOKS, n=1)
             hint = f"did you mean {close[0]}?" if close else "a newer core may have it: mark it optionalhook=True"
-            raise PluginError(f"it answers {caller.name}, which is no hook of tfx-core {__version__}; {hint}")
+            raise PluginError(
+                f"it answers {in_one_line(caller.name, 100)}, which is no hook of tfx-core {__version__}; {hint}"
+            )
         if any(answer.hookwrapper or answer.wrapper for answer in answers):
             raise PluginError(
                 f"its {caller.name} is a hook wrapper: each plugin answers for itself, nothing is wrapped"
@@ -61,67 +64,91 @@ def ask(manager: pluggy.PluginManager) -> tuple[dict[type[Spec], tuple[Spec, ...
             continue
         try:
             answers = hook()
+            # pluggy leaves out an answer of None.
+            provided[kind], wrong = _usable_specs(answers[0] if answers else None, kind)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin that calls sys.exit() must not end the program either
-            fault = PluginError(f"its {kind.hook} raised {type(error).__name__}: {error}")
+            fault = PluginError(f"its {kind.hook} raised {described(error)}")
             fault.__cause__ = error
             faults.append(fault)
-            continue
-        # pluggy leaves out an answer of None.
-        specs, wrong = _usable_specs(answers[0] if answers else None, kind)
-        provided[kind] = specs
-        faults += [PluginError(f"its {kind.hook} returned {fault}") for fault in wrong]
+        else:
+            faults += [PluginError(f"its {kind.hook} returned {each}") for each in wrong]
     return provided, faults
 
 
+def misnamed(name: object) -> str | None:
+    """Why nothing can be called this, for it could not be said or printed."""
+    if not isinstance(name, str):
+        return "a name that is no string"
+    if not name or len(name) > _NAME_LIMIT or not name.isprintable() or re.search(r"[:,\s]", name):
+        return f"a name that is empty or longer than {_NAME_LIMIT}, or holds ':', ',', spaces or control characters"
+    return None
+
+
+class _MisfitError(Exception):
+    """What is wrong with a spec."""
+
+
 def _usable_specs(answer: object, expected: type[Spec]) -> tuple[tuple[Spec, ...], list[str]]:
-    """The usable specs of an answer, and what is wrong with the rest."""
+    """Plain copies of the usable specs of an answer, and what is wrong with the rest."""
     if not isinstance(answer, list | tuple):
-        return (), [f"{_in_one_line(answer)}, not a list of {expected.__name__}"]
+        return (), [f"{shown(answer)}, not a list of {expected.__name__}"]
     specs: dict[str, Spec] = {}
     wrong: list[str] = []
     for item in answer:
         if not isinstance(item, expected):
-            wrong.append(f"{_in_one_line(item)} in its list of {expected.__name__}")
-        elif fault := _fault(item):
-            wrong.append(f"{expected.__name__} {_in_one_line(item.name)} with {fault}")
-        elif item.name in specs:
-            wrong.append(f"{item.name!r} twice")
+            wrong.append(f"{shown(item)} in its list of {expected.__name__}")
+            continue
+        try:
+            values: dict[str, Any] = {field.name: _plain(item, field) for field in fields(expected)}
+            spec = _checked(expected(**values))
+        except _MisfitError as fault:
+            wrong.append(f"{expected.__name__} {shown(item.name)} with {fault}")
+            continue
+        if spec.name in specs:
+            wrong.append(f"{spec.name!r} twice")
         else:
-            specs[item.name] = item
+            specs[spec.name] = spec
     return tuple(specs.values()), wrong
 
 
-def _fault(spec: Spec) -> str | None:
-    for field in fields(spec):
-        value = getattr(spec, field.name)
-        if field.type is str and not isinstance(value, str):
-            return f"{field.name}={_in_one_line(value)}, which is not a string"
-        if get_origin(field.type) is tuple and not (isinstance(value, tuple) and _all_strings(value)):
-            return f"{field.name}={_in_one_line(value)}, which is not a tuple of strings"
-        if get_origin(field.type) is Mapping and not (
-            isinstance(value, Mapping) and _all_strings(value) and _all_strings(list(value.values()))
-        ):
-            return f"{field.name}={_in_one_line(value)}, which is not a mapping of strings to strings"
-    if not spec.name or re.search(r"[:,\s]", spec.name):
-        return "a name that is empty or holds ':', ',' or spaces"
+def _plain(spec: Spec, field: Field[Any]) -> object:
+    """The value of a field made anew out of plain strings; only what is for people to read may hold any character."""
+    value = getattr(spec, field.name)
+    if field.type is str:
+        if not isinstance(value, str):
+            raise _MisfitError(f"{field.name}={shown(value)}, which is not a string")
+        text = str.__str__(value)
+        return text if field.name in ("name", "target") else in_one_line(text, _TEXT_LIMIT)
+    if get_origin(field.type) is tuple:
+        if not isinstance(value, tuple) or not all(isinstance(each, str) for each in value):
+            raise _MisfitError(f"{field.name}={shown(value)}, which is not a tuple of strings")
+        return tuple(_printable(each, field) for each in value)
+    assert get_origin(field.type) is Mapping
+    if isinstance(value, Mapping):
+        items = list(value.items())
+        if all(isinstance(key, str) and isinstance(each, str) for key, each in items):
+            return {_printable(key, field): _printable(each, field) for key, each in items}
+    raise _MisfitError(f"{field.name}={shown(value)}, which is not a mapping of strings to strings")
+
+
+def _printable(name: str, field: Field[Any]) -> str:
+    name = str.__str__(name)
+    if len(name) > _NAME_LIMIT or not name.isprintable():
+        raise _MisfitError(
+            f"{shown(name)} in its {field.name}, which is longer than {_NAME_LIMIT} or holds control characters"
+        )
+    return name
+
+
+def _checked(spec: Spec) -> Spec:
+    if fault := misnamed(spec.name):
+        raise _MisfitError(fault)
     if not _TARGET.fullmatch(spec.target):
-        return f"target={spec.target!r}, which is not of the form 'package.module:attribute'"
+        raise _MisfitError(f"target={shown(spec.target)}, which is not of the form 'package.module:attribute'")
     if isinstance(spec, ArchitectureSpec):
         for class_name, head in spec.hf_classes.items():
             if head != "backbone" and head not in spec.heads:
-                return f"hf_classes[{class_name!r}]={head!r}, which is not one of its heads"
-    return None
-
-
-def _all_strings(values: Sequence[object] | Mapping[str, object]) -> bool:
-    return all(isinstance(value, str) for value in values)
-
-
-def _in_one_line(value: object) -> str:
-    """A value for a message that stays one line, whatever it is."""
-    if value is None or isinstance(value, str | int | float | tuple):
-        text = repr(value)
-        return text if len(text) <= 80 else f"{text[:77]}..."
-    return f"an object of type {type(value).__qualname__}"
+                raise _MisfitError(f"hf_classes[{class_name!r}]={head!r}, which is not one of its heads")
+    return spec

@@ -7,10 +7,10 @@ own and those registered at run time are always on), and ``TFX_STRICT_PLUGINS=1`
 
 import os
 import threading
-import traceback
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module, invalidate_caches
@@ -20,9 +20,9 @@ from typing import Self
 import pluggy
 
 import tfx_core
-from tfx_core.errors import PluginError
-from tfx_core.plugins import distributions
-from tfx_core.plugins.asking import ask, attach
+from tfx_core.errors import PluginError, described, in_one_line, shown, traced
+from tfx_core.plugins import distributions, official
+from tfx_core.plugins.asking import ask, attach, misnamed
 from tfx_core.plugins.distributions import EntryPoint, normalise
 from tfx_core.plugins.specs import Spec
 
@@ -31,6 +31,9 @@ API = 1
 
 OLDEST_API = 1
 """The oldest level that this core still understands."""
+
+_REASON = 1_500
+"""Characters of all that is told of one plugin."""
 
 
 class PluginWarning(UserWarning):
@@ -42,7 +45,7 @@ class Status(StrEnum):
 
     LOADED = "loaded"
     CONFLICTING = "conflicting"
-    """Loaded, but another distribution gives one of its names too."""
+    """Loaded, but one of its names is another distribution's too, or not its to give."""
     DISABLED = "disabled"
     INCOMPATIBLE = "incompatible"
     FAILED = "failed"
@@ -74,9 +77,14 @@ class Plugin:
     """Asks this plugin, and no other."""
 
     @property
+    def owner(self) -> str:
+        """Its distribution in the spelling of `tfx_core.plugins.official.owner`."""
+        return normalise(self.distribution)
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """What tells it from every other plugin, whatever its status."""
-        return normalise(self.distribution), self.name, self.target
+        return self.owner, self.name, self.target
 
     @property
     def usable(self) -> bool:
@@ -103,7 +111,7 @@ class Plugin:
 
     def traceback(self) -> str:
         """Where it failed; empty when nothing was raised."""
-        return "" if self.error is None else "".join(traceback.format_exception(self.error))
+        return "" if self.error is None else traced(self.error)
 
 
 class Registration:
@@ -153,15 +161,18 @@ def is_strict() -> bool:
 def register(plugin: object, name: str | None = None) -> Registration:
     """Add a plugin (a module, an object or a class whose attributes answer hooks) to this process.
 
-    Raises `PluginError` when it does not answer its hooks properly or its name is taken. ``name`` stands in for the
-    distribution's; by default it is the module's or the class's own.
+    Raises `PluginError` when it does not answer its hooks properly or its name is taken, by one of tfx's own
+    distributions too. ``name`` stands in for the distribution's; by default it is the module's or the class's own.
     """
     if name is None:
         kind = plugin if isinstance(plugin, type) else type(plugin)
         name = plugin.__name__ if isinstance(plugin, ModuleType) else f"{kind.__module__}.{kind.__qualname__}"
-    if not name or any(mark in name for mark in ":, \t\n"):
-        raise PluginError(f"a plugin cannot be named {name!r}: the name must not be empty or hold ':', ',' or spaces")
-    examined = _examine(plugin, Plugin(name, name, target=f"{type(plugin).__name__} registered at run time"))
+    if fault := misnamed(name):
+        raise PluginError(f"a plugin cannot be named {shown(name)}: that is {fault}")
+    if normalise(name) in official.DISTRIBUTIONS:
+        raise PluginError(f"a plugin cannot be named {name!r}, as a distribution of tfx is")
+    draft = Plugin(name, name, target=f"{type(plugin).__name__} registered at run time")
+    examined = guarded(draft, lambda: _examined(plugin, draft))
     if not examined.usable:
         raise PluginError(f"{examined.label} cannot be registered: {examined.reason}") from examined.error
     _plugins.add(examined)
@@ -272,77 +283,118 @@ class _Plugins:
             self._entries = self._installed = self._all = None
 
 
+def with_targets(plugin: Plugin) -> Plugin:
+    """The plugin after everything that it names was imported, as long as that takes: failed where something cannot."""
+    faults: list[tuple[str, BaseException]] = []
+    for kind, specs in plugin.specs.items():
+        for spec in specs:
+            try:
+                resolve(spec.target)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                where = f"{kind.kind} {spec.name!r} cannot be imported from {spec.target!r}"
+                faults.append((f"{where}: {described(error)}", error))
+    if not faults:
+        return plugin
+    reason = "; ".join(filter(None, (plugin.reason, *(fault for fault, _ in faults))))
+    return replace(plugin, status=Status.FAILED, reason=in_one_line(reason, _REASON), error=faults[0][1])
+
+
 def _core_plugin() -> Plugin:
     """The core's own names, which come through the same hooks as everybody's."""
     from tfx_core.plugins import builtin
 
-    draft = Plugin("builtin", "tfx-core", tfx_core.__version__, "tfx_core.plugins.builtin")
-    return _examine(builtin, draft)
+    draft = Plugin("builtin", official.CORE, tfx_core.__version__, "tfx_core.plugins.builtin")
+    return guarded(draft, lambda: _examined(builtin, draft))
 
 
 def _load_plugin(entry: EntryPoint) -> Plugin:
     """Import one plugin and ask it what it provides; never raises."""
     draft = Plugin(entry.name, entry.distribution, entry.version, entry.target, requires=entry.requires)
+    return guarded(draft, lambda: _loaded(entry, draft))
+
+
+def guarded(draft: Plugin, examination: Callable[[], Plugin]) -> Plugin:
+    """What became of a plugin: whatever its examination raises is its own failure, and nothing of it escapes.
+
+    Everything that touches what a plugin wrote runs in here: its code, its objects, the text of its errors, and its
+    metadata where they are interpreted. A plugin that calls ``sys.exit()`` must not end the program either.
+    """
+    try:
+        return examination()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        cause = None
+        if type(error) is PluginError:  # ours, so it can be asked
+            reason, cause = in_one_line(str(error), _REASON), error.__cause__
+        else:
+            reason = described(error)
+        return replace(draft, status=Status.FAILED, reason=reason, error=error if cause is None else cause)
+
+
+@contextmanager
+def step(what: str, so: str = "") -> Iterator[None]:
+    """Say of whatever the block raises what it was that failed, and what follows from it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError("; ".join(filter(None, (f"{what} {described(error)}", so)))) from error
+
+
+def _loaded(entry: EntryPoint, draft: Plugin) -> Plugin:
     switch = _switched_off(entry)
     if switch:
         return replace(draft, status=Status.DISABLED, reason=switch)
     if entry.damage:
-        return replace(draft, status=Status.FAILED, reason=entry.damage)
-    misfit = distributions.misfit(entry, tfx_core.__version__)
+        raise PluginError(entry.damage)
+    if normalise(entry.distribution) == official.CORE:
+        raise PluginError(f"its distribution is named as the core itself, {official.CORE}")
+    with step("its requirements on tfx-core cannot be read:"):
+        misfit = distributions.misfit(entry, tfx_core.__version__)
     if misfit:
         return replace(draft, status=Status.INCOMPATIBLE, reason=misfit)
-    try:
-        plugin = resolve(entry.target)
-    except KeyboardInterrupt:
-        raise
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] == tfx_core.__name__:
-            reason = f"it was made for another tfx-core than the installed {tfx_core.__version__}: {error}"
+    with step(f"importing {entry.target} failed:"):
+        try:
+            plugin = resolve(entry.target)
+        except ImportError as error:
+            if not isinstance(error.name, str) or error.name.partition(".")[0] != tfx_core.__name__:
+                raise
+            reason = f"it was made for another tfx-core than the installed {tfx_core.__version__}: {described(error)}"
             return replace(draft, status=Status.INCOMPATIBLE, reason=reason, error=error)
-        return _failed(draft, f"importing {entry.target} failed", error)
-    except BaseException as error:  # a plugin that calls sys.exit() must not end the program either
-        return _failed(draft, f"importing {entry.target} failed", error)
-    return _examine(plugin, draft)
+    return _examined(plugin, draft)
 
 
-def _examine(plugin: object, draft: Plugin) -> Plugin:
-    """Check the plugin's API level and collect its answers; never raises."""
-    try:
+def _examined(plugin: object, draft: Plugin) -> Plugin:
+    """The plugin with its answers, after a look at its API level; raises what is wrong with it."""
+    with step("its TFX_API cannot be read:"):
         level: object = getattr(plugin, "TFX_API", 1)
-    except Exception as error:
-        return _failed(draft, "its TFX_API cannot be read", error)
-    if not isinstance(level, int) or isinstance(level, bool):
-        return replace(draft, status=Status.FAILED, reason=f"TFX_API must be an integer, not {level!r}")
+    if type(level) is not int:
+        raise PluginError(f"TFX_API must be an integer, not {shown(level)}")
     if not OLDEST_API <= level <= API:
         speaks = f"{API}" if OLDEST_API == API else f"{OLDEST_API} to {API}"
-        upgrade = "tfx-core" if level > API else draft.distribution
+        upgrade = official.CORE if level > API else draft.distribution
         reason = (
-            f"it speaks plugin API {level}, and tfx-core {tfx_core.__version__} speaks {speaks}; "
+            f"it speaks plugin API {shown(level)}, and tfx-core {tfx_core.__version__} speaks {speaks}; "
             f"pip install --upgrade {upgrade}"
         )
         return replace(draft, status=Status.INCOMPATIBLE, reason=reason)
-    try:
-        manager = attach(plugin)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        return _failed(draft, "", error)
+    manager = attach(plugin)
     answers, faults = ask(manager)
     specs = MappingProxyType(answers)
     if faults:
-        reason = "; ".join(str(fault) for fault in faults)
-        return replace(draft, status=Status.FAILED, reason=reason, error=faults[0].__cause__ or faults[0], lost=specs)
+        reason = in_one_line("; ".join(map(str, faults)), _REASON)
+        cause = faults[0].__cause__
+        error = faults[0] if cause is None else cause
+        return replace(draft, status=Status.FAILED, reason=reason, error=error, lost=specs)
     return replace(draft, specs=specs, manager=manager)
 
 
-def _failed(draft: Plugin, what: str, error: BaseException) -> Plugin:
-    description = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-    reason = f"{what}: {description}" if what else description
-    return replace(draft, status=Status.FAILED, reason=reason, error=error)
-
-
 def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
-    """Mark the plugins that give a name which another gives too."""
+    """Mark the plugins that give a name which is another's, or which another gives too."""
     givers: dict[tuple[type[Spec], str], list[Plugin]] = defaultdict(list)
     for plugin in plugins:
         for kind, specs in plugin.specs.items():
@@ -350,11 +402,16 @@ def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
                 givers[kind, spec.name].append(plugin)
     clashes: dict[int, list[str]] = defaultdict(list)
     for (kind, name), several in givers.items():
-        for plugin in several if len(several) > 1 else ():
-            others = " and ".join(other.label for other in several if other is not plugin)
-            clashes[id(plugin)].append(f"{kind.kind} {name!r} is also provided by {others}")
+        owner = official.owner(kind.kind, name)
+        for plugin in several:
+            others = [other.label for other in several if other is not plugin and owner in (None, other.owner)]
+            if owner not in (None, plugin.owner):
+                qualified = f"{plugin.distribution}:{name}"
+                clashes[id(plugin)].append(f"{kind.kind} {name!r} is a name of {owner}; this one is {qualified!r}")
+            elif others:
+                clashes[id(plugin)].append(f"{kind.kind} {name!r} is also provided by {' and '.join(others)}")
     return tuple(
-        replace(plugin, status=Status.CONFLICTING, reason="; ".join(clashes[id(plugin)]))
+        replace(plugin, status=Status.CONFLICTING, reason=in_one_line("; ".join(clashes[id(plugin)]), _REASON))
         if id(plugin) in clashes
         else plugin
         for plugin in plugins

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from operator import eq, ge, gt, le, lt, ne
 
+from tfx_core.errors import described, in_one_line
 from tfx_core.plugins.hookspecs import PROJECT
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*")
@@ -58,7 +59,7 @@ def scan() -> list[EntryPoint]:
 def _entry_points_text(distribution: metadata.Distribution) -> str | None:
     try:
         return distribution.read_text("entry_points.txt")
-    except (OSError, UnicodeDecodeError):
+    except Exception:
         return None  # whose it is cannot be told, and importlib.metadata would not find it either
 
 
@@ -67,22 +68,23 @@ def _name(distribution: metadata.Distribution) -> str:
         name: str | None = distribution.metadata["Name"]
     except Exception:  # no METADATA file: what is raised depends on the version of Python
         name = None
-    return name or "(a distribution without metadata)"
+    return in_one_line(name or "(a distribution without metadata)", 200)
 
 
 def _read(distribution: metadata.Distribution) -> list[EntryPoint]:
     name = _name(distribution)
     try:
         fields = distribution.metadata  # parsed anew at every access
-        version = fields["Version"] or ""
+        version = in_one_line(fields["Version"] or "", 100)
         requirements = fields.get_all("Requires-Dist") or distribution.requires or ()
         requires = tuple(line for line in requirements if _concerns_core(line))
         points = dict.fromkeys(point for point in distribution.entry_points if point.group == PROJECT)
     except Exception as error:  # a damaged file can raise anything out of importlib.metadata
-        damage = f"its metadata cannot be read: {type(error).__name__}: {error}"
+        damage = f"its metadata cannot be read: {described(error)}"
         return [EntryPoint(normalise(name), "", name, "", damage=damage)]
     # A value may end in extras, "package.plugin [big]", which say nothing about what to import.
-    return [EntryPoint(point.name, point.value.partition("[")[0].strip(), name, version, requires) for point in points]
+    targets = {in_one_line(point.name, 200): point.value.partition("[")[0].strip() for point in points}
+    return [EntryPoint(point, in_one_line(target, 500), name, version, requires) for point, target in targets.items()]
 
 
 def _concerns_core(requirement: str) -> bool:
@@ -102,7 +104,7 @@ def misfit(entry: EntryPoint, core_version: str) -> str | None:
             cure = f"it was made for an older core: pip install --upgrade {entry.distribution}"
         else:
             cure = f"install versions of tfx-core and {entry.distribution} that fit each other"
-        return f"it needs {requirement.strip()}, and {core_version} is installed; {cure}"
+        return f"it needs {in_one_line(requirement, 200)}, and {core_version} is installed; {cure}"
     return None
 
 

@@ -1,6 +1,12 @@
-"""The names that tfx's own distributions provide, so that a missing one is answered with what to install."""
+"""The names that are tfx's own: a missing one is answered with what to install, and nobody else's goes before it."""
 
 from collections.abc import Mapping
+from functools import cache
+
+from tfx_core.plugins import builtin
+from tfx_core.plugins.specs import KINDS
+
+CORE = "tfx-core"
 
 NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("openai-gpt", "gpt2", "ctrl", "transfo-xl", "reformer", "xlnet")},
@@ -23,6 +29,8 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """Distribution -> kind -> names: `Spec.kind`, or ``"command"``. What comes with the core cannot be missing."""
 
+DISTRIBUTIONS = frozenset((CORE, *NAMES))
+
 
 def names(kind: str) -> list[str]:
     """All official names of a kind, installed or not."""
@@ -32,3 +40,13 @@ def names(kind: str) -> list[str]:
 def distribution_of(kind: str, name: str) -> str | None:
     """The tfx distribution that provides a name, or ``None`` when none does."""
     return next((distribution for distribution, kinds in NAMES.items() if name in kinds.get(kind, ())), None)
+
+
+def owner(kind: str, name: str) -> str | None:
+    """The distribution whose a name is wherever it is not qualified, installed or not; the core's own included."""
+    return CORE if (kind, name) in _of_the_core() else distribution_of(kind, name)
+
+
+@cache
+def _of_the_core() -> frozenset[tuple[str, str]]:
+    return frozenset((kind.kind, spec.name) for kind in KINDS for spec in getattr(builtin, kind.hook, list)())

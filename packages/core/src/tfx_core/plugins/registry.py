@@ -1,12 +1,22 @@
-"""Look-up by name of everything that the core and the plugins provide; imports code only when a thing is loaded."""
+"""Look-up by name of everything that the core and the plugins provide; imports code only when a thing is loaded.
 
+Which of several distributions a name stands for:
+
+1. ``"distribution:name"`` is that distribution's, and so is a name with ``provider="distribution"`` beside it.
+2. A name of tfx's own, `tfx_core.plugins.official` lists them, is the official distribution's, whether that one is
+   installed or not: what a program or a stored model means does not depend on what is installed beside it. A plugin of
+   anybody else that gives the name is conflicting, keeps all its other names, and is reached by rule 1.
+3. Any other name is its only giver's; where several give it, `PluginError` says how to choose.
+"""
+
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from tfx_core.errors import PluginError, TfxError, UnknownNameError
+from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.discovery import Plugin, Status
 from tfx_core.plugins.distributions import normalise
@@ -35,9 +45,10 @@ _Index: TypeAlias = Mapping[type[Spec], _ByName[Spec]]
 _index_of: tuple[tuple[Plugin, ...], _Index] | None = None
 
 
-def architectures() -> tuple[ArchitectureSpec, ...]:
-    """The installed architectures."""
-    return tuple(entry.spec for entry in specs(ArchitectureSpec))
+def architectures(provider: str | None = None) -> tuple[ArchitectureSpec, ...]:
+    """The installed architectures, each name once: the one that `find` gives, the first of several that it refuses."""
+    names = _by_name(ArchitectureSpec)
+    return tuple((_givers(provider, ArchitectureSpec, name) or entries)[0].spec for name, entries in names.items())
 
 
 def specs(kind: type[S]) -> tuple[Registered[S], ...]:
@@ -45,38 +56,69 @@ def specs(kind: type[S]) -> tuple[Registered[S], ...]:
     return tuple(entry for entries in _by_name(kind).values() for entry in entries)
 
 
-def find(kind: type[S], name: str) -> S:
-    """The spec of a name; ``"distribution:name"`` picks one distribution's.
+def find(kind: type[S], name: str, *, provider: str | None = None) -> S:
+    """The spec of a name; ``"distribution:name"``, or ``provider``, picks one distribution's.
 
     Raises `UnknownNameError` when nothing installed provides the name, `PluginError` when several distributions do or
     when the plugin that would have provided it failed.
     """
-    return _entry(kind, name).spec
+    return _entry(kind, name, provider).spec
 
 
-def load(kind: type[Spec], name: str) -> object:
+def load(kind: type[Spec], name: str, *, provider: str | None = None) -> object:
     """Import what a name stands for; raises as `find` does, and `PluginError` when its code cannot be imported."""
-    entry = _entry(kind, name)
+    entry = _entry(kind, name, provider)
     target = entry.spec.target
     try:
         return discovery.resolve(target)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module that calls sys.exit() must not end the program
         raise PluginError(
             f"{kind.kind} {entry.spec.name!r} of {entry.plugin.label} could not be imported from {target!r}: "
-            f"{type(error).__name__}: {error}"
+            f"{described(error)}"
         ) from error
 
 
-def _entry(kind: type[S], name: str) -> Registered[S]:
+def giver(kind: type[S], name: str, thing: object) -> Registered[S] | None:
+    """Of all who give a name, the one whose target is this very thing; ``None`` where it came from nowhere here."""
+    return next((entry for entry in _by_name(kind).get(name, ()) if _is_at(entry.spec.target, thing)), None)
+
+
+def spelled(entry: Registered[Spec]) -> str:
+    """The shortest name that reaches an entry: its own, or where that is ambiguous or another's, the qualified one."""
+    alone = _givers(None, type(entry.spec), entry.spec.name) == [entry]
+    return entry.spec.name if alone else entry.qualified
+
+
+def _is_at(target: str, thing: object) -> bool:
+    """Whether a thing is what a target stands for; what was not imported yet is not imported for it."""
+    try:
+        return target.partition(":")[0] in sys.modules and discovery.resolve(target) is thing
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return False
+
+
+def _entry(kind: type[S], name: str, provider: str | None) -> Registered[S]:
     distribution, _, bare = name.rpartition(":")
-    entries = _by_name(kind).get(bare, ())
-    if distribution:
-        entries = [entry for entry in entries if normalise(entry.distribution) == normalise(distribution)]
+    if provider and distribution and normalise(provider) != normalise(distribution):
+        raise InputError(f"{name!r} with provider={provider!r}: these are two distributions; leave one of them out")
+    distribution = distribution or provider or ""
+    entries = _givers(distribution, kind, bare)
     if len(entries) == 1:
         return entries[0]
     if entries:
         raise PluginError(_ambiguous(f"{kind.kind} {bare!r}", entries))
     raise _missing_from(distribution, kind, bare) if distribution else _missing(kind, bare)
+
+
+def _givers(distribution: str | None, kind: type[S], name: str) -> list[Registered[S]]:
+    """Those whom a name stands for; more than one where it is ambiguous."""
+    entries = _by_name(kind).get(name, ())
+    whose = normalise(distribution) if distribution else official.owner(kind.kind, name)
+    return [entry for entry in entries if whose in (None, entry.plugin.owner)]
 
 
 def _by_name(kind: type[S]) -> _ByName[S]:
@@ -103,7 +145,7 @@ def _ambiguous(what: str, entries: Sequence[Registered[Spec]]) -> str:
     givers = " and ".join(entry.plugin.label for entry in entries)
     if len({normalise(entry.distribution) for entry in entries}) > 1:
         choices = " or ".join(repr(entry.qualified) for entry in entries)
-        return f"{what} is provided by {givers}: say which with {choices}"
+        return f"{what} is provided by {givers}: say which with {choices}, or for a stored model with provider="
     return f"{what} is provided by {givers}: switch one off with TFX_DISABLE_PLUGINS={entries[-1].plugin.name}"
 
 
@@ -126,24 +168,29 @@ def _missing_from(distribution: str, kind: type[Spec], name: str) -> TfxError:
 
 def _missing(kind: type[Spec], name: str) -> TfxError:
     """Why nothing installed provides a name, and the cure."""
+    owner = official.owner(kind.kind, name)
     for plugin in discovery.discovered():  # a failed plugin may still have told what it would have provided
-        if any(spec.name == name for spec in plugin.lost.get(kind, ())):
+        if owner in (None, plugin.owner) and any(spec.name == name for spec in plugin.lost.get(kind, ())):
             return _unusable(plugin, name)
-    return missing(kind.kind, name, _by_name(kind))
+    return missing(kind.kind, name, _by_name(kind), [entry.qualified for entry in _by_name(kind).get(name, ())])
 
 
-def missing(kind: str, name: str, installed: Iterable[str]) -> TfxError:
-    """Why none of the ``installed`` names of a kind, or of ``"command"``, is this one, and the cure."""
+def missing(kind: str, name: str, installed: Iterable[str], others: Sequence[str] = ()) -> TfxError:
+    """Why none of the ``installed`` names of a kind, or of ``"command"``, is this one, and the cure.
+
+    ``others`` are qualified names of those who give a name that is an official distribution's.
+    """
     home = official.distribution_of(kind, name)
     if home is not None:
         present = _plugins_of(home)
         for plugin in present:
             if not plugin.usable:
                 return _unusable(plugin, name)
+        choice = f", or say {' or '.join(map(repr, others))} for what is installed" if others else ""
         if present:
             newer = f"a newer {home} than the installed {present[0].version}: pip install --upgrade {home}"
-            return UnknownNameError(f"{name!r} is provided by {newer}")
-        return UnknownNameError(_to_install(name, home))
+            return UnknownNameError(f"{name!r} is provided by {newer}{choice}")
+        return UnknownNameError(_to_install(name, home) + choice)
     installed = sorted(installed)
     close = get_close_matches(name, {*installed, *official.names(kind)}, n=1)
     where = f" of {official.distribution_of(kind, close[0])}" if close and close[0] not in installed else ""
@@ -154,7 +201,7 @@ def missing(kind: str, name: str, installed: Iterable[str]) -> TfxError:
 
 
 def _plugins_of(distribution: str) -> list[Plugin]:
-    return [plugin for plugin in discovery.discovered() if normalise(plugin.distribution) == normalise(distribution)]
+    return [plugin for plugin in discovery.discovered() if plugin.owner == normalise(distribution)]
 
 
 def _unusable(plugin: Plugin, name: str) -> PluginError:

@@ -63,25 +63,27 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         dtype: "str | torch.dtype | None" = None,
         attention: "str | AttentionKernel | None" = None,
         revision: str | None = None,
+        provider: str | None = None,
         **options: object,
     ) -> Self:
         """The task with the model of a folder or hub id, and the tokenizer that comes with it.
 
         The model is loaded with a head that serves the task; `InputError` when the checkpoint has none. A model that
-        was loaded before needs its tokenizer, and is what ``device``, ``dtype``, ``attention`` and ``revision`` made
-        it.
+        was loaded before needs its tokenizer, and is what ``device``, ``dtype``, ``attention``, ``revision`` and
+        ``provider`` made it.
         """
         from tfx_core.checkpoint import read_whole
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
         given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention, "revision": revision}
+        given["provider"] = provider
         given = {name: value for name, value in given.items() if value is not None}
         if isinstance(model, str | Path):
 
             def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
-                loaded = load_model(folder, head=cls.head_for(folder), **given)
-                return loaded, load_tokenizer(folder) if tokenizer is None else tokenizer
+                loaded = load_model(folder, head=cls.head_for(folder, provider), **given)
+                return loaded, load_tokenizer(folder, provider=provider) if tokenizer is None else tokenizer
 
             loaded, tokenizer = read_whole(model, read, revision=revision)
         elif given:
@@ -95,12 +97,11 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         return cls(loaded, tokenizer, **options)
 
     @classmethod
-    def head_for(cls, folder: "Folder") -> str:
+    def head_for(cls, folder: "Folder", provider: str | None = None) -> str:
         """The head with which to load a checkpoint; `InputError` when it has none that serves the task."""
         from tfx_core.model.loading import read_config, stored_head
 
-        _, config = read_config(folder)
-        stored = stored_head(config, folder)
+        stored = stored_head(*read_config(folder, provider), folder)
         if stored is not None and cls.is_served_by(stored):
             return stored
         if "backbone" in cls.heads:

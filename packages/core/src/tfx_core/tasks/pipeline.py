@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfx_core.errors import shown
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks.base import Task
 
@@ -23,6 +24,7 @@ def pipeline(
     dtype: "str | torch.dtype | None" = None,
     attention: "str | AttentionKernel | None" = None,
     revision: str | None = None,
+    provider: str | None = None,
     **options: object,
 ) -> Task[Any, Any, Any]:
     """A task by its name, ready to call with a list of inputs; ``options`` become its defaults.
@@ -37,6 +39,7 @@ def pipeline(
         dtype=dtype,
         attention=attention,
         revision=revision,
+        provider=provider,
         **options,
     )
 
@@ -45,5 +48,5 @@ def load_task(name: str) -> type[Task[Any, Any, Any]]:
     """The class that a task's name stands for; raises as `tfx_core.plugins.registry.load` does."""
     task = registry.load(TaskSpec, name)
     if not (isinstance(task, type) and issubclass(task, Task)):
-        raise TypeError(f"the target of task {name!r} is {task!r}, not a subclass of tfx_core.Task")
+        raise TypeError(f"the target of task {name!r} is {shown(task)}, not a subclass of tfx_core.Task")
     return task
