@@ -29,6 +29,10 @@ class SampleConfig(ModelConfig):
     axes: tuple[Size, Size] | None = None
     cutoffs: tuple[int, ...] = ()
 
+    @property
+    def prunable(self) -> tuple[int, int]:
+        return 2, self.heads
+
     def validate(self) -> None:
         self.require(self.hidden_size % self.heads == 0, "heads", f"a divisor of hidden_size={self.hidden_size}")
 

@@ -6,14 +6,8 @@ from typing import Any
 
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
+from tfx_core.model.known_keys import GENERATION_KEYS
 
-_LEGACY = (
-    "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
-    "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
-    "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores",
-    "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
-    "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
-)  # fmt: skip
 _TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
 
 # how the reference library computes, not what: these never change a result
@@ -46,7 +40,7 @@ def options_from_files(
     """
     config = config or {}
     if generation_config is None:
-        given = {name: config[name] for name in _LEGACY + _TOKENS if config.get(name) is not None}
+        given = {name: config[name] for name in GENERATION_KEYS + _TOKENS if config.get(name) is not None}
         where = config_where
     else:
         given = {name: config[name] for name in _TOKENS if config.get(name) is not None}
