@@ -43,8 +43,6 @@ class Variant:
     """Mends the reference model where it is known to be wrong."""
     kernel: str = "eager"
     """The reference's attention implementation to compare with."""
-    unreadable: str | None = None
-    """Why the reference cannot read this variant from a folder, its own folders included."""
     heads_of_reference: dict[str, str] = field(default_factory=dict)
     """Head -> class of the reference, where the registered name is not the one to compare with."""
 

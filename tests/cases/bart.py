@@ -60,12 +60,7 @@ CASE = ArchitectureCase(
         Variant(
             "scaled, vectors", {"scale_embedding": True}, ("conditional-generation",), inputs=_vectors, padded=_cut
         ),
-        Variant(
-            "untied",
-            {"tie_word_embeddings": False},
-            heads=("conditional-generation",),
-            unreadable="it does not tie the encoder's and the decoder's table to the shared one, which alone is stored",
-        ),
+        Variant("untied", {"tie_word_embeddings": False}, heads=("backbone", "conditional-generation")),
         Variant("untied decoder", {"tie_word_embeddings": False}, heads=("causal-lm",)),
         Variant("decoder with source", heads=("causal-lm",), source_width=24),
         Variant("regression", {"num_labels": 1}, heads=("sequence-classification",)),

@@ -35,6 +35,7 @@ CASE = ArchitectureCase(
         Variant("relative_key", {"position_embedding_type": "relative_key", "hidden_act": "gelu_new"}),
         Variant("relative_key_query", {"position_embedding_type": "relative_key_query"}),
         Variant("pruned", {"pruned_heads": {"0": [1, 2], "2": [0]}}),
+        Variant("pruned from the end", {"pruned_heads": {"1": [-1, 0]}}, heads=("backbone",)),
         Variant("untied", {"tie_word_embeddings": False}, heads=("masked-lm", "causal-lm", "pretraining")),
         Variant("decoder", {"is_decoder": True}, heads=("backbone", "causal-lm")),
         Variant("decoder, pairs", {"is_decoder": True}, ("backbone", "causal-lm"), inputs=pairs, padded=dict),

@@ -35,6 +35,7 @@ CASE = ArchitectureCase(
             heads=("causal-lm",),
         ),
         Variant("pruned", {"pruned_heads": {"0": [1, 2], "2": [0]}}, heads=("backbone", "causal-lm")),
+        Variant("pruned from the end", {"pruned_heads": {"1": [-1, 0]}}, heads=("backbone",)),
         Variant("untied", {"tie_word_embeddings": False}, heads=("causal-lm", "double-heads")),
         Variant(
             "cross-attention",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.core.tasks.toy import ARCHITECTURE, CLASSIFIER, ToyBackbone, ToyConfig
 from tfx_core import ArchitectureSpec
 from tfx_core.checkpoint import Rename
-from tfx_core.errors import InputError
+from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Architecture, HeadPlan, Model
 from tfx_core.model.heads import NoHead
 
@@ -63,8 +63,10 @@ def test_a_backbone_may_generate_in_a_way_of_its_own() -> None:
 
 def test_what_a_backbone_does_not_offer_is_refused() -> None:
     model = Model(ARCHITECTURE, ToyConfig())
-    with pytest.raises(InputError, match="prune_heads: this model's heads cannot be pruned"):
+    with pytest.raises(ConfigError, match=r"pruned_heads=\{0: \(1,\)\}: must be empty: heads of toy cannot be pruned"):
         model.prune_heads({0: [1]})
+    with pytest.raises(InputError, match="prune_heads: this model's heads cannot be pruned"):
+        model.backbone.prune_heads({0: [1]})
     with pytest.raises(InputError, match="keeps no key-value cache"):
         model.backbone.new_cache()
     with pytest.raises(InputError, match=r"head 'backbone' cannot generate$"):

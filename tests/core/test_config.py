@@ -29,6 +29,10 @@ class SampleConfig(ModelConfig):
     axes: tuple[Size, Size] | None = None
     cutoffs: tuple[int, ...] = ()
 
+    @property
+    def prunable(self) -> tuple[int, int]:
+        return 2, self.heads
+
     def validate(self) -> None:
         self.require(self.hidden_size % self.heads == 0, "heads", f"a divisor of hidden_size={self.hidden_size}")
 
@@ -71,6 +75,12 @@ def test_a_written_config_reads_back_as_it_was() -> None:
         ({"heads": 5}, r"heads=5: must be a divisor of hidden_size=12"),
         ({"id2label": {"a": "b"}}, r"id2label=\{'a': 'b'\}: must be an object of an integer to a string"),
         ({"id2label": {"0": "b", "2": "c"}}, r"id2label=.*: the class numbers must be 0 to 1"),
+        (
+            {"id2label": {"0": "a", "00": "b"}},
+            r"id2label=\{'0': 'a', '00': 'b'\}: must be an object of .*; '00' is not",
+        ),
+        ({"cutoffs": [2, 10**10]}, r"cutoffs=\(2, 10000000000\): must be at most 1000000000"),
+        ({"eos_token_id": 2**70}, r"eos_token_id=\d+: must be at most 1000000000"),
         ({"id2label": {"0": "b"}, "num_labels": 3}, r"num_labels=3: id2label names 1 classes"),
     ],
 )
@@ -155,6 +165,11 @@ def test_a_config_of_configs_reads_back_as_it_was() -> None:
     assert config.replace(reader={"heads": 2}).reader.heads == 2
 
 
+def test_keys_that_nothing_knows_are_named_with_the_part_that_has_them() -> None:
+    config = pair(swing=1, torch_dtype="float32", max_length=9, generator={"model_type": "toy", "swung": 2})
+    assert config.unknown_keys == ("swing", "reader.more", "generator.swung")
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -180,5 +195,5 @@ def test_a_wrong_part_is_named(values: dict[str, Any], said: str) -> None:
 
 
 def test_the_architecture_of_a_part_must_be_installed() -> None:
-    with pytest.raises(UnknownNameError, match="topsy"):
+    with pytest.raises(UnknownNameError, match=r"^here/config\.json: .*topsy"):
         pair(generator={"model_type": "topsy"})

@@ -13,9 +13,11 @@ from tfx_core.fields import (
     Between,
     Checked,
     Count,
+    Epsilon,
     Help,
     InWords,
     NotEmpty,
+    Positive,
     Rate,
     Size,
     checked,
@@ -66,12 +68,29 @@ def test_a_value_becomes_what_the_annotation_says(value: object, hint: Any, expe
         (1, bool | Literal["never"] | None, "one of True, False, 'never', or None"),
         (1, bool, "True or False"),
         ({1: "x"}, dict[int, int], "an object of an integer to an integer"),
+        ({"01": 1}, dict[int, int], "an object of an integer to an integer"),
+        (float("inf"), Positive, "a number at least 0 and finite as a float32"),
+        (3.5e38, Positive, "a number at least 0 and finite as a float32"),
+        (1e30, Epsilon, "a number from 0 to 1"),
     ],
 )
 def test_what_does_not_fit_is_named_with_what_would(value: object, hint: Any, allowed: str) -> None:
     with pytest.raises(InputError) as caught:
         checked(value, hint, "x", InputError)
     assert str(caught.value) == f"x={value!r}: must be {allowed}"
+
+
+def test_what_does_not_fit_is_shown_in_one_line_however_large() -> None:
+    for value, hint in (
+        (10**400, float),
+        ("9" * 10**6, int),
+        ({"9" * 5000: 1}, dict[int, int]),
+        ([10**400], tuple[str]),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            checked(value, hint, "x")
+        assert len(str(caught.value)) < 300
+    assert checked({"-1": 2}, dict[int, int], "x") == {-1: 2}
 
 
 def test_the_caller_says_which_error_it_is_and_where() -> None:

@@ -17,7 +17,7 @@ from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
 from tfx_core.errors import CheckpointError, ConfigError, UnknownNameError
-from tfx_core.model import Architecture, Backbone, ModelConfig, ModelOutput, load_architecture
+from tfx_core.model import Architecture, Backbone, HeadPlan, ModelConfig, ModelOutput, load_architecture
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
 
@@ -130,6 +130,74 @@ def test_parameters_that_nothing_fills_are_named(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(TypeError, match=said):
         tiny("crf")
     with pytest.raises(TypeError, match=said):
+        tfx_core.load_model(tmp_path, head="crf")
+
+
+class _Forgetful(nn.Module):
+    """A norm, a bare parameter and buffers that nobody's `initialise` knows."""
+
+    def __init__(self, *, persistent: bool) -> None:
+        super().__init__()
+        self.norm = _Norm()
+        self.bare = nn.Parameter(torch.empty(3))
+        self.partly = nn.Parameter(torch.empty(2))
+        self.register_buffer("table", torch.empty(4))
+        self.register_buffer("steps", torch.zeros(2, dtype=torch.long))
+        self.register_buffer("open", torch.ones(2, dtype=torch.bool))
+        self.register_buffer("angles", torch.empty(4), persistent=persistent)
+
+
+class _Norm(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+
+def _forgetful(filled: bool, *, persistent: bool = True) -> HeadPlan[Any]:
+    def build(config: Any, backbone: Any) -> Any:
+        head = CRF.build(config, backbone)
+        head.more = _Forgetful(persistent=persistent)
+        return head
+
+    def initialise(path: str, module: nn.Module, config: Any, generator: torch.Generator | None) -> None:
+        assert CRF.initialise is not None
+        if path.startswith("head.more"):
+            with torch.no_grad():
+                for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                    if filled:
+                        tensor.zero_()
+                if not filled and isinstance(module, _Forgetful):
+                    module.partly[0] = 1.0
+        else:
+            CRF.initialise(path, module, config, generator)
+
+    rules = {"crf": (*CRF.rules["crf"], Rename("more.{x}", "head.more.{x}"))}
+    return replace(CRF, build=build, initialise=initialise, rules=rules)
+
+
+def test_all_that_nothing_fills_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny("backbone", num_labels=3).save_pretrained(tmp_path)
+    names = ["bare", "partly", "norm.weight", "table", "steps", "open", "angles"]
+    said = rf"fills the new {', '.join('head.more.' + name for name in names)}$"
+    monkeypatch.setattr(crf, "CRF", _forgetful(filled=False))
+    with pytest.raises(TypeError, match=said):
+        tiny("crf")
+    with pytest.raises(TypeError, match=said):
+        tfx_core.load_model(tmp_path, head="crf")
+    monkeypatch.setattr(crf, "CRF", _forgetful(filled=True))
+    assert all(tensor.isfinite().all() for tensor in tiny("crf").head.more.state_dict().values())
+    made = tfx_core.load_model(tmp_path, head="crf")
+    assert not any(tensor.any() for tensor in made.head.more.state_dict().values())
+
+
+def test_what_no_checkpoint_holds_is_refused_new_and_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny("backbone", num_labels=3).save_pretrained(tmp_path)
+    monkeypatch.setattr(crf, "CRF", _forgetful(filled=True, persistent=False))
+    with pytest.raises(TypeError, match=r"fills the new head\.more\.angles; what no checkpoint holds is computed in"):
+        tiny("crf")
+    with pytest.raises(
+        ValueError, match=r"non-persistent buffers \['head\.more\.angles'\].*compute such values in forward"
+    ):
         tfx_core.load_model(tmp_path, head="crf")
 
 

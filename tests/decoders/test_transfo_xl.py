@@ -12,6 +12,7 @@ from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model.model import Model
 from tfx_core.nn import Memory
+from tfx_decoders.transfo_xl import TransfoXLConfig
 
 LENGTHS = (7, 3, 1, 5)
 TYPES = (
@@ -247,3 +248,13 @@ def test_configs_that_cannot_be_are_refused() -> None:
             model(**change)
     with pytest.raises(ConfigError, match="pruned"):
         model().prune_heads({0: [1]})
+
+
+@pytest.mark.parametrize("value", [10**9, 25])
+def test_widths_of_clusters_are_counted_without_powers(value: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^div_val={value}: must be so small that d_embed=24 divided by it"):
+        TransfoXLConfig(d_model=24, d_embed=24, vocab_size=10**6, cutoffs=tuple(range(1, 10**5)), div_val=value)
+
+
+def test_the_first_files_said_otherwise_what_is_tied() -> None:
+    assert not TransfoXLConfig.from_dict({"tie_weight": False}).tie_word_embeddings

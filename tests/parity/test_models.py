@@ -92,11 +92,6 @@ def test_the_folder_written_back_is_the_reference_model(
     case: Case, reference: Any, model: Model, tmp_path: Path
 ) -> None:
     model.save_pretrained(tmp_path)
-    if case.variant.unreadable:
-        again, ours = tfx_core.load_model(tmp_path).state_dict(), model.state_dict()
-        assert again.keys() == ours.keys()
-        assert all(torch.equal(tensor, ours[name]) for name, tensor in again.items())
-        return
     again, report = read_reference(case, tmp_path)
     assert not faults(again, report)
     before = reference.state_dict()
@@ -108,9 +103,6 @@ def test_a_model_made_here_is_read_by_the_reference(case: Case, tmp_path: Path) 
     config = {key: value for key, value in config_of(case).to_dict().items() if key in case.config}
     made = tfx_core.new_model(case.model_type, head=case.head, seed=3, **config).eval()
     made.save_pretrained(tmp_path)
-    if case.variant.unreadable:
-        assert tfx_core.load_model(tmp_path).head_name == case.head
-        return
     theirs, report = read_reference(case, tmp_path)
     assert not faults(theirs, report)
     inputs = case.inputs(labels=False)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model.model import Model
 
 TINY = tiny_config("bart")
@@ -314,3 +314,12 @@ def test_the_source_is_read_once_and_never_repeated_for_beams() -> None:
 def test_a_bad_config_is_named(key: str, value: object, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         bart(**{key: value})
+
+
+def test_a_part_that_is_made_afresh_has_a_size_that_fits_the_checkpoint(tmp_path: Path) -> None:
+    tfx_core.new_model("bart", head="causal-lm", seed=1, **TINY).save_pretrained(tmp_path)
+    assert tfx_core.load_model(tmp_path, head="conditional-generation").config.encoder_ffn_dim == 40
+    with pytest.raises(
+        CheckpointError, match=r"has \d+ bytes, and its config.json .* asks for \d{11} more, for .*encoder"
+    ):
+        tfx_core.load_model(tmp_path, head="conditional-generation", encoder_ffn_dim=10**8)

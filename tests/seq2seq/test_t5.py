@@ -9,6 +9,7 @@ import tfx_core
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model.model import Model
+from tfx_seq2seq.t5 import T5Config
 
 TINY = tiny_config("t5")
 SOURCE, TARGET = random_ids("t5", 2, 7), random_ids("t5", 2, 5, seed=3)
@@ -163,3 +164,51 @@ def test_two_different_output_layers_are_never_tied(tmp_path: Path) -> None:
 def test_a_bad_config_is_named(key: str, value: object, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         t5(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("keys", "tied", "scaled"),
+    [
+        ({}, True, True),
+        ({"tie_word_embeddings": False}, False, False),  # version 1.1, written by transformers 4
+        ({"tie_word_embeddings": True, "scale_decoder_outputs": False}, True, False),  # the same, by transformers 5
+        ({"tie_word_embeddings": True, "scale_decoder_outputs": True}, True, True),
+        ({"tie_word_embeddings": False, "scale_decoder_outputs": True}, False, True),
+    ],
+)
+def test_scale_and_tie_of_the_output_layer_are_two_facts(
+    keys: dict[str, bool], tied: bool, scaled: bool, tmp_path: Path
+) -> None:
+    config = T5Config.from_dict({**TINY, **keys})
+    assert (config.tie_word_embeddings, config.scale_decoder_outputs) == (tied, scaled)
+    model = t5(**keys)
+    layer = model.get_parameter("head.predictions.decoder.weight")
+    assert (layer is model.get_parameter("backbone.encoder.embeddings.token.weight")) is tied
+    with torch.no_grad():
+        found = model(SOURCE, decoder_input_ids=TARGET)
+        state = found.last_hidden_state * (TINY["d_model"] ** -0.5 if scaled else 1.0)
+    torch.testing.assert_close(found.logits, state @ layer.detach().T)
+    model.save_pretrained(tmp_path)
+    again = tfx_core.load_model(tmp_path, tie_word_embeddings=not tied)  # of a new model alone
+    assert again.config.scale_decoder_outputs is scaled
+    torch.testing.assert_close(again(SOURCE, decoder_input_ids=TARGET).logits, found.logits)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"feed_forward_proj": "gated-gelu", "dense_act_fn": "relu"}, "dense_act_fn='relu': must be 'gelu_new' for"),
+        ({"feed_forward_proj": "gated-gelu", "is_gated_act": False}, "is_gated_act=False: must be True for"),
+    ],
+)
+def test_what_a_file_says_twice_of_the_feed_forward_layer_must_agree(keys: dict[str, object], said: str) -> None:
+    assert T5Config.from_dict({"feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu_new", "is_gated_act": True})
+    with pytest.raises(ConfigError, match=said):
+        T5Config.from_dict(keys)
+
+
+def test_a_part_that_is_made_afresh_has_a_measure(tmp_path: Path) -> None:
+    t5("encoder-only").save_pretrained(tmp_path)
+    assert tfx_core.load_model(tmp_path, head="conditional-generation").head_name == "conditional-generation"
+    with pytest.raises(ConfigError, match=r"config\.json: asks for more than 10\d\d tensors"):
+        tfx_core.load_model(tmp_path, head="conditional-generation", num_decoder_layers=10**9)

@@ -1,5 +1,6 @@
 """Checked dataclasses: what the annotation of a field allows, how a value is checked against it, and both in words."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, fields
@@ -8,7 +9,7 @@ from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from tfx_core.errors import ConfigError, InputError, TfxError
+from tfx_core.errors import ConfigError, InputError, TfxError, shown
 
 __all__ = [
     "Above",
@@ -16,6 +17,8 @@ __all__ = [
     "Bound",
     "Checked",
     "Count",
+    "Epsilon",
+    "Finite",
     "Help",
     "InWords",
     "NotEmpty",
@@ -66,6 +69,18 @@ class Above(Between):
 
 
 @dataclass(frozen=True)
+class Finite(Bound):
+    """A number that does not become infinite as a ``float32``, the type that models compute in."""
+
+    def allows(self, value: Value) -> bool:
+        """Whether it is in the range of the type."""
+        return bool(abs(value) <= 2.0**127 * (2 - 2.0**-23))
+
+    def __str__(self) -> str:
+        return "and finite as a float32"
+
+
+@dataclass(frozen=True)
 class NotEmpty(Bound):
     """A string, list or mapping has something in it."""
 
@@ -110,8 +125,10 @@ Count: TypeAlias = Annotated[int, Between(0)]
 """A number of things, or an id."""
 Rate: TypeAlias = Annotated[float, Between(0, 1)]
 """A probability, such as a dropout."""
-Positive: TypeAlias = Annotated[float, Between(0)]
-"""A real number that is not negative, such as an epsilon or a standard deviation."""
+Positive: TypeAlias = Annotated[float, Between(0), Finite()]
+"""A real number that is not negative, such as a standard deviation."""
+Epsilon: TypeAlias = Annotated[float, Between(0, 1)]
+"""A small number that keeps a divisor from being zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +217,7 @@ def checked(value: object, hint: Any, name: str, error: type[TfxError] = ConfigE
         words = _IN_CALLS if issubclass(error, InputError) else _IN_FILES
         # the only entry need not be named
         entry = f"; {refused.entry} is not" if refused.entry and isinstance(value, Sized) and len(value) > 1 else ""
-        raise error(f"{begin}={value!r}: must be {described(hint, words)}{entry}") from None
+        raise error(f"{begin}={shown(value)}: must be {described(hint, words)}{entry}") from None
     except ConfigError as inner:  # of an object within this one
         raise error(f"{begin}.{inner}") from None
 
@@ -276,16 +293,17 @@ def _entry(value: Value, convert: Callable[[Value, Any], Value], hint: Any) -> V
     try:
         return convert(value, hint)
     except _RefusedError as refused:
-        raise _RefusedError(refused.entry or repr(value)) from None
+        raise _RefusedError(refused.entry or shown(value)) from None
 
 
 def _key(key: Value, hint: Any) -> Value:
-    """A key as the annotation wants it; JSON writes integers as digits."""
-    if hint is int and isinstance(key, str) and key.isascii() and key.isdigit():
+    """A key as the annotation wants it; JSON writes integers as digits, each in one way: "00" is not 0."""
+    if hint is int and isinstance(key, str) and _INTEGER.fullmatch(key):
         key = int(key)
     return _converted(key, hint)
 
 
+_INTEGER = re.compile("0|-?[1-9][0-9]{0,18}")
 _NUMBERS_AND_TEXT = {int: "an integer", float: "a number", str: "a string"}
 _IN_FILES: Mapping[Any, str] = {**_NUMBERS_AND_TEXT, bool: "true or false", NoneType: "null"}
 _IN_CALLS: Mapping[Any, str] = {**_NUMBERS_AND_TEXT, bool: "True or False", NoneType: "None"}

@@ -13,6 +13,8 @@ from tfx_core.checkpoint.weight_file import TensorEntry
 from tfx_core.errors import CheckpointError, in_one_line
 
 _log = logging.getLogger("tfx_core")
+_AFRESH, _AFRESH_FOR_EACH = 64 << 20, 8
+"""Bytes that may be initialised afresh: so many, and for each byte of the checkpoint."""
 
 _FAULTS = 50
 """How many of a checkpoint's faults are listed; more are counted."""
@@ -50,6 +52,7 @@ def load_weights(
     head: str,
     stored_heads: Collection[str] = (),
     ties: Iterable[tuple[str, str]] = (),
+    apart: Collection[str] = (),
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
     initialise: Callable[[nn.Module, Collection[str]], object] | None = None,
@@ -67,7 +70,8 @@ def load_weights(
     the checkpoint. Tensors that only other heads need are left out.
 
     ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
-    only one of them or has two that are equal, and stay two where it has two that differ.
+    only one of them or has two that are equal, and stay two where it has two that differ, or any two of which
+    ``apart`` names the first.
 
     Raises one `CheckpointError` that lists the missing, unexpected and misshapen tensors, up to fifty, and counts them
     all.
@@ -82,7 +86,7 @@ def load_weights(
     for slot in slots:
         if slot.part in lacking:
             slot.entries = []
-    _tie(slots, ties)
+    _tie(slots, ties, apart)
     new = [slot for slot in slots if slot.part in lacking and slot.same_as is None]
     filled = [slot for slot in slots if slot.part not in lacking and slot.same_as is None]
     faults += _missing(filled if initialise is not None else filled + new)
@@ -98,6 +102,12 @@ def load_weights(
 
     device = torch.device(device)
     if new and initialise is not None:
+        stored, asked = sum(entry.nbytes for entry in found.values()), sum(slot.meta.nbytes for slot in new)
+        if asked > _AFRESH + _AFRESH_FOR_EACH * stored:
+            raise CheckpointError(
+                f"{label}: has {stored} bytes, and its config.json with head {head!r} asks for {asked} more, "
+                f"for {_listed(new)}; correct the config or choose another head"
+            )
         _initialise(module, new, dtype or _stored_dtype(filled), device, initialise)
         names = ", ".join(name for slot in new for name in slot.names)
         told = f"{label}: initialised afresh, for the checkpoint has no {_listed(new)}: {names}"
@@ -161,12 +171,15 @@ def _lacking_parts(slots: list[_Slot], table: WeightTable, head: str, stored_hea
     return lacking
 
 
-def _tie(slots: list[_Slot], ties: Iterable[tuple[str, str]]) -> None:
+def _tie(slots: list[_Slot], ties: Iterable[tuple[str, str]], apart: Collection[str]) -> None:
     """Join the slots of each pair that is to be one tensor."""
     by_name = {name: slot for slot in slots for name in slot.names}
     for name, to in ties:
         one, other = _root(by_name[name]), _root(by_name[to])
-        if one is not other and one.meta.shape == other.meta.shape and _are_one(one, other):
+        both = bool(one.entries and other.entries)
+        if one is other or one.meta.shape != other.meta.shape or (both and name in apart):
+            continue
+        if _are_one(one, other):
             if one.entries and not other.entries:
                 other.same_as = one
             else:

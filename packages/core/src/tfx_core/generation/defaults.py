@@ -7,14 +7,8 @@ from typing import Any
 from tfx_core.errors import ConfigError, InputError, in_one_line, shown
 from tfx_core.fields import checked, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
+from tfx_core.model.known_keys import GENERATION_KEYS
 
-_LEGACY = (
-    "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
-    "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
-    "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores",
-    "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
-    "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
-)  # fmt: skip
 _TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
 
 # how the reference library computes, not what: these never change a result
@@ -45,7 +39,7 @@ def options_from_files(
     Settings under ``task_specific_params`` are for the tasks that they name and not applied here. A key that cannot be
     honoured is named in a warning; a value that cannot be meant is a `ConfigError` with file, key and value.
     """
-    names = _TOKENS if generation_config is not None else _LEGACY + _TOKENS
+    names = _TOKENS if generation_config is not None else GENERATION_KEYS + _TOKENS
     given = _checked({name: config[name] for name in names if name in config} if config else {}, config_where)
     if isinstance(generation_config, GenerationOptions):
         return generation_config.updated(

@@ -1,13 +1,19 @@
 """Configurations: one frozen dataclass per architecture whose fields are the keys of ``config.json``."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from tfx_core.errors import ConfigError
-from tfx_core.fields import Checked, Count, Nested, plain
+from tfx_core.errors import ConfigError, UnknownNameError, shown
+from tfx_core.fields import Between, Checked, Nested, plain
+from tfx_core.model.known_keys import GENERATION_KEYS, INERT_KEYS, NEUTRAL_VALUES
 from tfx_core.plugins import ArchitectureSpec, registry
+
+MOST_LABELS = 2**16
+"""Classes that a config may name; they are written out one by one."""
+LARGEST = 10**9
+"""Greatest number that a config may hold: products of three such sizes are what torch can count."""
 
 ProblemType: TypeAlias = Literal["regression", "single_label_classification", "multi_label_classification"]
 
@@ -28,12 +34,20 @@ class ModelConfig(Checked, Nested):
     Width, depth and heads are ``hidden_size``, ``num_hidden_layers`` and ``num_attention_heads`` of every config: as
     an attribute, in `replace` and in files an alias stands for its field.
     """
+    inert_keys: ClassVar[Collection[str]] = ()
+    """Keys of files that are no fields because they change no result here, beside those of every architecture."""
+    neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {}
+    """Keys that change results and cannot be honoured -> the values, beside null, with which they do not.
+
+    A file with another value is refused. A key that is no field and in neither list is kept in ``extra`` as well, and
+    a warning names it when the file is loaded.
+    """
     default_num_labels: ClassVar[int] = 2
     """Number of classes where the file names neither their number nor them."""
 
     architectures: tuple[str, ...] = ()
     """Class names by which the reference library knows what the checkpoint holds."""
-    num_labels: Count = 0
+    num_labels: Annotated[int, Between(0, MOST_LABELS)] = 0
     """Number of classes of a classification head; by default as many as ``id2label`` names, else two (BART: three)."""
     id2label: dict[int, str] = field(default_factory=dict)
     """Name of each class; by default ``LABEL_0``, ``LABEL_1``, …"""
@@ -46,9 +60,12 @@ class ModelConfig(Checked, Nested):
     add_cross_attention: bool = False
     """Whether a decoder attends to another model's states."""
     tie_word_embeddings: bool = True
-    """Whether a new model's output layer shares the input embeddings; a checkpoint's tensors decide for themselves."""
-    pruned_heads: dict[int, tuple[Count, ...]] = field(default_factory=dict)
-    """Attention heads that were removed: layer -> numbers of the heads in the unpruned model."""
+    """Whether the output layer is the input embeddings, where a checkpoint does not hold two that differ.
+
+    Where false, two that are equal stay two.
+    """
+    pruned_heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Attention heads that were removed: layer -> numbers of the heads in the unpruned model, -1 for the last one."""
     pad_token_id: int | None = None
     """Id of the padding token."""
     bos_token_id: int | None = None
@@ -63,17 +80,31 @@ class ModelConfig(Checked, Nested):
     """Keys of the file that this architecture does not read, kept so that saving writes them back."""
 
     def __post_init__(self) -> None:
+        named: object = self.id2label
+        if isinstance(named, Mapping) and len(named) > MOST_LABELS:  # before each of them is looked at
+            raise ConfigError(f"id2label: names {len(named)} classes; must be at most {MOST_LABELS}")
         super().__post_init__()
+        for name in self.field_names():
+            if name != "extra" and any(abs(number) > LARGEST for number in _integers(getattr(self, name))):
+                raise ConfigError(f"{name}={shown(getattr(self, name))}: must be at most {LARGEST}")
+        neutral = {**NEUTRAL_VALUES, **self.neutral_values}
+        for key, value in self.extra.items():
+            if key in neutral and value is not None and value not in neutral[key]:
+                allowed = " or ".join([*map(repr, neutral[key]), "null"])
+                raise ConfigError(f"{key}={shown(value)}: changes results and is not possible here; must be {allowed}")
         labels = self.id2label
         if self.num_labels and labels and self.num_labels != len(labels):
             raise ConfigError(f"num_labels={self.num_labels}: id2label names {len(labels)} classes")
         if sorted(labels) != list(range(len(labels))):
-            raise ConfigError(f"id2label={labels!r}: the class numbers must be 0 to {len(labels) - 1} without gaps")
+            raise ConfigError(
+                f"id2label={shown(labels)}: the class numbers must be 0 to {len(labels) - 1} without gaps"
+            )
         if not labels:
             labels = {number: f"LABEL_{number}" for number in range(self.num_labels or self.default_num_labels)}
         object.__setattr__(self, "id2label", labels)
         object.__setattr__(self, "num_labels", len(labels))
         self.validate()
+        object.__setattr__(self, "pruned_heads", self._counted_heads())
 
     def validate(self) -> None:
         """Check what concerns several fields at once, with `require`; subclasses extend it."""
@@ -81,18 +112,37 @@ class ModelConfig(Checked, Nested):
     def require(self, holds: bool, key: str, allowed: str) -> None:
         """Raise `ConfigError` naming ``key``, its value and what is ``allowed`` unless the condition holds."""
         if not holds:
-            raise ConfigError(f"{key}={getattr(self, key)!r}: must be {allowed}")
+            raise ConfigError(f"{key}={shown(getattr(self, key))}: must be {allowed}")
 
-    def require_prunable(self, layers: int, heads: int) -> None:
-        """Raise `ConfigError` unless the pruned heads exist and every layer keeps one."""
-        for layer, pruned in self.pruned_heads.items():
-            self.require(
-                0 <= layer < layers
-                and len(set(pruned)) == len(pruned) < heads
-                and all(each < heads for each in pruned),
-                "pruned_heads",
-                f"some, not all, of {heads} heads in each of {layers} layers",
+    @property
+    def prunable(self) -> tuple[int, int] | None:
+        """Numbers of layers and of heads in each of which some may be pruned; ``None`` where none can be."""
+        return None
+
+    def _counted_heads(self) -> dict[int, tuple[int, ...]]:
+        """The pruned heads, those that are counted from the end, from -1 down, by their usual numbers.
+
+        Raises `ConfigError` unless they exist and every layer keeps one.
+        """
+        if not self.pruned_heads:
+            return {}
+        self.require(self.prunable is not None, "pruned_heads", f"empty: heads of {self.model_type} cannot be pruned")
+        assert self.prunable is not None
+        layers, heads = self.prunable
+        counted = {
+            layer + layers if layer < 0 else layer: tuple(
+                sorted({head + heads if head < 0 else head for head in pruned})
             )
+            for layer, pruned in self.pruned_heads.items()
+        }
+        self.require(
+            len(counted) == len(self.pruned_heads)
+            and all(0 <= layer < layers for layer in counted)
+            and all(len(pruned) < heads and all(0 <= head < heads for head in pruned) for pruned in counted.values()),
+            "pruned_heads",
+            f"some, not all, of {heads} heads in each of {layers} layers",
+        )
+        return counted
 
     def begins_tied(self, name: str) -> bool:
         """Whether a new model's parameter of this name shares the tensor that it may share (`HeadPlan.ties`)."""
@@ -101,6 +151,15 @@ class ModelConfig(Checked, Nested):
     def with_ties(self, tied: Mapping[str, bool]) -> Self:
         """A copy that says which of the parameters that may share a tensor do: name -> whether it does."""
         return self.replace(tie_word_embeddings=all(tied.values()))
+
+    @property
+    def unknown_keys(self) -> tuple[str, ...]:
+        """Keys of the file of which nothing is known, those of a config within this one after its name and a dot."""
+        known = {*INERT_KEYS, *GENERATION_KEYS, *NEUTRAL_VALUES, *self.inert_keys, *self.neutral_values}
+        own = (key for key in self.extra if key not in known and not key.startswith("_"))
+        parts = ((name, getattr(self, name)) for name in self.field_names())
+        within = (f"{name}.{key}" for name, part in parts if isinstance(part, ModelConfig) for key in part.unknown_keys)
+        return (*own, *within)
 
     @property
     def label2id(self) -> dict[str, int]:
@@ -113,19 +172,19 @@ class ModelConfig(Checked, Nested):
 
         Aliases are resolved, unknown keys kept in ``extra``, and ``label2id`` is derived from ``id2label``.
         """
-        known, extra = {}, dict(values.get("extra", {}))
+        known, extra = {}, {}
         for key, value in values.items():
             name = cls.aliases.get(key, key)
             if name in cls.field_names() and name != "extra":
                 if key != name and name in values:
                     continue  # the present spelling wins over the older one
                 known[name] = value
-            elif key not in {"model_type", "label2id", "extra"}:
+            elif key not in {"model_type", "label2id"}:
                 extra[key] = value
         try:
             return cls(**known, extra=extra)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}" if where else str(error)) from None
+        except (ConfigError, UnknownNameError) as error:
+            raise type(error)(f"{where}: {error}" if where else str(error)) from None
 
     @classmethod
     def from_object(cls, values: Mapping[str, Any]) -> Self:
@@ -135,7 +194,7 @@ class ModelConfig(Checked, Nested):
             own: Self = architecture.config.from_dict(values, where="")
             return own
         if values.get("model_type", cls.model_type) != cls.model_type:
-            raise ConfigError(f"model_type={values['model_type']!r}: must be {cls.model_type!r}")
+            raise ConfigError(f"model_type={shown(values['model_type'])}: must be {cls.model_type!r}")
         return cls.from_dict(values, where="")
 
     @classmethod
@@ -196,5 +255,17 @@ def named_architecture(values: Mapping[str, Any]) -> str:
     model_type = values.get("model_type")
     if not isinstance(model_type, str) or not model_type:
         known = ", ".join(sorted(spec.name for spec in registry.architectures()))
-        raise ConfigError(f"model_type={model_type!r}: must name an architecture; installed are {known}")
+        raise ConfigError(f"model_type={shown(model_type)}: must name an architecture; installed are {known}")
     return model_type
+
+
+def _integers(value: object) -> Iterator[int]:
+    """The integers in a field, keys of mappings included."""
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _integers(tuple(value))
+        yield from _integers(tuple(value.values()))
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _integers(each)

@@ -1,15 +1,18 @@
 """From a folder, a hub id or a name to a model or a tokenizer."""
 
-from collections.abc import Iterable, Mapping
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, TensorFiles, load_weights, read_tensors, read_whole, unfilled_modules
-from tfx_core.errors import CheckpointError, ConfigError, InputError, shown
+from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, UnknownNameError, cleaned, shown
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
@@ -17,6 +20,9 @@ from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
 from tfx_core.text import Tokenizer, family_of, read_tokenizer
 
+_log = logging.getLogger("tfx_core")
+_MOST_AFRESH, _MOST_NEW = 1000, 100_000
+"""Tensors that a model may have beside those of its checkpoint, and that a new model may have."""
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 
 
@@ -42,11 +48,15 @@ def load_model(
     opened = read_whole(path, lambda folder: _open(folder, provider), revision=revision)
     architecture, config, stored = opened.architecture, opened.config, opened.head
     head = stored or "backbone" if head is None else head
-    if head != stored:
-        config = architecture.plan(head).adapt(config)
+    with _naming(_config_file(opened.folder), config.tfx_head if head == stored else None):
+        plan = architecture.plan(head)
+        if head != stored:
+            config = plan.adapt(config)
     config = config.replace(**overrides)
-    model = _empty_model(architecture, config, head, attention, opened.generation_config)
-    model.origin = opened.label
+    with _naming(_config_file(opened.folder)):
+        most = len(opened.tensors) + _MOST_AFRESH
+        model = _empty_model(architecture, config, head, attention, opened.generation_config, most)
+    model.origin = opened.folder.label
     load_weights(
         model,
         opened.tensors,
@@ -54,10 +64,11 @@ def load_model(
         head=head,
         stored_heads=() if stored is None else (stored,),
         ties=model.ties,
+        apart=[name for name, _ in model.ties if not config.begins_tied(name)],
         dtype=_dtype(dtype),
         device=torch.device(device),
         initialise=lambda module, names: _initialise(module, architecture, config, names),
-        label=opened.label,
+        label=opened.folder.label,
     )
     return model.eval()
 
@@ -81,7 +92,9 @@ def new_model(
     """
     architecture = load_architecture(model_type, provider=provider)
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
-    model = _empty_model(architecture, settings, head, attention).to_empty(device=torch.device("cpu"))
+    model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)
+    with _sizes():
+        model.to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, architecture, settings, None, generator)
     for name, to in model.ties:
@@ -120,7 +133,7 @@ def load_architecture(model_type: str, *, provider: str | None = None) -> Archit
 class _Opened:
     """All that a model needs of a checkpoint, of one save."""
 
-    label: str
+    folder: Folder
     architecture: Architecture[Any]
     config: ModelConfig
     head: str | None
@@ -130,8 +143,11 @@ class _Opened:
 
 def _open(folder: Folder, provider: str | None) -> _Opened:
     architecture, config = read_config(folder, provider)
+    if config.unknown_keys:
+        names = cleaned(", ".join(config.unknown_keys), 500)
+        _log.warning("%s: keys that nothing here knows, kept and without effect: %s", _config_file(folder), names)
     head, generation_config = stored_head(architecture, config, folder), folder.json("generation_config.json")
-    return _Opened(folder.label, architecture, config, head, generation_config, read_tensors(folder))
+    return _Opened(folder, architecture, config, head, generation_config, read_tensors(folder))
 
 
 def _read_tokenizer(folder: Folder, provider: str | None, options: Mapping[str, Any]) -> Tokenizer:
@@ -154,13 +170,13 @@ def _check_promise(spec: ArchitectureSpec, what: str, promised: set[str], given:
 def read_config(folder: Folder, provider: str | None = None) -> tuple[Architecture[Any], ModelConfig]:
     """The architecture and the checked config of a folder."""
     values = folder.json("config.json")
-    where = f"{folder.label}/config.json"
+    where = _config_file(folder)
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
-    try:
-        architecture = load_architecture(named_architecture(values), provider=provider)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    with _naming(where):
+        name = named_architecture(values)
+    with _naming(where, name, key="model_type"):
+        architecture = load_architecture(name, provider=provider)
     return architecture, architecture.config.from_dict(values, where=where)
 
 
@@ -172,10 +188,36 @@ def stored_head(architecture: Architecture[Any], config: ModelConfig, folder: Fo
     known = [classes[name] for name in config.architectures if name in classes]
     if config.architectures and not known:
         raise ConfigError(
-            f"{folder.label}/config.json: architectures={list(config.architectures)!r}: {config.model_type} has "
+            f"{_config_file(folder)}: architectures={shown(list(config.architectures))}: {config.model_type} has "
             f"{', '.join(classes)}"
         )
     return known[0] if known else None
+
+
+def _config_file(folder: Folder) -> str:
+    return f"{folder.label}/config.json"
+
+
+@contextmanager
+def _naming(file: str, name: str | None = None, *, key: str = "tfx_head") -> Iterator[None]:
+    """Let errors of what a config file says begin with its name, those of a ``name`` in it also with the key."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error.__cause__
+    except UnknownNameError as error:
+        raise error if name is None else UnknownNameError(f"{file}: {key}={shown(name)}: {error}") from None
+
+
+@contextmanager
+def _sizes() -> Iterator[None]:
+    """Let what torch says of sizes beyond all memory be a `ConfigError`."""
+    try:
+        yield
+    except TfxError:
+        raise
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise ConfigError(f"a model of these sizes cannot be built: {error}") from error
 
 
 def _empty_model(
@@ -183,12 +225,14 @@ def _empty_model(
     config: ModelConfig,
     head: str,
     attention: str | AttentionKernel,
-    generation_config: Mapping[str, Any] | None = None,
+    generation_config: Mapping[str, Any] | None,
+    most: int,
 ) -> Model:
+    """The model, on the meta device; `ConfigError` where it has more than ``most`` tensors, or tensors too large."""
     kernel = registry.load(AttentionSpec, attention) if isinstance(attention, str) else attention
     if not callable(kernel):
         raise TypeError(f"attention {attention!r} stands for {shown(kernel)}, which is not an attention kernel")
-    with unfilled_modules():
+    with _sizes(), unfilled_modules(most):
         return Model(architecture, config, head, attention=kernel, generation_config=generation_config)
 
 
@@ -199,23 +243,46 @@ def _initialise(
     names: Iterable[str] | None,
     generator: torch.Generator | None = None,
 ) -> None:
-    """Fill the parameters of these names, or all, as the architecture or the head's own plan does it."""
+    """Fill the parameters and buffers of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
     of_head = model.plan.initialise or architecture.initialise
-    wanted = {name for name, _ in model.named_parameters(remove_duplicate=False)} if names is None else set(names)
-    new = {name: parameter.detach() for name, parameter in model.named_parameters() if name in wanted}
-    for parameter in new.values():
-        parameter.fill_(torch.nan)  # or what nothing fills would be whatever the memory held
+    wanted = set(_tensors(model, remove_duplicate=False) if names is None else names)
+    blank = {name: tensor for name, tensor in _tensors(model).items() if name in wanted}
+    # or what nothing fills would be whatever the memory held
+    versions = {name: tensor.detach().fill_(_blank(tensor))._version for name, tensor in blank.items()}
     for path, module in model.named_modules():
-        if any(f"{path}.{name}" in wanted for name, _ in module.named_parameters(recurse=False)):
+        if any(f"{path}.{name}" in wanted for name in _tensors(module, recurse=False)):
             fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
             fill(path, module, config, generator)
-    unfilled = [name for name, parameter in new.items() if parameter.isnan().any()]
+    filled, saved = _tensors(model), model.state_dict(keep_vars=True)
+    unfilled = [
+        name
+        for name, tensor in blank.items()
+        if name not in saved or (filled.get(name) is tensor and _is_blank(tensor, versions[name]))
+    ]
     if unfilled:
         raise TypeError(
             f"{config.model_type} with head {model.head_name!r}: no `initialise`, of the head's plan or of the "
             f"architecture, fills the new {', '.join(unfilled)}"
+            + ("" if saved.keys() >= {*unfilled} else "; what no checkpoint holds is computed in forward")
         )
+
+
+def _tensors(module: nn.Module, recurse: bool = True, remove_duplicate: bool = True) -> dict[str, Tensor]:
+    """Parameters and buffers by name."""
+    kinds = (module.named_parameters, module.named_buffers)
+    return {name: tensor for named in kinds for name, tensor in named("", recurse, remove_duplicate)}
+
+
+def _blank(tensor: Tensor) -> float:
+    return torch.nan if tensor.dtype.is_floating_point or tensor.dtype.is_complex else 0
+
+
+def _is_blank(tensor: Tensor, version: int) -> bool:
+    """Whether some of it was not filled; integers have no value that says so, but count how often they were."""
+    if math.isnan(_blank(tensor)):
+        return bool(tensor.isnan().any())
+    return tensor._version == version and not tensor.any()
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:

@@ -89,10 +89,11 @@ class Model(nn.Module):
         from tfx_core.generation.defaults import contents_of
         from tfx_core.generation.options import GenerationOptions
 
-        stored = self.generation_config
+        config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
-        tensors = collect_weights(self, self.weight_table, head=self.head_name, ties=self.ties)
-        save_model(folder, self.stored_config(), stored, tensors, max_shard_size=max_shard_size)
+        table = self.architecture.weight_table(config, self.head_name)
+        tensors = collect_weights(self, table, head=self.head_name, ties=self.ties)
+        save_model(folder, config, stored, tensors, max_shard_size=max_shard_size)
 
     def stored_config(self) -> ModelConfig:
         """The config, saying which head is stored, what is tied and in which type."""
@@ -105,23 +106,27 @@ class Model(nn.Module):
         if self.ties:
             tied = {name: self.get_parameter(name) is self.get_parameter(to) for name, to in self.ties}
             config = config.with_ties(tied)
-        return config.replace(extra={**config.extra, "torch_dtype": str(self.dtype).removeprefix("torch.")})
+        extra = {**config.extra, "torch_dtype": str(self.dtype).removeprefix("torch.")}
+        extra.pop("dtype", None)  # a later name of the same, which the reference would believe
+        return config.replace(extra=extra)
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove attention heads for good: layer -> numbers of the heads in the unpruned model.
 
         What was pruned is kept in ``config.pruned_heads`` and so survives saving and loading.
         """
-        pruned = {layer: set(numbers) for layer, numbers in self.config.pruned_heads.items()}
+        # the config counts, and refuses what cannot be pruned before anything is
+        asked = self.config.replace(pruned_heads=heads).pruned_heads
+        pruned = dict(self.config.pruned_heads)
         present: dict[int, list[int]] = {}
-        for layer, numbers in heads.items():
-            before = pruned.setdefault(layer, set())
+        for layer, numbers in asked.items():
+            before = pruned.get(layer, ())
             # heads removed earlier shift the places of those behind them
-            new = sorted(set(numbers) - before)
-            present[layer] = [number - sum(gone < number for gone in before) for number in new]
-            before.update(new)
-        # the config refuses what cannot be pruned before anything is
-        config = self.config.replace(pruned_heads={layer: tuple(sorted(all_)) for layer, all_ in pruned.items()})
+            present[layer] = [
+                number - sum(gone < number for gone in before) for number in numbers if number not in before
+            ]
+            pruned[layer] = (*before, *numbers)
+        config = self.config.replace(pruned_heads=pruned)
         self.backbone.prune_heads(present)
         self.config = config
 

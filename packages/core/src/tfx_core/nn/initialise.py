@@ -16,7 +16,7 @@ def initialise_normal(
     the row of an embedding's padding token is zero.
     """
     if isinstance(module, nn.Linear | nn.Embedding):
-        if truncated:
+        if truncated and std:
             nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std, generator=generator)
         else:
             module.weight.normal_(0.0, std, generator=generator)

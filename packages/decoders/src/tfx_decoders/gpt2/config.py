@@ -1,10 +1,10 @@
 """GPT-2's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
 from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 
@@ -20,6 +20,8 @@ class GPT2Config(ModelConfig):
         "num_attention_heads": "n_head",
         "num_hidden_layers": "n_layer",
     }
+    inert_keys: ClassVar[Collection[str]] = ("n_ctx", "predict_special_tokens")
+    neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {"summary_last_dropout": (0,)}
 
     vocab_size: Size = 50257
     """Number of tokens."""
@@ -41,7 +43,7 @@ class GPT2Config(ModelConfig):
     """Dropout of the embeddings."""
     attn_pdrop: Rate = 0.1
     """Dropout of the attention weights."""
-    layer_norm_epsilon: Positive = 1e-5
+    layer_norm_epsilon: Epsilon = 1e-5
     """Added to the variance in every layer norm."""
     initializer_range: Positive = 0.02
     """Standard deviation of a new model's weights."""
@@ -71,9 +73,13 @@ class GPT2Config(ModelConfig):
     """Id that ends a text."""
 
     def validate(self) -> None:
-        """Heads divide the hidden size; pruned heads exist and leave one in every layer."""
+        """Heads divide the hidden size."""
         self.require(self.n_embd % self.n_head == 0, "n_head", f"a divisor of n_embd={self.n_embd}")
-        self.require_prunable(self.n_layer, self.n_head)
+
+    @property
+    def prunable(self) -> tuple[int, int]:
+        """All layers and heads."""
+        return self.n_layer, self.n_head
 
     @property
     def inner_size(self) -> int:

@@ -1,11 +1,11 @@
 """Transformer-XL's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
 from tfx_core.model import ModelConfig
 
 _PROJECTION = "head.predictions.reductions."
@@ -21,7 +21,10 @@ class TransfoXLConfig(ModelConfig):
         "n_token": "vocab_size",
         "num_attention_heads": "n_head",
         "num_hidden_layers": "n_layer",
+        "tie_weight": "tie_word_embeddings",
     }
+    inert_keys: ClassVar[Collection[str]] = ("tgt_len",)
+    neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {"ext_len": (0,)}  # tokens between text and memory
 
     vocab_size: Size = 267735
     """Number of words, the frequent ones first."""
@@ -73,7 +76,7 @@ class TransfoXLConfig(ModelConfig):
     """Their standard deviation, where they are normal."""
     proj_init_std: Positive = 0.01
     """Standard deviation of the projections of word vectors."""
-    layer_norm_epsilon: Positive = 1e-5
+    layer_norm_epsilon: Epsilon = 1e-5
     """Added to the variance in every layer norm."""
     eos_token_id: int | tuple[int, ...] | None = 0
     """Id that ends a text."""
@@ -87,8 +90,11 @@ class TransfoXLConfig(ModelConfig):
             "cutoffs",
             f"increasing, and less than vocab_size={self.vocab_size}",
         )
+        width = self.d_embed
+        for _ in self.cutoffs:  # not a power, which could have more digits than fit into memory
+            width //= self.div_val
         self.require(
-            self.d_embed // self.div_val ** len(self.cutoffs) > 0,
+            width > 0,
             "div_val",
             f"so small that d_embed={self.d_embed} divided by it {len(self.cutoffs)} times is not zero",
         )
@@ -97,7 +103,6 @@ class TransfoXLConfig(ModelConfig):
         )
         self.require(self.sample_softmax <= 0, "sample_softmax", "-1: sampling was never released")
         self.require(self.mem_len > 0 or not self.same_length, "same_length", "false where mem_len=0: it is that long")
-        self.require(not self.pruned_heads, "pruned_heads", "empty: Transformer-XL's heads cannot be pruned")
 
     @property
     def tied_projections(self) -> tuple[bool, ...]:

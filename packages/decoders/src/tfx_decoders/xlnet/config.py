@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
 from tfx_core.model import ModelConfig
 from tfx_core.model.heads import SummaryKind
 from tfx_core.nn import Activation
@@ -43,7 +43,7 @@ class XLNetConfig(ModelConfig):
     """Whether a token may see what follows (XLNet), or only itself and what came before (Transformer-XL)."""
     initializer_range: Positive = 0.02
     """Standard deviation of a new model's weights."""
-    layer_norm_eps: Positive = 1e-12
+    layer_norm_eps: Epsilon = 1e-12
     """Added to the variance in every layer norm."""
     dropout: Rate = 0.1
     """Dropout of embeddings, attention weights and every sublayer's output."""
@@ -85,10 +85,9 @@ class XLNetConfig(ModelConfig):
     """Id that ends a text."""
 
     def validate(self) -> None:
-        """Heads divide the hidden size and cannot be pruned; the summary has the width that its classifier reads."""
+        """Heads divide the hidden size; the summary has the width that its classifier reads."""
         self.require(self.d_model % self.n_head == 0, "n_head", f"a divisor of d_model={self.d_model}")
         self.require(self.d_model % 2 == 0, "d_model", "even, for sines and cosines")
         width = self.d_model // self.n_head
         self.require(self.d_head in (None, width), "d_head", f"d_model / n_head = {width}")
         self.require(not self.summary_proj_to_labels, "summary_proj_to_labels", "false")
-        self.require(not self.pruned_heads, "pruned_heads", "empty: XLNet's heads cannot be pruned")

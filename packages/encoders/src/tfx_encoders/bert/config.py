@@ -1,9 +1,10 @@
 """BERT's configuration."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
 from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 
@@ -13,6 +14,11 @@ class BertConfig(ModelConfig):
     """Keys of a BERT's ``config.json``; the defaults are BERT-base, uncased (Devlin et al. 2019)."""
 
     model_type: ClassVar[str] = "bert"
+    # of the first multilingual and Chinese models; their code never read them
+    inert_keys: ClassVar[Collection[str]] = (
+        "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
+        "pooler_size_per_head", "pooler_type",
+    )  # fmt: skip
 
     vocab_size: Size = 30522
     """Number of tokens."""
@@ -36,7 +42,7 @@ class BertConfig(ModelConfig):
     """Number of token types (segments)."""
     initializer_range: Positive = 0.02
     """Standard deviation of a new model's weights."""
-    layer_norm_eps: Positive = 1e-12
+    layer_norm_eps: Epsilon = 1e-12
     """Added to the variance in every layer norm."""
     position_embedding_type: Literal["absolute", "relative_key", "relative_key_query"] = "absolute"
     """Learned positions, added to the embeddings, or relative ones in attention (Shaw 2018; Huang 2020, method 4)."""
@@ -46,18 +52,22 @@ class BertConfig(ModelConfig):
     """Id of the padding token."""
 
     def validate(self) -> None:
-        """Heads divide the hidden size; pruned heads exist and leave one in every layer."""
+        """Heads divide the hidden size; the padding token exists."""
         self.require(
             self.hidden_size % self.num_attention_heads == 0,
             "num_attention_heads",
             f"a divisor of hidden_size={self.hidden_size}",
         )
-        self.require_prunable(self.num_hidden_layers, self.num_attention_heads)
         self.require(
             self.pad_token_id is None or 0 <= self.pad_token_id < self.vocab_size,
             "pad_token_id",
             f"an id below vocab_size={self.vocab_size}",
         )
+
+    @property
+    def prunable(self) -> tuple[int, int]:
+        """All layers and heads."""
+        return self.num_hidden_layers, self.num_attention_heads
 
     @property
     def head_dropout(self) -> float:

@@ -96,7 +96,7 @@ PREDICTIONS = (
     Rename("cls.predictions.transform.dense.{p}", "head.predictions.transform.0.{p}"),
     Rename("cls.predictions.transform.LayerNorm.{p}", "head.predictions.transform.2.{p}"),
     Rename("cls.predictions.decoder.weight", "head.predictions.decoder.weight"),
-    Same("cls.predictions.decoder.bias", "cls.predictions.bias"),
+    Same("cls.predictions.decoder.bias", "cls.predictions.bias", written=True),  # read by it where nothing is tied
     Rename("cls.predictions.bias", "head.predictions.decoder.bias"),
 )
 RELATIONSHIP = (Rename("cls.seq_relationship.{p}", "head.relationship.{p}"),)

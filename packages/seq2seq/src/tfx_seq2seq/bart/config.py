@@ -1,7 +1,7 @@
 """BART's configuration."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -21,6 +21,17 @@ class BartConfig(ModelConfig):
         "num_hidden_layers": "encoder_layers",
         "num_attention_heads": "encoder_attention_heads",
         "classif_dropout": "classifier_dropout",
+    }
+    inert_keys: ClassVar[Collection[str]] = ("force_bos_token_to_be_generated", "save_step")
+    # one class served BART and its relatives, mBART and Blenderbot, before they had their own
+    neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {
+        "add_bias_logits": (False,),
+        "add_final_layer_norm": (False,),
+        "do_blenderbot_90_layernorm": (False,),
+        "extra_pos_embeddings": (2,),
+        "normalize_before": (False,),
+        "normalize_embedding": (True,),
+        "static_position_embeddings": (False,),
     }
 
     vocab_size: Size = 50265

@@ -6,14 +6,18 @@ from tfx_seq2seq.bart.config import BartConfig
 
 def backbone_rules(config: BartConfig, parts: frozenset[str]) -> BackboneRules:
     """The rules of encoder and decoder, or of the decoder alone, whose token table has a name of its own."""
-    together = "encoder" in parts
+    together, untied = "encoder" in parts, not config.tie_word_embeddings
     decoder = "backbone.decoder." if together else "backbone."
     shared, own = "model.shared.weight", "model.decoder.embed_tokens.weight"
     tokens = (
         Rename(shared if together else own, decoder + "embeddings.token.weight"),
-        Same(own if together else shared, shared if together else own),
+        # the reference ties the tables of both sides, too, only where the output layer is tied
+        Same(own if together else shared, shared if together else own, written=together and untied),
     )
-    encoder = (Same("model.encoder.embed_tokens.weight", shared), *_side("model.encoder.", "backbone.encoder."))
+    encoder = (
+        Same("model.encoder.embed_tokens.weight", shared, written=untied),
+        *_side("model.encoder.", "backbone.encoder."),
+    )
     return BackboneRules(
         core=(*tokens, *_side("model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
         parts={"encoder": encoder},

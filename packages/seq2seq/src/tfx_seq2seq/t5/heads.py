@@ -10,7 +10,7 @@ from tfx_seq2seq.t5.config import T5Config
 
 
 class ScaledPredictions(nn.Module):
-    """States, scaled, to vocabulary logits; the scale belongs to an output layer that is the token table."""
+    """States, scaled, to vocabulary logits; the scale was learned with an output layer that is the token table."""
 
     def __init__(self, decoder: nn.Linear, scale: float) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class ScaledPredictions(nn.Module):
 
 def _conditional_generation(config: T5Config, backbone: Backbone) -> ConditionalGenerationHead:
     decoder = nn.Linear(config.d_model, config.vocab_size, bias=False)
-    scale = config.d_model**-0.5 if config.tie_word_embeddings else 1.0
+    scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
     return ConditionalGenerationHead(
         ScaledPredictions(decoder, scale), config.decoder_start_token_id, config.pad_token_id
     )
