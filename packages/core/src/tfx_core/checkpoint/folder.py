@@ -86,12 +86,16 @@ class LocalFolder(Folder):
 
 def read_json(path: Path, label: str) -> dict[str, Any]:
     """The object in a JSON file; raises `CheckpointError` that starts with ``label``."""
+    return parse_json(read_json_bytes(path, label), label)
+
+
+def read_json_bytes(path: Path, label: str) -> bytes:
+    """What a JSON file holds, not parsed, or as much of it as shows that it is too large; raises `CheckpointError`."""
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+            return file.read(_LARGEST + 1)
     except OSError as error:
         raise CheckpointError(f"{label}: cannot be read: {error.strerror}") from error
-    return parse_json(data, label)
 
 
 def parse_json(data: bytes, label: str) -> dict[str, Any]:

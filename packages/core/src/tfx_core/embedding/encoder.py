@@ -245,12 +245,13 @@ def load_encoder(
     model = load_model(
         recipe.transformer, head=_head(recipe.transformer), dtype=dtype, device=device, attention=attention
     )
+    recipe.check_widths(model.backbone.width)
     return TextEncoder(
         model,
         load_tokenizer(recipe.transformer),
         pooling=recipe.pooling if pooling is None else pooling,
         pool_prompt=recipe.pool_prompt,
-        stages=recipe.stages,
+        stages=[stage.module for stage in recipe.stages],
         max_length=recipe.max_length if max_length is None else max_length,
         lower_case=recipe.lower_case,
         prompts=recipe.prompts,
