@@ -10,7 +10,7 @@ import numpy as np
 
 from tfx_core.checkpoint import replacing_folder
 from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, RowNumbers, Vectors
-from tfx_core.errors import InputError, PassageIndexError, TfxError
+from tfx_core.errors import InputError, PassageIndexError, TfxError, UnknownNameError
 from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.manifest import (
     MANIFEST,
@@ -218,9 +218,12 @@ def open_index(
     check_files(folder, manifest)
     if encoder is not None:
         _check_model(folder, manifest, encoder, model or identify(encoder))
-    index = _kind(manifest.kind).open(
-        folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
-    )
+    try:
+        index = _kind(manifest.kind).open(
+            folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
+        )
+    except (InputError, UnknownNameError) as error:  # what the manifest asks for, here or never
+        raise type(error)(f"{folder / MANIFEST}: {error}") from error
     return SearchIndex(index, manifest, encoder)
 
 
