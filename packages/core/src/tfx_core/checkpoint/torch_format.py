@@ -51,7 +51,8 @@ _UTF8_NAME = 0x800
 _SIZE_ELSEWHERE = 0xFFFFFFFF
 """What stands for a size that has more than 32 bits."""
 _LARGEST_DIRECTORY = 4_000_000  # bytes; 40,000 storages
-_LARGEST_DESCRIPTION = 25_000_000  # bytes of pickles; 100,000 tensors
+_LARGEST_DESCRIPTION = 25_000_000  # bytes of pickles
+_MOST_TENSORS = 100_000
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _SHORT = 100  # instructions; the pickles before and behind the tensors' have a few dozen
@@ -293,6 +294,8 @@ def _views(value: object) -> dict[str, _View]:
     """The pickle's value, if it is a flat dict of named tensors."""
     if not isinstance(value, dict):
         raise ValueError(f"it holds a {type(value).__name__}, where a dict of named tensors is expected")
+    if len(value) > _MOST_TENSORS:
+        raise ValueError(f"it holds {len(value)} tensors, of which {_MOST_TENSORS} are read at most")
     for name, view in value.items():
         if not isinstance(name, str) or not isinstance(view, _View):
             kind = type(view).__name__
