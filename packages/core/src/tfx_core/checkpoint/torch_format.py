@@ -94,9 +94,9 @@ _SMALL_VIEWS = 1 << 20
 def read_torch_file(path: Path, label: str) -> dict[str, TensorEntry]:
     """The tensors of a file by name; raises `CheckpointError`, and executes nothing, whatever the file asks for.
 
-    The checksums of an archive are held against all of its bytes, at 4 GB/s and once, as the file is about to be read
-    anyway; only those are not that torch left out (``set_crc32_options(False)``). No value is kept. The older format,
-    and safetensors, have no checksums.
+    The checksums of an archive are held against all of its bytes, which reads the file once, at gigabytes a second, and
+    keeps nothing of it; only those are not that torch left out (``set_crc32_options(False)``). The older format, and
+    safetensors, have no checksums.
     """
     file = WeightFile(path, label)
     try:
