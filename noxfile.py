@@ -187,6 +187,14 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"benchmarks/{script}.py", "--peers", str(peers_python), "--wheels", str(DIST))
 
 
+@nox.session(requires=["build"])
+def fuzz(session: nox.Session) -> None:
+    """Damaged and hostile files of every reader: refused with one error or read, and cheaply; `-- --count N`."""
+    _lay_over_third_party(session)
+    _install(session, *_wheels(DISTRIBUTIONS))
+    session.run("python", "benchmarks/fuzz.py", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False)
 def dev(session: nox.Session) -> None:
     """One environment for daily work in .venv/: every distribution editable, the reference, every tool."""

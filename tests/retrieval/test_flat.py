@@ -76,6 +76,11 @@ def test_what_cannot_be_asked(tmp_path: Path, vectors: np.ndarray) -> None:
         index.search_vectors(np.zeros((1, 8), np.float32), 0)
     with pytest.raises(InputError, match="nan or inf"):
         index.search_vectors(np.full((1, 8), np.nan, np.float32), 1)
+    for queries in (np.full((1, 8), 1e300), np.full((1, 8), 3e38, np.float32)):
+        with pytest.raises(InputError, match="nan or inf, or their squares"):
+            index.search_vectors(queries, 1)
+    with pytest.raises(InputError, match="queries of type object"):
+        index.search_vectors(np.full((1, 8), "x", object), 1)
     for row in (-1, 50):
         with pytest.raises(InputError, match=f"row {row}: the index has rows 0 to 49"):
             index.passages([0, row])
@@ -87,7 +92,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     for name, vectors, message in (
         ("shape", np.zeros((2, 3), np.float32), r"vectors of shape \(2, 3\) and type float32 for 2 passages"),
         ("type", np.zeros((2, 4), np.float64), "type float64"),
-        ("nan", np.full((2, 4), np.nan, np.float32), "passages 0 to 1 hold nan or inf"),
+        ("nan", np.full((2, 4), np.nan, np.float32), "passages 0 to 1 hold nan or inf, or their squares do"),
     ):
         (tmp_path / name).mkdir()
         with pytest.raises(InputError, match=message):
@@ -102,10 +107,10 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 
 def test_files_that_do_not_fit_each_other(tmp_path: Path, vectors: np.ndarray) -> None:
     build(tmp_path, vectors)
-    with pytest.raises(PassageIndexError, match="but the index has 49 vectors of 8"):
+    with pytest.raises(PassageIndexError, match=r"vectors\.npy: .*\(50, 8\); expected is float32 of shape \(49, 8\)"):
         KIND.open(tmp_path, count=49, dimension=8, options={})
     np.save(tmp_path / "passages.offsets.npy", np.zeros(3, np.int64))
-    with pytest.raises(PassageIndexError, match="does not fit an index of 50 passages"):
+    with pytest.raises(PassageIndexError, match=r"offsets\.npy: .*\(3,\); expected is int64 of shape \(51,\)"):
         KIND.open(tmp_path, count=50, dimension=8, options={})
     np.save(tmp_path / "passages.offsets.npy", np.arange(51, dtype=np.int64) - 5)
     with pytest.raises(PassageIndexError, match="line 1 would be bytes -5 to -4"):
@@ -113,3 +118,35 @@ def test_files_that_do_not_fit_each_other(tmp_path: Path, vectors: np.ndarray) -
     np.save(tmp_path / "vectors.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(PassageIndexError, match=r"vectors\.npy: cannot be read"):
         KIND.open(tmp_path, count=50, dimension=8, options={})
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["{'shape': (50, 8", "'" * 3, "((((" * 3000, "{'descr': 'O'}", "\x1b[2J", "{}", "1" * 5000, "", "{[]: 1}",
+     "{'descr': [('a', '<f4', (10**9,))], 'fortran_order': False, 'shape': (50, 8)}",
+     "{'descr': '<f4', 'fortran_order': False, 'shape': (50, 999999999999999999999)}",
+     "{'descr': '<f4', 'fortran_order': False, 'shape': (-50, -8)}",
+     "{'descr': '<f4', 'fortran_order': True, 'shape': (50, 8)}",
+     "{'descr': '<f4', 'fortran_order': False, 'shape': (50, 8), 'shape': (50, 4)}"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["vectors.npy", "passages.offsets.npy"])
+def test_a_damaged_header_is_one_error_that_names_the_file(
+    tmp_path: Path, vectors: np.ndarray, name: str, header: str
+) -> None:
+    build(tmp_path, vectors)
+    text = header.encode() + b"\n"
+    data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(1600)
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(PassageIndexError) as caught:
+        KIND.open(tmp_path, count=50, dimension=8, options={})
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ['{"text": 1, "topic": "", "id": ""}', '{"text": "", "topic": ""}', "[]", "{" * 9999])
+def test_a_line_that_is_no_passage(tmp_path: Path, vectors: np.ndarray, line: str) -> None:
+    build(tmp_path, vectors)
+    (tmp_path / "passages.jsonl").write_text(line)
+    np.save(tmp_path / "passages.offsets.npy", np.array([0] + [len(line)] * 50))
+    with pytest.raises(PassageIndexError, match=r"passages\.jsonl: line 1 is not a passage"):
+        KIND.open(tmp_path, count=50, dimension=8, options={}).passages([0])

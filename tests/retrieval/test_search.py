@@ -5,6 +5,7 @@ import resource
 import sys
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.retrieval.fake_encoder import FakeEncoder
 from tfx_core.embedding.passage_index import Passage, PassageBatch, RowNumbers, Vectors
 from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
 from tfx_retrieval import build_index, open_index, search, write_index
-from tfx_retrieval.manifest import MANIFEST
+from tfx_retrieval.manifest import MANIFEST, record_files
 
 PASSAGES = [
     Passage("the cat sat on the mat", "animals", "1"),
@@ -117,14 +118,17 @@ def test_a_folder_that_was_cut_short_or_damaged_is_refused_with_the_file(folder:
     ("change", "message"),
     [
         (lambda manifest: manifest[:20], "cannot be read"),
-        (lambda manifest: "[]", "not a JSON object"),
+        (lambda manifest: "[]", "cannot be read: holds a JSON list"),
         (
             lambda manifest: manifest.replace('"version": 1', '"version": 2'),
             "'version' is 2; this tfx-retrieval reads version 1",
         ),
         (lambda manifest: manifest.replace('"count": 3', '"count": -3'), "'count' is -3, not a valid int"),
         (lambda manifest: manifest.replace('"count": 3', '"count": true'), "'count' is True, not a valid int"),
-        (lambda manifest: manifest.replace('"count": 3', '"count": 2'), "the index has 2 vectors of 16"),
+        (
+            lambda manifest: manifest.replace('"count": 3', '"count": 2'),
+            r"vectors\.npy: holds .* of shape \(3, 16\); expected is float32 of shape \(2, 16\)",
+        ),
         (lambda manifest: manifest.replace('"kind": "flat"', '"kind": null'), "'kind' is None, not a valid str"),
         (lambda manifest: manifest.replace('"inner-product"', '"l2"'), "'metric' is 'l2'"),
         (
@@ -133,6 +137,10 @@ def test_a_folder_that_was_cut_short_or_damaged_is_refused_with_the_file(folder:
         ),
         (lambda manifest: manifest.replace('"vectors.npy"', '"/etc/passwd"'), "names '/etc/passwd', which is not"),
         (lambda manifest: "[" * 100_000, "cannot be read"),
+        (lambda manifest: manifest.replace('"count": 3', '"count": 3, "count": 3'), "the key 'count' twice"),
+        (lambda manifest: manifest.replace('"count": 3', f'"count": {10**4000}'), "'count' is a number of 13288 bits"),
+        (lambda manifest: manifest.replace("inner-product", "x\\u001b[2J" * 1000), r"'metric' is 'x\\x1b\[2Jx"),
+        (lambda manifest: manifest.replace('"metric"', '"\\ud800": 1, "metric"'), "half of a surrogate pair"),
     ],
 )
 def test_a_manifest_that_cannot_be_trusted_is_refused(folder: Path, change: object, message: str) -> None:
@@ -145,8 +153,38 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(folder: Path, change: obje
 def test_a_kind_that_is_not_installed_is_named(folder: Path) -> None:
     path = folder / MANIFEST
     path.write_text(path.read_text().replace('"kind": "flat"', '"kind": "tree"'))
-    with pytest.raises(UnknownNameError, match="tree"):
+    with pytest.raises(UnknownNameError, match=r"passage-index\.json: .*tree"):
         open_index(folder)
+
+
+def test_options_that_a_kind_does_not_have_are_those_of_the_file(folder: Path) -> None:
+    path = folder / MANIFEST
+    path.write_text(path.read_text().replace('"options": {}', '"options": {"M": "3"}'))
+    with pytest.raises(InputError, match=r"passage-index\.json: index option 'M'"):
+        open_index(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_vectors_that_would_hide_their_rows_are_refused(folder: Path, value: float) -> None:
+    for name in ("vectors.npy", "probes.npy"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[:-4] + np.float32(value).tobytes())
+        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest["files"] = {key: asdict(record) for key, record in record_files(folder).items()}
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        with pytest.raises(PassageIndexError, match=rf"{name}: holds nan or inf, or its squares do"):
+            open_index(folder, FakeEncoder())
+        (folder / name).write_bytes(whole)
+
+
+def test_an_encoder_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:
+    class Broken(FakeEncoder):
+        def encode_query(self, texts: Sequence[str]) -> Vectors:
+            return super().encode_query(texts) * np.float32(np.nan)
+
+    with pytest.raises(InputError, match="the encoder gives vectors that hold nan or inf"):
+        build_index(PASSAGES, Broken(), tmp_path / "index")
+    assert not (tmp_path / "index").exists()
 
 
 def test_what_is_no_index(tmp_path: Path) -> None:

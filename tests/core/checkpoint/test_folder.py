@@ -1,5 +1,6 @@
 """Local folders, and what is never looked up on the hub."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,6 @@ def test_files_by_name(folder: Path) -> None:
     assert files.label == str(folder)
     assert files.path("config.json") == folder / "config.json"
     assert files.path("absent.json") is None
-    assert files.path("1_Pooling") is None  # a folder is no file
     assert files.json("1_Pooling/config.json") == {"pooling": "mean"}
     assert files.json("config.json") == {"model_type": "bert", "name": "höher"}
     assert files.json("absent.json") is None
@@ -62,6 +62,8 @@ def test_a_name_cannot_leave_the_folder(folder: Path, name: str) -> None:
         (b'"text"', "config.json: holds a JSON str"),
         (b'{"a":' * 100_000, "config.json: is not usable JSON"),
         (b'{"a":' + b"1" * 5000 + b"}", "config.json: is not usable JSON"),
+        (b'{"a": {"b": 1, "c": [2], "b": 1}}', "config.json: is not usable JSON: an object has the key 'b' twice"),
+        (b'{"a": ["\\ud83d\\u0041"]}', "config.json: holds half of a surrogate pair"),
     ],
 )
 def test_json_errors_name_file_and_position(tmp_path: Path, data: bytes, message: str) -> None:
@@ -70,6 +72,42 @@ def test_json_errors_name_file_and_position(tmp_path: Path, data: bytes, message
         open_folder(tmp_path).json("config.json")
     assert message in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_a_whole_surrogate_pair_is_a_character(folder: Path) -> None:
+    (folder / "config.json").write_bytes(b'{"a": "\\ud83d\\ude00 \\\\ud83d"}')
+    assert open_folder(folder).json("config.json") == {"a": "\U0001f600 \\ud83d"}
+
+
+def test_json_of_more_than_can_be_held_cheaply(folder: Path) -> None:
+    for text, message in (
+        (b'{"a": [' + b"{}," * 600_000 + b"0]}", "1200002 values in"),
+        (b'{"a": "' + b" " * 25_000_000 + b'"}', "1 values in 25000001 bytes"),
+    ):
+        (folder / "config.json").write_bytes(text)
+        with pytest.raises(CheckpointError, match=rf"config\.json: is too large for JSON, {message}"):
+            open_folder(folder).json("config.json")
+
+
+def test_only_plain_files_are_read(folder: Path) -> None:
+    (folder / "device").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe")
+    for name in ("device", "pipe", "1_Pooling"):
+        with pytest.raises(CheckpointError, match=f"{name}: is no plain file"):
+            open_folder(folder).json(name)
+    (folder / "link").symlink_to("config.json")
+    assert open_folder(folder).json("link")
+    with pytest.raises(CheckpointError, match=r"'x{79}… cannot be read: File name too long"):
+        open_folder(folder).json("x" * 300)
+
+
+def test_a_file_that_cannot_be_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError, match=r"config\.json: cannot be read: Permission denied"):
+        open_folder(folder).json("config.json")
 
 
 def test_a_path_that_exists_is_used_and_never_a_hub_id(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,8 +227,8 @@ def described(offset: bytes = b"K\x00", shape: bytes = b"K\x04\x85", stride: byt
         (described(stride=b"K\x01K\x01\x86"), "'a' has no usable shape"),
         (described(shape=b"\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00\x85"), "'a' has no usable shape"),
         (described(shape=b"X\x01\x00\x00\x004\x85"), "'a' has no usable shape"),
-        (described().replace(b"FloatStorage", b"QInt8Storage"), "storage of the unknown type torch.QInt8Storage"),
-        (described().replace(b"ctorch\nFl", b"cos\nFl"), "storage of the unknown type os.FloatStorage"),
+        (described().replace(b"FloatStorage", b"QInt8Storage"), "storage of the unknown type 'torch.QInt8Storage'"),
+        (described().replace(b"ctorch\nFl", b"cos\nFl"), "storage of the unknown type 'os.FloatStorage'"),
         (described().replace(b"X\x01\x00\x00\x000", b"X\x01\x00\x00\x001"), "the data of 'a', storage '1', is missing"),
         (described().replace(b"X\x07\x00\x00\x00storage", b"X\x07\x00\x00\x00someone"), "refers to something"),
     ],
@@ -268,6 +268,55 @@ def test_a_whole_model_or_a_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(archive_of(b"}.", **{"constants.pkl": b"", "code/x.py": b""}))
     with pytest.raises(CheckpointError, match="TorchScript"):
         read_torch_file(tmp_path / "x", "x")
+
+
+def test_an_archive_that_contradicts_itself(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    torch.save({"a": torch.arange(4.0), "b": torch.arange(5.0)}, path)
+    whole = path.read_bytes()
+    tensor = torch.arange(4.0).numpy().tobytes()
+
+    def refused(data: bytes) -> str:
+        assert data != whole
+        path.write_bytes(data)
+        with pytest.raises(CheckpointError, match="x: is no file of tensors: ") as caught:
+            read_torch_file(path, "x")
+        return str(caught.value)
+
+    def patched(at: int, new: bytes) -> bytes:
+        return whole[:at] + new + whole[at + len(new) :]
+
+    def swapped(old: bytes, new: bytes, where: bytes) -> bytes:
+        """``old`` of the directory or the headers, which begin with ``where``."""
+        at = next(at for at in range(len(whole)) if whole[at:].startswith(where) and old in whole[at : at + 80])
+        return patched(whole.index(old, at), new)
+
+    local, directory = b"PK\x03\x04", b"PK\x01\x02"
+    assert "its checksum is not" in refused(whole.replace(b"FloatStorage", b"HalfStorage\n"))
+    assert "record 'x/data/0' is damaged, its checksum" in refused(patched(whole.index(tensor) + 5, b"\x01"))
+    assert "is another one in the directory" in refused(swapped(b"x/data/0", b"x/data/7", local))
+    assert "is another one in the directory" in refused(swapped(b"x/data/0", b"x/data/7", directory))
+    assert "'x/data/0' is there twice" in refused(whole.replace(b"x/data/1", b"x/data/0"))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("x/data.pkl", b"}.")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            file.writestr("x/data.pkl", b"].")
+    assert "'x/data.pkl' is there twice" in refused(buffer.getvalue())
+    # a second record that is listed with the place of the first
+    entries = [at for at in range(len(whole)) if whole[at : at + 4] == directory and b"x/data/" in whole[at : at + 60]]
+    places = [whole[at + 42 : at + 46] for at in entries]
+    assert "lie over each other" in refused(patched(entries[1] + 42, places[0]))
+    assert "lie over each other" in refused(patched(entries[0] + 16, struct.pack("<3I", 0, 500, 500)))
+
+
+def test_sums_that_torch_was_told_to_leave_out_are_not_missed(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.arange(4.0)}, tmp_path / "x")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_torch_file(tmp_path / "x", "x")["a"].load().tolist() == [0, 1, 2, 3]
 
 
 def test_damaged_files(tmp_path: Path) -> None:

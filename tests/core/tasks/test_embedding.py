@@ -17,6 +17,7 @@ from tfx_core.errors import CheckpointError, InputError
 from tfx_core.tasks import batching
 
 TEXTS = ["bob lives in paris", "dog", "who sings ? ann smith .", ""]
+NORMALIZE = "sentence_transformers.models.Normalize"
 
 
 def states_of(folder: str, texts: list[str], **options: Any) -> list[Any]:
@@ -57,6 +58,14 @@ class SentenceFolder:
 
     def encoder(self, **options: Any) -> tfx_core.TextEncoder:
         return tfx_core.load_encoder(self.root, **options)
+
+
+def dense(sentence: SentenceFolder, config: Any = None, weight: torch.Tensor | None = None) -> SentenceFolder:
+    """One more step, from 8 numbers to 2."""
+    sizes = config or {"in_features": 8, "out_features": 2}
+    weight = torch.ones(2, 8) if weight is None else weight
+    kind = "sentence_transformers.models.Dense"
+    return sentence.step(kind, config={**sizes, "bias": False}, **{"linear.weight": weight})
 
 
 @pytest.fixture
@@ -266,7 +275,7 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
         (lambda s: s.write("modules.json", s.steps[1:]), "the steps are Pooling; Transformer and Pooling must come"),
         (lambda s: s.write("modules.json", {}), "modules.json: a list of the encoder's steps is expected"),
         (lambda s: s.write("modules.json", [3]), "step 0 is 3; an object with type and path is expected"),
-        (lambda s: (s.root / "modules.json").write_text("["), "modules.json: is not JSON"),
+        (lambda s: (s.root / "modules.json").write_text("["), "modules.json: line 1, column 2"),
         (
             lambda s: s.step("sentence_transformers.models.Normalize", "../outside"),
             "../outside",
@@ -309,7 +318,37 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
                 config={"in_features": 8, "out_features": 2, "bias": False},
                 **{"linear.weight": torch.zeros(2, 9), "linear.bias": torch.zeros(2)},
             ),
-            "linear.bias is unknown; linear.weight has shape (2, 9), expected (2, 8)",
+            "'linear.bias' is unknown; linear.weight has shape (2, 9), expected (2, 8)",
+        ),
+        # sizes and numbers that do not fit, before anything is built of them
+        (lambda s: dense(s, {"in_features": 8, "out_features": 10**9}), "has shape (2, 8), expected (1000000000, 8)"),
+        (lambda s: dense(s, {"in_features": 10**30, "out_features": 2}), "has shape (2, 8), expected (2, 1000"),
+        (
+            lambda s: s.step(
+                "sentence_transformers.models.LayerNorm", config={"dimension": 10**12}, **{"norm.weight": torch.ones(1)}
+            ),
+            "norm.weight has shape (1,), expected (1000000000000,)",
+        ),
+        (lambda s: dense(s, weight=torch.ones(2, 8, dtype=torch.int32)), "is torch.int32, expected numbers with a"),
+        (lambda s: dense(s, weight=torch.full((2, 8), torch.nan)), "linear.weight holds nan or inf"),
+        (lambda s: dense(s, weight=torch.full((2, 8), 1e300, dtype=torch.float64)), "linear.weight holds nan or inf"),
+        (
+            lambda s: dense(s, {"in_features": 9, "out_features": 2}, torch.ones(2, 9)),
+            "2_Dense/config.json: takes vectors of 9 numbers, and gets 8",
+        ),
+        (lambda s: dense(dense(s)), "3_Dense/config.json: takes vectors of 8 numbers, and gets 2"),
+        (
+            lambda s: s.write("modules.json", s.steps * 9),
+            "modules.json: a list of the encoder's steps is expected, not",
+        ),
+        (
+            lambda s: s.write("1_Pooling/config.json", {"pooling_mode": ["mean"] * 10**5}),
+            "pooling_mode=['mean', 'mean', 'mean', 'mean', …]: must be one or several",
+        ),
+        (lambda s: s.write("modules.json", [*s.steps, {"type": "x" * 10**6, "path": ""}]), "step 2 is of type 'xxx"),
+        (
+            lambda s: s.write("modules.json", [*s.steps, {"type": NORMALIZE, "path": "x" * 300}]),
+            "File name too long",
         ),
     ],
 )

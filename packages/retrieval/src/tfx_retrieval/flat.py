@@ -12,6 +12,7 @@ import numpy as np
 
 from tfx_core.embedding import Passage, PassageBatch, RowNumbers, Vectors
 from tfx_core.errors import InputError, PassageIndexError
+from tfx_retrieval.arrays import are_searchable, open_array
 from tfx_retrieval.passage_file import PassageFile, PassageWriter, check_rows
 
 VECTORS = "vectors.npy"
@@ -72,8 +73,9 @@ class FlatKind:
                         f"vectors of shape {vectors.shape} and type {vectors.dtype} for {len(passages)} passages; "
                         f"expected ({len(passages)}, {dimension}) float32"
                     )
-                if not np.isfinite(vectors).all():
-                    raise InputError(f"the vectors of passages {count} to {count + len(passages) - 1} hold nan or inf")
+                if not are_searchable(vectors):
+                    last = count + len(passages) - 1
+                    raise InputError(f"the vectors of passages {count} to {last} hold nan or inf, or their squares do")
                 writer.add(passages)
                 stream.write(np.ascontiguousarray(vectors, dtype="<f4").data)
                 count += len(passages)
@@ -84,15 +86,9 @@ class FlatKind:
         """Map the files into memory."""
         _refuse_options(options)
         path = folder / VECTORS
-        try:
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise PassageIndexError(f"{path}: cannot be read: {error}") from error
-        if vectors.dtype != np.dtype("<f4") or vectors.shape != (count, dimension) or not vectors.flags.c_contiguous:
-            raise PassageIndexError(
-                f"{path}: {vectors.dtype} of shape {vectors.shape}, but the index has {count} vectors of {dimension}"
-                " float32 numbers"
-            )
+        vectors = open_array(path, "<f4", (count, dimension))
+        if not are_searchable(vectors):
+            raise PassageIndexError(f"{path}: holds nan or inf, or its squares do; build the index again")
         return FlatIndex(vectors, PassageFile(folder, count))
 
 
@@ -106,9 +102,13 @@ def check_queries(queries: Vectors, dimension: int, k: int) -> Vectors:
         raise InputError(f"k: {k} passages were asked for; ask for one or more")
     if queries.ndim != 2 or queries.shape[1] != dimension:
         raise InputError(f"queries of shape {queries.shape}: the index is searched with (number, {dimension})")
-    if not np.isfinite(queries).all():
-        raise InputError("queries hold nan or inf")
-    return np.ascontiguousarray(queries, dtype=np.float32)
+    if queries.dtype.kind not in "fiu":
+        raise InputError(f"queries of type {queries.dtype}: the index is searched with numbers")
+    with np.errstate(over="ignore"):  # which is found out below
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+    if not are_searchable(queries):
+        raise InputError("queries hold nan or inf, or their squares do")
+    return queries
 
 
 def _write_header(stream: IO[bytes], shape: tuple[int, int]) -> None:

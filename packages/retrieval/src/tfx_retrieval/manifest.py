@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from tfx_core.errors import PassageIndexError
+from tfx_core.checkpoint import parse_json
+from tfx_core.errors import CheckpointError, PassageIndexError, shown
 
 _Value = TypeVar("_Value")
 
@@ -91,15 +92,13 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise PassageIndexError(f"{folder}: not a passage index, it has no {MANIFEST}")
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise PassageIndexError(f"{path}: cannot be read ({error}); {_DELETE}") from error
-    if not isinstance(values, dict):
-        raise PassageIndexError(f"{path}: not a JSON object; {_DELETE}")
+        values = parse_json(path.read_bytes(), f"{path}: cannot be read")
+    except (OSError, CheckpointError) as error:
+        raise PassageIndexError(f"{error}; {_DELETE}") from error
     version = values.get("version")
     if version != FORMAT_VERSION:
         raise PassageIndexError(
-            f"{path}: 'version' is {version!r}; this tfx-retrieval reads version {FORMAT_VERSION}; {_DELETE}"
+            f"{path}: 'version' is {shown(version)}; this tfx-retrieval reads version {FORMAT_VERSION}; {_DELETE}"
         )
     return _manifest_of(_Values(values, path))
 
@@ -151,7 +150,7 @@ class _Values:
 
     def number(self, key: str) -> int:
         number = self._read(key, int)
-        if number < 0:
+        if not 0 <= number < 2**63:
             raise self._wrong(key, int)
         return number
 
@@ -160,12 +159,14 @@ class _Values:
 
     def _wrong(self, key: str, kind: type) -> PassageIndexError:
         value = self.values.get(key)
-        return PassageIndexError(f"{self.path}: {key!r} is {value!r}, not a valid {kind.__name__}; {_DELETE}")
+        return PassageIndexError(f"{self.path}: {shown(key)} is {shown(value)}, not a valid {kind.__name__}; {_DELETE}")
 
 
 def _manifest_of(values: _Values) -> Manifest:
     if values.text("metric") != "inner-product":
-        raise PassageIndexError(f"{values.path}: 'metric' is {values.text('metric')!r}; only 'inner-product' is known")
+        raise PassageIndexError(
+            f"{values.path}: 'metric' is {shown(values.text('metric'))}; only 'inner-product' is known"
+        )
     options = values.table("options")
     return Manifest(
         kind=values.text("kind"),
@@ -189,7 +190,7 @@ def _files(values: _Values) -> dict[str, FileRecord]:
     files = {}
     for name in values.values:
         if name in ("", ".", "..", MANIFEST) or Path(name).name != name or "\\" in name or "\0" in name:
-            raise PassageIndexError(f"{values.path}: 'files' names {name!r}, which is not a file of the folder")
+            raise PassageIndexError(f"{values.path}: 'files' names {shown(name)}, which is not a file of the folder")
         entry = values.table(name)
         files[name] = FileRecord(entry.number("size"), entry.text("sha256"))
     return files

@@ -14,8 +14,10 @@ from typing import Self
 
 import numpy as np
 
+from tfx_core.checkpoint import parse_json
 from tfx_core.embedding import Passage, RowNumbers
-from tfx_core.errors import InputError, PassageIndexError
+from tfx_core.errors import CheckpointError, InputError, PassageIndexError
+from tfx_retrieval.arrays import open_array
 
 PASSAGES = "passages.jsonl"
 OFFSETS = "passages.offsets.npy"
@@ -58,14 +60,12 @@ class PassageFile:
 
     def __init__(self, folder: Path, count: int) -> None:
         self._path = folder / PASSAGES
+        self._offsets = open_array(folder / OFFSETS, "<i8", (count + 1,))
         try:
-            self._offsets = np.load(folder / OFFSETS, mmap_mode="r", allow_pickle=False)
             with self._path.open("rb") as stream:
                 self._lines = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise PassageIndexError(f"{folder}: its passages cannot be read: {error}") from error
-        if self._offsets.dtype != np.dtype("<i8") or self._offsets.shape != (count + 1,):
-            raise PassageIndexError(f"{folder / OFFSETS}: does not fit an index of {count} passages")
+            raise PassageIndexError(f"{self._path}: cannot be read: {error}") from error
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -80,11 +80,15 @@ class PassageFile:
             raise PassageIndexError(
                 f"{self._path}: line {row + 1} would be bytes {start} to {end} of {len(self._lines)}"
             )
+        where = f"{self._path}: line {row + 1} is not a passage"
         try:
-            values = json.loads(self._lines[start:end])
-            return Passage(values["text"], values["topic"], values["id"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise PassageIndexError(f"{self._path}: line {row + 1} is not a passage: {error}") from error
+            values = parse_json(self._lines[start:end], where)
+        except CheckpointError as error:
+            raise PassageIndexError(str(error)) from error
+        text, topic, name = (values.get(key) for key in ("text", "topic", "id"))
+        if not (isinstance(text, str) and isinstance(topic, str) and isinstance(name, str)):
+            raise PassageIndexError(f"{where}: text, topic and id must be strings")
+        return Passage(text, topic, name)
 
 
 def check_rows(rows: Sequence[int] | RowNumbers, count: int) -> RowNumbers:

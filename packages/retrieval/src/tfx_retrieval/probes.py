@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from tfx_core.embedding import Vectors
-from tfx_core.errors import PassageIndexError
+from tfx_core.errors import InputError, PassageIndexError
+from tfx_retrieval.arrays import are_searchable, open_array
 
 PROBES = "probes.npy"
 
@@ -47,20 +48,22 @@ class Encoder(Protocol):
 
 
 def probe(encoder: Encoder) -> Vectors:
-    """Encode the fixed texts, those for documents and then those for queries, (len(DOCUMENTS) + len(QUERIES), D)."""
-    return np.concatenate([encoder.encode_document(DOCUMENTS), encoder.encode_query(QUERIES)]).astype(np.float32)
+    """Encode the fixed texts, those for documents and then those for queries, (len(DOCUMENTS) + len(QUERIES), D).
+
+    Raises `InputError` for an encoder that gives nan or inf.
+    """
+    probes = np.concatenate([encoder.encode_document(DOCUMENTS), encoder.encode_query(QUERIES)]).astype(np.float32)
+    if not are_searchable(probes):
+        raise InputError("the encoder gives vectors that hold nan or inf, or their squares do")
+    return probes
 
 
 def read_probes(folder: Path, dimension: int) -> Vectors:
     """Read what `probe` gave when the index was built."""
     path = folder / PROBES
-    try:
-        probes = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise PassageIndexError(f"{path}: cannot be read: {error}") from error
-    expected = (len(DOCUMENTS) + len(QUERIES), dimension)
-    if probes.dtype != np.float32 or probes.shape != expected:
-        raise PassageIndexError(f"{path}: {probes.dtype} of shape {probes.shape}; expected float32 {expected}")
+    probes = open_array(path, "<f4", (len(DOCUMENTS) + len(QUERIES), dimension))
+    if not are_searchable(probes):
+        raise PassageIndexError(f"{path}: holds nan or inf, or its squares do; build the index again")
     return np.asarray(probes)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfx_core.checkpoint import Folder, read_whole, replacing_folder, save_errors
 from tfx_core.embedding import Passage, PassageBatch, PassageIndex, PassageIndexKind, RowNumbers, Vectors
-from tfx_core.errors import CheckpointError, InputError, PassageIndexError
+from tfx_core.errors import CheckpointError, InputError, PassageIndexError, UnknownNameError
 from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.manifest import (
     MANIFEST,
@@ -214,9 +214,12 @@ def open_index(
     def read(files: Folder) -> tuple[Manifest, Vectors | None, PassageIndex]:
         manifest = _checked_manifest(folder, files)
         probes = read_probes(folder, manifest.dimension) if manifest.probed else None
-        opened = _kind(manifest.kind).open(
-            folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
-        )
+        try:
+            opened = _kind(manifest.kind).open(
+                folder, count=manifest.count, dimension=manifest.dimension, options=manifest.options
+            )
+        except (InputError, UnknownNameError) as error:  # what the manifest asks for, here or never
+            raise type(error)(f"{folder / MANIFEST}: {error}") from error
         return manifest, probes, opened
 
     manifest, probes, opened = _of_one_build(folder, read)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder, save_errors
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
-    from tfx_core.checkpoint.folder import Folder
+    from tfx_core.checkpoint.folder import Folder, parse_json
     from tfx_core.checkpoint.opening import open_folder, read_whole
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
@@ -38,6 +38,7 @@ _HOMES = {
     "collect_weights": "collecting",
     "load_weights": "filling",
     "open_folder": "opening",
+    "parse_json": "folder",
     "read_tensors": "tensor_files",
     "read_whole": "opening",
     "replacing": "atomic",
@@ -67,6 +68,7 @@ __all__ = [
     "collect_weights",
     "load_weights",
     "open_folder",
+    "parse_json",
     "read_tensors",
     "read_whole",
     "replacing",

@@ -1,13 +1,22 @@
 """The files of a checkpoint, by name, and the JSON objects in them."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from tfx_core.checkpoint.journal import Identity, identity, is_unfinished, settle
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, shown
+
+_LARGEST = 25_000_000
+"""Bytes of JSON that are read; where one character is rare, text takes four times that in memory."""
+
+_MOST_VALUES = 600_000
+"""Values in them; an empty list is three bytes of a file and sixty of memory."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Folder(ABC):
@@ -27,7 +36,8 @@ class Folder(ABC):
         """
         if {"", ".", ".."} & set(name.split("/")) or "\\" in name or "\0" in name or PureWindowsPath(name).drive:
             raise CheckpointError(
-                f"{self.label}: file name {name!r} may lead out of the folder; it must be relative, with '/' in between"
+                f"{self.label}: file name {shown(name)} may lead out of the folder; it must be relative, with '/' in "
+                "between"
             )
         return self._find(name)
 
@@ -83,27 +93,68 @@ class LocalFolder(Folder):
             self._settled.add(path.parent)
         try:
             found = identity(path)
-        except OSError as error:
-            raise CheckpointError(f"{self.label}/{name}: cannot be read: {error.strerror or error}") from error
+            is_there = found is not None or path.exists()
+        except OSError as error:  # among them that a name is too long
+            raise CheckpointError(f"{self.label}: {shown(name)} cannot be read: {error.strerror or error}") from error
         self._seen.setdefault(name, found)
+        if found is None and is_there:  # to read a device or a pipe may never end
+            raise CheckpointError(f"{path}: is no plain file; put a copy of the file itself there")
         return None if found is None else path
 
 
 def read_json(path: Path, label: str) -> dict[str, Any]:
     """The object in a JSON file; raises `CheckpointError` that starts with ``label``."""
-    return parse_json(path.read_bytes(), label)
+    return parse_json(read_json_bytes(path, label), label)
+
+
+def read_json_bytes(path: Path, label: str) -> bytes:
+    """What a JSON file holds, not parsed, or as much of it as shows that it is too large; raises `CheckpointError`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST + 1)
+    except OSError as error:
+        raise CheckpointError(f"{label}: cannot be read: {error.strerror}") from error
 
 
 def parse_json(data: bytes, label: str) -> dict[str, Any]:
-    """The JSON object in ``data``; raises `CheckpointError` that starts with ``label``."""
+    """The JSON object in ``data``; raises `CheckpointError` that starts with ``label``, as `parse_json_value` does."""
+    value = parse_json_value(data, label)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{label}: holds a JSON {type(value).__name__}; an object {{…}} is expected")
+    return value
+
+
+def parse_json_value(data: bytes, label: str) -> Any:
+    """The JSON value in ``data``.
+
+    Raises `CheckpointError` that starts with ``label``, also for what other readers understand in another way (a key
+    that an object has twice, half of a surrogate pair) and for more than can be held cheaply: 25 MB or 600,000 values.
+    """
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    if len(data) > _LARGEST or values > _MOST_VALUES:
+        raise CheckpointError(
+            f"{label}: is too large for JSON, {values} values in {len(data)} bytes; up to {_MOST_VALUES} in {_LARGEST} "
+            "are read"
+        )
     try:
-        value = json.loads(data.decode("utf-8"))
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+        if _SURROGATE.search(data):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
         raise CheckpointError(f"{label}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise CheckpointError(f"{label}: holds half of a surrogate pair, which is no character") from error
     except json.JSONDecodeError as error:
         raise CheckpointError(f"{label}: line {error.lineno}, column {error.colno}: {error.msg}") from error
     except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
         raise CheckpointError(f"{label}: is not usable JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{label}: holds a JSON {type(value).__name__}; an object {{…}} is expected")
     return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"an object has the key {shown(name)} twice; leave one of them")
+        values[name] = value
+    return values

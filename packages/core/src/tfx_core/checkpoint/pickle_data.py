@@ -7,7 +7,16 @@ which knows a fixed set of names and calls nothing else. Python's ``pickle`` is 
 
 import pickletools
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
+
+from tfx_core.errors import cleaned
+
+_MOST_INSTRUCTIONS = 1_000_000
+"""Of one pickle: a second of time, 70 MB, and 25,000 tensors."""
+
+_MOST_ARGUMENTS = 16
+"""Of a call."""
 
 
 class Global(NamedTuple):
@@ -25,20 +34,25 @@ class UnsafePickleError(ValueError):
 
 
 def read_pickle_data(
-    stream: BinaryIO, call: Callable[[Global, tuple[Any, ...]], object], persistent: Callable[[object], object]
+    stream: BinaryIO,
+    call: Callable[[Global, tuple[Any, ...]], object],
+    persistent: Callable[[object], object],
+    *,
+    most: int = _MOST_INSTRUCTIONS,
 ) -> object:
     """The value of the pickle at the stream's position, which is left behind it.
 
-    ``call`` gives the value of a call from its name and arguments, ``persistent`` the value of a persistent id. Raises
-    `UnsafePickleError` for any other instruction, and `ValueError` for a damaged pickle.
+    ``call`` gives the value of a call from its name and arguments, ``persistent`` the value of a persistent id. No list
+    reaches two calls, so that what calls copy is never more than the pickle spells out. Raises `UnsafePickleError` for
+    any other instruction, and `ValueError` for a damaged pickle or one of more than ``most`` instructions.
     """
     try:
-        return _Machine(call, persistent).run(stream)
+        return _Machine(call, persistent).run(stream, most)
     except UnsafePickleError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, MemoryError, RecursionError) as error:
         # an instruction met a stack that no pickler leaves, or an argument that is cut short
-        raise ValueError(f"the pickle is damaged: {type(error).__name__} {error}") from error
+        raise ValueError(f"the pickle is damaged: {type(error).__name__} {cleaned(str(error), 200)}") from error
 
 
 class _Machine:
@@ -51,10 +65,11 @@ class _Machine:
         self._persistent = persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._given: dict[int, list[Any]] = {}  # lists that calls had, by identity
 
-    def run(self, stream: BinaryIO) -> object:
+    def run(self, stream: BinaryIO, most: int) -> object:
         """Follow the instructions up to the last one; what it leaves."""
-        for opcode, argument, _ in pickletools.genops(stream):
+        for opcode, argument, _ in islice(pickletools.genops(stream), most):
             name = opcode.name
             if name == "STOP":
                 return self._stack.pop()
@@ -69,7 +84,7 @@ class _Machine:
                 self._stack.append(argument)
             else:
                 self._follow(name, argument)
-        raise ValueError("it has no end")
+        raise ValueError(f"it does not end within {most} instructions")
 
     def _follow(self, name: str, argument: Any) -> None:
         match name:
@@ -78,7 +93,7 @@ class _Machine:
             case "MARK":
                 self._stack.append(_MARK)
             case "PUT" | "BINPUT" | "LONG_BINPUT":
-                self._memo[argument] = self._stack[-1]
+                self._memo[_small(argument)] = self._stack[-1]
             case "MEMOIZE":
                 self._memo[len(self._memo)] = self._stack[-1]
             case "GET" | "BINGET" | "LONG_BINGET":
@@ -91,11 +106,22 @@ class _Machine:
                 function, arguments = self._taken(2)
                 if not isinstance(function, Global) or not isinstance(arguments, tuple):
                     raise TypeError("it calls something that has no name")
+                self._give(arguments)
                 self._stack.append(self._call(function, arguments))
             case "BUILD":
                 self._stack.pop()  # attributes of the object below; plain data has none
             case _:
                 raise UnsafePickleError(f"asks for the instruction {name}")
+
+    def _give(self, arguments: tuple[Any, ...]) -> None:
+        """Note which lists a call has, and refuse one that another call had."""
+        if len(arguments) > _MOST_ARGUMENTS:
+            raise ValueError("it has a call with too many arguments")
+        for each in arguments:
+            if type(each) is list:
+                if id(each) in self._given:
+                    raise ValueError("it gives one list to two calls")
+                self._given[id(each)] = each
 
     def _taken(self, count: int | None) -> list[Any]:
         """That many of the topmost values, or all behind the last mark; they leave the stack."""
@@ -137,7 +163,14 @@ def _set_items(target: object, pairs: list[Any]) -> None:
     for key, value in zip(pairs[::2], pairs[1::2], strict=True):
         if not isinstance(key, (str, int)):  # also: to hash a tuple nested a million deep would crash the process
             raise TypeError("it has a dict with keys that are neither strings nor numbers")
-        target[key] = value
+        target[key if isinstance(key, str) else _small(key)] = value
+
+
+def _small(key: int) -> int:
+    """A number as a key: of larger ones any number have one hash, and a dict of those takes for ever."""
+    if key.bit_length() > 60:
+        raise ValueError("it has a number of more than 60 bits as a key")
+    return key
 
 
 _MARK = object()

@@ -7,7 +7,7 @@ from tfx_core.checkpoint.folder import Folder
 from tfx_core.checkpoint.safetensors_format import read_safetensors
 from tfx_core.checkpoint.torch_format import read_torch_file
 from tfx_core.checkpoint.weight_file import TensorEntry
-from tfx_core.errors import CheckpointError, in_one_line
+from tfx_core.errors import CheckpointError, shown
 
 _Reader = Callable[[Path, str], dict[str, TensorEntry]]
 _FORMATS: tuple[tuple[str, _Reader], ...] = (
@@ -60,19 +60,24 @@ def _read_shards(
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(s, str) for s in weight_map.values()):
         raise CheckpointError(f"{where}: weight_map must be an object that gives the file of each tensor")
+    listed: dict[str, set[str]] = {}
+    for name, shard in weight_map.items():
+        listed.setdefault(shard, set()).add(name)
     entries: dict[str, TensorEntry] = {}
-    for shard in sorted(set(weight_map.values())):
+    for shard, names in sorted(listed.items()):
         try:
             path = folder.path(shard)
         except CheckpointError as error:  # a name that leads out of the folder
             raise CheckpointError(f"{where}: weight_map: {error}") from error
         if path is None:
-            raise CheckpointError(f"{where}: names the file {shard!r}, which is missing; download or copy it as well")
+            raise CheckpointError(
+                f"{where}: names the file {shown(shard)}, which is missing; download or copy it as well"
+            )
         found = reader(path, f"{folder.label}/{shard}")
-        listed = {name for name, file in weight_map.items() if file == shard}
-        for name in sorted(listed ^ found.keys()):
-            fault = "lacks it" if name in listed else "holds it, unlisted"
-            place = f"{where}: {in_one_line(name, 200)}: {in_one_line(shard, 200)}"
-            raise CheckpointError(f"{place} {fault}; index and file are of different saves")
+        for name in sorted(names ^ found.keys()):
+            fault = "lacks it" if name in names else "holds it, unlisted"
+            raise CheckpointError(
+                f"{where}: {shown(name)}: {shown(shard)} {fault}; index and file are of different saves"
+            )
         entries.update(found)
     return entries

@@ -5,19 +5,18 @@ description, and this module knows the few names that such a description uses.
 """
 
 import io
-import math
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, BinaryIO
 
 import torch
 
 from tfx_core.checkpoint.pickle_data import Global, UnsafePickleError, dictionary, read_pickle_data
-from tfx_core.checkpoint.weight_file import TensorEntry, WeightFile, contiguous_stride
-from tfx_core.errors import CheckpointError
+from tfx_core.checkpoint.weight_file import TensorEntry, WeightFile, are_sizes, contiguous_stride, is_shape, is_size
+from tfx_core.errors import CheckpointError, cleaned, shown
 
 _STORAGES = {
     "DoubleStorage": torch.float64,
@@ -35,10 +34,28 @@ _STORAGES = {
     "UntypedStorage": torch.uint8,
 }
 _STORAGE_HOMES = ("torch", "torch.cuda", "torch.storage")
+_DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        *_STORAGES.values(), torch.uint16, torch.uint32, torch.uint64,
+        torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz,
+    )
+}  # fmt: skip
 _RECORD_SIGNATURE = b"PK\x03\x04"
-_RECORD_HEADER = struct.Struct("<4s22xHH")
+_RECORD_HEADER = struct.Struct("<4s2xHH4xIIIHH")
+"""Signature, flags, compression, CRC-32, stored size, size, length of the name, length of what follows it."""
+_SIZES_FOLLOW = 8
+"""The flag of a record whose header does not have sizes and sum."""
+_UTF8_NAME = 0x800
+"""The flag of a record whose name is in UTF-8."""
+_SIZE_ELSEWHERE = 0xFFFFFFFF
+"""What stands for a size that has more than 32 bits."""
+_LARGEST_DIRECTORY = 4_000_000  # bytes; 40,000 storages
+_LARGEST_DESCRIPTION = 25_000_000  # bytes of pickles
+_MOST_TENSORS = 100_000
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_SHORT = 100  # instructions; the pickles before and behind the tensors' have a few dozen
 
 
 @dataclass
@@ -68,14 +85,28 @@ class _View:
 _Place = tuple[int, int]
 """Where bytes lie in the file: start and count."""
 
+_MOST_VIEWS = 16
+"""How many times the size of its file all tensors may take; several may share bytes, or have some repeated."""
+_SMALL_VIEWS = 1 << 20
+"""Bytes that they may take whatever the file's size."""
+
 
 def read_torch_file(path: Path, label: str) -> dict[str, TensorEntry]:
-    """The tensors of a file by name; raises `CheckpointError`, and executes nothing, whatever the file asks for."""
+    """The tensors of a file by name; raises `CheckpointError`, and executes nothing, whatever the file asks for.
+
+    The checksums of an archive are held against all of its bytes, which reads the file once, at gigabytes a second, and
+    keeps nothing of it; only those are not that torch left out (``set_crc32_options(False)``). The older format, and
+    safetensors, have no checksums.
+    """
     file = WeightFile(path, label)
     try:
         is_zip = bytes(file.read(0, min(4, file.size))) == _RECORD_SIGNATURE
         views, places = _read_zip(file) if is_zip else _read_legacy(file)
-        return {name: _entry(name, view, file, places) for name, view in views.items()}
+        entries = {name: _entry(name, view, file, places) for name, view in views.items()}
+        taken = sum(entry.memory for entry in entries.values())
+        if taken > max(_MOST_VIEWS * file.size, _SMALL_VIEWS):
+            raise ValueError(f"its tensors repeat what it holds until they take {taken} bytes of its {file.size}")
+        return entries
     except UnsafePickleError as error:
         raise CheckpointError(
             f"{label}: {error}; only tensors are read, and nothing of this file was executed; ask its author for "
@@ -84,50 +115,93 @@ def read_torch_file(path: Path, label: str) -> dict[str, TensorEntry]:
     except CheckpointError:
         raise
     except (ValueError, zipfile.BadZipFile, NotImplementedError, OverflowError, struct.error) as error:
-        raise CheckpointError(f"{label}: is no file of tensors: {error}; download or save it again") from error
+        reason = cleaned(str(error), 300)
+        raise CheckpointError(f"{label}: is no file of tensors: {reason}; download or save it again") from error
 
 
 def _read_zip(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]:
     """The tensors of an archive, and the place of each storage by its key."""
-    with zipfile.ZipFile(file.stream) as archive:
-        records = {info.filename: info for info in archive.infolist()}
-    descriptions = [name for name in records if name.endswith("/data.pkl") and name.count("/") == 1]
-    if len(descriptions) != 1:
+    with zipfile.ZipFile(_Directory(file.stream)) as archive:
+        listed = archive.infolist()
+    descriptions = [info.filename for info in listed if info.filename.endswith("/data.pkl")]
+    descriptions = [name for name in descriptions if name.count("/") == 1]
+    if len(set(descriptions)) != 1:
         raise ValueError("the archive has no data.pkl, so torch.save did not write it")
     root = descriptions[0].removesuffix("data.pkl")
-    places = {name.removeprefix(root): _place(info, file) for name, info in records.items() if name.startswith(root)}
+    places = _places((info for info in listed if info.filename.startswith(root)), file, root)
     if "constants.pkl" in places:
         raise ValueError("it is a TorchScript program")
     if "byteorder" in places and file.read(*places["byteorder"]) != b"little":
         raise ValueError("it was written on a big-endian machine")
-    views = _views(read_pickle_data(io.BytesIO(file.read(*places["data.pkl"])), _call, _storage))
+    start, count = places["data.pkl"]
+    if count > _LARGEST_DESCRIPTION:
+        raise ValueError(f"data.pkl has {count} bytes, of which {_LARGEST_DESCRIPTION} are read at most")
+    views = _views(read_pickle_data(io.BytesIO(file.read(start, count)), _call, _storage))
     return views, {name.removeprefix("data/"): place for name, place in places.items() if name.startswith("data/")}
 
 
+class _Directory:
+    """An archive as `zipfile` needs it, which reads the directory at once: one that is too long is refused before."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.seek = stream.seek
+        self.tell = stream.tell
+        self._stream = stream
+
+    def read(self, count: int = -1, /) -> bytes:
+        """The next ``count`` bytes, or all that are left."""
+        if count > _LARGEST_DIRECTORY:
+            raise ValueError(f"its directory has {count} bytes, of which {_LARGEST_DIRECTORY} are read at most")
+        return self._stream.read(count)
+
+
+def _places(listed: Iterable[zipfile.ZipInfo], file: WeightFile, root: str) -> dict[str, _Place]:
+    """Where the bytes of each record lie, by its name behind ``root``: none listed twice or lying over another."""
+    places: dict[str, _Place] = {}
+    end, before = 0, ""
+    for info in sorted(listed, key=lambda info: info.header_offset):
+        name = info.filename.removeprefix(root)
+        if name in places:
+            raise ValueError(f"record {shown(info.filename)} is there twice")
+        if info.header_offset < end:
+            raise ValueError(f"records {shown(before)} and {shown(info.filename)} lie over each other")
+        start, count = places[name] = _place(info, file)
+        end, before = start + count, info.filename
+    return places
+
+
 def _place(info: zipfile.ZipInfo, file: WeightFile) -> _Place:
-    """Where the bytes of a record lie."""
-    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != info.file_size:
-        raise ValueError(f"record {info.filename!r} is compressed or encrypted, which torch.save never does")
+    """Where the bytes of a record lie, which must be as directory and header say."""
+    name, size = shown(info.filename), info.file_size
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != size:
+        raise ValueError(f"record {name} is compressed or encrypted, which torch.save never does")
     if not 0 <= info.header_offset <= file.size - _RECORD_HEADER.size:
-        raise ValueError(f"record {info.filename!r} lies beyond the end, the file is cut short")
-    # the header in front of the bytes repeats the directory's, but with padding of a length of its own
-    header = file.read(info.header_offset, _RECORD_HEADER.size)
-    signature, name_length, padding = _RECORD_HEADER.unpack(header)
+        raise ValueError(f"record {name} lies beyond the end, the file is cut short")
+    header = _RECORD_HEADER.unpack(file.read(info.header_offset, _RECORD_HEADER.size))
+    signature, flags, compression, checksum, *sizes, name_length, padding = header
     start = info.header_offset + _RECORD_HEADER.size + name_length + padding
-    if signature != _RECORD_SIGNATURE or start + info.file_size > file.size:
-        raise ValueError(f"record {info.filename!r} is damaged or cut short")
-    return start, info.file_size
+    if signature != _RECORD_SIGNATURE or start + size > file.size:
+        raise ValueError(f"record {name} is damaged or cut short")
+    own_name = bytes(file.read(info.header_offset + _RECORD_HEADER.size, name_length))
+    encoding = "utf-8" if flags & _UTF8_NAME else "cp437"
+    same = own_name == info.orig_filename.encode(encoding) and compression == info.compress_type
+    if not flags & _SIZES_FOLLOW:
+        same = same and checksum == info.CRC and all(own in (size, _SIZE_ELSEWHERE) for own in sizes)
+    if not same or flags != info.flag_bits:
+        raise ValueError(f"record {name} is another one in the directory than in its own header")
+    if info.CRC and file.checksum(start, size) != info.CRC:
+        raise ValueError(f"record {name} is damaged, its checksum is not the recorded one")
+    return start, size
 
 
 def _read_legacy(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]:
     """As `_read_zip` for the format before torch 1.6: five pickles, then the length and bytes of each storage."""
-    stream = file.stream
-    stream.seek(0)
-    if read_pickle_data(stream, _call, _storage) != _LEGACY_MAGIC:
+    stream = io.BytesIO(file.read(0, min(file.size, _LARGEST_DESCRIPTION)))
+    if read_pickle_data(stream, _call, _storage, most=_SHORT) != _LEGACY_MAGIC:
         raise ValueError("it does not begin as torch.save does")
-    if read_pickle_data(stream, _call, _storage) != _LEGACY_PROTOCOL:
+    if read_pickle_data(stream, _call, _storage, most=_SHORT) != _LEGACY_PROTOCOL:
         raise ValueError("it has an unknown protocol number")
-    system = read_pickle_data(stream, _call, _storage)
+    system = read_pickle_data(stream, _call, _storage, most=_SHORT)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("it was written on a big-endian machine")
     storages: dict[str, _Storage] = {}
@@ -138,11 +212,11 @@ def _read_legacy(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]
         return storage
 
     views = _views(read_pickle_data(stream, _call, remember))
-    keys = read_pickle_data(stream, _call, _storage)
+    keys = read_pickle_data(stream, _call, _storage, most=_SHORT + 3 * len(storages))
     places: dict[str, _Place] = {}
     at = stream.tell()
     for key in keys if isinstance(keys, list) else ():
-        if not isinstance(key, str) or key not in storages or at + 8 > file.size:
+        if not isinstance(key, str) or key not in storages or key in places or at + 8 > file.size:
             raise ValueError("its list of storages does not fit its tensors")
         count = int.from_bytes(file.read(at, 8), "little") * storages[key].dtype.itemsize
         places[key] = (at + 8, count)
@@ -160,11 +234,11 @@ def _storage(identity: object) -> _Storage:
         raise ValueError("it refers to something that is no storage")
     _, kind, key, _, size, *view = identity
     if not isinstance(kind, Global) or kind.module not in _STORAGE_HOMES or kind.name not in _STORAGES:
-        raise ValueError(f"it has a storage of the unknown type {kind!s:.80}")
-    if not isinstance(key, str) or not _is_size(size):
+        raise ValueError(f"it has a storage of the unknown type {_named(kind)}")
+    if not isinstance(key, str) or not is_size(size):
         raise ValueError("it has a storage without name or size")
     skipped = view[0][1] if view and view[0] is not None else 0
-    if not _is_size(skipped):
+    if not is_size(skipped):
         raise ValueError("it has a view of a storage without a place")
     return _Storage(key, _STORAGES[kind.name], size, skipped)
 
@@ -173,26 +247,46 @@ def _call(function: Global, arguments: tuple[Any, ...]) -> object:
     """The calls that descriptions of tensors are made of; raises `UnsafePickleError` for any other."""
     match function:
         case ("collections", "OrderedDict"):
-            return dictionary([part for pair in arguments[0] for part in pair] if arguments else [])
+            pairs = arguments[0] if arguments else []
+            if type(pairs) is not list:
+                raise TypeError("it makes a dict of something that is no list")
+            return dictionary([part for key, value in pairs for part in (key, value)])
         case ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2"):
             storage, offset, shape, stride = arguments[:4]
-            return _View(storage, storage.dtype, offset, shape, stride)
+            return _view(storage, None, offset, shape, stride)
         case ("torch._utils", "_rebuild_tensor_v3"):
             storage, offset, shape, stride, _, _, dtype = arguments[:7]
-            return _View(storage, _dtype(dtype), offset, shape, stride)
+            return _view(storage, dtype, offset, shape, stride)
         case ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"):
             return arguments[0]
         case ("torch._tensor", "_rebuild_from_type_v2"):  # a tensor with attributes, which are left out
-            return _call(arguments[0], arguments[2])
+            inner, _, parts = arguments[:3]
+            if isinstance(inner, Global) and inner.module == "torch._utils" and isinstance(parts, tuple):
+                return _call(inner, parts)
+            raise TypeError("it has a tensor made of something else")
         case ("torch", "Size"):
-            return tuple(arguments[0])
-    raise UnsafePickleError(f"asks to call {str(function)[:80]!r}")
+            if isinstance(arguments[0], tuple):
+                return arguments[0]
+            raise TypeError("it has a size that is no tuple")
+    raise UnsafePickleError(f"asks to call {_named(function)}")
+
+
+def _named(value: object) -> str:
+    """What a pickle calls by name, for a message."""
+    return shown(str(value) if isinstance(value, Global) else value)
+
+
+def _view(storage: object, kind: object, *place: Any) -> _View:
+    """A view of elements of the type that a pickle names, by default that of the storage."""
+    if not isinstance(storage, _Storage):
+        raise TypeError("it has a tensor without storage")
+    return _View(storage, storage.dtype if kind is None else _dtype(kind), *place)
 
 
 def _dtype(value: object) -> torch.dtype:
-    dtype = getattr(torch, value.name, None) if isinstance(value, Global) and value.module == "torch" else None
-    if not isinstance(dtype, torch.dtype):
-        raise ValueError(f"it has a tensor of the unknown type {value!s:.80}")
+    dtype = _DTYPES.get(value.name) if isinstance(value, Global) and value.module == "torch" else None
+    if dtype is None:
+        raise ValueError(f"it has a tensor of the unknown type {_named(value)}")
     return dtype
 
 
@@ -200,20 +294,22 @@ def _views(value: object) -> dict[str, _View]:
     """The pickle's value, if it is a flat dict of named tensors."""
     if not isinstance(value, dict):
         raise ValueError(f"it holds a {type(value).__name__}, where a dict of named tensors is expected")
+    if len(value) > _MOST_TENSORS:
+        raise ValueError(f"it holds {len(value)} tensors, of which {_MOST_TENSORS} are read at most")
     for name, view in value.items():
         if not isinstance(name, str) or not isinstance(view, _View):
             kind = type(view).__name__
-            raise ValueError(f"{name!r} is a {kind}, where a dict of named tensors is expected; save those alone")
+            raise ValueError(f"{shown(name)} is a {kind}, where a dict of named tensors is expected; save those alone")
     return value
 
 
 def _entry(name: str, view: _View, file: WeightFile, places: Mapping[str, _Place]) -> TensorEntry:
     """Where a tensor lies in the file, checked against the bytes that are there."""
     shape, stride, storage = view.shape, view.stride, view.storage
-    if not _are_sizes(shape) or not _are_sizes(stride) or len(shape) != len(stride) or not _is_size(view.offset):
-        raise ValueError(f"{name!r} has no usable shape")
+    if not is_shape(shape) or not are_sizes(stride) or len(shape) != len(stride) or not is_size(view.offset):
+        raise ValueError(f"{shown(name)} has no usable shape")
     if storage.key not in places:
-        raise ValueError(f"the data of {name!r}, storage {storage.key!r}, is missing")
+        raise ValueError(f"the data of {shown(name)}, storage {shown(storage.key)}, is missing")
     begin, count = places[storage.key]
     start = begin + storage.skipped * storage.dtype.itemsize + view.offset * view.dtype.itemsize
     # the stride of a dimension with one element is whatever it was before slicing
@@ -221,16 +317,5 @@ def _entry(name: str, view: _View, file: WeightFile, places: Mapping[str, _Place
     stride = tuple(own if size > 1 else step for size, own, step in zip(shape, stride, usual, strict=True))
     entry = TensorEntry(name, shape, view.dtype, file, start, stride)
     if start + entry.nbytes > begin + count:
-        raise ValueError(f"{name!r} reaches beyond its data, storage {storage.key!r} of {count} bytes")
+        raise ValueError(f"{shown(name)} reaches beyond its data, storage {shown(storage.key)} of {count} bytes")
     return entry
-
-
-def _is_size(value: object) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _are_sizes(value: object) -> TypeGuard[tuple[int, ...]]:
-    if not isinstance(value, tuple) or not all(_is_size(size) for size in value):
-        return False
-    elements: int = math.prod(max(size, 1) for size in value)
-    return elements < 2**63

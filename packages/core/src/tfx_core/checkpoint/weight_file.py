@@ -1,11 +1,14 @@
 """One open file of weights and the tensors in it: mapped or read, never more of it than is asked for."""
 
+import math
 import mmap
 import weakref
+import zlib
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -15,13 +18,19 @@ from tfx_core.errors import CheckpointError
 _PIECE = 1 << 20
 """Bytes that a converting copy holds beside its target."""
 
+_MOST_DIMENSIONS = 64
+"""What torch's operations take."""
+
 
 class WeightFile:
     """An open file. It stays the same file when another takes its name, as every save of ours does."""
 
     def __init__(self, path: Path, label: str) -> None:
         self.label = label
-        self.stream = path.open("rb")
+        try:
+            self.stream = path.open("rb")
+        except OSError as error:
+            raise CheckpointError(f"{label}: cannot be read: {error.strerror}") from error
         weakref.finalize(self, self.stream.close)
         self.size = self.stream.seek(0, 2)
         self._mapping: mmap.mmap | None = None
@@ -38,6 +47,15 @@ class WeightFile:
         self.stream.seek(start)
         if self.stream.readinto(target) != len(target):
             raise self._shortened()
+
+    def checksum(self, start: int, count: int) -> int:
+        """CRC-32 of ``count`` bytes from ``start``; raises `CheckpointError` if the file ends before."""
+        sum_so_far, buffer = 0, memoryview(bytearray(min(count, _PIECE)))
+        for first in range(0, count, _PIECE):
+            piece = buffer[: count - first]
+            self.read_into(start + first, piece)
+            sum_so_far = zlib.crc32(piece, sum_so_far)
+        return sum_so_far
 
     def map(self, start: int, count: int) -> Tensor | None:
         """Bytes as memory mapped from the file; ``None`` when any of them were mapped before.
@@ -83,6 +101,11 @@ class TensorEntry:
             return 0
         last = sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
         return (last + 1) * self.dtype.itemsize
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the tensor that `load` gives, more than `nbytes` where elements of the file stand in it twice."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def is_contiguous(self) -> bool:
@@ -149,6 +172,21 @@ def contiguous_stride(shape: tuple[int, ...]) -> tuple[int, ...]:
         stride.append(step)
         step *= max(size, 1)
     return tuple(reversed(stride))
+
+
+def is_size(value: object) -> TypeGuard[int]:
+    """Whether a value out of a file is a number of things that torch can count."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def are_sizes(value: object) -> TypeGuard[Sequence[int]]:
+    """Whether a value out of a file is a list of sizes, not longer than a shape may be."""
+    return isinstance(value, (list, tuple)) and len(value) <= _MOST_DIMENSIONS and all(map(is_size, value))
+
+
+def is_shape(value: object) -> TypeGuard[Sequence[int]]:
+    """Whether they are sizes that torch can multiply, which it does also where one of them is 0."""
+    return are_sizes(value) and is_size(math.prod(max(size, 1) for size in value))
 
 
 def _memory(tensor: Tensor) -> memoryview:

@@ -253,6 +253,7 @@ def load_encoder(
             attention=attention,
             provider=provider,
         )
+        recipe.check_widths(model.backbone.width)
         return folder.label, recipe, model, load_tokenizer(recipe.transformer, provider=provider)
 
     label, recipe, model, tokenizer = read_whole(path, read, revision=revision)
@@ -261,7 +262,7 @@ def load_encoder(
         tokenizer,
         pooling=recipe.pooling if pooling is None else pooling,
         pool_prompt=recipe.pool_prompt,
-        stages=recipe.stages,
+        stages=[stage.module for stage in recipe.stages],
         max_length=recipe.max_length if max_length is None else max_length,
         lower_case=recipe.lower_case,
         prompts=recipe.prompts,

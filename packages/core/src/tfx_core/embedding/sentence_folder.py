@@ -4,22 +4,22 @@
 from what a folder says.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, read_tensors
+from tfx_core.checkpoint.folder import parse_json_value, read_json_bytes
 from tfx_core.embedding.pooling import Pooling
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, shown
 from tfx_core.fields import Count, Size, checked
 
 _Value = TypeVar("_Value")
+_Module = TypeVar("_Module", bound=nn.Module)
 
 _POOLING_NAMES: Mapping[str, Pooling] = {
     "cls": "cls",
@@ -55,6 +55,13 @@ _ACTIVATIONS: Mapping[str, type[nn.Module]] = {
 }  # fmt: skip
 
 
+_MOST_STEPS = 16
+"""More than any release has; each may name the same folder and take as much memory as its file."""
+
+_NO_LIMIT = 2**31
+"""Tokens from which on a length means that there is no limit."""
+
+
 class Normalize(nn.Module):
     """Scales vectors to length 1."""
 
@@ -79,6 +86,19 @@ class Dense(nn.Module):
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A step behind the pooling, in evaluation form."""
+
+    module: nn.Module
+    """(B, D) -> (B, D')."""
+    where: str
+    """The file that describes it."""
+    inputs: int | None = None
+    """The D that it takes; None where it takes any and leaves it."""
+    outputs: int | None = None
+
+
+@dataclass(frozen=True)
 class SentenceRecipe:
     """What a folder says about turning texts into vectors."""
 
@@ -90,11 +110,19 @@ class SentenceRecipe:
     """Several are joined into one longer vector."""
     pool_prompt: bool = True
     """Whether the tokens of a prompt count in the pooling."""
-    stages: tuple[nn.Module, ...] = ()
-    """What follows the pooling, (B, D) -> (B, D')."""
+    stages: tuple[Stage, ...] = ()
+    """What follows the pooling."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
     """Name of the prompt for texts that come without one."""
+
+    def check_widths(self, width: int) -> None:
+        """Raise `CheckpointError` for a stage that does not take what comes before; a state has ``width`` numbers."""
+        width *= len(self.pooling)
+        for stage in self.stages:
+            if stage.inputs not in (None, width):
+                raise CheckpointError(f"{stage.where}: takes vectors of {stage.inputs} numbers, and gets {width}")
+            width = stage.outputs or width
 
 
 def read_sentence_folder(folder: Folder) -> SentenceRecipe:
@@ -164,28 +192,27 @@ class _Settings:
             raise self.refused(key, " or ".join(map(repr, allowed)))
 
     def refused(self, key: str, allowed: str) -> CheckpointError:
-        return CheckpointError(f"{self.where}: {key}={self.values.get(key)!r}: must be {allowed}")
+        return CheckpointError(f"{self.where}: {key}={shown(self.values.get(key))}: must be {allowed}")
 
 
 def _steps(folder: Folder) -> list[tuple[str, Folder]]:
     """The class name and the folder of each step."""
     where = f"{folder.label}/modules.json"
-    try:
-        modules: object = json.loads(folder.require("modules.json").read_bytes().decode("utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{where}: is not JSON: {error}") from None
-    if not isinstance(modules, list) or not modules:
-        raise CheckpointError(f"{where}: a list of the encoder's steps is expected")
+    modules = parse_json_value(read_json_bytes(folder.require("modules.json"), where), where)
+    if not isinstance(modules, list) or not 0 < len(modules) <= _MOST_STEPS:
+        raise CheckpointError(f"{where}: a list of the encoder's steps is expected, not more than {_MOST_STEPS}")
     steps = []
     for number, module in enumerate(modules):
         kind, path = (module.get(key) if isinstance(module, dict) else None for key in ("type", "path"))
         if not isinstance(kind, str) or not isinstance(path, str):
-            raise CheckpointError(f"{where}: step {number} is {module!r}; an object with type and path is expected")
+            raise CheckpointError(
+                f"{where}: step {number} is {shown(module)}; an object with type and path is expected"
+            )
         package, _, name = kind.rpartition(".")
         if package.split(".")[0] != "sentence_transformers" or name not in _KNOWN:
             raise CheckpointError(
-                f"{where}: step {number} is of type {kind!r}; the types understood are those of sentence_transformers "
-                f"named {', '.join(_KNOWN)}"
+                f"{where}: step {number} is of type {shown(kind)}; the types understood are those of "
+                f"sentence_transformers named {', '.join(_KNOWN)}"
             )
         steps.append((name, Subfolder(folder, path) if path else folder))
     return steps
@@ -195,7 +222,8 @@ def _read_transformer(folder: Folder) -> tuple[int | None, bool]:
     settings = _Settings(folder, *_TRANSFORMER_FILES)
     settings.require("transformer_task", ["feature-extraction", None])
     settings.require("module_output_name", ["token_embeddings", None])
-    return settings.get("max_seq_length", Count, 0) or None, settings.get("do_lower_case", bool, False)
+    length = settings.get("max_seq_length", Count, 0)
+    return length if 0 < length < _NO_LIMIT else None, settings.get("do_lower_case", bool, False)
 
 
 def _read_pooling(folder: Folder) -> tuple[tuple[Pooling, ...], bool]:
@@ -206,7 +234,8 @@ def _read_pooling(folder: Folder) -> tuple[tuple[Pooling, ...], bool]:
         flags = tuple(mode for flag, mode in _POOLING_FLAGS.items() if settings.get(flag, bool, False))
         return flags or ("mean",), include_prompt
     names = named if isinstance(named, list) else [named]
-    if not names or not all(isinstance(name, str) and name in _POOLING_NAMES for name in names):
+    known = all(isinstance(name, str) and name in _POOLING_NAMES for name in names)
+    if not names or not known or len(set(names)) < len(names):
         raise settings.refused("pooling_mode", f"one or several of {', '.join(_POOLING_NAMES)}")
     return tuple(_POOLING_NAMES[name] for name in names), include_prompt
 
@@ -220,26 +249,22 @@ def _read_prompts(folder: Folder) -> tuple[Mapping[str, str], str | None]:
     return prompts, default or None
 
 
-def _stage(kind: str, folder: Folder, parent: Folder) -> nn.Module:
-    """A step behind the pooling, in evaluation form."""
-    if kind == "Normalize":
-        _only_vectors(_Settings(folder, "config.json"))
-        return Normalize()
+def _stage(kind: str, folder: Folder, parent: Folder) -> Stage:
+    """A step behind the pooling."""
     if kind == "Dropout":
-        return nn.Identity()
+        return Stage(nn.Identity(), folder.label)
+    if kind not in ("Normalize", "LayerNorm", "Dense"):
+        raise CheckpointError(f"{parent.label}/modules.json: a step {kind} cannot follow the pooling")
+    settings = _Settings(folder, "config.json", needed=kind != "Normalize")
     if kind == "LayerNorm":
-        size = _Settings(folder, "config.json", needed=True).size("dimension")
-        norm = nn.LayerNorm(size)
-        _fill(norm, folder, {"norm.weight": "weight", "norm.bias": "bias"})
-        return norm
-    if kind == "Dense":
-        return _dense(folder)
-    raise CheckpointError(f"{parent.label}/modules.json: a step {kind} cannot follow the pooling")
-
-
-def _dense(folder: Folder) -> Dense:
-    settings = _Settings(folder, "config.json", needed=True)
+        size = settings.size("dimension")
+        tensors = _tensors(folder, {"norm.weight": (size,), "norm.bias": (size,)})
+        return Stage(_filled(nn.LayerNorm(size, device="meta"), "norm", tensors), settings.where, size, size)
     _only_vectors(settings)
+    return Stage(Normalize(), settings.where) if kind == "Normalize" else _dense(folder, settings)
+
+
+def _dense(folder: Folder, settings: _Settings) -> Stage:
     inputs, outputs = settings.size("in_features"), settings.size("out_features")
     name = settings.get("activation_function", str, "torch.nn.modules.activation.Tanh")
     package, _, activation = name.rpartition(".")
@@ -248,13 +273,15 @@ def _dense(folder: Folder) -> Dense:
     bias = settings.get("bias", bool, True)
     residual = settings.get("use_residual", bool, False)
     projected = residual and inputs != outputs
-    skip: nn.Module | None = (
-        nn.Linear(inputs, outputs, bias=False) if projected else nn.Identity() if residual else None
-    )
-    dense = Dense(nn.Linear(inputs, outputs, bias=bias), _ACTIVATIONS[activation](), skip)
-    names = ["linear.weight", *(["linear.bias"] if bias else []), *(["residual.weight"] if projected else [])]
-    _fill(dense, folder, {name: name for name in names})
-    return dense
+    shapes: dict[str, tuple[int, ...]] = {"linear.weight": (outputs, inputs)}
+    shapes |= {"linear.bias": (outputs,)} if bias else {}
+    shapes |= {"residual.weight": (outputs, inputs)} if projected else {}
+    tensors = _tensors(folder, shapes)
+    linear = _filled(nn.Linear(inputs, outputs, bias=bias, device="meta"), "linear", tensors)
+    skip: nn.Module | None = nn.Identity() if residual else None
+    if projected:
+        skip = _filled(nn.Linear(inputs, outputs, bias=False, device="meta"), "residual", tensors)
+    return Stage(Dense(linear, _ACTIVATIONS[activation](), skip), settings.where, inputs, outputs)
 
 
 def _only_vectors(settings: _Settings) -> None:
@@ -263,22 +290,29 @@ def _only_vectors(settings: _Settings) -> None:
     settings.require("module_output_name", ["sentence_embedding", None])
 
 
-def _fill(module: nn.Module, folder: Folder, names: Mapping[str, str]) -> None:
-    """Fill the parameters, stored name -> ours, each exactly once."""
-    tensors = read_tensors(folder)
-    wanted = {theirs: module.get_parameter(ours) for theirs, ours in names.items()}
-    faults = [f"{name} is missing" for name in wanted if name not in tensors]
-    faults += [f"{name} is unknown" for name in tensors if name not in wanted]
-    faults += [
-        f"{name} has shape {tensors[name].shape}, expected {tuple(parameter.shape)}"
-        for name, parameter in wanted.items()
-        if name in tensors and tensors[name].shape != tuple(parameter.shape)
-    ]
+def _tensors(folder: Folder, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The tensors of a step's folder in float32: these and no others, checked before anything is made of them."""
+    entries = read_tensors(folder)
+    faults = [f"{name} is missing" for name in shapes if name not in entries]
+    faults += [f"{shown(name)} is unknown" for name in entries if name not in shapes]
+    for name, shape in shapes.items():
+        if name in entries and entries[name].shape != shape:
+            faults.append(f"{name} has shape {entries[name].shape}, expected {shown(shape)}")
+        elif name in entries and not entries[name].dtype.is_floating_point:
+            faults.append(f"{name} is {entries[name].dtype}, expected numbers with a fraction")
     if faults:
         raise CheckpointError(f"{folder.label}: {'; '.join(faults)}")
-    with torch.no_grad():
-        for name, parameter in wanted.items():
-            parameter.copy_(tensors[name].load())
+    tensors = {name: entries[name].load().float() for name in shapes}
+    if infinite := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f"{folder.label}: {', '.join(infinite)} holds nan or inf; the file is damaged")
+    return tensors
+
+
+def _filled(module: _Module, name: str, tensors: Mapping[str, Tensor]) -> _Module:
+    """The module, built without memory, with the tensors that are stored under its name."""
+    own = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+    module.load_state_dict(own, assign=True)
+    return module
 
 
 _KNOWN = ("Transformer", "Pooling", "Dense", "Normalize", "LayerNorm", "Dropout")

@@ -1,0 +1,38 @@
+"""Arrays out of the files of an index, read without pickle, and what numbers vectors may hold."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tfx_core.embedding import Vectors
+from tfx_core.errors import PassageIndexError, cleaned, shown
+
+_PIECE = 1 << 20
+"""Numbers that are looked at together."""
+
+
+def open_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map an ``.npy`` file into memory, or raise a `PassageIndexError` where it is not this array and nothing else."""
+    try:
+        array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r")
+        end = path.stat().st_size
+    except Exception as error:  # whatever numpy's parser makes of a header: TokenError, TypeError, …
+        raise PassageIndexError(f"{path}: cannot be read: {cleaned(str(error), 200)}") from error
+    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+        found = f"{shown(str(array.dtype))} of shape {shown(array.shape)}"
+        raise PassageIndexError(f"{path}: holds {found}; expected is {np.dtype(dtype)} of shape {shape}")
+    if array.offset + array.nbytes != end:
+        raise PassageIndexError(f"{path}: has {end} bytes, of which the array takes {array.offset + array.nbytes}")
+    return array
+
+
+def are_searchable(vectors: Vectors) -> bool:
+    """Whether every vector, (N, D), has a squared length that is a number of its type.
+
+    Then so is every inner product. A search sorts by it, and one that is nan or inf hides its row.
+    """
+    rows = max(1, _PIECE // max(1, vectors.shape[1]))
+    pieces = (vectors[first : first + rows] for first in range(0, len(vectors), rows))
+    return all(np.isfinite(np.einsum("nd,nd->n", piece, piece)).all() for piece in pieces)
