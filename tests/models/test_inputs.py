@@ -184,3 +184,16 @@ def test_vectors_in_the_place_of_ids_are_what_the_ids_stand_for(model_type: str)
         expected = model(ids, **target).last_hidden_state
         vectors = model(inputs_embeds=model.backbone.embed(ids), **target).last_hidden_state
         torch.testing.assert_close(vectors, expected)
+
+
+@pytest.mark.parametrize(("model_type", "head"), heads_with_a_loss())
+def test_types_of_numbers_are_taken_or_told(model_type: str, head: str) -> None:
+    model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
+    whole = {name: value for name, value in text.inputs.items() if not value.is_floating_point()}
+    expected = model(**text.inputs).loss
+    small = {name: value.int() if name.endswith(("_ids", "labels")) else value for name, value in whole.items()}
+    torch.testing.assert_close(model(**{**text.inputs, **small}).loss, expected)
+    for name in (each for each in whole if each.endswith("_ids")):
+        for kind in (torch.float32, torch.bool, torch.int16):
+            with pytest.raises(InputError, match=f"^{name} of type {kind}: must be whole numbers"):
+                model(**{**text.inputs, name: whole[name].to(kind)})

@@ -34,8 +34,9 @@ class Prompts:
 
         Raises `InputError` naming the row for a prompt without a token; ``what`` is the name of the ids.
         """
-        if ids.ndim != 2 or ids.is_floating_point():
+        if ids.ndim != 2 or ids.dtype not in (torch.int64, torch.int32):
             raise InputError(f"{what}: must be token ids of shape (batch, length), got {ids.dtype} {tuple(ids.shape)}")
+        ids = ids.long()
         if mask is None:
             lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
             prompts = cls(ids, lengths, ids)

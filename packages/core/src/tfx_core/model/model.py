@@ -67,6 +67,7 @@ class Model(nn.Module):
         if unknown:
             accepted = ", ".join(self.input_names)
             raise TypeError(f"unknown input {', '.join(map(repr, sorted(unknown)))}; this model takes {accepted}")
+        _check_ids(given)
         given = self.backbone.arrange(given)
         arranged = self.head.arrange(given)
         states: ModelOutput = self.backbone(
@@ -164,6 +165,10 @@ class Model(nn.Module):
         """Names of all inputs that a call takes."""
         return tuple(sorted(self._backbone_inputs | self._head_inputs))
 
+    def file_label(self, name: str) -> str:
+        """What errors call a file of the checkpoint: with its folder, where the model came from one."""
+        return name if self.origin is None else f"{self.origin}/{name}"
+
     @property
     def generation_options(self) -> "GenerationOptions":
         """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
@@ -171,12 +176,11 @@ class Model(nn.Module):
 
         made = self._generation_options
         if made is None or made[0] is not self.config or made[1] != self.generation_config:
-            folder = "" if self.origin is None else f"{self.origin}/"
             options = options_from_files(
                 self.generation_config,
                 self.config.to_dict(),
-                where=f"{folder}generation_config.json",
-                config_where=f"{folder}config.json",
+                where=self.file_label("generation_config.json"),
+                config_where=self.file_label("config.json"),
             )
             # a copy, for the contents of the file may be changed in place
             made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
@@ -200,3 +204,10 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """Number of numbers in all parameters, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _check_ids(inputs: Mapping[str, Any]) -> None:
+    """Raise `InputError` for ids of a type that no table of vectors is read by."""
+    for name, value in inputs.items():
+        if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
+            raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")

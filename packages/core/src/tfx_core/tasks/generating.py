@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_type_hints
 
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import ConfigError, InputError, in_one_line, shown
 from tfx_core.fields import Help, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
 from tfx_core.tasks.base import Result, Task
@@ -124,7 +124,7 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
             base = self.model.generation_options.updated(**own)
         except InputError as error:
             key = f"task_specific_params.{self.settings_name(options)}"
-            raise ConfigError(f"config.json: {key}: {error}") from None
+            raise ConfigError(f"{self.model.file_label('config.json')}: {key}: {error}") from None
         changes = {name: value for name, value in self.fallback.items() if name not in own.keys() | base.given().keys()}
         if options.chooses_search or base.strategy not in (Strategy.GREEDY, Strategy.SAMPLE):
             changes = {name: value for name, value in changes.items() if name not in ("do_sample", "num_beams")}
@@ -173,14 +173,13 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
 
 def named_settings(model: "Model") -> dict[str, dict[str, Any]]:
     """``task_specific_params`` of the checkpoint's ``config.json``: name -> settings."""
-    stored = model.config.extra.get("task_specific_params") or {}
+    stored, where = model.config.extra.get("task_specific_params") or {}, model.file_label("config.json")
     if not isinstance(stored, dict) or not all(isinstance(each, dict) for each in stored.values()):
-        raise ConfigError(f"config.json: task_specific_params={stored!r}: must map names of tasks to settings")
+        raise ConfigError(f"{where}: task_specific_params={shown(stored)}: must map names of tasks to settings")
     for name, settings in stored.items():
         if not isinstance(settings.get("prefix", ""), str):
-            raise ConfigError(
-                f"config.json: task_specific_params.{name}.prefix={settings['prefix']!r}: must be a string"
-            )
+            key = f"task_specific_params.{in_one_line(name, 80)}.prefix"
+            raise ConfigError(f"{where}: {key}={shown(settings['prefix'])}: must be a string")
     return stored
 
 
@@ -188,7 +187,7 @@ def stored_prefix(model: "Model", settings: Mapping[str, Any]) -> str:
     """What the checkpoint says every input begins with: for a task, else for all."""
     prefix = settings.get("prefix", model.config.extra.get("prefix"))
     if prefix is not None and not isinstance(prefix, str):
-        raise ConfigError(f"config.json: prefix={prefix!r}: must be a string")
+        raise ConfigError(f"{model.file_label('config.json')}: prefix={shown(prefix)}: must be a string")
     return prefix or ""
 
 

@@ -46,7 +46,7 @@ class TransfoXLConfig(ModelConfig):
     """Whether norms come before the sublayers, not after them."""
     n_layer: Size = 18
     """Number of layers."""
-    mem_len: Count = 1600
+    mem_len: Annotated[int, Between(0, 100_000)] = 1600
     """Number of tokens that the memory holds; it begins with as many that are blank."""
     clamp_len: int = 1000
     """Distance beyond which all are taken for equal; none if not positive."""

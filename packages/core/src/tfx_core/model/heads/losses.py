@@ -28,6 +28,7 @@ def token_loss(
         return None
     if logits.shape[:-1] != labels.shape:
         raise InputError(f"{name} of shape {tuple(labels.shape)}: the logits ask for {tuple(logits.shape[:-1])}")
+    labels = _whole(labels, name)
     if mask is not None:
         labels = labels.masked_fill(~mask, IGNORED)
     counted = labels != IGNORED
@@ -60,6 +61,7 @@ def next_token_loss(logits: Tensor, labels: Tensor | None, mask: Tensor | None =
 
 def next_labels(labels: Tensor, mask: Tensor | None = None) -> Tensor:
     """``(B, S)`` labels -> for each real token that of the real token after it, `IGNORED` where there is none."""
+    labels = _whole(labels, "labels")
     if mask is None or mask.shape != labels.shape:  # labels of another shape are refused with their logits
         return F.pad(labels[:, 1:], (0, 1), value=IGNORED)
     end = labels.shape[1]
@@ -68,6 +70,13 @@ def next_labels(labels: Tensor, mask: Tensor | None = None) -> Tensor:
     real = torch.where(mask, columns, end).flip(1).cummin(1).values.flip(1)
     after = F.pad(real[:, 1:], (0, 1), value=end)
     return F.pad(labels, (0, 1), value=IGNORED).gather(1, after).masked_fill(~mask, IGNORED)
+
+
+def _whole(labels: Tensor, name: str) -> Tensor:
+    """Labels as numbers of classes; raises `InputError` for a type that has others."""
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise InputError(f"{name} of type {labels.dtype}: must be whole numbers, the classes")
+    return labels.long()
 
 
 def classification_loss(
