@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, shown
 
 
 class Folder(ABC):
@@ -21,13 +21,16 @@ class Folder(ABC):
         """The local file of this name (downloaded if need be), ``None`` when there is none.
 
         ``name`` may lie in a subfolder, ``"1_Pooling/config.json"``, but not outside the checkpoint: names also come
-        out of files that a stranger wrote. Raises `CheckpointError` for such a name and `HubError` for a failed
-        download.
+        out of files that a stranger wrote. Raises `CheckpointError` for such a name, and for one that no file can have,
+        and `HubError` for a failed download.
         """
         if {"", ".", ".."} & set(name.split("/")) or "\\" in name or "\0" in name or PureWindowsPath(name).drive:
             raise CheckpointError(
-                f"{self.label}: file name {name!r} may lead out of the folder; it must be relative, with '/' in between"
+                f"{self.label}: file name {shown(name)} may lead out of the folder; it must be relative, with '/' in "
+                "between"
             )
+        if not _can_be_a_file(name):
+            raise CheckpointError(f"{self.label}: {shown(name)} is too long for the name of a file, or no Unicode")
         return self._find(name)
 
     def require(self, name: str) -> Path:
@@ -51,6 +54,14 @@ class Folder(ABC):
     @cached_property
     def _parsed(self) -> dict[str, dict[str, Any]]:
         return {}
+
+
+def _can_be_a_file(name: str) -> bool:
+    """Whether file systems take a name: each part of at most 255 bytes, no surrogates."""
+    try:
+        return len(name) <= 1024 and all(len(part.encode()) <= 255 for part in name.split("/"))
+    except UnicodeEncodeError:
+        return False
 
 
 class LocalFolder(Folder):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import InputError, TextError
+from tfx_core.text.guard import guarded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +37,9 @@ def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_to
     Raises `TextError` that names row and position of what is no id.
     """
     try:
-        return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
-    except (OverflowError, TypeError) as error:
+        with guarded("these ids make no text"):
+            return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+    except TextError as error:
         for i, row in enumerate(rows):
             for j, number in enumerate[object](row):
                 if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**32:
