@@ -24,6 +24,9 @@ _ENGLISH_SPACING = (
 """What the reference's ``clean_up_tokenization_spaces`` replaces, in its order."""
 
 
+_UNSETTLED = 8
+
+
 def clean_up(text: str) -> str:
     """The text without the blanks that English does not write before punctuation and in contractions."""
     for spaced, joined in _ENGLISH_SPACING:
@@ -46,6 +49,19 @@ def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_to
                     cure = "; replace it by pad_token_id" if number == -100 else ""
                     raise TextError(f"row {i}, position {j}: {number!r} is not a token id{cure}") from error
         raise
+
+
+def unsettled_tokens(backend: Backend) -> int:
+    """How many tokens at the end of a text may look different once others follow, beyond an unfinished character.
+
+    None, unless a decoder goes over the joined text with regular expressions, as that of Moses' words does ("1 @,@" is
+    "1," before "000"), or is written in Python: then as many as the longest of our own look at, twice.
+    """
+    try:
+        state = b"" if backend.decoder is None else backend.decoder.__getstate__()
+    except Exception:  # the library has no narrower one for a part in Python
+        return _UNSETTLED
+    return _UNSETTLED if b'"Regex"' in state else 0
 
 
 def ids_of(value: object) -> list[int]:
