@@ -156,3 +156,10 @@ def test_reading_a_folder_imports_neither_torch_nor_huggingface_hub(folder: Path
         "assert not {'huggingface_hub', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "é" * 200, "a/" * 600 + "b", "\ud800.json"])
+def test_a_name_that_no_file_can_have_is_an_error(name: str, folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="too long for the name of a file, or no Unicode") as caught:
+        open_folder(folder).path(name)
+    assert len(str(caught.value)) < len(str(folder)) + 200

@@ -227,7 +227,7 @@ def swapped(words: list[str]) -> dict[str, int]:
             r"'<eos>' is number 0 .* sym2idx gives it 1",
         ),
         ("vocab.pkl", pickle.dumps(contents(unk_idx=99)), r"unk_idx is 99; it must be the place of one of the"),
-        ("vocab.pkl", pickle.dumps(contents(unk_idx="x")), r"unk_idx is x"),
+        ("vocab.pkl", pickle.dumps(contents(unk_idx="x")), r"unk_idx is 'x'"),
         ("vocab.txt", b"", r"vocab\.txt, line 1: is blank"),
         ("vocab.txt", b"a\n\n<unk>\n", r"vocab\.txt, line 2: is blank"),
         ("vocab.txt", b"a\n\xff\n", r"vocab\.txt: byte 2 is not UTF-8"),

@@ -31,14 +31,16 @@ class Folder(ABC):
         """The local file of this name (downloaded if need be), ``None`` when there is none.
 
         ``name`` may lie in a subfolder, ``"1_Pooling/config.json"``, but not outside the checkpoint: names also come
-        out of files that a stranger wrote. Raises `CheckpointError` for such a name and `HubError` for a failed
-        download.
+        out of files that a stranger wrote. Raises `CheckpointError` for such a name, and for one that no file can have,
+        and `HubError` for a failed download.
         """
         if {"", ".", ".."} & set(name.split("/")) or "\\" in name or "\0" in name or PureWindowsPath(name).drive:
             raise CheckpointError(
                 f"{self.label}: file name {shown(name)} may lead out of the folder; it must be relative, with '/' in "
                 "between"
             )
+        if not _can_be_a_file(name):
+            raise CheckpointError(f"{self.label}: {shown(name)} is too long for the name of a file, or no Unicode")
         return self._find(name)
 
     def unchanged(self) -> bool:
@@ -66,6 +68,14 @@ class Folder(ABC):
     @cached_property
     def _parsed(self) -> dict[str, dict[str, Any]]:
         return {}
+
+
+def _can_be_a_file(name: str) -> bool:
+    """Whether file systems take a name: each part of at most 255 bytes, no surrogates."""
+    try:
+        return len(name) <= 1024 and all(len(part.encode()) <= 255 for part in name.split("/"))
+    except UnicodeEncodeError:
+        return False
 
 
 class LocalFolder(Folder):

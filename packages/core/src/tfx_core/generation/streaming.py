@@ -74,6 +74,9 @@ class TextStreamer:
         # ids[settled:seen] have been handed out and stay as context, the older ones are dropped from decoding
         self._settled = 0
         self._seen = 0
+        # of a tokenizer whose decoder changes what stands before, all ids are decoded, and the last ones wait
+        self._unsettled: int = getattr(tokenizer, "unsettled_tokens", 0)
+        self._handed_out = 0
         self._in_prompt = True
 
     def put(self, value: Tensor) -> None:
@@ -99,9 +102,17 @@ class TextStreamer:
         self._forget()
 
     def _forget(self) -> None:
-        self._ids, self._settled, self._seen, self._in_prompt = [], 0, 0, True
+        self._ids, self._settled, self._seen, self._handed_out, self._in_prompt = [], 0, 0, 0, True
 
     def _hand_out(self, *, whole: bool) -> None:
+        if self._unsettled:
+            text = self._decoded(self._ids)
+            if not whole:
+                text = _common(text, self._decoded(self._ids[: -self._unsettled]))
+            if len(text) > self._handed_out:
+                piece, self._handed_out = text[self._handed_out :], len(text)
+                self._emit(piece)
+            return
         known = self._decoded(self._ids[self._settled : self._seen])
         text = self._decoded(self._ids[self._settled :])
         if not whole and text.endswith(_INCOMPLETE):
@@ -123,6 +134,14 @@ class TextStreamer:
         return self.tokenizer.decode(
             ids, skip_special_tokens=self.skip_special_tokens, clean_up_tokenization_spaces=False
         )
+
+
+def _common(one: str, other: str) -> str:
+    """What both texts begin with."""
+    length = 0
+    while length < min(len(one), len(other)) and one[length] == other[length]:
+        length += 1
+    return one[:length]
 
 
 class TextIteratorStreamer(TextStreamer):

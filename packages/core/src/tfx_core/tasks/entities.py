@@ -3,7 +3,7 @@
 The strategies and the handling of ``B-`` and ``I-`` labels are those of the reference library's token classification.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypedDict
 
@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max"]
-Join: TypeAlias = Callable[[list[str]], str]
-"""The text of a list of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,14 @@ class Entity(TypedDict):
     end: int
 
 
-def merge_words(tokens: Sequence[ScoredToken], strategy: Aggregation, join: Join) -> list[ScoredToken]:
-    """One scored token for each word: with the first token's scores, those of the surest token, or the average."""
+def merge_words(tokens: Sequence[ScoredToken], strategy: Aggregation, text: str) -> list[ScoredToken]:
+    """One scored token for each word: with the first token's scores, those of the surest token, or the average.
+
+    Tokens that share a character stay together; ``simple`` leaves all others as they are.
+    """
     words: list[list[ScoredToken]] = []
     for token in tokens:
-        if words and token.continues_word:
+        if words and (token.start < words[-1][-1].end or (token.continues_word and strategy != "simple")):
             words[-1].append(token)
         else:
             words.append([token])
@@ -55,13 +56,13 @@ def merge_words(tokens: Sequence[ScoredToken], strategy: Aggregation, join: Join
             scores = max((token.scores for token in word), key=lambda scores: float(scores.max()))
         else:
             scores = word[0].scores
-        text = join([token.token for token in word])
-        merged.append(replace(word[0], token=text, end=word[-1].end, scores=scores))
+        end = word[-1].end
+        merged.append(replace(word[0], token=text[word[0].start : end], end=end, scores=scores))
     return merged
 
 
-def group(tokens: Sequence[ScoredToken], labels: Sequence[str], join: Join) -> list[Entity]:
-    """Neighbours with the same label as one entity; a ``B-`` label starts a new one."""
+def group(tokens: Sequence[ScoredToken], labels: Sequence[str], text: str) -> list[Entity]:
+    """Neighbours with the same label as one entity, as it stands in the text; a ``B-`` label starts a new one."""
     groups: list[list[tuple[ScoredToken, str]]] = []
     for token, label in zip(tokens, labels, strict=True):
         begins, tag = _tag(label)
@@ -73,7 +74,7 @@ def group(tokens: Sequence[ScoredToken], labels: Sequence[str], join: Join) -> l
         {
             "entity_group": members[0][1].split("-", 1)[-1],
             "score": float(np.mean([token.scores.max() for token, _ in members])),
-            "word": join([token.token for token, _ in members]),
+            "word": text[members[0][0].start : members[-1][0].end],
             "start": members[0][0].start,
             "end": members[-1][0].end,
         }

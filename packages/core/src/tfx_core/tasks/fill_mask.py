@@ -50,6 +50,8 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
 
     def check_options(self, options: FillMaskOptions) -> None:
         """Refuse targets that stand for no token; warn of those that are more than one."""
+        if options.targets is not None and not options.targets:
+            raise InputError("fill-mask: targets is empty; name the tokens to score, or leave it out for all")
         for target in options.targets or ():
             ids = self._ids(target)
             if not ids:
@@ -107,7 +109,7 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         tokens = window.features["input_ids"]
         places = [place for place, token in enumerate(tokens) if token == self._mask]
         filled = [
-            [self._candidate(tokens, place, score, token, single=len(places) == 1) for score, token in candidates]
+            [self._candidate(tokens, place, score, token) for score, token in candidates]
             for place, candidates in zip(places, masks, strict=True)
         ]
         return filled[0] if len(filled) == 1 else filled
@@ -124,16 +126,21 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         """Whether the head can be asked for the logits of the masks alone."""
         return "logits_positions" in self.model.input_names
 
-    def _candidate(
-        self, tokens: Sequence[int], place: int, score: float, token: int, *, single: bool
-    ) -> dict[str, float | int | str]:
+    def _candidate(self, tokens: Sequence[int], place: int, score: float, token: int) -> dict[str, float | int | str]:
+        special = {number for number, added in self.tokenizer.added_tokens_decoder.items() if added.special}
         filled = [*tokens[:place], token, *tokens[place + 1 :]]
         return {
             "score": score,
             "token": token,
             "token_str": self.tokenizer.decode([token]),
-            # with several masks the others are part of the sequence and not to be skipped
-            "sequence": self.tokenizer.decode(filled, skip_special_tokens=single),
+            # with several masks the others are part of the sequence
+            "sequence": self.tokenizer.decode(
+                [
+                    number
+                    for at, number in enumerate(filled)
+                    if number not in special or (number == self._mask and at != place)
+                ]
+            ),
         }
 
     def _ids(self, target: str) -> list[int]:

@@ -12,7 +12,7 @@ from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
-from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit, tokenize_in_windows
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit, tokenize_in_windows, word_characters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,7 +150,9 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
             )
             no_answer = min(no_answer, none_here)
             for span in best_spans(start, end, count=count, longest=options.max_answer_len):
-                first, last = self._characters(window, span, options.align_to_words)
+                first, last = word_characters(item.context, *self._characters(window, span, options.align_to_words))
+                if first == last:
+                    continue
                 text = item.context[first:last]
                 answer = answers.setdefault(text.lower(), {"score": 0.0, "start": first, "end": last, "answer": text})
                 answer["score"] = float(answer["score"]) + span.score

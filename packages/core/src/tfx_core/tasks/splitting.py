@@ -8,6 +8,10 @@ from tfx_core.errors import InputError
 
 _SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*\s+ | [。！？｡]+[」』”’)）]*\s* | \s*\n\s*""", re.VERBOSE)
 _WORD_END = re.compile(r"\s+")
+_WITHOUT_BLANKS = re.compile(
+    "[\u2e80-\u30ff\u31c0-\u4dbf\u4e00-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff9f\U00020000-\U0003ffff]"
+)
+"""Ideographs, kana, and the punctuation between them; Hangul is not among them, for Korean has blanks."""
 
 
 def split(text: str, fits: Callable[[str], bool]) -> list[str]:
@@ -18,6 +22,15 @@ def split(text: str, fits: Callable[[str], bool]) -> list[str]:
     character fits.
     """
     return [part for part in _packed(text, (_SENTENCE_END, _WORD_END), fits) if part.strip()]
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Texts one after the other: a blank between them, but none beside Chinese or Japanese, which write none."""
+    text = ""
+    for part in filter(None, map(str.strip, parts)):
+        blank = "" if not text or _WITHOUT_BLANKS.match(text[-1]) or _WITHOUT_BLANKS.match(part) else " "
+        text += blank + part
+    return text
 
 
 def _packed(text: str, levels: Sequence[re.Pattern[str]], fits: Callable[[str], bool]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from tfx_core.tasks.generating import (
     row_of,
     stored_prefix,
 )
-from tfx_core.tasks.splitting import split
+from tfx_core.tasks.splitting import joined, split
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
     An input is too long when it has more tokens, prefix and special tokens included, than ``max_source_length``, by
     default than the model has positions for; a model without such a bound (T5) takes any length, and then an input is
     cut or split at the tokenizer's ``model_max_length``, with which the model was trained. What is split becomes
-    stretches of whole sentences, each with the prefix, and the outputs are joined by blanks.
+    stretches of whole sentences, each with the prefix, and the outputs are joined by blanks, or by nothing where the
+    language has none.
     """
 
     heads = ("conditional-generation",)
@@ -106,8 +107,7 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         ]
         if len(texts) == 1:
             return self.results(texts[0], self.result_key)
-        joined = [" ".join(part for part in map(str.strip, parts) if part) for parts in zip(*texts, strict=True)]
-        return self.results(joined, self.result_key)
+        return self.results([joined(parts) for parts in zip(*texts, strict=True)], self.result_key)
 
     def prefix(self, options: Text2TextT) -> str:
         """What stands before every input."""

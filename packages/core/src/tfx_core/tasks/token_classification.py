@@ -66,7 +66,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
             raise InputError(
                 "token-classification: stride needs an aggregation_strategy, which joins what the windows find"
             )
-        if strategy in ("first", "average", "max") and not self._prefix:
+        if strategy in ("first", "average", "max") and not self._prefix and not options.is_split_into_words:
             warnings.warn(
                 f"aggregation_strategy={strategy!r}: this tokenizer does not mark the parts of a word, so a word is "
                 "taken to be what stands between blanks",
@@ -127,7 +127,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
         strategy = options.aggregation_strategy
         entities = []
         for window, logits in zip(windows, rows, strict=True):
-            tokens = self._scored(item.text, window, logits)
+            tokens = self._scored(item, window, logits)
             if strategy == "none":
                 return [
                     {
@@ -141,10 +141,8 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
                     for token, label in zip(tokens, self._labels(tokens), strict=True)
                     if label not in options.ignore_labels
                 ]
-            join = self.tokenizer.convert_tokens_to_string
-            if strategy != "simple":
-                tokens = merge_words(tokens, strategy, join)
-            found = group(tokens, self._labels(tokens), join)
+            tokens = merge_words([token for token in tokens if token.start < token.end], strategy, item.text)
+            found = group(tokens, self._labels(tokens), item.text)
             entities += [entity for entity in found if entity["entity_group"] not in options.ignore_labels]
         return drop_overlaps(entities) if len(windows) > 1 else entities
 
@@ -156,22 +154,23 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
     def _labels(self, tokens: Sequence[ScoredToken]) -> list[str]:
         return [self.model.config.id2label[int(token.scores.argmax())] for token in tokens]
 
-    def _scored(self, text: str, window: TextWindow, logits: Logits) -> list[ScoredToken]:
+    def _scored(self, item: Sentence, window: TextWindow, logits: Logits) -> list[ScoredToken]:
         """The tokens of the text, added ones left out."""
-        prefix = self._prefix
+        text, prefix = item.text, self._prefix
         ids = window.features["input_ids"]
         names = self.tokenizer.convert_ids_to_tokens(list(ids))
         tokens = []
         for index, (scores, (start, end)) in enumerate(zip(apply("softmax", logits), window.offsets, strict=True)):
             if window.special[index]:
                 continue
-            if ids[index] == self.tokenizer.unk_token_id:
-                name, continues = text[start:end], False
-            else:
-                name = names[index]
-                # without marked parts of words, a token continues one when no blank stands before it or begins it
-                unmarked = start > 0 and " " not in text[start - 1 : start + 1]
-                continues = name.startswith(prefix) if prefix else unmarked
+            unknown = ids[index] == self.tokenizer.unk_token_id
+            name = text[start:end] if unknown else names[index]
+            if item.words:
+                continues = index > 0 and window.words[index] == window.words[index - 1]
+            elif prefix:
+                continues = not unknown and name.startswith(prefix)
+            else:  # without marked parts of words, what stands between blanks is one
+                continues = start > 0 and not text[start - 1].isspace()
             tokens.append(ScoredToken(index, name, start, end, scores, continues))
         return tokens
 

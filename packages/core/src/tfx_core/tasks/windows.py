@@ -28,7 +28,10 @@ class TextWindow:
     """What the model is given, ``input_ids`` first of all, each as long as the window."""
 
     offsets: Sequence[tuple[int, int]] = ()
-    """First and past-the-last character of each token in the text that it comes from."""
+    """First and past-the-last character of each token in its text (its word, where the text came as words).
+
+    White space is no part of a token, and every other character is part of one: see `word_characters`.
+    """
 
     special: Sequence[int] = ()
     """1 for each token that the tokenizer added."""
@@ -102,7 +105,7 @@ def tokenize(
         return_special_tokens_mask=details,
         is_split_into_words=_as_words(texts),
     )
-    windows = [window_of(model, batch, row, details) for row in range(len(texts))]
+    windows = [window_of(model, batch, row, details, _sources(texts, text_pairs, row)) for row in range(len(texts))]
     for index, window in enumerate(windows):
         check_length(model, index, window)
     return windows
@@ -120,18 +123,41 @@ def check_length(model: "Model", index: int, window: TextWindow) -> None:
         )
 
 
-def window_of(model: "Model", batch: "Batch", row: int, details: bool) -> TextWindow:
-    """One row of an unpadded batch; ``details`` needs its offsets and special-tokens mask."""
+def window_of(
+    model: "Model", batch: "Batch", row: int, details: bool, sources: Sequence[str | list[str]] = ()
+) -> TextWindow:
+    """One row of an unpadded batch; ``details`` needs its offsets, special-tokens mask and ``sources``, its texts."""
     features = {name: values[row] for name, values in batch.items() if name in model.input_names}
     if not details:
         return TextWindow(features)
-    return TextWindow(
-        features,
-        batch["offset_mapping"][row],
-        batch["special_tokens_mask"][row],
-        batch.word_ids(row),
-        batch.sequence_ids(row),
-    )
+    words, sequences = batch.word_ids(row), batch.sequence_ids(row)
+    offsets: list[tuple[int, int]] = []
+    before: tuple[int | None, object, int] = (None, None, 0)
+    for (start, end), word, sequence in zip(batch["offset_mapping"][row], words, sequences, strict=True):
+        if sequence is None:
+            offsets.append((start, end))
+            continue
+        source = sources[sequence]
+        text, place = (source, None) if isinstance(source, str) else (source[word or 0], word)
+        first = before[2] if before[:2] == (sequence, place) else start
+        offsets.append(word_characters(text, start, end, first))
+        before = (sequence, place, end)
+    return TextWindow(features, offsets, batch["special_tokens_mask"][row], words, sequences)
+
+
+def word_characters(text: str, start: int, end: int, first: int | None = None) -> tuple[int, int]:
+    """A stretch of a text without the white space at its ends.
+
+    Tokenizers count the blank before a word, or the one that they set there themselves in place of its first character:
+    what lies between ``first``, where the token before ended, and ``start`` is in no token, and belongs to this one.
+    """
+    while first is not None and start > first and not text[start - 1].isspace():
+        start -= 1
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end
 
 
 def tokenize_in_windows(
@@ -162,9 +188,15 @@ def tokenize_in_windows(
     )
     windows: list[list[TextWindow]] = [[] for _ in texts]
     for row, index in enumerate(batch["overflow_to_sample_mapping"]):
-        windows[index].append(window_of(model, batch, row, details=True))
+        windows[index].append(window_of(model, batch, row, True, _sources(texts, text_pairs, index)))
         check_length(model, index, windows[index][-1])
     return windows
+
+
+def _sources(
+    texts: Sequence[str | list[str]], text_pairs: Sequence[str] | None, index: int
+) -> tuple[str | list[str], ...]:
+    return (texts[index],) if text_pairs is None else (texts[index], text_pairs[index])
 
 
 def _as_words(texts: Sequence[str | list[str]]) -> bool:

@@ -10,6 +10,7 @@ from tokenizers import Encoding, pre_tokenizers
 from tfx_core.errors import InputError, TextError
 from tfx_core.text.batch import Batch
 from tfx_core.text.columns import Grid, TensorKind, TokenRows, as_tensor, padded_lists
+from tfx_core.text.guard import guarded
 from tfx_core.text.inputs import CheckedTexts, Texts, check_texts, lone_surrogate
 from tfx_core.text.lengths import Padding, check_multiple, check_pair, plan_truncation
 from tfx_core.text.vocabulary import Truncation, Vocabulary
@@ -126,16 +127,19 @@ def _tokenize(
     if truncation is not None and truncation.stride and inputs.paired:
         _check_pairs(vocabulary, inputs, call, truncation, name)
     try:
-        return list(
-            backend.encode_batch(inputs.items, is_pretokenized=call.words, add_special_tokens=call.add_special_tokens)
-        )
-    except Exception as error:
+        with guarded(f"{name} cannot be tokenized"):
+            return list(
+                backend.encode_batch(
+                    inputs.items, is_pretokenized=call.words, add_special_tokens=call.add_special_tokens
+                )
+            )
+    except TextError:
         surrogate = lone_surrogate(inputs, name)
         if surrogate is not None:
             raise surrogate from None
         if inputs.paired and truncation is not None:
             _check_pairs(vocabulary, inputs, call, truncation, name)
-        raise TextError(f"{name} cannot be tokenized: {error}") from error
+        raise
 
 
 def _check_pairs(vocabulary: Vocabulary, inputs: CheckedTexts, call: Call, truncation: Truncation, name: str) -> None:
@@ -145,7 +149,8 @@ def _check_pairs(vocabulary: Vocabulary, inputs: CheckedTexts, call: Call, trunc
 
     def lengths(side: int) -> list[int]:
         texts = [item[side] for item in inputs.items if isinstance(item, tuple)]
-        encodings = backend.encode_batch(texts, is_pretokenized=call.words, add_special_tokens=False)
+        with guarded(f"{name} cannot be tokenized"):
+            encodings = backend.encode_batch(texts, is_pretokenized=call.words, add_special_tokens=False)
         return [len(encoding) for encoding in encodings]
 
     room = truncation.max_length - special

@@ -8,6 +8,7 @@ from tokenizers import AddedToken
 
 from tfx_core.errors import InputError, TextError
 from tfx_core.text.decoding import Row, ids_of
+from tfx_core.text.guard import guarded
 from tfx_core.text.recipe import SPECIAL_ROLES
 from tfx_core.text.vocabulary import Vocabulary
 
@@ -98,7 +99,10 @@ class KnownTokens:
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """The text of tokens."""
         decoder = self.vocabulary.backend.decoder
-        return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
+        if decoder is None:
+            return " ".join(tokens)
+        with guarded("these tokens make no text"):
+            return str(decoder.decode(list(tokens)))
 
     def get_vocab(self) -> dict[str, int]:
         """Every token and its id, added ones included."""

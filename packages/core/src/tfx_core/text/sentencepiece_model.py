@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
+from tfx_core.text.bounds import check_piece
 
 
 class PieceKind(IntEnum):
@@ -134,14 +135,15 @@ def _piece(reader: "_Reader", fields: "Iterator[_Field]", place: int) -> Piece:
             case 2:
                 score = reader.float32(field)
                 if not math.isfinite(score):
-                    raise reader.error(field.start, f"the score of piece {place} ({text!r}) is {score}")
+                    raise reader.error(field.start, f"the score of piece {place} ({shown(text)}) is {score}")
             case 3:
                 number = reader.varint(field)
                 if number not in PieceKind._value2member_map_:
                     raise reader.error(
-                        field.start, f"the type of piece {place} ({text!r}) is {number}; the format knows 1 to 6"
+                        field.start, f"the type of piece {place} ({shown(text)}) is {number}; the format knows 1 to 6"
                     )
                 kind = PieceKind(number)
+    check_piece(text, f"{reader.label}: piece {place}")
     if not text:
         raise TextError(f"{reader.label}: piece {place} has no text: the file is damaged; fetch it again")
     return Piece(text, score, kind)
@@ -153,7 +155,9 @@ def _check(pieces: list[Piece], model: SentencePieceModel) -> int:
     for place, piece in enumerate(pieces):
         first = seen.setdefault(piece.text, place)
         if first != place:
-            raise TextError(f"{model.label}: pieces {first} and {place} are both {piece.text!r}; pieces must differ")
+            raise TextError(
+                f"{model.label}: pieces {first} and {place} are both {shown(piece.text)}; pieces must differ"
+            )
     if model.byte_fallback:
         absent = [name for name in (f"<0x{byte:02X}>" for byte in range(256)) if name not in seen]
         if absent:

@@ -7,7 +7,7 @@ from typing import Any
 from tfx_core.errors import InputError
 from tfx_core.text.batch import Batch
 from tfx_core.text.columns import TensorKind, check_tensor_kind
-from tfx_core.text.decoding import Row, clean_up, decode_rows, ids_of, rows_of
+from tfx_core.text.decoding import Row, clean_up, decode_rows, ids_of, rows_of, unsettled_tokens
 from tfx_core.text.encoding import Call, encode
 from tfx_core.text.inputs import Texts
 from tfx_core.text.known_tokens import KnownTokens
@@ -201,6 +201,11 @@ class Tokenizer(KnownTokens):
     ) -> list[str]:
         """The text of each row of ids."""
         return self._decode(rows_of(sequences), skip_special_tokens, clean_up_tokenization_spaces)
+
+    @property
+    def unsettled_tokens(self) -> int:
+        """How many tokens at the end of a text may look different once others follow."""
+        return unsettled_tokens(self.vocabulary.backend)
 
     def _decode(self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None) -> list[str]:
         texts = decode_rows(self.vocabulary.backend, rows, skip_special_tokens)

@@ -10,10 +10,13 @@ from tokenizers import Tokenizer as Backend
 from tfx_core.errors import TextError, shown
 from tfx_core.plugins.specs import ArchitectureSpec
 from tfx_core.text.added_tokens import register, with_tokens
+from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece, check_work
+from tfx_core.text.guard import guarded
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import read_settings, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
+from tfx_core.text.tokenizer_json import CURE, read_tokenizer_json
 from tfx_core.text.tokenizer_writing import TOKENIZER_FILE, Origin
 from tfx_core.text.vocabulary import Vocabulary
 
@@ -46,9 +49,11 @@ def read_tokenizer(
         settings = recipe.complete(settings)
     path = folder.path(TOKENIZER_FILE)
     if path is not None:
-        backend = _read(path.read_bytes(), f"{folder.label}/{TOKENIZER_FILE}")
+        label = f"{folder.label}/{TOKENIZER_FILE}"
+        backend = read_tokenizer_json(path.read_bytes(), label)
         if recipe is not None:
-            recipe.adapt(backend, settings)
+            with guarded(label, CURE):
+                recipe.adapt(backend, settings)
     elif recipe is None:
         raise TextError(
             f"{folder.label}: there is no {TOKENIZER_FILE}, and no installed architecture says how to read the "
@@ -56,9 +61,14 @@ def read_tokenizer(
         )
     else:
         _require(folder, recipe)
-        backend = recipe.build(folder, settings)
+        label = folder.label
+        with guarded(f"{label}: its files make no tokenizer", "fetch them again"):
+            backend = recipe.build(folder, settings)
+    check_work(backend, label)
+    with guarded(f"{folder.label}: its added tokens cannot be read", "fetch the folder again"):
+        vocabulary = _vocabulary(backend, settings, folder)
     return Tokenizer(
-        _vocabulary(backend, settings, folder),
+        vocabulary,
         model_max_length=settings.integer("model_max_length"),
         model_input_names=settings.texts("model_input_names"),
         padding_side=check_side(settings.text("padding_side"), "padding_side"),
@@ -110,17 +120,6 @@ def _facts(recipe: Recipe | None, model: TextFacts | None) -> TextFacts:
     return recipe.facts if model is None else recipe.facts.serving(model)
 
 
-def _read(data: bytes, label: str) -> Backend:
-    """The tokenizer in the contents of a ``tokenizer.json``."""
-    cure = "copy the file again, or remove it where the folder has the files that it was made from"
-    try:
-        return Backend.from_str(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise TextError(f"{label}: byte {error.start} is not UTF-8; {cure}") from error
-    except Exception as error:  # the library has no narrower one
-        raise TextError(f"{label}: {error}; {cure}") from error
-
-
 def _copied(folder: "Folder", recipe: Recipe | None) -> dict[str, bytes]:
     """What the recipe says to copy when the tokenizer is saved."""
     paths = {name: folder.path(name) for name in (() if recipe is None else recipe.copied)}
@@ -138,6 +137,12 @@ def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocab
     """The tokenizer with the added tokens and special roles of its settings, set neither to truncate nor to pad."""
     backend.no_truncation()
     backend.no_padding()
+    for token in (
+        *settings.added_tokens.values(),
+        *settings.special_tokens.values(),
+        *settings.additional_special_tokens,
+    ):
+        check_piece(token.content, settings.label, LONGEST_ADDED_TOKEN)
     tokens = register(backend, settings)
     for number, token in settings.added_tokens.items():
         if backend.token_to_id(token.content) != number:

@@ -10,6 +10,7 @@ from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
+from tfx_core.text.guard import guarded
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, is_general
@@ -51,10 +52,11 @@ def write_tokenizer(
         files.update(origin.copied)
         files.update(origin.recipe.legacy_files(backend, origin.settings))
     try:
-        files[TOKENIZER_FILE] = backend.to_str(pretty=True).encode("utf-8")
-    except Exception as error:  # the library has no narrower one
+        with guarded(f"{folder}: this tokenizer has parts that no file can hold"):
+            files[TOKENIZER_FILE] = backend.to_str(pretty=True).encode("utf-8")
+    except TextError:
         if not files:
-            raise TextError(f"{folder}: this tokenizer has parts that no file can hold: {error}") from error
+            raise
     files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions})
     files[SPECIAL_FILE] = _json(_special_tokens(tokens))
     added = {token: number for token, number in tokens.get_added_vocab().items() if number >= tokens.vocab_size}

@@ -13,6 +13,8 @@ from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
+from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece
+from tfx_core.text.guard import guarded
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
 _VARIANTS_KEPT = 64
@@ -54,15 +56,16 @@ class Vocabulary:
         key = (truncation, split_special_tokens)
         backend = self._variants.get(key)
         if backend is None:
-            backend = copied(self.backend)
-            backend.encode_special_tokens = split_special_tokens
-            if truncation is not None:
-                backend.enable_truncation(
-                    max_length=truncation.max_length,
-                    stride=truncation.stride,
-                    strategy=truncation.strategy,
-                    direction=truncation.side,
-                )
+            with guarded("the tokenizer cannot be set to this truncation"):
+                backend = copied(self.backend)
+                backend.encode_special_tokens = split_special_tokens
+                if truncation is not None:
+                    backend.enable_truncation(
+                        max_length=truncation.max_length,
+                        stride=truncation.stride,
+                        strategy=truncation.strategy,
+                        direction=truncation.side,
+                    )
             if len(self._variants) >= _VARIANTS_KEPT:  # a caller with ever new lengths must not fill the memory
                 self._variants = {(None, False): self.backend}
             self._variants[key] = backend
@@ -96,7 +99,10 @@ class Vocabulary:
         for token in new:
             if not isinstance(token, str | AddedToken) or not str(token):
                 raise TextError(f"{token!r} cannot be a token; a token is a string that is not empty")
-        return Vocabulary(with_tokens(self.backend, new_tokens(new, special)), self.roles, self.additional)
+            check_piece(str(token), "add_tokens", LONGEST_ADDED_TOKEN)
+        with guarded("these tokens cannot be added"):
+            backend = with_tokens(self.backend, new_tokens(new, special))
+        return Vocabulary(backend, self.roles, self.additional)
 
     def assigning(self, roles: Mapping[str, AddedToken | None], additional: Iterable[AddedToken]) -> "Vocabulary":
         """A vocabulary with these tokens in these roles (None: no token), and ``additional`` ones without a role."""

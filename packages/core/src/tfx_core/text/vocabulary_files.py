@@ -3,7 +3,8 @@
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from tfx_core.errors import CheckpointError, TextError
+from tfx_core.errors import CheckpointError, TextError, shown
+from tfx_core.text.bounds import check_pieces
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
@@ -17,20 +18,22 @@ def read_vocabulary_object(folder: "Folder", name: str) -> dict[str, int]:
         vocabulary = folder.json(name) or {}
     except CheckpointError as error:
         raise TextError(f"{error}; a vocabulary is an object of token -> id") from error
+    check_pieces(vocabulary, label)
     tokens: dict[int, str] = {}
     for token, number in vocabulary.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise TextError(f"{label}: the id of {token!r} is {number!r}; it must be a whole number")
+            raise TextError(f"{label}: the id of {shown(token)} is {shown(number)}; it must be a whole number")
         if number in tokens:
-            raise TextError(f"{label}: {tokens[number]!r} and {token!r} have the same id {number}; ids must differ")
+            first = shown(tokens[number])
+            raise TextError(f"{label}: {first} and {shown(token)} have the same id {shown(number)}; ids must differ")
         tokens[number] = token
     if not tokens:
         raise TextError(f"{label}: it is empty; a vocabulary is an object of token -> id")
     gap = next((number for number in range(len(tokens)) if number not in tokens), None)
     if gap is not None:
         raise TextError(
-            f"{label}: no token has the id {gap}, but {tokens[max(tokens)]!r} has {max(tokens)}; the file is damaged "
-            "or of another model; fetch it again"
+            f"{label}: no token has the id {gap}, but {shown(tokens[max(tokens)])} has {shown(max(tokens))}; the file "
+            "is damaged or of another model; fetch it again"
         )
     return vocabulary
 
@@ -54,8 +57,8 @@ def read_merges(data: bytes, vocabulary: Container[str], label: str) -> list[tup
         for token in (*pair, "".join(pair)):
             if token not in vocabulary:
                 raise TextError(
-                    f"{label}, line {number}: joins {pair[0]!r} and {pair[1]!r}, but the vocabulary lacks {token!r}; "
-                    "the two files are of different models"
+                    f"{label}, line {number}: joins {shown(pair[0])} and {shown(pair[1])}, but the vocabulary lacks "
+                    f"{shown(token)}; the two files are of different models"
                 )
         merges.append((pair[0], pair[1]))
     return merges
@@ -74,6 +77,7 @@ def read_vocabulary_lines(data: bytes, label: str) -> dict[str, int]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     if lines == [""]:
         raise TextError(f"{label}: is empty; it must hold a token a line")
+    check_pieces(lines, label)
     last = {token: number for number, token in enumerate(lines)}
     vocabulary = {}
     for number, token in enumerate(lines):

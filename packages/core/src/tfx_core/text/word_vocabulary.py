@@ -9,13 +9,15 @@ attributes.
 """
 
 import io
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tfx_core.checkpoint.pickle_data import Global, UnsafePickleError, dictionary, read_pickle_data
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
+from tfx_core.text.bounds import check_pieces
 
 NOT_NEEDED = object()
 """Stands for an object of the reference tokenizer that the vocabulary does not need."""
@@ -54,7 +56,8 @@ def read_word_pickle(data: bytes, label: str) -> WordVocabulary:
             f"{label}: {error}; a vocabulary holds words and numbers alone, and nothing of this file was executed; "
             "fetch the file from where the model was published"
         ) from error
-    except (ValueError, zipfile.BadZipFile, NotImplementedError, OverflowError) as error:
+    except (ValueError, EOFError, OSError, RuntimeError, OverflowError, struct.error, zipfile.BadZipFile) as error:
+        # zipfile has no one error for what is wrong with an archive
         raise TextError(f"{label}: is no pickled vocabulary: {error}; fetch the file again") from error
     if not isinstance(value, dict) or "idx2sym" not in value:
         raise TextError(
@@ -65,7 +68,7 @@ def read_word_pickle(data: bytes, label: str) -> WordVocabulary:
     _check_numbers(value.get("sym2idx"), words, label)
     unknown = value.get("unk_idx")
     if unknown is not None and (type(unknown) is not int or not 0 <= unknown < len(words)):
-        raise TextError(f"{label}: unk_idx is {unknown!s:.80}; it must be the place of one of the {len(words)} words")
+        raise TextError(f"{label}: unk_idx is {shown(unknown)}; it must be the place of one of the {len(words)} words")
     return WordVocabulary(words, None if unknown is None else words[unknown])
 
 
@@ -84,6 +87,7 @@ def read_word_list(data: bytes, label: str) -> WordVocabulary:
         if not fields:
             raise TextError(f"{label}, line {number}: is blank; every line must begin with a word")
         words[fields[0]] = None
+    check_pieces(words, label)
     return WordVocabulary(tuple(words), next((word for word in ("<UNK>", "<unk>") if word in words), None))
 
 
@@ -107,7 +111,7 @@ def _call(function: Global, arguments: tuple[Any, ...]) -> object:
     """The value of a call that a vocabulary file may make; raises `UnsafePickleError` for any other."""
     match function:
         case ("collections", "OrderedDict"):
-            return dictionary([part for pair in arguments[0] for part in pair] if arguments else [])
+            return dictionary([part for key, value in arguments[0] for part in (key, value)] if arguments else [])
         case ("collections", "Counter"):
             return arguments[0] if arguments else {}
     if str(function) in _CLASSES_NOT_NEEDED:
@@ -128,7 +132,8 @@ def _words(value: object, where: str) -> tuple[str, ...]:
             raise TextError(f"{where}[{place}] is a {type(word).__name__}; it must be a word; fetch the file again")
         first = places.setdefault(word, place)
         if first != place:
-            raise TextError(f"{where} has {word!r} at {first} and at {place}; words must differ")
+            raise TextError(f"{where} has {shown(word)} at {first} and at {place}; words must differ")
+    check_pieces(value, where)
     return tuple(value)
 
 
@@ -143,4 +148,6 @@ def _check_numbers(value: object, words: tuple[str, ...], label: str) -> None:
     for place, word in enumerate(words):
         number = value.get(word)
         if type(number) is not int or number != place:
-            raise TextError(f"{label}: {word!r} is number {place} of idx2sym, but sym2idx gives it {number!s:.80}")
+            raise TextError(
+                f"{label}: {shown(word)} is number {place} of idx2sym, but sym2idx gives it {shown(number)}"
+            )

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
+from tfx_core.fields import Between, Epsilon, Positive, Rate, Size
 from tfx_core.model import ModelConfig
 
 _PROJECTION = "head.predictions.reductions."

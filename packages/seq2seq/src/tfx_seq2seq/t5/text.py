@@ -39,7 +39,7 @@ def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piec
     """
     count = settings.integer("extra_ids")
     named = [token.content for token in settings.additional_special_tokens if _is_sentinel(token)]
-    if sorted(named) != sorted(map(sentinel, range(count))):
+    if len(named) != count or set(named) != set(map(sentinel, range(count))):
         raise TextError(
             f"{settings.label}: extra_ids is {count}, but additional_special_tokens has {len(named)} tokens "
             f"<extra_id_…>; it must have <extra_id_0> to <extra_id_{count - 1}>"

@@ -29,8 +29,8 @@ from tfx_core.errors import TextError
 # NFC does not reach across them, and no text holds them.
 _BETWEEN_UNITS = "\ufff0"
 _WITHIN_UNIT = "\ufff1"
-_STAND_INS = 0x10F800
-"""First of the private-use characters that stand for symbols and for entries of their own until the end."""
+_STAND_INS = range(0x10F800, 0x10FFFE)
+"""Private-use characters that stand for symbols and for entries of their own until the end."""
 
 _JOINING = (
     r"\p{M}\x{e33}\x{eb3}\x{ff9e}\x{ff9f}"  # marks, and letters that Unicode lets join what is before them
@@ -40,6 +40,12 @@ _JOINING = (
 
 _LONGEST_ENTRY = 32
 """Characters; Unicode's longest entry has four. A damaged table could go round in circles."""
+
+_LONGEST_VALUE = 1000
+"""Bytes; Unicode's longest is 33. Many entries can point to one string."""
+
+_MOST_CHARACTERS = 600_000
+"""Characters met on all ways through a table; in SentencePiece's own ones there are 200,000."""
 
 
 def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> list[normalizers.Normalizer]:
@@ -55,7 +61,12 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
     joining = entries.joining
     kept = sorted((symbol for symbol in symbols if entries.touches(symbol)), key=len, reverse=True)
     whole = [*((_unit(symbol, joining), symbol) for symbol in kept), *entries.not_composed(trie)]
-    stand_ins = [chr(_STAND_INS + place) for place in range(len(whole))]
+    if len(whole) > len(_STAND_INS):
+        raise TextError(
+            f"{label}: precompiled_charsmap: {len(whole)} symbols and entries of its own need a stand-in each; there "
+            f"are {len(_STAND_INS)}"
+        )
+    stand_ins = [chr(code) for code in _STAND_INS[: len(whole)]]
 
     replace = normalizers.Replace
     symbols_as_units = list(map(literal_pattern, kept))
@@ -183,6 +194,7 @@ class _Trie:
             if byte and not unit >> 31:
                 self._children[place ^ byte].append((byte, place))
         self._characters: dict[int, dict[str, int]] = {}
+        self._met = 0
 
     def characters(self, place: int) -> dict[str, int]:
         """Character -> place, of all characters that can follow a place."""
@@ -192,8 +204,12 @@ class _Trie:
                 length = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
                 spelled = [(bytes([byte]), target)]
                 for _ in range(length - 1):
+                    self._meet(len(spelled))
                     spelled = [
-                        (start + bytes([byte]), target) for start, at in spelled for byte, target in self._bytes(at)
+                        (start + bytes([byte]), target)
+                        for start, at in spelled
+                        for byte, target in self._bytes(at)
+                        if 0x80 <= byte < 0xC0
                     ]
                 for encoded, target in spelled:
                     try:
@@ -201,16 +217,26 @@ class _Trie:
                     except UnicodeDecodeError as error:
                         raise self._damaged(f"it has an entry for {encoded!r}, which is not UTF-8") from error
             self._characters[place] = found
-        return self._characters[place]
+        found = self._characters[place]
+        self._meet(len(found))
+        return found
+
+    def _meet(self, characters: int) -> None:
+        """Count characters, so that a small table whose ways meet again and again ends in an error, not in hours."""
+        self._met += characters
+        if self._met > _MOST_CHARACTERS:
+            raise self._damaged("its trie goes round in circles")
 
     def value(self, place: int) -> str | None:
         """What the string that ends at a place becomes; None when the string is only the beginning of entries."""
         if not self._has_value(place):
             return None
         start = self._units[self._base(place)] & 0x7FFF_FFFF
-        end = self._strings.find(0, start)
-        if start > len(self._strings) or end < 0:
-            raise self._damaged(f"an entry lies at {start} of {len(self._strings)} bytes of strings")
+        end = self._strings.find(0, start, start + _LONGEST_VALUE)
+        if end < 0:
+            raise self._damaged(
+                f"an entry at {start} of {len(self._strings)} bytes of strings does not end within {_LONGEST_VALUE}"
+            )
         try:
             return self._strings[start:end].decode("utf-8")
         except UnicodeDecodeError as error:

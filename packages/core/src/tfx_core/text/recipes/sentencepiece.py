@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts, as_stated
 from tfx_core.text.recipes.charsmap import charsmap_normalizers, literal_pattern
 from tfx_core.text.recipes.template import template
@@ -115,7 +115,9 @@ def segmenter(
             raise TextError(f"{model.label}: a BPE model with {problem} cannot be expressed here")
         return models.BPE(
             {piece.text: place for place, piece in enumerate(pieces)},
-            bpe_merges([piece for piece in pieces if piece.kind is PieceKind.NORMAL and not avoid(piece.text)]),
+            bpe_merges(
+                [piece for piece in pieces if piece.kind is PieceKind.NORMAL and not avoid(piece.text)], model.label
+            ),
             unk_token=pieces[unknown].text,
             fuse_unk=True,
             byte_fallback=model.byte_fallback,
@@ -132,9 +134,9 @@ def _beyond_bpe(pieces: Sequence[Piece]) -> str | None:
     long = [text for text in texts[PieceKind.USER_DEFINED] if len(text) > 1]
     apart = sorted(set("".join(normal)).difference(normal, texts[PieceKind.USER_DEFINED]))
     if long:
-        return f"user-defined pieces of several characters ({long[0]!r})"
+        return f"user-defined pieces of several characters ({shown(long[0])})"
     if texts[PieceKind.UNUSED]:
-        return f"pieces of the type UNUSED ({texts[PieceKind.UNUSED][0]!r})"
+        return f"pieces of the type UNUSED ({shown(texts[PieceKind.UNUSED][0])})"
     if apart:
         return f"a character in pieces that is no piece ({apart[0]!r})"
     return None
@@ -164,20 +166,32 @@ def unigram_scores(pieces: Sequence[Piece], avoid: Callable[[str], bool]) -> lis
     return [(piece.text, score(piece)) for piece in pieces]
 
 
-def bpe_merges(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
+def bpe_merges(pieces: Sequence[Piece], label: str) -> list[tuple[str, str]]:
     """All pairs of pieces that make a piece, the best first.
 
     SentencePiece joins the neighbours whose union has the highest score, the leftmost of equal ones; it stores no
-    merges. Of the ways to make one piece the one with the longest beginning goes first.
+    merges. Of the ways to make one piece the one with the longest beginning goes first. Raises `TextError` for pieces
+    so long, and of so many lengths, that their merges would be many times as large as they are.
     """
     known = {piece.text for piece in pieces}
-    ordered = sorted(pieces, key=lambda piece: -piece.score)
-    return [
-        (piece.text[:cut], piece.text[cut:])
-        for piece in ordered
-        for cut in range(len(piece.text) - 1, 0, -1)
-        if piece.text[:cut] in known and piece.text[cut:] in known
-    ]
+    lengths = sorted({len(text) for text in known}, reverse=True)
+    left = 20_000_000 + 100 * sum(map(len, known))
+    merges = []
+    for piece in sorted(pieces, key=lambda piece: -piece.score):
+        size = len(piece.text)
+        cuts = [cut for cut in lengths if cut < size]
+        left -= len(cuts) * size
+        if left < 0:
+            raise TextError(
+                f"{label}: a BPE model with a piece of {size} characters ({shown(piece.text, 30)}) among {len(known)} "
+                "has more ways to join them than can be listed; fetch the file again"
+            )
+        merges += [
+            (piece.text[:cut], piece.text[cut:])
+            for cut in cuts
+            if piece.text[:cut] in known and piece.text[cut:] in known
+        ]
+    return merges
 
 
 def normalizer_steps(model: SentencePieceModel, prefix_once: bool = False) -> list[normalizers.Normalizer]:
