@@ -348,7 +348,7 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
         (lambda s: s.write("modules.json", [*s.steps, {"type": "x" * 10**6, "path": ""}]), "step 2 is of type 'xxx"),
         (
             lambda s: s.write("modules.json", [*s.steps, {"type": NORMALIZE, "path": "x" * 300}]),
-            "File name too long",
+            "too long for the name of a file",
         ),
     ],
 )
