@@ -7,13 +7,14 @@ description, and this module knows the few names that such a description uses.
 import io
 import struct
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
+from tfx_core.checkpoint.archive import RECORD_SIGNATURE, Place, read_archive
 from tfx_core.checkpoint.pickle_data import Global, UnsafePickleError, dictionary, read_pickle_data
 from tfx_core.checkpoint.weight_file import TensorEntry, WeightFile, are_sizes, contiguous_stride, is_shape, is_size
 from tfx_core.errors import CheckpointError, cleaned, shown
@@ -41,16 +42,6 @@ _DTYPES = {
         torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz,
     )
 }  # fmt: skip
-_RECORD_SIGNATURE = b"PK\x03\x04"
-_RECORD_HEADER = struct.Struct("<4s2xHH4xIIIHH")
-"""Signature, flags, compression, CRC-32, stored size, size, length of the name, length of what follows it."""
-_SIZES_FOLLOW = 8
-"""The flag of a record whose header does not have sizes and sum."""
-_UTF8_NAME = 0x800
-"""The flag of a record whose name is in UTF-8."""
-_SIZE_ELSEWHERE = 0xFFFFFFFF
-"""What stands for a size that has more than 32 bits."""
-_LARGEST_DIRECTORY = 4_000_000  # bytes; 40,000 storages
 _LARGEST_DESCRIPTION = 25_000_000  # bytes of pickles
 _MOST_TENSORS = 100_000
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -82,9 +73,6 @@ class _View:
     stride: tuple[int, ...]
 
 
-_Place = tuple[int, int]
-"""Where bytes lie in the file: start and count."""
-
 _MOST_VIEWS = 16
 """How many times the size of its file all tensors may take; several may share bytes, or have some repeated."""
 _SMALL_VIEWS = 1 << 20
@@ -100,7 +88,7 @@ def read_torch_file(path: Path, label: str) -> dict[str, TensorEntry]:
     """
     file = WeightFile(path, label)
     try:
-        is_zip = bytes(file.read(0, min(4, file.size))) == _RECORD_SIGNATURE
+        is_zip = bytes(file.read(0, min(4, file.size))) == RECORD_SIGNATURE
         views, places = _read_zip(file) if is_zip else _read_legacy(file)
         entries = {name: _entry(name, view, file, places) for name, view in views.items()}
         taken = sum(entry.memory for entry in entries.values())
@@ -119,16 +107,9 @@ def read_torch_file(path: Path, label: str) -> dict[str, TensorEntry]:
         raise CheckpointError(f"{label}: is no file of tensors: {reason}; download or save it again") from error
 
 
-def _read_zip(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]:
+def _read_zip(file: WeightFile) -> tuple[dict[str, _View], dict[str, Place]]:
     """The tensors of an archive, and the place of each storage by its key."""
-    with zipfile.ZipFile(_Directory(file.stream)) as archive:
-        listed = archive.infolist()
-    descriptions = [info.filename for info in listed if info.filename.endswith("/data.pkl")]
-    descriptions = [name for name in descriptions if name.count("/") == 1]
-    if len(set(descriptions)) != 1:
-        raise ValueError("the archive has no data.pkl, so torch.save did not write it")
-    root = descriptions[0].removesuffix("data.pkl")
-    places = _places((info for info in listed if info.filename.startswith(root)), file, root)
+    places = read_archive(file.stream)
     if "constants.pkl" in places:
         raise ValueError("it is a TorchScript program")
     if "byteorder" in places and file.read(*places["byteorder"]) != b"little":
@@ -140,61 +121,7 @@ def _read_zip(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]:
     return views, {name.removeprefix("data/"): place for name, place in places.items() if name.startswith("data/")}
 
 
-class _Directory:
-    """An archive as `zipfile` needs it, which reads the directory at once: one that is too long is refused before."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.seek = stream.seek
-        self.tell = stream.tell
-        self._stream = stream
-
-    def read(self, count: int = -1, /) -> bytes:
-        """The next ``count`` bytes, or all that are left."""
-        if count > _LARGEST_DIRECTORY:
-            raise ValueError(f"its directory has {count} bytes, of which {_LARGEST_DIRECTORY} are read at most")
-        return self._stream.read(count)
-
-
-def _places(listed: Iterable[zipfile.ZipInfo], file: WeightFile, root: str) -> dict[str, _Place]:
-    """Where the bytes of each record lie, by its name behind ``root``: none listed twice or lying over another."""
-    places: dict[str, _Place] = {}
-    end, before = 0, ""
-    for info in sorted(listed, key=lambda info: info.header_offset):
-        name = info.filename.removeprefix(root)
-        if name in places:
-            raise ValueError(f"record {shown(info.filename)} is there twice")
-        if info.header_offset < end:
-            raise ValueError(f"records {shown(before)} and {shown(info.filename)} lie over each other")
-        start, count = places[name] = _place(info, file)
-        end, before = start + count, info.filename
-    return places
-
-
-def _place(info: zipfile.ZipInfo, file: WeightFile) -> _Place:
-    """Where the bytes of a record lie, which must be as directory and header say."""
-    name, size = shown(info.filename), info.file_size
-    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != size:
-        raise ValueError(f"record {name} is compressed or encrypted, which torch.save never does")
-    if not 0 <= info.header_offset <= file.size - _RECORD_HEADER.size:
-        raise ValueError(f"record {name} lies beyond the end, the file is cut short")
-    header = _RECORD_HEADER.unpack(file.read(info.header_offset, _RECORD_HEADER.size))
-    signature, flags, compression, checksum, *sizes, name_length, padding = header
-    start = info.header_offset + _RECORD_HEADER.size + name_length + padding
-    if signature != _RECORD_SIGNATURE or start + size > file.size:
-        raise ValueError(f"record {name} is damaged or cut short")
-    own_name = bytes(file.read(info.header_offset + _RECORD_HEADER.size, name_length))
-    encoding = "utf-8" if flags & _UTF8_NAME else "cp437"
-    same = own_name == info.orig_filename.encode(encoding) and compression == info.compress_type
-    if not flags & _SIZES_FOLLOW:
-        same = same and checksum == info.CRC and all(own in (size, _SIZE_ELSEWHERE) for own in sizes)
-    if not same or flags != info.flag_bits:
-        raise ValueError(f"record {name} is another one in the directory than in its own header")
-    if info.CRC and file.checksum(start, size) != info.CRC:
-        raise ValueError(f"record {name} is damaged, its checksum is not the recorded one")
-    return start, size
-
-
-def _read_legacy(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]:
+def _read_legacy(file: WeightFile) -> tuple[dict[str, _View], dict[str, Place]]:
     """As `_read_zip` for the format before torch 1.6: five pickles, then the length and bytes of each storage."""
     stream = io.BytesIO(file.read(0, min(file.size, _LARGEST_DESCRIPTION)))
     if read_pickle_data(stream, _call, _storage, most=_SHORT) != _LEGACY_MAGIC:
@@ -213,7 +140,7 @@ def _read_legacy(file: WeightFile) -> tuple[dict[str, _View], dict[str, _Place]]
 
     views = _views(read_pickle_data(stream, _call, remember))
     keys = read_pickle_data(stream, _call, _storage, most=_SHORT + 3 * len(storages))
-    places: dict[str, _Place] = {}
+    places: dict[str, Place] = {}
     at = stream.tell()
     for key in keys if isinstance(keys, list) else ():
         if not isinstance(key, str) or key not in storages or key in places or at + 8 > file.size:
@@ -303,7 +230,7 @@ def _views(value: object) -> dict[str, _View]:
     return value
 
 
-def _entry(name: str, view: _View, file: WeightFile, places: Mapping[str, _Place]) -> TensorEntry:
+def _entry(name: str, view: _View, file: WeightFile, places: Mapping[str, Place]) -> TensorEntry:
     """Where a tensor lies in the file, checked against the bytes that are there."""
     shape, stride, storage = view.shape, view.stride, view.storage
     if not is_shape(shape) or not are_sizes(stride) or len(shape) != len(stride) or not is_size(view.offset):

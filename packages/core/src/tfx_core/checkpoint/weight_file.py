@@ -3,7 +3,6 @@
 import math
 import mmap
 import weakref
-import zlib
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -47,15 +46,6 @@ class WeightFile:
         self.stream.seek(start)
         if self.stream.readinto(target) != len(target):
             raise self._shortened()
-
-    def checksum(self, start: int, count: int) -> int:
-        """CRC-32 of ``count`` bytes from ``start``; raises `CheckpointError` if the file ends before."""
-        sum_so_far, buffer = 0, memoryview(bytearray(min(count, _PIECE)))
-        for first in range(0, count, _PIECE):
-            piece = buffer[: count - first]
-            self.read_into(start + first, piece)
-            sum_so_far = zlib.crc32(piece, sum_so_far)
-        return sum_so_far
 
     def map(self, start: int, count: int) -> Tensor | None:
         """Bytes as memory mapped from the file; ``None`` when any of them were mapped before.

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tfx_core.checkpoint.archive import RECORD_SIGNATURE, read_archive
 from tfx_core.checkpoint.pickle_data import Global, UnsafePickleError, dictionary, read_pickle_data
 from tfx_core.errors import TextError, shown
 from tfx_core.text.bounds import check_pieces
@@ -93,12 +94,9 @@ def read_word_list(data: bytes, label: str) -> WordVocabulary:
 
 def _read(data: bytes) -> object:
     """The value of a pickle, also where ``torch.save`` wrapped it, in either of its formats."""
-    if data.startswith(b"PK\x03\x04"):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            records = [info for info in archive.infolist() if info.filename.split("/")[1:] == ["data.pkl"]]
-            if len(records) != 1 or records[0].compress_type != zipfile.ZIP_STORED:
-                raise ValueError("the archive has no data.pkl as torch.save writes it")
-            data = archive.read(records[0])
+    if data.startswith(RECORD_SIGNATURE):
+        start, count = read_archive(io.BytesIO(data))["data.pkl"]
+        data = data[start : start + count]
     stream = io.BytesIO(data)
     value = read_pickle_data(stream, _call, _persistent)
     if value == _TORCH_MAGIC:
