@@ -6,7 +6,7 @@ code is 1 if anything else came of any file.
 
 - refused, read: what should be; a file may be read though a byte of it differs.
 - accepted: read, though it contradicts itself (a name twice, a checksum that is wrong).
-- unnamed: refused with an error that does not say where the file is.
+- unnamed: refused with an error that does not say where the file is, before anything is asked of what was read.
 - raw: another exception than ours; hung, blown up: too much time or memory; executed; crashed.
 """
 

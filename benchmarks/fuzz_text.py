@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from tfx_core.checkpoint import open_folder
+from tfx_core.errors import TextError
 from tfx_core.text import Recipe, TextFacts, read_tokenizer
 from tfx_core.text.recipes import byte_bpe_recipe, sentencepiece_recipe, wordpiece_recipe, words_recipe
 
@@ -30,8 +31,11 @@ MOSES = words_recipe(TextFacts("TransfoXLTokenizer", {"eos_token": "<eos>", "unk
 def _reader(recipe: Recipe | None) -> Callable[[Path], object]:
     def use(folder: Path) -> object:
         tokenizer = read_tokenizer(open_folder(folder), recipe)
-        ids = tokenizer(TEXT, TEXT).input_ids
-        return ids, tokenizer.decode(ids, skip_special_tokens=True), tokenizer.add_tokens("<new>")
+        try:
+            ids = tokenizer(TEXT, TEXT).input_ids
+            return ids, tokenizer.decode(ids, skip_special_tokens=True), tokenizer.add_tokens("<new>")
+        except TextError as error:  # the files make a tokenizer; this text is one that it cannot cut
+            return error
 
     return use
 

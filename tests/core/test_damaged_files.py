@@ -10,14 +10,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_damaged_and_hostile_files_are_refused_or_read_cheaply() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks/fuzz.py"), "--json", "--count", "250"]
+    command = [sys.executable, str(ROOT / "benchmarks/fuzz.py"), "--json", "--count", "500"]
     ran = subprocess.run(
-        [*command, "--only", "^(index|safetensors|sentence-transformers|torch)"],
+        command,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
     )
     *bad, total = ran.stdout.splitlines() or [ran.stderr]
     assert not bad, "\n".join(bad)
-    assert json.loads(total)["cases"] > 300
+    assert json.loads(total)["cases"] > 550
     assert ran.returncode == 0

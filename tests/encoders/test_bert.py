@@ -152,6 +152,18 @@ def test_inputs_that_contradict_each_other_are_errors(inputs: dict[str, Tensor],
         bert()(**inputs)
 
 
+def test_a_part_that_nothing_will_read_is_fresh_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bert("masked-lm").save_pretrained(tmp_path)
+    with caplog.at_level(logging.WARNING, logger="tfx_core"):
+        tfx_core.load_model(tmp_path, head="backbone", reads="token-states")
+        assert not caplog.messages
+        tfx_core.load_model(tmp_path, head="backbone")
+        tfx_core.load_model(tmp_path, head="next-sentence", reads="token-states")
+    assert ["pooler" in each for each in caplog.messages] == [True, True]
+
+
 def test_a_head_that_the_checkpoint_lacks_is_fresh_and_said_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

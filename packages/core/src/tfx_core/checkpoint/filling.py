@@ -57,6 +57,7 @@ def load_weights(
     device: torch.device | str = "cpu",
     initialise: Callable[[nn.Module, Collection[str]], object] | None = None,
     label: str = "checkpoint",
+    unread: Collection[str] = (),
 ) -> None:
     """Fill a module that was built on the meta device, every parameter and buffer once.
 
@@ -65,7 +66,7 @@ def load_weights(
     Floating-point tensors become ``dtype``, or stay as they are stored with ``None``.
 
     A part of the table that the checkpoint lacks altogether is left to ``initialise(module, names of ours)``, and a
-    one-line warning says so; it is an error where one of ``stored_heads`` has that part, or every head of the table
+    one-line warning says so, but for parts that are ``unread`` all the same; it is an error where one of ``stored_heads`` has that part, or every head of the table
     does. ``initialise`` meets every other parameter still on the meta device, so it cannot overwrite what comes from
     the checkpoint. Tensors that only other heads need are left out.
 
@@ -109,9 +110,11 @@ def load_weights(
                 f"for {_listed(new)}; correct the config or choose another head"
             )
         _initialise(module, new, dtype or _stored_dtype(filled), device, initialise)
-        names = ", ".join(name for slot in new for name in slot.names)
-        told = f"{label}: initialised afresh, for the checkpoint has no {_listed(new)}: {names}"
-        _log.warning("%s", in_one_line(told, 4_000))
+        read = [slot for slot in new if slot.part not in unread]
+        names = ", ".join(name for slot in read for name in slot.names)
+        told = f"{label}: initialised afresh, for the checkpoint has no {_listed(read)}: {names}"
+        if read:
+            _log.warning("%s", in_one_line(told, 4_000))
     for slot in filled:
         _place(module, slot, _filled(slot, dtype, device))
     for slot in slots:

@@ -248,6 +248,7 @@ def load_encoder(
         model = load_model(
             recipe.transformer,
             head=_head(recipe.transformer, provider),
+            reads="token-states",
             dtype=dtype,
             device=device,
             attention=attention,

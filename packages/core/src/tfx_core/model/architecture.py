@@ -64,6 +64,13 @@ class Architecture(Generic[C]):
             return HeadPlan(lambda config, backbone: NoHead(), parts=self.parts, prefix="")
         return self.heads[head] if head in self.heads else self._foreign(head)
 
+    def unread(self, reads: str | None) -> Collection[str]:
+        """The parts that give nothing but other capabilities than ``reads``; none for None."""
+        if reads is None:
+            return ()
+        others = {part for name, parts in self.capabilities.items() if name != reads for part in parts}
+        return others - {*self.capabilities.get(reads, others)}
+
     def weight_table(self, config: C, head: str) -> WeightTable:
         """Names of the tensors of a model with this head, and of those that its checkpoint may have for other heads."""
         own = self.plan(head)

@@ -35,6 +35,7 @@ def load_model(
     attention: str | AttentionKernel = "sdpa",
     revision: str | None = None,
     provider: str | None = None,
+    reads: str | None = None,
     **overrides: Any,
 ) -> Model:
     """Load a checkpoint folder (also one that is open already) or hub id, in evaluation mode.
@@ -42,7 +43,9 @@ def load_model(
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
     initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored. ``overrides`` are
     fields of the config, such as ``num_labels=5``. ``provider`` is the distribution whose architecture it is to be, of
-    several that give the folder's ``model_type``. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or
+    several that give the folder's ``model_type``. ``reads`` is the one capability of the backbone, ``"token-states"``,
+    that is read where there is no head: of parts that only others need, and the checkpoint lacks, there is no
+    warning. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or
     `UnknownNameError`, each naming what is wrong and what would do.
     """
     opened = read_whole(path, lambda folder: _open(folder, provider), revision=revision)
@@ -69,6 +72,7 @@ def load_model(
         device=torch.device(device),
         initialise=lambda module, names: _initialise(module, architecture, config, names),
         label=opened.folder.label,
+        unread=architecture.unread(reads) if head == "backbone" else (),
     )
     return model.eval()
 

@@ -45,6 +45,8 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     name: ClassVar[str]
     heads: ClassVar[tuple[str, ...]]
     """Heads that can serve the task, the preferred one first."""
+    reads: ClassVar[str | None] = None
+    """The only capability of a bare backbone that the task reads, as `tfx_core.load_model` takes it."""
     options_type: type[OptionsT]
 
     def __init__(self, model: "Model", tokenizer: "Tokenizer", **options: object) -> None:
@@ -82,7 +84,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         if isinstance(model, str | Path):
 
             def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
-                loaded = load_model(folder, head=cls.head_for(folder, provider), **given)
+                loaded = load_model(folder, head=cls.head_for(folder, provider), reads=cls.reads, **given)
                 return loaded, load_tokenizer(folder, provider=provider) if tokenizer is None else tokenizer
 
             loaded, tokenizer = read_whole(model, read, revision=revision)

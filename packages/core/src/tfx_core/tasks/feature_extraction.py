@@ -40,6 +40,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
 
     name = "feature-extraction"
     heads = ("backbone", "encoder-only")
+    reads = "token-states"
     options_type = FeatureExtractionOptions
 
     def check_model(self, model: "Model") -> None:
