@@ -66,9 +66,10 @@ def load_weights(
     Floating-point tensors become ``dtype``, or stay as they are stored with ``None``.
 
     A part of the table that the checkpoint lacks altogether is left to ``initialise(module, names of ours)``, and a
-    one-line warning says so, but for parts that are ``unread`` all the same; it is an error where one of ``stored_heads`` has that part, or every head of the table
-    does. ``initialise`` meets every other parameter still on the meta device, so it cannot overwrite what comes from
-    the checkpoint. Tensors that only other heads need are left out.
+    one-line warning says so, but for parts that are ``unread`` all the same; it is an error where one of
+    ``stored_heads`` has that part, or every head of the table does. ``initialise`` meets every other parameter still on
+    the meta device, so it cannot overwrite what comes from the checkpoint. Tensors that only other heads need are left
+    out.
 
     ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
     only one of them or has two that are equal, and stay two where it has two that differ, or any two of which
