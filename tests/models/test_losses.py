@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.models.labelled import SIDES, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
+from tfx_core.errors import InputError
 from tfx_core.model import ModelOutput
 from tfx_core.model.heads import IGNORED, next_labels, next_token_loss, token_loss
 from tfx_core.plugins import registry
@@ -95,6 +96,22 @@ def test_where_no_label_counts_the_loss_is_zero_with_gradients_and_a_warning(mod
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     assert gradients
     assert not any(each.any() for each in gradients)
+
+
+@pytest.mark.parametrize(("model_type", "head"), HEADS)
+def test_labels_of_another_shape_or_type_are_refused_by_name(model_type: str, head: str) -> None:
+    """None is spread over the rows or tokens that it is not of."""
+    model, inputs = tiny_model(model_type, head), padded_batch(texts_of(model_type, head), "left")
+    for name in inputs.keys() - {"input_ids", "attention_mask", "decoder_attention_mask"}:
+        right = inputs[name]
+        wrong: list[object] = [right[:1], torch.cat((right, right[:1])), right[0], torch.tensor(1), right.tolist()]
+        wrong += [right[..., None, None], right[..., None].expand(*right.shape, 3)]
+        if name != "is_impossible" and head != "sequence-classification":  # whose labels may be probabilities
+            wrong += [right.float() + 0.5, right.bool()]
+        for each in wrong:
+            with pytest.raises(InputError, match=rf"^({name} of (shape|type)|decoder_input_ids has) "):
+                model(**{**inputs, name: each})
+        torch.testing.assert_close(losses(model(**{**inputs, name: right.int()})), losses(model(**inputs)))
 
 
 @pytest.mark.parametrize("loss", [next_token_loss, token_loss])
