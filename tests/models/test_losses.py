@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.models.labelled import SIDES, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tfx_core.errors import InputError
 from tfx_core.model import ModelOutput
-from tfx_core.model.heads import IGNORED, next_labels, next_token_loss, token_loss
+from tfx_core.model.heads import IGNORED, classification_loss, next_labels, next_token_loss, token_loss
 from tfx_core.plugins import registry
 
 HEADS = heads_with_a_loss()
@@ -112,6 +112,13 @@ def test_labels_of_another_shape_or_type_are_refused_by_name(model_type: str, he
             with pytest.raises(InputError, match=rf"^({name} of (shape|type)|decoder_input_ids has) "):
                 model(**{**inputs, name: each})
         torch.testing.assert_close(losses(model(**{**inputs, name: right.int()})), losses(model(**inputs)))
+
+
+@pytest.mark.parametrize("wrong", [IGNORED, 2, 1.5, float("nan")])
+def test_several_classes_at_once_have_probabilities_for_labels(wrong: float) -> None:
+    labels = torch.tensor([[0, 1.0], [0.5, wrong]])
+    with pytest.raises(InputError, match=r"^labels: \S+ is none of 0 to 1"):
+        classification_loss(torch.zeros(2, 2), labels, "multi_label_classification")
 
 
 @pytest.mark.parametrize("loss", [next_token_loss, token_loss])

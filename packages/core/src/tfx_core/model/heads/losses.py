@@ -89,7 +89,11 @@ def whole_places(places: Tensor, shape: Sequence[int], name: str) -> Tensor:
 def classification_loss(
     logits: Tensor, labels: Tensor | None, problem_type: ProblemType | None = None
 ) -> Tensor | None:
-    """Loss of ``(B, C)`` scores; without a problem type: one class is regression, whole-number labels are classes."""
+    """Loss of ``(B, C)`` scores; without a problem type: one class is regression, whole-number labels are classes.
+
+    Raises `InputError` for labels of another shape, and for several classes at once with labels outside of 0 to 1 (not
+    where it would have to wait for a device). In a regression every number is one to be met, `IGNORED` too.
+    """
     if labels is None:
         return None
     if problem_type is None:
@@ -101,8 +105,15 @@ def classification_loss(
     wanted = logits.squeeze(-1) if labels.dim() < logits.dim() else logits
     if wanted.shape != labels.shape:
         raise InputError(f"labels of shape {tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}")
-    loss = F.mse_loss if problem_type == "regression" else F.binary_cross_entropy_with_logits
-    return loss(wanted.float(), labels.float())
+    values = labels.float()
+    if problem_type == "regression":
+        return F.mse_loss(wanted.float(), values)
+    if values.device.type == "cpu" and can_read(values):
+        # a cross-entropy with what is no probability has no lower end
+        outside = values[~((values >= 0) & (values <= 1))]
+        if len(outside):
+            raise InputError(f"labels: {float(outside[0]):g} is none of 0 to 1, the probability of a class")
+    return F.binary_cross_entropy_with_logits(wanted.float(), values)
 
 
 def span_loss(
