@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import Tensor
 
 import tfx_core
 from tests.cases import case_of
@@ -109,6 +110,54 @@ def test_positions_are_refused_where_they_are_not_read(model_type: str) -> None:
             model(ids, position_ids=torch.tensor([0, 1, 2, number, 4, 5]))
 
 
+MASKS = (None, torch.tensor([[1] * 6, [1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1], [1] * 6]))
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=["whole", "padded"])
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_an_input_of_another_shape_or_type_is_refused_by_name(model_type: str, mask: Tensor | None) -> None:
+    """None is spread over the tokens, rows, heads or numbers that it is not of."""
+    for model in variants(model_type):
+        width, ids = int(model.config.hidden_size), random_ids(model_type, 4, 6)
+        shapes: dict[str, list[tuple[int, ...]]] = {
+            "attention_mask": [(), (6,), (1, 6), (4, 5), (4, 1, 6), (4, 1, 1, 6)],
+            "decoder_inputs_embeds": [(4, 4, width - 1), (4, width), (4, 4, 1)],
+            "encoder_attention_mask": [(6,), (4, 5), (1, 4), (4, 1)],
+            "encoder_outputs": [(4, 6, width - 1), (4, 5), (2, 6, width)],
+            "head_mask": [(), (1,), (7,), (1, 1, 1), (9, 4)],
+            "inputs_embeds": [(4, 6, width - 1), (4, 6, 1), (4, width), (4, 6, 1, width)],
+            "mems": [(4, 5), (6,), (4, 2, width)],
+            "perm_mask": [(6, 6), (1, 6, 6), (4, 6)],
+            "target_mapping": [(4, 6), (1, 2, 6)],
+            "token_type_ids": [(4, 2), (4, 7), (2, 6), (4, 6, 1), (4, 1), (1,)],
+        }
+        for name, wrong in shapes.items():
+            if name not in model.input_names:
+                continue
+            target = {} if name.startswith("decoder_") else target_ids(model_type, "backbone", 4)
+            inputs = {"input_ids": ids, "attention_mask": mask, **target}
+            if name == "inputs_embeds":
+                del inputs["input_ids"]
+            if name == "encoder_attention_mask" and model.config.add_cross_attention:
+                inputs["encoder_hidden_states"] = torch.zeros(4, 4, width)
+            for shape in wrong:
+                value = torch.zeros(shape, dtype=torch.long if name.endswith("_ids") else torch.float)
+                with pytest.raises(InputError, match=NAMES_IN_ERRORS.get(name, rf"^{name}\b")):
+                    model(**{**inputs, name: value})
+        for name in ("input_ids", "attention_mask", "head_mask", "past_key_values"):
+            if name in model.input_names:
+                with pytest.raises(InputError, match=f"^{name} of type list: must be a "):
+                    model(**{"input_ids": ids, name: [[1, 2, 3]]}, **target_ids(model_type, "backbone", 4))
+
+
+NAMES_IN_ERRORS = {
+    "decoder_inputs_embeds": "^(input|inputs_embeds) of shape",
+    "encoder_outputs": "^(encoder_outputs of shape|attention_mask of shape|decoder_input_ids has 4 rows)",
+    "head_mask": "^head mask of",
+    "inputs_embeds": "^(input|inputs_embeds|attention_mask) of shape",
+}
+
+
 @pytest.mark.parametrize(("model_type", "head"), heads_with_a_loss())
 def test_a_number_that_is_none_of_the_models_is_told_with_its_input(model_type: str, head: str) -> None:
     model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
@@ -137,6 +186,10 @@ def test_so_is_an_id_in_generation(model_type: str) -> None:
     head = next((each for each in ("conditional-generation", "causal-lm") if each in spec.heads), None)
     assert head is not None
     model = tfx_core.new_model(model_type, head=head, seed=1, **case_of(model_type).tiny).eval()
+    with pytest.raises(InputError, match=r"^input_ids of type list: must be a torch.Tensor"):
+        model.generate([[7, 8]])
+    with pytest.raises(InputError, match=r"^attention_mask of type list: must be a torch.Tensor"):
+        model.generate(torch.tensor([[7, 8]]), attention_mask=[[1, 1]])
     for wrong in (10**6, -7):
         with pytest.raises(InputError, match=f"^input_ids: id {wrong} is not one of this model's, 0 to 52"):
             model.generate(torch.tensor([[7, 8, wrong]]), max_new_tokens=2)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from tests.models.labelled import SIDES, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
+from tfx_core.errors import InputError
 from tfx_core.model import ModelOutput
-from tfx_core.model.heads import IGNORED, next_labels, next_token_loss, token_loss
+from tfx_core.model.heads import IGNORED, classification_loss, next_labels, next_token_loss, token_loss
 from tfx_core.plugins import registry
 
 HEADS = heads_with_a_loss()
@@ -95,6 +96,29 @@ def test_where_no_label_counts_the_loss_is_zero_with_gradients_and_a_warning(mod
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     assert gradients
     assert not any(each.any() for each in gradients)
+
+
+@pytest.mark.parametrize(("model_type", "head"), HEADS)
+def test_labels_of_another_shape_or_type_are_refused_by_name(model_type: str, head: str) -> None:
+    """None is spread over the rows or tokens that it is not of."""
+    model, inputs = tiny_model(model_type, head), padded_batch(texts_of(model_type, head), "left")
+    for name in inputs.keys() - {"input_ids", "attention_mask", "decoder_attention_mask"}:
+        right = inputs[name]
+        wrong: list[object] = [right[:1], torch.cat((right, right[:1])), right[0], torch.tensor(1), right.tolist()]
+        wrong += [right[..., None, None], right[..., None].expand(*right.shape, 3)]
+        if name != "is_impossible" and head != "sequence-classification":  # whose labels may be probabilities
+            wrong += [right.float() + 0.5, right.bool()]
+        for each in wrong:
+            with pytest.raises(InputError, match=rf"^({name} of (shape|type)|decoder_input_ids has) "):
+                model(**{**inputs, name: each})
+        torch.testing.assert_close(losses(model(**{**inputs, name: right.int()})), losses(model(**inputs)))
+
+
+@pytest.mark.parametrize("wrong", [IGNORED, 2, 1.5, float("nan")])
+def test_several_classes_at_once_have_probabilities_for_labels(wrong: float) -> None:
+    labels = torch.tensor([[0, 1.0], [0.5, wrong]])
+    with pytest.raises(InputError, match=r"^labels: \S+ is none of 0 to 1"):
+        classification_loss(torch.zeros(2, 2), labels, "multi_label_classification")
 
 
 @pytest.mark.parametrize("loss", [next_token_loss, token_loss])

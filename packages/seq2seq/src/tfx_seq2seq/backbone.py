@@ -130,9 +130,16 @@ class Seq2SeqBackbone(Backbone):
         )
 
     def encode(self, encoder_outputs: Any = None, **inputs: Any) -> ModelOutput:
-        """What the encoder gives, or gave before; ``inputs`` are its own."""
+        """What the encoder gives, or gave before; ``inputs`` are its own.
+
+        Raises `InputError` for states that are not as wide as its own.
+        """
         if encoder_outputs is not None:
-            return encoder_output(encoder_outputs)
+            given = encoder_output(encoder_outputs)
+            shape, width = given.last_hidden_state.shape, self.encoder.width
+            if len(shape) != 3 or shape[-1] != width:
+                raise InputError(f"encoder_outputs of shape {tuple(shape)}: must be states (batch, tokens, {width})")
+            return given
         output: ModelOutput = self.encoder(**inputs)
         return output
 

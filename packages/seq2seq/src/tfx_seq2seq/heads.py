@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Backbone, HeadPlan, Inputs, ModelConfig, ModelOutput, ProblemType
-from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss
+from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss, whole_labels
 from tfx_core.nn import can_read, last_tokens
 from tfx_seq2seq.backbone import shift_right
 
@@ -57,6 +57,9 @@ class ConditionalGenerationHead(LanguageHead):
                 )
         assert self.start_token_id is not None
         assert self.pad_token_id is not None
+        if labels.dim() != 2:
+            raise InputError(f"labels of shape {tuple(labels.shape)}: must be (batch, tokens), the target")
+        labels = whole_labels(labels, labels.shape)
         return shift_right(labels, self.start_token_id, self.pad_token_id, mask)
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:

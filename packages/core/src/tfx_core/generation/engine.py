@@ -54,6 +54,7 @@ def generate(
         given, inputs = _options_and_inputs(arguments, model.input_names)
         if input_ids is not None:
             inputs["input_ids"] = input_ids
+        model.check_types(inputs)
         options = model.generation_options if generation_config is None else options_from_files(generation_config, None)
         options = options.updated(**given)
         for reason in options.without_effect(list(given)):

@@ -157,3 +157,7 @@ class GenerativeModel(Protocol):
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs that a call of the model takes."""
         ...
+
+    def check_types(self, inputs: Mapping[str, Any]) -> None:
+        """Raise `InputError` for an input of a type that no call takes."""
+        ...

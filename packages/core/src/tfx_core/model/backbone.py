@@ -73,3 +73,10 @@ def named_inputs(module: nn.Module) -> tuple[str, ...]:
     if wrong:
         raise TypeError(f"{type(module).__name__}.forward takes *{wrong[0]}; it must name every input that it takes")
     return tuple(each.name for each in parameters)
+
+
+def input_types(module: nn.Module) -> dict[str, type]:
+    """Name -> type of those inputs of a backbone or a head that are declared as a tensor or a cache."""
+    declared = {name: each.annotation for name, each in inspect.signature(module.forward).parameters.items()}
+    kinds = (Tensor, DecoderCache)
+    return {name: kind for name, given in declared.items() for kind in kinds if given in (kind, kind | None)}

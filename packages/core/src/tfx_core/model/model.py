@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import WeightTable, collect_weights
 from tfx_core.errors import InputError
 from tfx_core.model.architecture import Architecture
-from tfx_core.model.backbone import Backbone, named_inputs
+from tfx_core.model.backbone import Backbone, input_types, named_inputs
 from tfx_core.model.config import ModelConfig
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.language import LanguageHead
@@ -58,6 +58,7 @@ class Model(nn.Module):
         self.head: Head = plan.build(config, self.backbone)
         self._backbone_inputs = self.backbone.input_names
         self._head_inputs = frozenset(named_inputs(self.head)[1:])
+        self._input_types = {**input_types(self.backbone), **input_types(self.head)}
 
     def forward(self, input_ids: Tensor | None = None, **inputs: Any) -> ModelOutput:
         """Run backbone and head; token ids may also come first without their name."""
@@ -67,7 +68,7 @@ class Model(nn.Module):
         if unknown:
             accepted = ", ".join(self.input_names)
             raise TypeError(f"unknown input {', '.join(map(repr, sorted(unknown)))}; this model takes {accepted}")
-        _check_ids(given)
+        self.check_types(given)
         given = self.backbone.arrange(given)
         arranged = self.head.arrange(given)
         states: ModelOutput = self.backbone(
@@ -77,6 +78,15 @@ class Model(nn.Module):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         return output
+
+    def check_types(self, inputs: Mapping[str, Any]) -> None:
+        """Raise `InputError` for an input that is not what it is declared as, or ids that read no table of vectors."""
+        for name, value in inputs.items():
+            kind = self._input_types.get(name, object)
+            if not isinstance(value, kind):
+                raise InputError(f"{name} of type {type(value).__name__}: must be a {kind.__module__}.{kind.__name__}")
+            if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
+                raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")
 
     def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
@@ -204,10 +214,3 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """Number of numbers in all parameters, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-
-def _check_ids(inputs: Mapping[str, Any]) -> None:
-    """Raise `InputError` for ids of a type that no table of vectors is read by."""
-    for name, value in inputs.items():
-        if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
-            raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")

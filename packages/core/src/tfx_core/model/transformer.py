@@ -70,7 +70,7 @@ class TransformerBackbone(Backbone):
         and takes none for padding. With ``use_cache``, or a cache to go on from, pass only the new tokens. Raises
         `InputError` for inputs that contradict each other or the positions that there are.
         """
-        tokens = one_of(input_ids, inputs_embeds)
+        tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.embedding_dim)
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
         span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
         span.check_positions(self.max_positions)
@@ -94,7 +94,7 @@ class TransformerBackbone(Backbone):
     def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
         pack = span.layout.pack
-        types = None if token_type_ids is None else pack(token_type_ids)
+        types = None if token_type_ids is None else pack(span.new.of_each(token_type_ids, "token_type_ids"))
         x: Tensor = self.embeddings(pack(tokens), pack(span.positions), types)
         return x
 
@@ -124,13 +124,21 @@ class TransformerBackbone(Backbone):
         self.stack.prune_heads(heads)
 
 
-def one_of(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    """The ids or the vectors, whichever was given; raises `InputError` for both and for neither."""
+def one_of(input_ids: Tensor | None, inputs_embeds: Tensor | None, width: int | None = None) -> Tensor:
+    """The ids ``(B, T)`` or the vectors ``(B, T, width)``, whichever was given.
+
+    Raises `InputError` for both, for neither, and for other shapes.
+    """
     if input_ids is not None and inputs_embeds is not None:
         raise InputError("input_ids and inputs_embeds were both given; give one of them")
     tokens = inputs_embeds if input_ids is None else input_ids
     if tokens is None:
         raise InputError("neither input_ids nor inputs_embeds was given; give one of them")
-    if tokens.dim() < 2 or 0 in tokens.shape[:2]:
-        raise InputError(f"input of shape {tuple(tokens.shape)}: must be (batch, tokens) with at least one of each")
+    axes = "(batch, tokens)" if inputs_embeds is None else "(batch, tokens, width)"
+    if tokens.dim() != len(axes.split()) or 0 in tokens.shape[:2]:
+        raise InputError(f"input of shape {tuple(tokens.shape)}: must be {axes} with at least one of each")
+    if inputs_embeds is not None and width is not None and inputs_embeds.shape[-1] != width:
+        raise InputError(f"inputs_embeds of shape {tuple(tokens.shape)}: this model reads vectors {width} wide")
+    if inputs_embeds is not None and not inputs_embeds.is_floating_point():
+        raise InputError(f"inputs_embeds of type {inputs_embeds.dtype}: must be vectors of floating-point numbers")
     return tokens

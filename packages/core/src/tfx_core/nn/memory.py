@@ -28,9 +28,11 @@ class Memory(Sequence[Tensor]):
     @classmethod
     def of(cls, mems: Sequence[Tensor], layers: int, batch: int) -> "Memory":
         """A memory as it came out of a call, or its tensors alone; raises `InputError` where it does not fit."""
+        if any(getattr(each, "ndim", None) != 3 for each in mems):
+            raise InputError(f"mems: must be what a call returned, or of each layer a tensor (slots, {batch}, width)")
         memory = mems if isinstance(mems, Memory) else cls(tuple(each.transpose(0, 1) for each in mems))
         shapes = {tuple(each.shape) for each in memory}
-        if len(memory) != layers or len(shapes) != 1 or any(len(shape) != 3 or shape[1] != batch for shape in shapes):
+        if len(memory) != layers or len(shapes) != 1 or any(shape[1] != batch for shape in shapes):
             raise InputError(
                 f"mems: {len(memory)} tensors of shape {', '.join(map(str, sorted(shapes)))}; "
                 f"{layers} layers and {batch} rows ask for {layers} tensors of one shape (slots, {batch}, width)"

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from tfx_core.errors import InputError
+
 
 @dataclass
 class Observer:
@@ -14,15 +16,20 @@ class Observer:
     """Where to append the weights as they are used."""
 
     head_mask: Tensor | None = None
-    """Factors of the weights, broadcastable to ``(B, H, T, S)``."""
+    """Factors of the weights, ``(1, H, 1, 1)``."""
 
     used: bool = field(default=False, init=False)
     """Whether it has been shown any weights."""
 
     def __call__(self, weights: Tensor) -> Tensor:
-        """``(B, H, T, S)`` after softmax and dropout -> the same, as the values are to be summed with."""
+        """``(B, H, T, S)`` after softmax and dropout -> the same, as the values are to be summed with.
+
+        Raises `InputError` for factors of another number of heads.
+        """
         self.used = True
         if self.head_mask is not None:
+            if self.head_mask.shape[1] != weights.shape[1]:
+                raise InputError(f"head mask of {self.head_mask.shape[1]} heads: a layer has {weights.shape[1]}")
             weights = weights * self.head_mask
         return weights if self.record is None else self.report(weights)
 
@@ -37,7 +44,7 @@ class Observer:
 class Recorder:
     """What a call of a stack reports: a list is filled, ``None`` is not asked for.
 
-    Head masks are ``(layers, …)``, each row broadcastable to ``(B, H, T, S)``.
+    Head masks have for each layer ``(1, H, 1, 1)``.
     """
 
     hidden_states: list[Tensor] | None = None
@@ -77,9 +84,14 @@ def _observer(record: list[Tensor] | None, head_mask: Sequence[Tensor] | None, l
 
 
 def expand_head_mask(head_mask: Tensor | None, layers: int) -> list[Tensor] | None:
-    """``(H,)`` or ``(layers, H)`` of factors -> for each layer ``(1, H, 1, 1)``; ``None`` without a mask."""
+    """``(H,)`` or ``(layers, H)`` of factors -> for each layer ``(1, H, 1, 1)``; ``None`` without a mask.
+
+    Raises `InputError` for other shapes.
+    """
     if head_mask is None:
         return None
     if head_mask.dim() == 1:
         head_mask = head_mask.expand(layers, -1)
+    if head_mask.dim() != 2 or len(head_mask) != layers:
+        raise InputError(f"head mask of shape {tuple(head_mask.shape)}: must be (heads,) or ({layers} layers, heads)")
     return [row[None, :, None, None] for row in head_mask]

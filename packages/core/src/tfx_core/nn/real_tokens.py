@@ -56,14 +56,18 @@ class RealTokens:
         """These where a caller says that they stand, ``(S,)`` or ``(B|1, S)``; raises `InputError` for other shapes."""
         if positions is None:
             return self
-        given = positions[None] if positions.dim() == 1 else positions
-        if given.shape not in ((1, self.length), (self.batch, self.length)):
-            raise InputError(
-                f"position_ids of shape {tuple(positions.shape)}: these tokens ask for ({self.batch}, {self.length})"
-            )
-        given = given.expand(self.batch, -1)
+        given = self.of_each(positions, "position_ids")
         # those of padding mean nothing, and need not be positions at all
         return replace(self, given=given if self.mask is None else given.masked_fill(~self.mask, 0))
+
+    def of_each(self, numbers: Tensor, name: str) -> Tensor:
+        """What is said of each token, ``(S,)`` or ``(B|1, S)`` -> ``(B, S)``; raises `InputError` for other shapes."""
+        given = numbers[None] if numbers.dim() == 1 else numbers
+        if given.shape not in ((1, self.length), (self.batch, self.length)):
+            raise InputError(
+                f"{name} of shape {tuple(numbers.shape)}: these tokens ask for ({self.batch}, {self.length})"
+            )
+        return given.expand(self.batch, -1)
 
     @property
     def dense_mask(self) -> Tensor:

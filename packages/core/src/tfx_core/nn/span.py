@@ -107,10 +107,17 @@ class Span:
         """The call for attention to ``source`` ``(B, S, D)``, of which ``source_mask`` ``(B, S)`` is real.
 
         With several rows per source the rows attend together; the source may be absent once the cache knows it.
-        ``None`` where there is no source at all.
+        ``None`` where there is no source at all. Raises `InputError` for a mask that is not of the source.
         """
         if source is None and (cache is None or not cache.knows_source):
+            if source_mask is not None:
+                raise InputError("encoder_attention_mask: there are no encoder_hidden_states that it could be of")
             return None
+        if source is not None and source_mask is not None and source_mask.shape != source.shape[:2]:
+            raise InputError(
+                f"encoder_attention_mask of shape {tuple(source_mask.shape)}: encoder_hidden_states ask for "
+                f"{tuple(source.shape[:2])}"
+            )
         rows = 1 if cache is None else cache.rows_per_source
         return AttentionCall(
             kernel=kernel,
@@ -125,11 +132,7 @@ def _checked_mask(mask: Tensor | None, batch: int, new: int, past: int) -> Tenso
     """The mask, or `InputError` if it does not fit ``batch`` rows of ``new`` tokens after ``past`` ones."""
     if mask is None:
         return None
-    lengths = (new, past + new)
-    fits = mask.shape[0] == batch and (
-        (mask.dim() == 2 and mask.shape[1] in lengths) or (mask.dim() == 3 and mask.shape[1:] == (new, past + new))
-    )
-    if not fits:
+    if mask.shape not in ((batch, new), (batch, past + new), (batch, new, past + new)):
         raise InputError(
             f"attention_mask of shape {tuple(mask.shape)}: {batch} rows of {new} tokens after {past} remembered ones "
             f"ask for ({batch}, {past + new})"

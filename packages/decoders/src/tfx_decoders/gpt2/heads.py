@@ -16,6 +16,8 @@ from tfx_core.model.heads import (
     question_answering,
     token_classification,
     token_loss,
+    whole_labels,
+    whole_places,
 )
 from tfx_core.nn import check_range
 from tfx_decoders.gpt2.config import GPT2Config
@@ -49,15 +51,18 @@ class DoubleHeads(LanguageHead):
         """
         shape = choices_shape(input_ids, inputs_embeds)
         mask = states.token_mask
-        index = None if mc_token_ids is None else mc_token_ids.flatten()
         logits = self.predictions(states.last_hidden_state)  # (B·choices, S, V)
-        if index is not None:
+        index = None
+        if mc_token_ids is not None:
+            index = whole_places(mc_token_ids, shape, "mc_token_ids").flatten()
             check_range(index, logits.shape[1], "mc_token_ids")
         mc_logits = self.summary(states.last_hidden_state, mask, index).view(shape)
+        if labels is not None:
+            labels = whole_labels(labels, (*shape, logits.shape[1])).flatten(0, 1)
         return states.updated(
             logits=logits.unflatten(0, shape),
             mc_logits=mc_logits,
-            loss=None if labels is None else next_token_loss(logits, labels.flatten(0, 1), mask),
+            loss=next_token_loss(logits, labels, mask),
             mc_loss=token_loss(mc_logits, mc_labels, name="mc_labels"),
         )
 

@@ -99,7 +99,7 @@ class TransfoXLDecoding(RowByRow):
         self._head_mask: Tensor | None = inputs.get("head_mask")
         self._mask: Tensor | None = inputs.get("attention_mask")
         self._mems: Sequence[Tensor] | None = inputs.get("mems")
-        self._prompts = one_of(inputs.get("input_ids"), inputs.get("inputs_embeds"))
+        self._prompts = one_of(inputs.get("input_ids"), inputs.get("inputs_embeds"), backbone.width)
         super().__init__(len(self._prompts), self._prompts.device)
         self._layers = tuple(SlidingCache() for _ in backbone.stack.order)
         self._cache = DecoderCache(KeyValueCache(layer) for layer in self._layers)

@@ -12,6 +12,7 @@ from tfx_core.model.heads import (
     last_token_classification,
     mean_of_counted,
     next_labels,
+    whole_labels,
 )
 from tfx_decoders.transfo_xl.adaptive import AdaptiveSoftmax, NoClusters, Reduction
 from tfx_decoders.transfo_xl.config import TransfoXLConfig
@@ -36,8 +37,7 @@ class AdaptiveLMHead(LanguageHead):
         if logits_to_keep:
             raise InputError(f"logits_to_keep={logits_to_keep}: a loss needs all positions")
         batch, length = x.shape[:2]
-        if labels.shape not in ((batch, length), (batch, length + 1)):
-            raise InputError(f"labels of shape {tuple(labels.shape)}: the tokens ask for ({batch}, {length})")
+        labels = whole_labels(labels, (batch, length + (labels.shape == (batch, length + 1))))
         mask = states.token_mask
         if mask is not None and labels.shape != mask.shape:  # the word after the segment is real
             mask = F.pad(mask, (0, 1), value=True)

@@ -142,7 +142,7 @@ class TransfoXLBackbone(Backbone):
         ``attention_mask`` ``(B, T)`` tells, is not remembered. Raises `InputError` for inputs that contradict each
         other.
         """
-        tokens = one_of(input_ids, inputs_embeds)
+        tokens = one_of(input_ids, inputs_embeds, self.width)
         x = self.vectors(tokens)
         memory, real = self.memory(mems, x), RealTokens.of(tokens, attention_mask)
         remembers = self.rules.memory > 0

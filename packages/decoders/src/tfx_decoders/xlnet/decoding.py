@@ -57,8 +57,9 @@ class XLNetDecoding(RowByRow):
         use_mems = inputs.get("use_mems")
         self._cached = backbone.memory.in_evaluation if use_mems is None else bool(use_mems)
         self._ids: Tensor = inputs["input_ids"]
-        self._segments: Tensor | None = inputs.get("token_type_ids")
         self._real = RealTokens.of(self._ids, inputs.get("attention_mask"))
+        segments = inputs.get("token_type_ids")
+        self._segments = None if segments is None else self._real.of_each(segments, "token_type_ids")
         if self._real.mask is not None:
             order = self._real.order_real_last()
             self._real, self._ids = self._real.gather(order), self._ids.gather(1, order)

@@ -151,7 +151,7 @@ class XLNetBackbone(Backbone):
         With targets, hidden states are the content's and the query's of each layer in turn, attentions pairs of them.
         Raises `InputError` for inputs that contradict each other.
         """
-        tokens = one_of(input_ids, inputs_embeds)
+        tokens = one_of(input_ids, inputs_embeds, self.width)
         real = RealTokens.of(tokens, real_tokens(attention_mask, input_mask))
         memory = None if mems is None else Memory.of(mems, len(self.stack.order), len(tokens))
         targets = None if target_mapping is None else _targets(target_mapping, tokens)
@@ -262,12 +262,9 @@ def _reading(
 ) -> Reading:
     """What is read after a memory; raises `InputError` for a shape that does not fit the tokens."""
     batch, length = tokens.shape[:2]
-    for name, given, shape in (
-        ("perm_mask", perm_mask, (batch, length, length)),
-        ("token_type_ids", segments, (batch, length)),
-    ):
-        if given is not None and given.shape != shape:
-            raise InputError(f"{name} of shape {tuple(given.shape)}: these tokens ask for {shape}")
+    if perm_mask is not None and perm_mask.shape != (batch, length, length):
+        raise InputError(f"perm_mask of shape {tuple(perm_mask.shape)}: these tokens ask for {(batch, length, length)}")
+    segments = None if segments is None else real.of_each(segments, "token_type_ids")
     if segments is not None and memory is not None:
         # what is remembered counts as segment 0
         segments = nn.functional.pad(segments, (memory.length, 0))

@@ -20,6 +20,8 @@ from tfx_core.model.heads.losses import (
     next_token_loss,
     span_loss,
     token_loss,
+    whole_labels,
+    whole_places,
 )
 from tfx_core.model.heads.question_answering import QuestionAnsweringHead, question_answering
 from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
@@ -54,4 +56,6 @@ __all__ = [
     "span_loss",
     "token_classification",
     "token_loss",
+    "whole_labels",
+    "whole_places",
 ]

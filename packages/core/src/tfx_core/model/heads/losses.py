@@ -1,6 +1,7 @@
 """Losses of heads; without labels there is none."""
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +27,7 @@ def token_loss(
     """
     if labels is None:
         return None
-    if logits.shape[:-1] != labels.shape:
-        raise InputError(f"{name} of shape {tuple(labels.shape)}: the logits ask for {tuple(logits.shape[:-1])}")
-    labels = _whole(labels, name)
+    labels = whole_labels(labels, logits.shape[:-1], name)
     if mask is not None:
         labels = labels.masked_fill(~mask, IGNORED)
     counted = labels != IGNORED
@@ -56,13 +55,14 @@ def next_token_loss(logits: Tensor, labels: Tensor | None, mask: Tensor | None =
     ``labels`` ``(B, S)`` stand where their tokens do; ``mask`` ``(B, S)`` is false on padding, which predicts nothing
     and is not predicted. What counts, and what is raised, is as in `token_loss`.
     """
-    return None if labels is None else token_loss(logits, next_labels(labels, mask))
+    if labels is None:
+        return None
+    return token_loss(logits, next_labels(whole_labels(labels, logits.shape[:-1]), mask))
 
 
 def next_labels(labels: Tensor, mask: Tensor | None = None) -> Tensor:
     """``(B, S)`` labels -> for each real token that of the real token after it, `IGNORED` where there is none."""
-    labels = _whole(labels, "labels")
-    if mask is None or mask.shape != labels.shape:  # labels of another shape are refused with their logits
+    if mask is None:
         return F.pad(labels[:, 1:], (0, 1), value=IGNORED)
     end = labels.shape[1]
     columns = torch.arange(end, device=labels.device)
@@ -72,17 +72,28 @@ def next_labels(labels: Tensor, mask: Tensor | None = None) -> Tensor:
     return F.pad(labels, (0, 1), value=IGNORED).gather(1, after).masked_fill(~mask, IGNORED)
 
 
-def _whole(labels: Tensor, name: str) -> Tensor:
-    """Labels as numbers of classes; raises `InputError` for a type that has others."""
+def whole_labels(labels: Tensor, shape: Sequence[int], name: str = "labels") -> Tensor:
+    """Labels as numbers of classes; raises `InputError` for another shape, or a type that has other numbers."""
+    if labels.shape != torch.Size(shape):
+        raise InputError(f"{name} of shape {tuple(labels.shape)}: the inputs ask for {tuple(shape)}")
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise InputError(f"{name} of type {labels.dtype}: must be whole numbers, the classes")
     return labels.long()
 
 
+def whole_places(places: Tensor, shape: Sequence[int], name: str) -> Tensor:
+    """`whole_labels` that are places in a text, one of each: there may be one more axis, of size 1."""
+    return whole_labels(places.squeeze(-1) if places.dim() > len(shape) else places, shape, name)
+
+
 def classification_loss(
     logits: Tensor, labels: Tensor | None, problem_type: ProblemType | None = None
 ) -> Tensor | None:
-    """Loss of ``(B, C)`` scores; without a problem type: one class is regression, whole-number labels are classes."""
+    """Loss of ``(B, C)`` scores; without a problem type: one class is regression, whole-number labels are classes.
+
+    Raises `InputError` for labels of another shape, and for several classes at once with labels outside of 0 to 1 (not
+    where it would have to wait for a device). In a regression every number is one to be met, `IGNORED` too.
+    """
     if labels is None:
         return None
     if problem_type is None:
@@ -94,8 +105,15 @@ def classification_loss(
     wanted = logits.squeeze(-1) if labels.dim() < logits.dim() else logits
     if wanted.shape != labels.shape:
         raise InputError(f"labels of shape {tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}")
-    loss = F.mse_loss if problem_type == "regression" else F.binary_cross_entropy_with_logits
-    return loss(wanted.float(), labels.float())
+    values = labels.float()
+    if problem_type == "regression":
+        return F.mse_loss(wanted.float(), values)
+    if values.device.type == "cpu" and can_read(values):
+        # a cross-entropy with what is no probability has no lower end
+        outside = values[~((values >= 0) & (values <= 1))]
+        if len(outside):
+            raise InputError(f"labels: {float(outside[0]):g} is none of 0 to 1, the probability of a class")
+    return F.binary_cross_entropy_with_logits(wanted.float(), values)
 
 
 def span_loss(
@@ -113,8 +131,10 @@ def span_loss(
         return None
     if start_positions is None or end_positions is None:
         raise InputError("start_positions and end_positions go together; only one of them was given")
-    start_loss = token_loss(start_logits, _inside(start_positions, start_logits, mask), name="start_positions")
-    end_loss = token_loss(end_logits, _inside(end_positions, end_logits, mask), name="end_positions")
+    starts = whole_places(start_positions, start_logits.shape[:1], "start_positions")
+    ends = whole_places(end_positions, end_logits.shape[:1], "end_positions")
+    start_loss = token_loss(start_logits, _inside(starts, start_logits, mask), name="start_positions")
+    end_loss = token_loss(end_logits, _inside(ends, end_logits, mask), name="end_positions")
     assert start_loss is not None
     assert end_loss is not None
     return (start_loss + end_loss) / 2
@@ -122,9 +142,8 @@ def span_loss(
 
 def _inside(positions: Tensor, logits: Tensor, mask: Tensor | None) -> Tensor:
     """Positions ``(B,)``, `IGNORED` where no token of the text stands."""
-    positions = positions.view(-1)
     length = logits.shape[1]
     outside = (positions < 0) | (positions >= length)
-    if mask is not None and len(mask) == len(positions):
+    if mask is not None:
         outside = outside | ~mask.gather(1, positions.clamp(0, length - 1)[:, None])[:, 0]
     return positions.masked_fill(outside, IGNORED)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.model.heads.base import Head
-from tfx_core.model.heads.losses import span_loss
+from tfx_core.model.heads.losses import span_loss, whole_places
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import check_range, last_tokens
 
@@ -84,9 +84,12 @@ class SpanBeamHead(Head):
         hidden = states.last_hidden_state  # (B, S, D)
         mask = states.token_mask
         barred = _barred(p_mask, mask)
-        if cls_index is not None:
+        if cls_index is None:
+            cls = last_tokens(hidden, mask)
+        else:
+            cls_index = whole_places(cls_index, hidden.shape[:1], "cls_index")
             check_range(cls_index, hidden.shape[1], "cls_index")
-        cls = last_tokens(hidden, mask) if cls_index is None else _at(hidden, cls_index.view(-1, 1))[:, 0]
+            cls = _at(hidden, cls_index[:, None])[:, 0]
         start_logits = _without(self.start(hidden).squeeze(-1), barred)  # (B, S)
         if start_positions is None and end_positions is None:
             if is_impossible is not None:
@@ -94,13 +97,16 @@ class SpanBeamHead(Head):
             return states.updated(**self._best(hidden, start_logits, barred, cls))
         if start_positions is None or end_positions is None:
             raise InputError("start_positions and end_positions go together; only one of them was given")
-        start_state = _at(hidden, start_positions.view(-1, 1), mask)  # (B, 1, D)
+        starts = whole_places(start_positions, hidden.shape[:1], "start_positions")
+        start_state = _at(hidden, starts[:, None], mask)  # (B, 1, D)
         end_logits = _without(self.end(hidden, start_state).squeeze(-1), barred)
-        loss = span_loss(start_logits, end_logits, start_positions, end_positions, mask)
+        loss = span_loss(start_logits, end_logits, starts, end_positions, mask)
         if loss is not None and is_impossible is not None:
             cls_logits = self.answer(start_state[:, 0], cls).float()
+            if is_impossible.shape not in (cls_logits.shape, (len(cls_logits), 1)):
+                raise InputError(f"is_impossible of shape {tuple(is_impossible.shape)}: must be ({len(cls_logits)},)")
             # half of it, so that it counts about as much as a start or an end (Yang et al. 2019, the released code)
-            loss = loss + 0.5 * F.binary_cross_entropy_with_logits(cls_logits, is_impossible.view(-1).float())
+            loss = loss + 0.5 * F.binary_cross_entropy_with_logits(cls_logits, is_impossible.flatten().float())
         return states.updated(loss=loss)
 
     def _best(self, hidden: Tensor, start_logits: Tensor, barred: Tensor | None, cls: Tensor) -> dict[str, Tensor]:
