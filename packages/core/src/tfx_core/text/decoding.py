@@ -1,6 +1,6 @@
 """Ids and tokens back to text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +27,9 @@ _ENGLISH_SPACING = (
 
 _UNSETTLED = 8
 
+_SIGNS = "\U000f0000\U000f5a5a\U000fa5a5\U000ffffd"
+"""Characters for private use, which no byte is written as and which no decoder looks for."""
+
 
 def clean_up(text: str) -> str:
     """The text without the blanks that English does not write before punctuation and in contractions."""
@@ -35,8 +38,17 @@ def clean_up(text: str) -> str:
     return text
 
 
-def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_tokens: bool) -> list[str]:
-    """The text of each row of ids; raises `TextError` that names row and position of one that no token has."""
+def decode_rows(
+    backend: Backend,
+    own_texts: Mapping[str, int],
+    rows: Sequence[Sequence[int]],
+    skip_special_tokens: bool,
+    clean: bool,
+) -> list[str]:
+    """The text of each row of ids, cleaned up if so wished; ``own_texts`` are those of `changed_tokens`.
+
+    Raises `TextError` that names row and position of an id that no token has.
+    """
     try:
         known = all(_has_token(number, backend) for number in set(chain.from_iterable(rows)))
     except TypeError:  # of something that is not even hashable
@@ -47,7 +59,64 @@ def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_to
                 if not _has_token(number, backend):
                     raise TextError(f"row {i}, position {j}: {_what_is_wrong(number, backend)}")
     with guarded("these ids make no text"):
-        return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+        texts = list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+        if clean:
+            texts = [clean_up(text) for text in texts]
+        changed = set(own_texts.values())
+        for i, row in enumerate(rows):
+            if not changed.isdisjoint(row):
+                tokens = _tokens(backend, row, skip_special_tokens)
+                texts[i] = _with_own_texts(backend, own_texts, tokens, clean, texts[i])
+    return texts
+
+
+def decode_tokens(backend: Backend, own_texts: Mapping[str, int], tokens: Sequence[str]) -> str:
+    """The text of tokens; ``own_texts`` are those of `changed_tokens`."""
+    with guarded("these tokens make no text"):
+        text = _joined(backend, tokens)
+        if own_texts.keys().isdisjoint(tokens):
+            return text
+        return _with_own_texts(backend, own_texts, tokens, False, text)
+
+
+def changed_tokens(backend: Backend) -> dict[str, int]:
+    """Token -> id of the added tokens that decoding turns into something else, as bytes, ends of words or pieces.
+
+    One that the model has too is a piece like others: its id also comes of texts in which it was not added.
+    """
+    added = {token.content: number for number, token in backend.get_added_tokens_decoder().items()}
+    with guarded("the added tokens cannot be decoded"):
+        return {
+            token: number
+            for token, number in added.items()
+            if backend.model.id_to_token(number) is None
+            and not all(token in clean_up(_joined(backend, tokens)) for tokens in ([token], ["a", token, "a"]))
+        }
+
+
+def _with_own_texts(
+    backend: Backend, own_texts: Mapping[str, int], tokens: Sequence[str], clean: bool, otherwise: str
+) -> str:
+    """The text of tokens, with a sign decoded in place of those that decoding would change, and then exchanged."""
+    own = [token for token in tokens if token in own_texts]
+    for sign in _SIGNS:
+        text = _joined(backend, [sign if token in own_texts else token for token in tokens])
+        first, *rest = (clean_up(text) if clean else text).split(sign)
+        if len(rest) == len(own):  # the sign stands for nothing else
+            return first + "".join(chain.from_iterable(zip(own, rest, strict=True)))
+    return otherwise
+
+
+def _joined(backend: Backend, tokens: Sequence[str]) -> str:
+    return " ".join(tokens) if backend.decoder is None else str(backend.decoder.decode(list(tokens)))
+
+
+def _tokens(backend: Backend, row: Sequence[int], skip_special_tokens: bool) -> list[str]:
+    tokens = [backend.id_to_token(number) for number in row]
+    if not skip_special_tokens:
+        return tokens
+    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    return [token for token in tokens if token not in special]
 
 
 def _has_token(number: object, backend: Backend) -> bool:

@@ -117,9 +117,9 @@ class _WordPiece:
         added = {token.content for token in settings.added_tokens.values()}
         for role in sorted({"unk_token"} | self._roles()):
             token = settings.special(role)
-            # One that the folder declares is added; that for unknown words must be the model's own.
-            comes = token in vocabulary or token in added or (role in settings.declared and role != "unk_token")
-            if not comes:
+            # What the folder adds or declares will come; that for unknown words must be the model's own.
+            comes = role != "unk_token" and (token in added or role in settings.declared)
+            if token not in vocabulary and not comes:
                 raise TextError(
                     f"{label}: lacks {token!r}, the {role}; use the vocabulary that belongs to the model, or "
                     f"name the token that is its {role} in tokenizer_config.json"
