@@ -97,7 +97,7 @@ class KnownTokens:
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """The text of tokens."""
-        return self.vocabulary.joined(tokens)
+        return self.vocabulary.decoder.tokens(tokens)
 
     def get_vocab(self) -> dict[str, int]:
         """Every token and its id, added ones included."""

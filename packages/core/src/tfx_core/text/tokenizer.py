@@ -209,7 +209,7 @@ class Tokenizer(KnownTokens):
 
     def _decode(self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None) -> list[str]:
         clean = self.clean_up_tokenization_spaces if clean is None else clean
-        return self.vocabulary.decode(rows, skip_special_tokens, clean)
+        return self.vocabulary.decoder.rows(rows, skip_special_tokens, clean)
 
     def __repr__(self) -> str:
         return f"Tokenizer({len(self)} tokens, {self.special_tokens_map})"

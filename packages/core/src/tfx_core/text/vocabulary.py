@@ -5,7 +5,7 @@ combination in use has a tokenizer of its own, configured once. They share the m
 millisecond and no memory to speak of, and calls with different settings can run in any number of threads.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tokenizers import AddedToken
@@ -14,7 +14,7 @@ from tokenizers import Tokenizer as Backend
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece
-from tfx_core.text.decoding import changed_tokens, decode_rows, decode_tokens
+from tfx_core.text.decoding import Decoder
 from tfx_core.text.guard import guarded
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
@@ -42,12 +42,12 @@ class Vocabulary:
         self, backend: Backend, roles: Mapping[str, AddedToken], additional: Iterable[AddedToken] = ()
     ) -> None:
         self.backend = backend
+        self.decoder = Decoder(backend)
         self.roles = {role: roles[role] for role in SPECIAL_ROLES if role in roles}
         self.additional = tuple(additional)
         self.special_tokens = tuple(dict.fromkeys(token.content for token in (*self.roles.values(), *self.additional)))
         """Tokens of all roles and those without one, each once, in the order of `SPECIAL_ROLES`."""
         self._size: int | None = None
-        self._own_texts: dict[str, int] | None = None
         self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): backend}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -77,20 +77,6 @@ class Vocabulary:
         if self._size is None:  # the library counts by making a list of all tokens
             self._size = int(self.backend.get_vocab_size(with_added_tokens=True))
         return self._size
-
-    def decode(self, rows: Sequence[Sequence[int]], skip_special_tokens: bool, clean: bool) -> list[str]:
-        """The text of each row of ids; raises `TextError` for an id that no token has."""
-        return decode_rows(self.backend, self._changed(), rows, skip_special_tokens, clean)
-
-    def joined(self, tokens: Sequence[str]) -> str:
-        """The text of tokens."""
-        return decode_tokens(self.backend, self._changed(), tokens)
-
-    def _changed(self) -> dict[str, int]:
-        """The added tokens whose own text decoding would change."""
-        if self._own_texts is None:
-            self._own_texts = changed_tokens(self.backend)
-        return self._own_texts
 
     def id(self, token: str) -> int | None:
         """The id of a token, None for one that is not in the vocabulary."""
