@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import AddedToken
+from tokenizers import AddedToken, models
+from tokenizers import Tokenizer as Backend
+from tokenizers.models import Model
 
 import tfx_core
 from tests.cases import case_of
@@ -232,6 +234,30 @@ def test_an_added_token_is_decoded_as_it_is_written(name: str, route: str, tmp_p
             streamer.put(torch.tensor([each]))
         streamer.end()
         assert "".join(pieces) == tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.BPE({"[UNK]": 0, "a": 1, "b": 2, "ab": 3}, [("a", "b")], unk_token="[UNK]"),
+        models.Unigram([("[UNK]", 0.0), ("a", -1.0), ("b", -2.0), ("ab", -1.5)], unk_id=0),
+        models.WordLevel({"[UNK]": 0, "ab": 1}, unk_token="[UNK]"),
+        models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2}, unk_token="[UNK]"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_tokenizer_json_of_any_model_is_saved_without_files_of_another(
+    name: str, model: Model, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "folder", {"config.json": {"model_type": name}})
+    Backend(model).save(str(folder / "tokenizer.json"))
+    tokenizer = tfx_core.load_tokenizer(folder)
+    written = {Path(path).name for path in tokenizer.save_pretrained(tmp_path / "saved")}
+    again = tfx_core.load_tokenizer(write(tmp_path / "saved", {"config.json": {"model_type": name}}))
+    assert columns(again, "ab") == columns(tokenizer, "ab")
+    legacy = {"vocab.json", "merges.txt", "vocab.txt"} & written
+    theirs = {"BPE": {"vocab.json", "merges.txt"}, "WordPiece": {"vocab.txt"}, "WordLevel": {"vocab.txt"}}
+    assert legacy <= theirs.get(type(model).__name__, set())
 
 
 def test_a_piece_of_the_model_stays_one_where_it_is_added_too(name: str, tmp_path: Path) -> None:
