@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken
+import torch
+from tokenizers import AddedToken, models
+from tokenizers import Tokenizer as Backend
+from tokenizers.models import Model
 
 import tfx_core
 from tests.cases import case_of
 from tests.core.text.folders import write
 from tests.models.tiny import random_ids, target_ids, tiny_config
+from tfx_core.generation import TextStreamer
 from tfx_core.model import load_architecture
 from tfx_core.plugins import registry
 from tfx_core.text import Tokenizer
@@ -34,6 +38,8 @@ TEXTS = ["hello abc", "ab </s> [SEP] <eos>x", "", "<mask> [MASK] a<extra_id_3>b"
 OF_THE_MODEL = ("model_input_names", "padding_side", "pad_token_type_id", "question_first")
 ADDED = ["{", "\n", " ", "é", "ab", "abc", "ABC", "[E1]"]
 SPECIAL = ["abc", "[E1]"]
+CHANGED = ["naïve", "Ã©", "Ġx", "##xy", "a▁b", "▁q", "<0x41>", "a , b", "do n't", "1 @,@ 000", " lead", "日本"]
+"""What decoders, or cleaning up, turn into something else where it is no added token."""
 
 
 @pytest.fixture(params=NAMES)
@@ -204,6 +210,62 @@ def test_an_added_token_is_found_in_any_case_where_the_model_has_none(name: str,
     tokenizer.add_tokens("covid")  # now there are two to tell apart
     other = tokenizer.convert_tokens_to_ids("covid")
     assert [each for each in tokenizer("covid Covid").input_ids if each in (word, other)] == [other, word]
+
+
+@pytest.mark.parametrize("route", ["add_tokens", *ROUTES])
+def test_an_added_token_is_decoded_as_it_is_written(name: str, route: str, tmp_path: Path) -> None:
+    tokenizer = tfx_core.load_tokenizer(released(name, tmp_path / "released"))
+    tokenizer.add_tokens(CHANGED)
+    if route in ROUTES:
+        tokenizer = tfx_core.load_tokenizer(ROUTES[route](saved(tokenizer, tmp_path / "saved", name)))
+    generator = random.Random(3)
+    for token in CHANGED:
+        number = tokenizer.convert_tokens_to_ids(token)
+        for text in (token, f"ab {token} cd", f"{token}{token}", f"ab{token}cd"):
+            ids = tokenizer(text, add_special_tokens=False).input_ids
+            assert number in ids, text
+            for clean in (False, True):
+                assert token in tokenizer.decode(ids, clean_up_tokenization_spaces=clean), text
+            assert token in tokenizer.convert_tokens_to_string(tokenizer.convert_ids_to_tokens(ids)), text
+        ids = [*generator.sample(range(len(tokenizer)), 3), number, *generator.sample(range(len(tokenizer)), 2), number]
+        pieces: list[str] = []
+        streamer = TextStreamer(tokenizer, write=pieces.append)
+        for each in ids:
+            streamer.put(torch.tensor([each]))
+        streamer.end()
+        assert "".join(pieces) == tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.BPE({"[UNK]": 0, "a": 1, "b": 2, "ab": 3}, [("a", "b")], unk_token="[UNK]"),
+        models.Unigram([("[UNK]", 0.0), ("a", -1.0), ("b", -2.0), ("ab", -1.5)], unk_id=0),
+        models.WordLevel({"[UNK]": 0, "ab": 1}, unk_token="[UNK]"),
+        models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2}, unk_token="[UNK]"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_tokenizer_json_of_any_model_is_saved_without_files_of_another(
+    name: str, model: Model, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "folder", {"config.json": {"model_type": name}})
+    Backend(model).save(str(folder / "tokenizer.json"))
+    tokenizer = tfx_core.load_tokenizer(folder)
+    written = {Path(path).name for path in tokenizer.save_pretrained(tmp_path / "saved")}
+    again = tfx_core.load_tokenizer(write(tmp_path / "saved", {"config.json": {"model_type": name}}))
+    assert columns(again, "ab") == columns(tokenizer, "ab")
+    legacy = {"vocab.json", "merges.txt", "vocab.txt"} & written
+    theirs = {"BPE": {"vocab.json", "merges.txt"}, "WordPiece": {"vocab.txt"}, "WordLevel": {"vocab.txt"}}
+    assert legacy <= theirs.get(type(model).__name__, set())
+
+
+def test_a_piece_of_the_model_stays_one_where_it_is_added_too(name: str, tmp_path: Path) -> None:
+    tokenizer = tfx_core.load_tokenizer(released(name, tmp_path))
+    ids = tokenizer("ab abc a", add_special_tokens=False).input_ids
+    before = tokenizer.decode(ids)
+    tokenizer.add_tokens(tokenizer.convert_ids_to_tokens(ids))
+    assert tokenizer.decode(ids) == before
 
 
 @pytest.mark.parametrize("token", ["<new>", "$$$", "$A", "a:b"])

@@ -1,6 +1,7 @@
 """The WordPiece recipe: what released vocabulary files and tokenizer_config.json can hold."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,8 +63,17 @@ def test_a_special_token_that_the_template_needs_must_be_there(missing: str, tmp
         read(tmp_path)
 
 
-def test_the_word_for_unknown_ones_must_be_the_model_s_own(tmp_path: Path) -> None:
-    write(tmp_path, {"vocab.txt": WORDS, "tokenizer_config.json": {"unk_token": "<unk>"}})
+@pytest.mark.parametrize(
+    "added",
+    [
+        {},
+        {"added_tokens.json": {"<unk>": len(WORDS)}},
+        {"tokenizer_config.json": {"added_tokens_decoder": {str(len(WORDS)): {"content": "<unk>"}}}},
+    ],
+)
+def test_the_word_for_unknown_ones_must_be_the_model_s_own(added: dict[str, Any], tmp_path: Path) -> None:
+    config = {"unk_token": "<unk>", **added.get("tokenizer_config.json", {})}
+    write(tmp_path, {"vocab.txt": WORDS, **added, "tokenizer_config.json": config})
     with pytest.raises(TextError, match=r"vocab\.txt: lacks '<unk>', the unk_token"):
         read(tmp_path)
 

@@ -27,6 +27,9 @@ _ENGLISH_SPACING = (
 
 _UNSETTLED = 8
 
+_SIGNS = "\U000f0000\U000f5a5a\U000fa5a5\U000ffffd"
+"""Characters for private use, which no byte is written as and which no decoder looks for."""
+
 
 def clean_up(text: str) -> str:
     """The text without the blanks that English does not write before punctuation and in contractions."""
@@ -35,19 +38,84 @@ def clean_up(text: str) -> str:
     return text
 
 
-def decode_rows(backend: Backend, rows: Sequence[Sequence[int]], skip_special_tokens: bool) -> list[str]:
-    """The text of each row of ids; raises `TextError` that names row and position of one that no token has."""
-    try:
-        known = all(_has_token(number, backend) for number in set(chain.from_iterable(rows)))
-    except TypeError:  # of something that is not even hashable
-        known = False
-    if not known:
+class Decoder:
+    """Turns the ids and tokens of one vocabulary back into text.
+
+    An added token comes back as it is written, also where the library would take it for bytes, for the end of a word or
+    for a piece with a blank. One that the model has too is a piece like others: its id also comes of texts in which it
+    was not added.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._known: set[int] = set()  # ids that were looked up, which takes longer than to decode them
+        self._changed: dict[str, int] | None = None
+
+    def rows(self, rows: Sequence[Sequence[int]], skip_special_tokens: bool, clean: bool) -> list[str]:
+        """The text of each row of ids, cleaned up if so wished.
+
+        Raises `TextError` that names row and position of an id that no token has.
+        """
+        self._check(rows)
+        with guarded("these ids make no text"):
+            texts = list(self._backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+            if clean:
+                texts = [clean_up(text) for text in texts]
+            changed = set(self.changed.values())
+            for i, row in enumerate(rows if changed else ()):
+                if not changed.isdisjoint(row):
+                    texts[i] = self._with_own_texts(self._tokens(row, skip_special_tokens), clean, texts[i])
+        return texts
+
+    def tokens(self, tokens: Sequence[str]) -> str:
+        """The text of tokens."""
+        with guarded("these tokens make no text"):
+            text = self._joined(tokens)
+            return text if self.changed.keys().isdisjoint(tokens) else self._with_own_texts(tokens, False, text)
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Token -> id of the added tokens that the library, or cleaning up, would turn into something else."""
+        if self._changed is None:
+            added = {token.content: number for number, token in self._backend.get_added_tokens_decoder().items()}
+            self._changed = {
+                token: number
+                for token, number in added.items()
+                if self._backend.model.id_to_token(number) is None
+                and not all(token in clean_up(self._joined(tokens)) for tokens in ([token], ["a", token, "a"]))
+            }
+        return self._changed
+
+    def _check(self, rows: Sequence[Sequence[int]]) -> None:
+        numbers = list(chain.from_iterable(rows))
+        if {*map(type, numbers)} <= {int} and self._known.issuperset(numbers):
+            return
         for i, row in enumerate(rows):
             for j, number in enumerate(row):
-                if not _has_token(number, backend):
-                    raise TextError(f"row {i}, position {j}: {_what_is_wrong(number, backend)}")
-    with guarded("these ids make no text"):
-        return list(backend.decode_batch(rows, skip_special_tokens=skip_special_tokens))
+                if not _has_token(number, self._backend):
+                    raise TextError(f"row {i}, position {j}: {_what_is_wrong(number, self._backend)}")
+        self._known.update(numbers)
+
+    def _with_own_texts(self, tokens: Sequence[str], clean: bool, otherwise: str) -> str:
+        """The text of tokens, with a sign decoded in place of those that would be changed, and then exchanged."""
+        own = [token for token in tokens if token in self.changed]
+        for sign in _SIGNS:
+            text = self._joined([sign if token in self.changed else token for token in tokens])
+            first, *rest = (clean_up(text) if clean else text).split(sign)
+            if len(rest) == len(own):  # the sign stands for nothing else
+                return first + "".join(chain.from_iterable(zip(own, rest, strict=True)))
+        return otherwise
+
+    def _joined(self, tokens: Sequence[str]) -> str:
+        decoder = self._backend.decoder
+        return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
+
+    def _tokens(self, row: Sequence[int], skip_special_tokens: bool) -> list[str]:
+        tokens = [self._backend.id_to_token(number) for number in row]
+        if not skip_special_tokens:
+            return tokens
+        special = {token.content for token in self._backend.get_added_tokens_decoder().values() if token.special}
+        return [token for token in tokens if token not in special]
 
 
 def _has_token(number: object, backend: Backend) -> bool:

@@ -8,7 +8,6 @@ from tokenizers import AddedToken
 
 from tfx_core.errors import InputError, TextError
 from tfx_core.text.decoding import Row, ids_of
-from tfx_core.text.guard import guarded
 from tfx_core.text.recipe import SPECIAL_ROLES
 from tfx_core.text.vocabulary import Vocabulary
 
@@ -98,11 +97,7 @@ class KnownTokens:
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """The text of tokens."""
-        decoder = self.vocabulary.backend.decoder
-        if decoder is None:
-            return " ".join(tokens)
-        with guarded("these tokens make no text"):
-            return str(decoder.decode(list(tokens)))
+        return self.vocabulary.decoder.tokens(tokens)
 
     def get_vocab(self) -> dict[str, int]:
         """Every token and its id, added ones included."""

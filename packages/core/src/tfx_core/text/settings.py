@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text.added_tokens import token_flags
 from tfx_core.text.lengths import UNLIMITED, is_unlimited
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Settings, TextFacts
@@ -38,6 +38,9 @@ _GENERAL_CLASSES = ("PreTrainedTokenizer", "TokenizersBackend", "PythonBackend",
 """Classes of the reference, without ``Fast`` at the end, that are no family's: the base classes of its versions."""
 
 _FLAGS = {"content", "lstrip", "rstrip", "normalized", "single_word", "special", "__type", "id"}
+
+_DIGITS = 10
+"""Of an id, which has 32 bits."""
 
 
 def read_settings(
@@ -86,7 +89,7 @@ def tokenizer_class(folder: "Folder") -> str | None:
         value = (folder.json(file) or {}).get("tokenizer_class")
         if value is not None:
             if not isinstance(value, str):
-                raise TextError(f"{folder.label}/{file}: tokenizer_class is {value!r}; it must be a string")
+                raise TextError(f"{folder.label}/{file}: tokenizer_class is {shown(value)}; it must be a string")
             if not is_general(value):
                 return value.removesuffix("Fast")
     return None
@@ -144,22 +147,24 @@ def _general_values(values: Mapping[str, JSON], facts: TextFacts, label: str) ->
     if length is None:
         length = UNLIMITED
     if isinstance(length, bool) or not isinstance(length, int | float) or not length > 0:
-        raise TextError(f"{label}: model_max_length is {length!r}; it must be a number of tokens, or null for no limit")
+        raise TextError(
+            f"{label}: model_max_length is {shown(length)}; it must be a number of tokens, or null for no limit"
+        )
     checked: dict[str, JSON] = {"model_max_length": UNLIMITED if is_unlimited(length) else int(length)}
     for key, side in (("padding_side", facts.padding_side), ("truncation_side", facts.truncation_side)):
         checked[key] = side if values.get(key) is None else values[key]
         if checked[key] not in ("left", "right"):
-            raise TextError(f'{label}: {key} is {checked[key]!r}; it must be "left" or "right"')
+            raise TextError(f'{label}: {key} is {shown(checked[key])}; it must be "left" or "right"')
     for key, flag in (
         ("clean_up_tokenization_spaces", facts.clean_up_tokenization),
         ("split_special_tokens", False),
     ):
         checked[key] = flag if values.get(key) is None else values[key]
         if not isinstance(checked[key], bool):
-            raise TextError(f"{label}: {key} is {checked[key]!r}; it must be true or false")
+            raise TextError(f"{label}: {key} is {shown(checked[key])}; it must be true or false")
     names = values.get("model_input_names") or list(facts.model_input_names)
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise TextError(f"{label}: model_input_names is {names!r}; it must be a list of names of model inputs")
+        raise TextError(f"{label}: model_input_names is {shown(names)}; it must be a list of names of model inputs")
     checked["model_input_names"] = list(names)
     return checked
 
@@ -169,11 +174,11 @@ def _added_tokens_decoder(value: object, label: str) -> dict[int, AddedToken] | 
         return None
     where = f"{label}: added_tokens_decoder"
     if not isinstance(value, Mapping):
-        raise TextError(f"{where} is {value!r}; it must be an object of id -> token")
+        raise TextError(f"{where} is {shown(value)}; it must be an object of id -> token")
     tokens = {}
     for key, token in value.items():
-        if not str(key).isdecimal():
-            raise TextError(f"{where} has the key {key!r}; its keys must be token ids")
+        if not str(key).isdecimal() or len(str(key)) > _DIGITS:
+            raise TextError(f"{where} has the key {shown(key)}; its keys must be token ids")
         tokens[int(key)] = _token(token, f"{where}[{key}]", special=False)
     return dict(sorted(tokens.items()))
 
@@ -183,9 +188,9 @@ def _legacy_added_tokens(folder: "Folder", special: set[str]) -> dict[int, Added
     tokens: dict[int, AddedToken] = {}
     for content, number in (folder.json(ADDED_FILE) or {}).items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise TextError(f"{where}: {content!r} has the id {number!r}; it must be a whole number")
+            raise TextError(f"{where}: {shown(content)} has the id {shown(number)}; it must be a whole number")
         if number in tokens:
-            raise TextError(f"{where}: {content!r} and {tokens[number].content!r} have the same id {number}")
+            raise TextError(f"{where}: {shown(content)} and {shown(tokens[number].content)} have the same id {number}")
         tokens[number] = AddedToken(content, special=content in special, normalized=content not in special)
     return dict(sorted(tokens.items()))
 
@@ -198,12 +203,12 @@ def _token(value: object, where: str, special: bool = True) -> AddedToken:
         return AddedToken(value, special=special, normalized=False)
     if not isinstance(value, Mapping) or not isinstance(value.get("content"), str) or set(value) - _FLAGS:
         raise TextError(
-            f'{where} is {value!r}; it must be a token or an object like {{"content": "<s>", "lstrip": false}}'
+            f'{where} is {shown(value)}; it must be a token or an object like {{"content": "<s>", "lstrip": false}}'
         )
     flags = {key: flag for key, flag in value.items() if key not in ("content", "__type", "id")}
     wrong = [key for key, flag in flags.items() if not isinstance(flag, bool)]
     if wrong:
-        raise TextError(f"{where}: {wrong[0]} is {flags[wrong[0]]!r}; it must be true or false")
+        raise TextError(f"{where}: {wrong[0]} is {shown(flags[wrong[0]])}; it must be true or false")
     flags["special"] = special or flags.get("special", False)
     flags.setdefault("normalized", not flags["special"])
     return AddedToken(value["content"], **flags)
@@ -214,5 +219,5 @@ def _tokens(value: object, where: str) -> Iterable[AddedToken]:
         return []
     items = list(value.values()) if isinstance(value, Mapping) else value
     if isinstance(items, str) or not isinstance(items, Iterable):
-        raise TextError(f"{where} is {value!r}; it must be a list of tokens")
+        raise TextError(f"{where} is {shown(value)}; it must be a list of tokens")
     return [_token(item, where) for item in items]

@@ -7,7 +7,7 @@ from typing import Any
 from tfx_core.errors import InputError
 from tfx_core.text.batch import Batch
 from tfx_core.text.columns import TensorKind, check_tensor_kind
-from tfx_core.text.decoding import Row, clean_up, decode_rows, ids_of, rows_of, unsettled_tokens
+from tfx_core.text.decoding import Row, ids_of, rows_of, unsettled_tokens
 from tfx_core.text.encoding import Call, encode
 from tfx_core.text.inputs import Texts
 from tfx_core.text.known_tokens import KnownTokens
@@ -208,9 +208,8 @@ class Tokenizer(KnownTokens):
         return unsettled_tokens(self.vocabulary.backend)
 
     def _decode(self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None) -> list[str]:
-        texts = decode_rows(self.vocabulary.backend, rows, skip_special_tokens)
         clean = self.clean_up_tokenization_spaces if clean is None else clean
-        return [clean_up(text) for text in texts] if clean else texts
+        return self.vocabulary.decoder.rows(rows, skip_special_tokens, clean)
 
     def __repr__(self) -> str:
         return f"Tokenizer({len(self)} tokens, {self.special_tokens_map})"

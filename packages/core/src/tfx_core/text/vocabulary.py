@@ -14,6 +14,7 @@ from tokenizers import Tokenizer as Backend
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece
+from tfx_core.text.decoding import Decoder
 from tfx_core.text.guard import guarded
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
@@ -41,6 +42,7 @@ class Vocabulary:
         self, backend: Backend, roles: Mapping[str, AddedToken], additional: Iterable[AddedToken] = ()
     ) -> None:
         self.backend = backend
+        self.decoder = Decoder(backend)
         self.roles = {role: roles[role] for role in SPECIAL_ROLES if role in roles}
         self.additional = tuple(additional)
         self.special_tokens = tuple(dict.fromkeys(token.content for token in (*self.roles.values(), *self.additional)))

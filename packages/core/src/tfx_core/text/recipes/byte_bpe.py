@@ -81,7 +81,9 @@ class _ByteBPE:
             tokenizer.post_processor = self._post_processor(tokenizer, settings)
 
     def legacy_files(self, tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
-        """The vocabulary in the order of ids, and the merges."""
+        """The vocabulary in the order of ids, and the merges; none of another model in ``tokenizer.json``."""
+        if not isinstance(tokenizer.model, models.BPE):
+            return {}
         model = json.loads(tokenizer.to_str())["model"]
         vocabulary = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))
         merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]

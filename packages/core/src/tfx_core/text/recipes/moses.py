@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from tokenizers import Regex, normalizers
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text.recipes.charsmap import character_class
 
 BLANKS = r"[\x{9}-\x{d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
@@ -49,7 +49,7 @@ def as_normalizers(steps: Iterable[Step]) -> list[normalizers.Normalizer]:
 def check_language(language: str, label: str) -> None:
     """Raise `TextError` for a language whose apostrophes and abbreviations are not known here."""
     if language != "en":
-        raise TextError(f'{label}: language is {language!r}; words can be split as Moses does in "en" alone')
+        raise TextError(f'{label}: language is {shown(language)}; words can be split as Moses does in "en" alone')
 
 
 PUNCTUATION_STEPS: tuple[Step, ...] = (

@@ -2,7 +2,7 @@
 
 from tokenizers import Tokenizer, processors
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text.added_tokens import register
 from tfx_core.text.recipe import Settings
 
@@ -44,6 +44,6 @@ def special_id(role: str, tokenizer: Tokenizer, settings: Settings) -> int:
         number = tokenizer.token_to_id(token)
     if number is None:
         raise TextError(
-            f"{settings.label}: {role} is {token!r}, which the vocabulary lacks; name the token of this role there"
+            f"{settings.label}: {role} is {shown(token)}, which the vocabulary lacks; name the token of this role there"
         )
     return int(number)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
 from tfx_core.text.recipes.template import template
 from tfx_core.text.vocabulary_files import read_vocabulary_lines
@@ -101,7 +101,9 @@ class _WordPiece:
         tokenizer.normalizer = normalizer
 
     def legacy_files(self, tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
-        """The vocabulary file, a token a line in the order of ids."""
+        """The vocabulary file, a token a line in the order of ids; none of another model in ``tokenizer.json``."""
+        if not isinstance(tokenizer.model, models.WordPiece):
+            return {}
         vocabulary = tokenizer.get_vocab(with_added_tokens=False)
         lines = sorted(vocabulary, key=vocabulary.__getitem__)
         if [vocabulary[token] for token in lines] != list(range(len(lines))) or any("\n" in token for token in lines):
@@ -117,11 +119,11 @@ class _WordPiece:
         added = {token.content for token in settings.added_tokens.values()}
         for role in sorted({"unk_token"} | self._roles()):
             token = settings.special(role)
-            # One that the folder declares is added; that for unknown words must be the model's own.
-            comes = token in vocabulary or token in added or (role in settings.declared and role != "unk_token")
-            if not comes:
+            # What the folder adds or declares will come; that for unknown words must be the model's own.
+            comes = role != "unk_token" and (token in added or role in settings.declared)
+            if token not in vocabulary and not comes:
                 raise TextError(
-                    f"{label}: lacks {token!r}, the {role}; use the vocabulary that belongs to the model, or "
+                    f"{label}: lacks {shown(token)}, the {role}; use the vocabulary that belongs to the model, or "
                     f"name the token that is its {role} in tokenizer_config.json"
                 )
 
@@ -132,5 +134,5 @@ class _WordPiece:
             if word in special:
                 continue
             if tokenizer.token_to_id(word) is None:
-                raise TextError(f"{label}: lacks {word!r}, which never_split in tokenizer_config.json names")
+                raise TextError(f"{label}: lacks {shown(word)}, which never_split in tokenizer_config.json names")
             tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=False)])

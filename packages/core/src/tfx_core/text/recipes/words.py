@@ -72,7 +72,9 @@ def _build(folder: "Folder", settings: Settings) -> Tokenizer:
 
 
 def _legacy_files(tokenizer: Tokenizer, settings: Settings) -> Mapping[str, bytes]:
-    """The words as ``vocab.txt``, where they are words; pickles are never written."""
+    """The words as ``vocab.txt``, where they are words; pickles are never written, nor those of another model."""
+    if not isinstance(tokenizer.model, models.WordLevel):
+        return {}
     numbers = tokenizer.get_vocab(with_added_tokens=False)
     words = sorted(numbers, key=numbers.__getitem__)
     if any(word.split() != [word] for word in words):
