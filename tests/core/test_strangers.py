@@ -1,5 +1,6 @@
 """An architecture published by nobody of ours, registered at run time, has what ours have."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.core.tasks.crf import CRF
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
-from tfx_core.errors import CheckpointError, ConfigError, UnknownNameError
+from tfx_core.errors import CheckpointError, ConfigError, TfxError, UnknownNameError
 from tfx_core.model import Architecture, Backbone, HeadPlan, ModelConfig, ModelOutput, load_architecture
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
@@ -292,3 +293,14 @@ def test_a_model_may_be_made_of_another(head: str, tmp_path: Path) -> None:
         torch.testing.assert_close(again(ids).last_hidden_state, output.last_hidden_state)
         with pytest.raises(ConfigError, match="must name an architecture; installed are"):
             tfx_core.new_model("stranger-outer", text={"hidden_size": 24})
+
+
+@pytest.mark.parametrize("key", ["model_type", "tfx_head"])
+def test_a_name_of_any_length_leaves_room_for_the_cure(tmp_path: Path, key: str) -> None:
+    with tfx_core.register(toy.Plugin(), name="tfx-toy"):
+        folder = Path(toy.save(tmp_path / "toy", "masked-lm"))
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, key: "x" * 100_000}))
+        with pytest.raises(TfxError, match=rf"config\.json: {key}='x+…: no .*(installed|it has).*") as caught:
+            tfx_core.load_model(folder)
+    assert len(str(caught.value)) < 1_000

@@ -236,3 +236,14 @@ def test_on_a_terminal_there_is_a_bar_and_a_table(tmp_path: Path, tiny_bert: Pat
 def on_a_terminal(*arguments: object) -> str:
     """What a terminal shows of a run of the command line."""
     return shown_on_a_terminal([sys.executable, "-m", "tfx_core", *map(str, arguments)], stdin_too=True)
+
+
+def test_the_provider_of_the_architecture_can_be_chosen(build: list[object], tmp_path: Path) -> None:
+    refused = run(*build, "--provider", "nobody")
+    assert (refused.exit_code, "nobody" in refused.output) == (1, True)
+    assert not (tmp_path / "index").exists()
+    assert run(*build, "--provider", "tfx-encoders").exit_code == 0
+    search = ["index", "search", tmp_path / "index", "Who?"]
+    assert run(*search, "--provider", "tfx-encoders").exit_code == 0
+    refused = run(*search, "--provider", "nobody")
+    assert (refused.exit_code, "nobody" in refused.output) == (1, True)

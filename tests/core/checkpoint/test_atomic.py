@@ -1,5 +1,6 @@
 """Files and folders that are replaced whole or not at all."""
 
+import json
 import os
 import subprocess
 import sys
@@ -72,7 +73,8 @@ def test_data_is_on_the_disk_before_its_name_changes(tmp_path: Path, monkeypatch
         (fresh / "a").write_text("3")
         (fresh / "b").write_text("4")
     assert sorted(events[:3]) == ["fsync 3", "fsync 4", "fsync folder"]
-    record = '{"leaving": ["a"], "arriving": ["a", "b"]}'
+    inodes = {name: (tmp_path / name).stat().st_ino for name in ("a", "b")}
+    record = json.dumps({"leaving": ["a"], "arriving": inodes})
     assert events[3:6] == [f"fsync {record}", f"replace {record}", "fsync folder"]
     assert events[6:] == ["rename 1", "rename 3", "rename 4", "fsync folder", "fsync folder", "fsync folder"]
 

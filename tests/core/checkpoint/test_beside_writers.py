@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -247,16 +248,15 @@ def test_undoing_can_be_killed_as_well(tmp_path: Path) -> None:
         if not killed_at(call, save):
             break
         if (folder / ".saving-commit" / "record.json").exists():
-            copy = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            shutil.copytree(folder, tmp_path / "copy", copy_function=os.link)
             for again in range(1000):
                 if not killed_at(again, lambda: open_folder(folder).path("config.json")):
                     break
                 assert open_folder(folder).require("config.json").read_text() == "old"
                 assert texts(folder) == old
-                for path in (path for path in folder.rglob("*") if path.is_file()):
-                    path.unlink()
-                for name, data in copy.items():
-                    write((folder / name).parent, {name.name: data})
+                shutil.rmtree(folder)
+                shutil.copytree(tmp_path / "copy", folder, copy_function=os.link)
+            shutil.rmtree(tmp_path / "copy")
             assert again > 5
         open_folder(folder).path("config.json")
         with write_folder(folder):  # a save of nothing
@@ -321,8 +321,10 @@ def test_a_second_writer_does_not_wait_for_ever(tmp_path: Path) -> None:
 
 
 def unfinished(folder: Path, leaving: object = (), arriving: object = ()) -> Path:
-    """A folder in which a save was killed."""
+    """A folder in which a save was killed; of names that arrive, the inodes are those of what is there."""
     write(folder, {"config.json": '{"save": "new"}'})
+    if isinstance(arriving, list):
+        arriving = {name: (folder / name).stat().st_ino if (folder / name).exists() else 0 for name in arriving}
     write(folder / ".saving-commit", {"lock": "", "record.json": {"leaving": leaving, "arriving": arriving}})
     write(folder / ".saving-commit" / "old", {"config.json": '{"save": "old"}'})
     return folder
@@ -340,8 +342,8 @@ def test_a_reader_that_may_not_write_is_told_of_a_killed_save(tmp_path: Path, mo
         with pytest.raises(CheckpointError) as caught:
             open_folder(folder).json("config.json")
     assert str(caught.value) == (
-        f"{folder}: a save was killed half-way, and what it left in {folder}/.saving-commit cannot be undone "
-        "(Permission denied); load it once as a user who may write there"
+        f"{folder}: a save was killed half-way, and what it left in {folder}/.saving-commit cannot be undone: "
+        "Permission denied; load it once as a user who may write there"
     )
     assert open_folder(folder).json("config.json") == {"save": "old"}
 
@@ -352,17 +354,73 @@ def test_a_record_that_a_stranger_made_reaches_nothing_else(tmp_path: Path, name
     write(tmp_path, {"victim": "whole"})
     folder = unfinished(tmp_path / "folder", **{key: [str(tmp_path / "victim") if name == "/victim" else name]})
     (folder / "sub").symlink_to(tmp_path)
-    with pytest.raises(CheckpointError, match=r"cannot be undone \(its record\.json was not written by a save"):
+    with pytest.raises(CheckpointError, match=r"cannot be undone: its record\.json was not written by a save"):
         open_folder(folder).json("config.json")
     assert (tmp_path / "victim").read_text() == "whole"
 
 
-@pytest.mark.parametrize("record", ["", "[" * 10**5, "1", "[]", '{"leaving": 1, "arriving": []}', '{"leaving": []}'])
+MANY = json.dumps({"leaving": [*map(str, range(10_001))], "arriving": {}})
+
+
+@pytest.mark.parametrize(
+    "record", ["", "[" * 10**5, "1", "[]", '{"leaving": 1, "arriving": []}', '{"leaving": []}', MANY]
+)
 def test_a_record_that_is_none(tmp_path: Path, record: str) -> None:
     folder = unfinished(tmp_path)
     (folder / ".saving-commit" / "record.json").write_text(record)
-    with pytest.raises(CheckpointError, match=r"cannot be undone \(its record\.json was not written by a save"):
+    with pytest.raises(CheckpointError, match=r"cannot be undone: its record\.json was not written by a save"):
         open_folder(folder).json("config.json")
+
+
+def test_a_record_that_is_no_plain_file_is_not_read(tmp_path: Path) -> None:
+    record = unfinished(tmp_path) / ".saving-commit" / "record.json"
+    record.unlink()
+    os.mkfifo(record)  # whoever opens it waits for ever
+    with pytest.raises(CheckpointError, match=r"cannot be undone: its record\.json was not written by a save"):
+        open_folder(tmp_path).json("config.json")
+
+
+@pytest.mark.parametrize("leaving", [[], ["mine"], ["mine", "config.json"]])
+@pytest.mark.parametrize("arriving", [{}, {"mine": 1}, {"mine": None}, {"mine": "1", "config.json": 1}])
+def test_a_record_that_came_with_a_model_removes_nothing_beside_it(
+    tmp_path: Path, leaving: list[str], arriving: dict[str, object]
+) -> None:
+    write(unfinished(tmp_path, leaving, arriving) / "mine", {"a": "whole"})
+    write(tmp_path / ".saving-commit" / "old" / "mine", {"a": "theirs"})
+    before = texts(tmp_path)
+    model = write(tmp_path / "model", {"config.json": "{}"})
+    if not leaving and not arriving:
+        assert open_folder(model).json("config.json") == {}
+    else:
+        with pytest.raises(CheckpointError, match=r"cannot be undone: '.*' is not what that save put there"):
+            open_folder(model).json("config.json")
+    assert texts(tmp_path) == {**before, "model/config.json": "{}"}
+
+
+def test_what_another_program_saved_after_a_killed_save_is_not_undone(tmp_path: Path) -> None:
+    folder = unfinished(tmp_path, ["config.json"], ["config.json"])
+    write(tmp_path, {"newer": '{"save": "newer"}'})
+    os.replace(tmp_path / "newer", folder / "config.json")
+    message = "'config.json' is not what that save put there; delete '.saving-commit' to keep what is there now"
+    for use in (lambda: open_folder(folder).json("config.json"), lambda: save_a_and_b(folder)):
+        with pytest.raises(CheckpointError, match=message):
+            use()
+    shutil.rmtree(folder / ".saving-commit")
+    assert open_folder(folder).json("config.json") == {"save": "newer"}
+
+
+def save_a_and_b(folder: Path) -> None:
+    with write_folder(folder) as new:
+        write(new, {"a": "1", "b": "2"})
+
+
+def test_a_link_in_place_of_what_saves_use_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", {"mine": "whole"})
+    folder = write(tmp_path / "folder", {"a": "0", "b": "0"})
+    (folder / ".saving-commit").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=f"^{folder}: could not be saved: Not a directory"):
+        save_a_and_b(folder)
+    assert texts(tmp_path / "elsewhere") == {"mine": "whole"}
 
 
 def test_a_record_of_another_user_counts_only_in_a_folder_of_his(

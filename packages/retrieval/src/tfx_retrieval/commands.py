@@ -38,6 +38,7 @@ def _computing(command: Command) -> Command:
         click.option("--dtype", default="float32", show_default=True, help="Number type: float32, bfloat16, …, auto."),
         click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …"),
         click.option("--revision", metavar="REVISION", help="Branch, tag or commit of a hub id."),
+        click.option("--provider", metavar="NAME", help="Whose architecture, where several distributions give it."),
     ):
         command = option(command)
     return command
@@ -85,6 +86,7 @@ def build(
     topic_prefix: bool,
     force: bool,
     revision: str | None,
+    provider: str | None,
     device: str,
     dtype: str,
     batch_tokens: int | None,
@@ -106,7 +108,7 @@ def build(
     check_replaceable(output)
     collection = Collection(sources, words=passage_words)
     found = _survey(collection, sources)
-    encoder = _load_encoder(model, revision, device, dtype, batch_tokens)
+    encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
     wanted = Manifest(
         kind=kind,
         count=found.count,
@@ -191,6 +193,7 @@ def search(
     form: str | None,
     lines: int,
     revision: str | None,
+    provider: str | None,
     device: str,
     dtype: str,
     batch_tokens: int | None,
@@ -202,7 +205,7 @@ def search(
     from tfx_retrieval.search import model_identity, open_index
 
     model, revision = _model_of(folder, model, revision)
-    encoder = _load_encoder(model, revision, device, dtype, batch_tokens)
+    encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
     opened = open_index(folder, encoder, model=model_identity(model, revision))
     show = _printer(form or ("table" if sys.stdout.isatty() else "tsv"), lines)
     with ProgressBar("searching", len(questions)) as bar:
@@ -247,12 +250,13 @@ def _printer(form: str, lines: int) -> "Callable[[str, Sequence[Hit]], None]":
 
 
 def _load_encoder(
-    model: str, revision: str | None, device: str, dtype: str, batch_tokens: int | None
+    model: str, revision: str | None, provider: str | None, device: str, dtype: str, batch_tokens: int | None
 ) -> "BudgetedEncoder":
     from tfx_core.embedding import load_encoder
     from tfx_retrieval.encoder import BudgetedEncoder
 
-    return BudgetedEncoder(load_encoder(model, revision=revision, device=device, dtype=dtype), batch_tokens)
+    encoder = load_encoder(model, revision=revision, provider=provider, device=device, dtype=dtype)
+    return BudgetedEncoder(encoder, batch_tokens)
 
 
 def _noted(collection: "Collection", note: "Callable[[Passage], None]") -> "Iterator[Passage]":

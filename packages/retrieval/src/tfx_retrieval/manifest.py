@@ -93,7 +93,9 @@ def read_manifest(folder: Path) -> Manifest:
         raise PassageIndexError(f"{folder}: not a passage index, it has no {MANIFEST}")
     try:
         values = parse_json(path.read_bytes(), f"{path}: cannot be read")
-    except (OSError, CheckpointError) as error:
+    except OSError as error:
+        raise PassageIndexError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except CheckpointError as error:
         raise PassageIndexError(f"{error}; {_DELETE}") from error
     version = values.get("version")
     if version != FORMAT_VERSION:

@@ -175,7 +175,8 @@ def _write(
     model: ModelIdentity | None = None,
     probes: Callable[[], Vectors] | None = None,
 ) -> None:
-    check_replaceable(folder)
+    with save_errors(folder, PassageIndexError):
+        check_replaceable(folder)
     keeper = _kind(kind)
     options = dict(options or {})
     counted = _Counted(batches)
@@ -257,7 +258,7 @@ def _of_one_build(folder: Path, read: Callable[[Folder], _Read]) -> _Read:
     try:
         return read_whole(folder, read_from_manifest)
     except CheckpointError as error:
-        if not folder.is_dir() and error.__cause__ is None:  # it is not there, and not because it is being replaced
+        if error.__cause__ is None and not folder.is_dir():  # it is not there, and not because it is being replaced
             read_manifest(folder)  # knows what to say of it
         raise PassageIndexError(str(error)) from error
 

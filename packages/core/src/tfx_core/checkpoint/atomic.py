@@ -86,15 +86,19 @@ def replacing_files(
 
 @contextmanager
 def save_errors(path: object, kind: type[TfxError]) -> Iterator[None]:
-    """A disk that is full, or a folder that cannot be written, as one error of ours that names ``path``."""
+    """A disk that is full, or a folder that cannot be written, as one error of ours that names ``path``.
+
+    So is what no file can have: a name with a NUL, half of a surrogate pair.
+    """
     try:
+        if "\0" in str(path):
+            raise OSError(errno.EINVAL, "no file can have this name")
         yield
     except TfxError:
         raise
-    except OSError as error:
-        raise kind(
-            f"{path}: could not be saved: {error.strerror or error}; what was there before is unchanged"
-        ) from error
+    except (OSError, UnicodeEncodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else error.reason) or error
+        raise kind(f"{path}: could not be saved: {reason}; what was there before is unchanged") from error
 
 
 @contextmanager

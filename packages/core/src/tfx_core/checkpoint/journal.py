@@ -14,12 +14,12 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, shown
 
 if sys.platform == "win32":
     import msvcrt
@@ -31,10 +31,12 @@ COMMIT = f"{_PREFIX}commit"
 
 _RECORD = "record.json"
 _LOCK = "lock"
-_LONGEST_RECORD = 10_000_000  # bytes
+_LONGEST_RECORD = 1_000_000  # bytes
+_MOST_NAMES = 10_000
 _PATIENCE = 10.0
 """Seconds to wait for another process; it needs milliseconds, unless it was stopped."""
 
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LOCK_FLAGS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 Identity: TypeAlias = tuple[int, ...]
@@ -85,7 +87,8 @@ def change(folder: Path, leaving: Sequence[str], arriving: Sequence[tuple[Path, 
     """
     record, old = folder / COMMIT / _RECORD, folder / COMMIT / "old"
     draft = record.with_name("draft")
-    draft.write_text(json.dumps({"leaving": [*leaving], "arriving": [name for _, name in arriving]}), encoding="utf-8")
+    inodes = {name: os.lstat(source).st_ino for source, name in arriving}
+    draft.write_text(json.dumps({"leaving": [*leaving], "arriving": inodes}), encoding="utf-8")
     to_disk(draft)
     try:
         os.replace(draft, record)
@@ -123,9 +126,10 @@ def settle(folder: Path) -> None:
                 raise CheckpointError(
                     f"{folder}: is being saved by another process; load it when that is done"
                 ) from error
+            cure = "; load it once as a user who may write there" if error.errno in _FORBIDDEN else ""
             raise CheckpointError(
-                f"{folder}: a save was killed half-way, and what it left in {place / COMMIT} cannot be undone "
-                f"({error.strerror or error}); load it once as a user who may write there"
+                f"{folder}: a save was killed half-way, and what it left in {place / COMMIT} cannot be undone: "
+                f"{error.strerror or error}{cure}"
             ) from error
 
 
@@ -173,17 +177,26 @@ def _undo_killed(folder: Path) -> None:
 
 
 def _undo(folder: Path) -> None:
-    """Take back a change that did not come to its end; it may have been begun to be taken back before."""
+    """Take back a change that did not come to its end; it may have been begun to be taken back before.
+
+    Only what the change itself had put in place is removed. What somebody wrote there since, or a record that came with
+    somebody's files, raises `OSError` before anything is done.
+    """
     record, old = folder / COMMIT / _RECORD, folder / COMMIT / "old"
     if not record.exists():
         return
     leaving, arriving = _read_record(folder)
-    for name in dict.fromkeys((*arriving, *leaving)):
+    to_undo = [name for name in {**arriving, **leaving} if os.path.lexists(old / name) or name not in leaving]
+    for name in to_undo:
+        if os.path.lexists(folder / name) and os.lstat(folder / name).st_ino != arriving.get(name):
+            raise OSError(
+                errno.EEXIST,
+                f"{shown(name)} is not what that save put there; delete {COMMIT!r} to keep what is there now",
+            )
+    for name in to_undo:
+        _remove(folder / name)
         if os.path.lexists(old / name):
-            _remove(folder / name)
             os.rename(old / name, folder / name)
-        elif name not in leaving:
-            _remove(folder / name)
     to_disk(folder)
     record.unlink()
     to_disk(record.parent)
@@ -202,16 +215,18 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read_record(folder: Path) -> tuple[Collection[str], Collection[str]]:
-    """What went and what came. A stranger may have made it: no name in it leads out of the folder."""
+def _read_record(folder: Path) -> tuple[Mapping[str, None], Mapping[str, int]]:
+    """What went, and what came with its inode. A stranger may have made it: no name in it leads out of the folder."""
     record, old = folder / COMMIT / _RECORD, folder / COMMIT / "old"
     if not _is_trusted(folder):
         raise PermissionError(errno.EPERM, "it is another user's")
     try:
-        if record.stat().st_size > _LONGEST_RECORD:
+        if identity(record) is None or record.stat().st_size > _LONGEST_RECORD:
             raise ValueError
         values = json.loads(record.read_bytes())
-        leaving, arriving = values["leaving"], values["arriving"]
+        leaving, arriving = dict.fromkeys(values["leaving"]), dict(values["arriving"])
+        if len(leaving) + len(arriving) > _MOST_NAMES:
+            raise ValueError
         for name in (*leaving, *arriving):
             path = PurePosixPath(name)
             links = [folder / COMMIT, *(old / part for part in path.parents), *(folder / part for part in path.parents)]
@@ -266,6 +281,8 @@ def _make(place: Path) -> bool:
     try:
         place.mkdir()
     except FileExistsError:
+        if place.is_symlink():  # what it points to is not for us to clear
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place)) from None
         return False
     return True
 
@@ -277,7 +294,7 @@ def _open_lock(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno not in _FORBIDDEN:
             raise
         return os.open(path, os.O_RDONLY)  # enough to see whether its process is alive
 

@@ -29,8 +29,13 @@ def open_folder(path_or_id: str | os.PathLike[str], *, revision: str | None = No
     if not text:
         raise CheckpointError("an empty string names no checkpoint; give a folder or a hub id such as 'org/name'")
     path = Path(os.path.expanduser(text))  # keeps an unknown ~user, where Path.expanduser raises RuntimeError
-    if not path.is_dir():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         settle(path)  # its name may be changing
+    except (OSError, ValueError) as error:  # no access, or what cannot be a name: too long, with a NUL
+        reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise CheckpointError(f"{text}: cannot be opened: {reason}") from error
     if path.is_dir():
         if revision is not None:
             raise CheckpointError(f"{path}: is a local folder and has no revision {revision!r}; leave revision out")

@@ -96,7 +96,7 @@ class Architecture(Generic[C]):
         installed = [entry.spec.name for entry in registry.specs(HeadSpec)]
         if head.rpartition(":")[2] not in installed:
             raise UnknownNameError(
-                f"no head {head!r} for {model_type}: it has {', '.join(('backbone', *self.heads))}"
+                f"no head {shown(head)} for {model_type}: it has {', '.join(('backbone', *self.heads))}"
                 + (f"; installed beside these are {', '.join(installed)}" if installed else "")
             )
         spec = registry.find(HeadSpec, head)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described
+from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described, shown
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.discovery import Plugin, Status
 from tfx_core.plugins.distributions import normalise
@@ -104,13 +104,15 @@ def _is_at(target: str, thing: object) -> bool:
 def _entry(kind: type[S], name: str, provider: str | None) -> Registered[S]:
     distribution, _, bare = name.rpartition(":")
     if provider and distribution and normalise(provider) != normalise(distribution):
-        raise InputError(f"{name!r} with provider={provider!r}: these are two distributions; leave one of them out")
+        raise InputError(
+            f"{shown(name)} with provider={shown(provider)}: these are two distributions; leave one of them out"
+        )
     distribution = distribution or provider or ""
     entries = _givers(distribution, kind, bare)
     if len(entries) == 1:
         return entries[0]
     if entries:
-        raise PluginError(_ambiguous(f"{kind.kind} {bare!r}", entries))
+        raise PluginError(_ambiguous(f"{kind.kind} {shown(bare)}", entries))
     raise _missing_from(distribution, kind, bare) if distribution else _missing(kind, bare)
 
 
@@ -158,12 +160,14 @@ def _missing_from(distribution: str, kind: type[Spec], name: str) -> TfxError:
     if present:
         given = [spec.name for plugin in present for spec in plugin.specs.get(kind, ())]
         offer = f"; its {kind.plural}: {', '.join(given)}" if given else f"; it provides no {kind.plural}"
-        return UnknownNameError(f"{present[0].distribution} is installed and provides no {kind.kind} {name!r}{offer}")
+        return UnknownNameError(
+            f"{present[0].distribution} is installed and provides no {kind.kind} {shown(name)}{offer}"
+        )
     if normalise(distribution) == official.distribution_of(kind.kind, name):
         return UnknownNameError(_to_install(name, normalise(distribution)))
     others = [entry.distribution for entry in _by_name(kind).get(name, ())]
-    hint = f"; {name!r} is provided by {' and '.join(others)}" if others else ""
-    return UnknownNameError(f"no plugin of a distribution {distribution!r} is installed{hint}")
+    hint = f"; {shown(name)} is provided by {' and '.join(others)}" if others else ""
+    return UnknownNameError(f"no plugin of a distribution {shown(distribution)} is installed{hint}")
 
 
 def _missing(kind: type[Spec], name: str) -> TfxError:
@@ -189,14 +193,14 @@ def missing(kind: str, name: str, installed: Iterable[str], others: Sequence[str
         choice = f", or say {' or '.join(map(repr, others))} for what is installed" if others else ""
         if present:
             newer = f"a newer {home} than the installed {present[0].version}: pip install --upgrade {home}"
-            return UnknownNameError(f"{name!r} is provided by {newer}{choice}")
+            return UnknownNameError(f"{shown(name)} is provided by {newer}{choice}")
         return UnknownNameError(_to_install(name, home) + choice)
     installed = sorted(installed)
     close = get_close_matches(name, {*installed, *official.names(kind)}, n=1)
     where = f" of {official.distribution_of(kind, close[0])}" if close and close[0] not in installed else ""
     hint = f"did you mean {close[0]!r}{where}? " if close else ""
     return UnknownNameError(
-        f"no {kind} {name!r} is installed; {hint}installed: {', '.join(installed) or 'none'}{_suspects()}"
+        f"no {kind} {shown(name)} is installed; {hint}installed: {', '.join(installed) or 'none'}{_suspects()}"
     )
 
 
@@ -205,13 +209,13 @@ def _plugins_of(distribution: str) -> list[Plugin]:
 
 
 def _unusable(plugin: Plugin, name: str) -> PluginError:
-    error = PluginError(f"{name!r} is provided by a plugin that cannot be used: {plugin.outcome}")
+    error = PluginError(f"{shown(name)} is provided by a plugin that cannot be used: {plugin.outcome}")
     error.__cause__ = plugin.error
     return error
 
 
 def _to_install(name: str, distribution: str) -> str:
-    return f"{name!r} is provided by {distribution}: pip install {distribution}"
+    return f"{shown(name)} is provided by {distribution}: pip install {distribution}"
 
 
 def _suspects() -> str:
