@@ -1,0 +1,54 @@
+"""Entities and answers stand in the text as words, on the tokenizer of every architecture that is installed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tfx_core
+from tests.models.test_tokenizers import NAMES, released
+from tests.models.tiny import tiny_config
+from tfx_core.plugins import ArchitectureSpec, registry
+
+TEXTS = [
+    "hello abc",
+    "  Anna lives\tin New\nYork  City. ",
+    "Éire and Zoë\n\nsaw \U0001f600 there",
+    "a{b c{",
+    "東京 に 住む",
+]
+
+
+def pipeline(task: str, head: str, name: str, folder: Path, **options: Any) -> Any:
+    tokenizer = tfx_core.load_tokenizer(released(name, folder))
+    tokenizer.add_tokens(["{"])
+    sizes = {**tiny_config(name), "vocab_size": len(tokenizer)}
+    model = tfx_core.new_model(name, head=head, seed=1, **sizes).eval()
+    return tfx_core.pipeline(task, model=model, tokenizer=tokenizer, **options)
+
+
+def with_head(head: str) -> list[str]:
+    return [name for name in NAMES if head in registry.find(ArchitectureSpec, name).heads]
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("name", with_head("token-classification"))
+def test_entities_are_words_of_the_text(name: str, strategy: str, tmp_path: Path) -> None:
+    tag = pipeline("token-classification", "token-classification", name, tmp_path, aggregation_strategy=strategy)
+    for text, entities in zip(TEXTS, tag(TEXTS), strict=True):
+        assert entities
+        for entity in entities:
+            word = text[entity["start"] : entity["end"]]
+            assert entity["word"] == word == word.strip() != ""
+            assert "\ufffd" not in word
+    spread = [" ".join(entity["word"] for entity in entities).split() for entities in tag(TEXTS[1:2])]
+    assert spread == [TEXTS[1].split()] or strategy == "simple"
+
+
+@pytest.mark.parametrize("name", with_head("question-answering"))
+def test_answers_are_words_of_the_context(name: str, tmp_path: Path) -> None:
+    ask = pipeline("question-answering", "question-answering", name, tmp_path, top_k=20)
+    for text in TEXTS:
+        for answer in ask({"question": "Who?", "context": text}):
+            words = text[answer["start"] : answer["end"]]
+            assert answer["answer"] == words == words.strip() != ""
