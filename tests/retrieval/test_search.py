@@ -150,6 +150,16 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(folder: Path, change: obje
         open_index(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"), [({"files": {}}, "'files' names none"), ({"version": True}, "'version' is True")]
+)
+def test_a_manifest_that_checks_nothing_is_refused(folder: Path, change: dict[str, object], said: str) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(PassageIndexError, match=said):
+        open_index(folder)
+
+
 def test_a_kind_that_is_not_installed_is_named(folder: Path) -> None:
     path = folder / MANIFEST
     path.write_text(path.read_text().replace('"kind": "flat"', '"kind": "tree"'))

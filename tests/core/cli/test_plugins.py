@@ -218,6 +218,22 @@ def test_check_says_so_when_a_target_is_missing(site: FakeSite, source: str | No
     assert told in described["reason"]
 
 
+def test_what_a_plugin_prints_is_not_the_answer(site: FakeSite) -> None:
+    source = r"""
+    from tfx_core import hookimpl
+
+    print("\x1b[2Jhello")
+
+    @hookimpl
+    def tfx_commands(cli):
+        print("asked")
+    """
+    site.install("tfx-loud", textwrap.dedent(source))
+    ran = run("plugins", "--json")
+    assert all(json.loads(line) for line in ran.stdout.splitlines())
+    assert ran.stderr.splitlines() == [r"\x1b[2Jhello", "asked"]
+
+
 def test_no_text_of_a_plugin_drives_the_terminal(site: FakeSite) -> None:
     source = r"""
     import click, warnings

@@ -98,7 +98,7 @@ def read_manifest(folder: Path) -> Manifest:
     except CheckpointError as error:
         raise PassageIndexError(f"{error}; {_DELETE}") from error
     version = values.get("version")
-    if version != FORMAT_VERSION:
+    if version != FORMAT_VERSION or isinstance(version, bool):
         raise PassageIndexError(
             f"{path}: 'version' is {shown(version)}; this tfx-retrieval reads version {FORMAT_VERSION}; {_DELETE}"
         )
@@ -111,6 +111,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     It comes before anything else reads them: an index that was cut short or damaged on the way ends here, with a
     message, and not inside a library that trusts its input.
     """
+    if not manifest.files:
+        raise PassageIndexError(f"{folder / MANIFEST}: 'files' names none, so that nothing can be checked; {_REBUILD}")
     for name, recorded in manifest.files.items():
         path = folder / name
         try:

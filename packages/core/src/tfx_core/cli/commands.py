@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tfx_core.cli.output import strangers_on_stderr
 from tfx_core.errors import PluginError, in_one_line, shown
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.asking import COMMANDS_HOOK, misnamed
@@ -58,15 +59,16 @@ def ask(*, strict: bool | None = None) -> Answers:
     ``strict`` is as in `tfx_core.plugins.discovery.discovered`.
     """
     global _latest
-    found = discovery.discovered(strict=strict)
-    fresh = _latest is None or _latest[0] is not found
-    if _latest is None or fresh:
-        added, asked = [], []
-        for plugin in found:
-            own, judged = _asked(plugin)
-            added += own
-            asked.append(judged)
-        _latest = found, Answers(added, _with_clashes(asked, added))
+    with strangers_on_stderr():
+        found = discovery.discovered(strict=strict)
+        fresh = _latest is None or _latest[0] is not found
+        if _latest is None or fresh:
+            added, asked = [], []
+            for plugin in found:
+                own, judged = _asked(plugin)
+                added += own
+                asked.append(judged)
+            _latest = found, Answers(added, _with_clashes(asked, added))
     answers = _latest[1]
     strict = discovery.is_strict() if strict is None else strict
     for before, plugin in zip(found, answers.plugins, strict=True):

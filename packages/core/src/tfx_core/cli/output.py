@@ -1,8 +1,10 @@
 """What commands write: the one place that knows what a terminal must not get."""
 
+import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 
 import click
 
@@ -19,6 +21,19 @@ _UNSEEN = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 def say(text: str, *, error: bool = False) -> None:
     """Write a message: what is no content of the user's."""
     click.echo(cleaned(text, 200_000), err=error)
+
+
+@contextmanager
+def strangers_on_stderr() -> Iterator[None]:
+    """What a plugin prints while it is asked goes to stderr, cleaned: stdout is for the answer."""
+    with redirect_stdout(_Cleaned()):
+        yield
+
+
+class _Cleaned(io.TextIOBase):
+    def write(self, text: str, /) -> int:
+        click.echo(cleaned(text), err=True, nl=False)
+        return len(text)
 
 
 def print_json(value: Mapping[str, object]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import click
 
 from tfx_core.cli import commands
-from tfx_core.cli.output import print_json, print_table, say
+from tfx_core.cli.output import print_json, print_table, say, strangers_on_stderr
 from tfx_core.plugins.discovery import Plugin, PluginWarning, with_targets
 
 
@@ -20,7 +20,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     With ``--debug`` before it, ``--check`` shows where a plugin failed.
     """
     debug = bool(ctx.find_root().params.get("debug"))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), strangers_on_stderr():
         warnings.simplefilter("ignore", PluginWarning)  # the list says it all
         answers = commands.ask(strict=False)
         if check:
