@@ -5,8 +5,10 @@ import torch
 from torch import Tensor
 
 import tfx_core
+from tests.models.labelled import SIDES, padded_batch, texts_of, tiny_model
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
+from tfx_core.model.heads import IGNORED
 from tfx_core.model.model import Model
 from tfx_core.nn import Memory
 
@@ -191,3 +193,28 @@ def test_a_new_model_begins_with_random_biases() -> None:
         values = made.get_parameter(f"backbone.stack.layers.1.self_attention.sublayer.position.{name}")
         assert 0.35 < values.std() < 0.65
     assert 0.3 < made.get_parameter("backbone.mask").std() < 0.7
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_loss_of_targets_in_any_order_is_that_of_the_texts(side: str) -> None:
+    """A place to predict that is padding, or none, does not count."""
+    lm, texts = tiny_model("xlnet", "causal-lm"), texts_of("xlnet", "causal-lm")
+    hidden, places = torch.ones(3, 12, 12).triu(), torch.eye(12).repeat(3, 1, 1)
+    inputs = padded_batch(texts, side)
+    labels = torch.where(inputs["labels"] == IGNORED, 7, inputs["labels"])
+    nowhere = torch.zeros(3, 2, 12)
+    batch = lm(
+        **{**inputs, "labels": torch.cat((labels, labels[:, :2]), 1)},
+        perm_mask=hidden,
+        target_mapping=torch.cat((places, nowhere), 1),
+    )
+    total = torch.zeros(())
+    for row, text in enumerate(texts):
+        columns, length = text.columns(side), text.length
+        alone = lm(
+            **{**text.inputs, "labels": labels[row : row + 1, columns]},
+            perm_mask=torch.ones(1, length, length).triu(),
+            target_mapping=torch.eye(length)[None],
+        )
+        total = total + alone.loss * length
+    torch.testing.assert_close(batch.loss, total / sum(text.length for text in texts))

@@ -41,31 +41,6 @@ def test_so_is_that_of_a_target_that_is_given(model_type: str, side: str) -> Non
     torch.testing.assert_close(model(**padded_batch(texts, side)).loss, alone.mean())
 
 
-@pytest.mark.parametrize("side", SIDES)
-def test_so_are_those_of_targets_in_any_order(side: str) -> None:
-    """A place to predict that is padding, or none, does not count."""
-    model, texts = tiny_model("xlnet", "causal-lm"), texts_of("xlnet", "causal-lm")
-    hidden, places = torch.ones(3, 12, 12).triu(), torch.eye(12).repeat(3, 1, 1)
-    inputs = padded_batch(texts, side)
-    labels = torch.where(inputs["labels"] == IGNORED, 7, inputs["labels"])
-    nowhere = torch.zeros(3, 2, 12)
-    padded = model(
-        **{**inputs, "labels": torch.cat((labels, labels[:, :2]), 1)},
-        perm_mask=hidden,
-        target_mapping=torch.cat((places, nowhere), 1),
-    )
-    total = torch.zeros(())
-    for row, text in enumerate(texts):
-        columns, length = text.columns(side), text.length
-        alone = model(
-            **{**text.inputs, "labels": labels[row : row + 1, columns]},
-            perm_mask=torch.ones(1, length, length).triu(),
-            target_mapping=torch.eye(length)[None],
-        )
-        total = total + alone.loss * length
-    torch.testing.assert_close(padded.loss, total / sum(text.length for text in texts))
-
-
 @pytest.mark.parametrize(("model_type", "head"), [case for case in HEADS if case[1].startswith("question-answering")])
 def test_an_answer_in_padding_does_not_count(model_type: str, head: str) -> None:
     model, texts = tiny_model(model_type, head), texts_of(model_type, head)
