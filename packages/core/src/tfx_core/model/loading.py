@@ -44,9 +44,9 @@ def load_model(
     initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored. ``overrides`` are
     fields of the config, such as ``num_labels=5``. ``provider`` is the distribution whose architecture it is to be, of
     several that give the folder's ``model_type``. ``reads`` is the one capability of the backbone, ``"token-states"``,
-    that is read where there is no head: of parts that only others need, and the checkpoint lacks, there is no
-    warning. Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or
-    `UnknownNameError`, each naming what is wrong and what would do.
+    that is read where there is no head: of parts that only others need, and the checkpoint lacks, there is no warning.
+    Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong
+    and what would do.
     """
     opened = read_whole(path, lambda folder: _open(folder, provider), revision=revision)
     architecture, config, stored = opened.architecture, opened.config, opened.head
