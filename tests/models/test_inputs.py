@@ -250,3 +250,17 @@ def test_types_of_numbers_are_taken_or_told(model_type: str, head: str) -> None:
         for kind in (torch.float32, torch.bool, torch.int16):
             with pytest.raises(InputError, match=f"^{name} of type {kind}: must be whole numbers"):
                 model(**{**text.inputs, name: whole[name].to(kind)})
+
+
+@pytest.mark.parametrize(("model_type", "head"), heads_with_a_loss())
+def test_a_mask_says_of_each_token_that_it_is_one_or_is_none(model_type: str, head: str) -> None:
+    """An additive mask, 0 and -10000, would be read the wrong way round."""
+    model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
+    mask = torch.ones(text.inputs["input_ids"].shape)
+    expected = model(**text.inputs).loss
+    for kind in (torch.float32, torch.int64, torch.bool):
+        torch.testing.assert_close(model(**{**text.inputs, "attention_mask": mask.to(kind)}).loss, expected)
+    for wrong in (-1e4, 2, 0.5):
+        masks = {"attention_mask": mask.flatten().index_fill(0, torch.tensor(1), wrong).view(mask.shape)}
+        with pytest.raises(InputError, match=f"^attention_mask: {wrong:g} is neither 1, a token, nor 0, padding"):
+            model(**{**text.inputs, **masks})

@@ -29,6 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, also after a power failure, and whoever has the old one open or mapped
     keeps it. The temporary name ends like the real one.
     """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     with _working_on(path, path.parent, stands_for=path.parent) as folder:
         new = folder / path.name
         yield new

@@ -18,7 +18,7 @@ from tfx_core.model.heads.language import LanguageHead
 from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
-from tfx_core.nn import AttentionKernel, sdpa
+from tfx_core.nn import AttentionKernel, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -80,13 +80,15 @@ class Model(nn.Module):
         return output
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
-        """Raise `InputError` for an input that is not what it is declared as, or ids that read no table of vectors."""
+        """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
         for name, value in inputs.items():
             kind = self._input_types.get(name, object)
             if not isinstance(value, kind):
                 raise InputError(f"{name} of type {type(value).__name__}: must be a {kind.__module__}.{kind.__name__}")
             if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
                 raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")
+            if name.endswith("attention_mask") and isinstance(value, Tensor):
+                _check_mask(name, value)
 
     def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
@@ -214,3 +216,12 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """Number of numbers in all parameters, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _check_mask(name: str, mask: Tensor) -> None:
+    """Raise `InputError` for a mask with other numbers than 0 and 1; not where it would have to wait for a device."""
+    if mask.dtype == torch.bool or mask.device.type != "cpu" or not can_read(mask):
+        return
+    wrong = mask[(mask != 0) & (mask != 1)]
+    if len(wrong):
+        raise InputError(f"{name}: {float(wrong[0]):g} is neither 1, a token, nor 0, padding")
