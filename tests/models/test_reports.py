@@ -1,6 +1,7 @@
 """What a call reports is what it computed with: of every architecture, padded or not, with any kernel."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from tests.cases import Inputs, case_of
 from tests.models.labelled import SIDES, WIDTH, Text, padded_batch, texts_of, tiny_model
 from tfx_core.errors import InputError
 from tfx_core.model import Model, ModelOutput
-from tfx_core.nn import Bias, Observer, eager
+from tfx_core.nn import Observer, eager
 from tfx_core.plugins import registry
 
 ARCHITECTURES = [spec.name for spec in registry.architectures()]
@@ -85,17 +86,8 @@ def test_gradients_reach_what_is_reported(model_type: str, side: str) -> None:
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_the_kernel_of_a_call_is_the_one_that_reports(model_type: str) -> None:
-    def sharper(
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        bias: Bias | None,
-        *,
-        scale: float,
-        dropout: float,
-        observer: Observer | None,
-    ) -> Tensor:
-        return eager(query, key, value, bias, scale=2 * scale, dropout=dropout, observer=observer)
+    def sharper(*of_call: Any, scale: float, **how: Any) -> Tensor:
+        return eager(*of_call, scale=2 * scale, **how)
 
     model, inputs = tiny_model(model_type, "backbone"), padded_batch(texts(model_type), "left")
     mask = inputs["attention_mask"].bool()
@@ -110,17 +102,8 @@ def test_the_kernel_of_a_call_is_the_one_that_reports(model_type: str) -> None:
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_a_kernel_that_reports_nothing_is_refused_where_something_is_asked_of_it(model_type: str) -> None:
-    def silent(
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        bias: Bias | None,
-        *,
-        scale: float,
-        dropout: float,
-        observer: Observer | None,
-    ) -> Tensor:
-        return eager(query, key, value, bias, scale=scale, dropout=dropout)
+    def silent(*of_call: Any, observer: Observer | None, **how: Any) -> Tensor:
+        return eager(*of_call, **how)
 
     model, inputs = tiny_model(model_type, "backbone"), texts(model_type)[0].inputs
     model.attention = silent
