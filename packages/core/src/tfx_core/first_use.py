@@ -12,7 +12,7 @@ def on_first_use(
 
     def get(name: str) -> object:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise _unknown(package, name)
         value: object = getattr(import_module(f"{package}.{homes[name]}"), name)
         vars(sys.modules[package])[name] = value  # the next access finds it without coming here
         return value
@@ -21,3 +21,14 @@ def on_first_use(
         return sorted(public)
 
     return get, listed
+
+
+def _unknown(package: str, name: str) -> Exception:
+    """For a name that users of another library import, what says what to do instead."""
+    from tfx_core.habits import hint
+
+    cure = hint("tfx_core", name) if package == "tfx_core" and not name.startswith("_") else None
+    if cure is None:
+        return AttributeError(f"module {package!r} has no attribute {name!r}")
+    # an AttributeError would lose its message in `from tfx_core import …`
+    return ImportError(f"tfx_core has no {name!r}: {cure}")

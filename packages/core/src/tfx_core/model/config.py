@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 
 from tfx_core.errors import ConfigError, UnknownNameError, shown
 from tfx_core.fields import Between, Checked, Nested, plain
+from tfx_core.habits import no_attribute, unknown
 from tfx_core.model.known_keys import GENERATION_KEYS, INERT_KEYS, NEUTRAL_VALUES
 from tfx_core.plugins import ArchitectureSpec, registry
 
@@ -235,8 +236,7 @@ class ModelConfig(Checked, Nested):
         for name, value in values.items():
             own = cls.aliases.get(name, name)
             if own not in cls.field_names():
-                known = ", ".join((*cls.field_names(), *cls.aliases))
-                raise TypeError(f"{cls.__name__} has no field {name!r}; it has {known}")
+                raise TypeError(unknown("config", [name], (*cls.field_names(), *cls.aliases), cls.__name__))
             if own in named:
                 raise TypeError(f"{name}={value!r} and {own}={named[own]!r} are the same field of {cls.__name__}")
             named[own] = value
@@ -246,7 +246,8 @@ class ModelConfig(Checked, Nested):
 
         def __getattr__(self, name: str) -> Any:
             if name not in type(self).aliases:
-                raise AttributeError(f"{type(self).__name__} has no field {name!r}")
+                known = (*self.field_names(), *self.aliases)
+                raise AttributeError(no_attribute("config", name, known, type(self).__name__))
             return getattr(self, type(self).aliases[name])
 
 

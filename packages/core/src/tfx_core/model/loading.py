@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, TensorFiles, load_weights, read_tensors, read_whole, unfilled_modules
 from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, UnknownNameError, cleaned, shown
+from tfx_core.habits import understands
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.model import Model
@@ -26,6 +27,7 @@ _MOST_AFRESH, _MOST_NEW = 1000, 100_000
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 
 
+@understands("load_model")
 def load_model(
     path: str | Path | Folder,
     *,
@@ -41,10 +43,12 @@ def load_model(
     """Load a checkpoint folder (also one that is open already) or hub id, in evaluation mode.
 
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
-    initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored. ``overrides`` are
-    fields of the config, such as ``num_labels=5``. ``provider`` is the distribution whose architecture it is to be, of
-    several that give the folder's ``model_type``. ``reads`` is the one capability of the backbone, ``"token-states"``,
-    that is read where there is no head: of parts that only others need, and the checkpoint lacks, there is no warning.
+    initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored.
+
+    ``overrides`` are fields of the config, such as ``num_labels=5``; keywords of transformers' ``from_pretrained`` are
+    understood as `tfx_core.habits` says. ``provider`` is the distribution whose architecture it is to be, of several
+    that give the folder's ``model_type``. ``reads`` is the one capability of the backbone, ``"token-states"``, that is
+    read where there is no head: of parts that only others need, and the checkpoint lacks, there is no warning.
     Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong
     and what would do.
     """
@@ -77,6 +81,7 @@ def load_model(
     return model.eval()
 
 
+@understands("new_model")
 def new_model(
     model_type: str,
     *,
@@ -107,6 +112,7 @@ def new_model(
     return model.to(device=device, dtype=_dtype(dtype))
 
 
+@understands("load_tokenizer")
 def load_tokenizer(
     path: str | Path | Folder, *, revision: str | None = None, provider: str | None = None, **options: Any
 ) -> Tokenizer:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import WeightTable, collect_weights
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.habits import hint, no_attribute
+from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.backbone import Backbone, input_types, named_inputs
 from tfx_core.model.config import ModelConfig
@@ -18,6 +20,7 @@ from tfx_core.model.heads.language import LanguageHead
 from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
+from tfx_core.model.signature import blank, class_of
 from tfx_core.nn import AttentionKernel, can_read, sdpa
 
 if TYPE_CHECKING:
@@ -29,9 +32,13 @@ class Model(nn.Module):
 
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
     unknown one is a `TypeError`. ``attention`` selects the attention kernel, by default the model's own.
+    Its class has the name of the reference's, with the inputs in the signature of ``forward``.
     ``generation_config`` are the contents of the file of that name, or `tfx_core.generation.GenerationOptions`; it may
     be replaced. ``origin`` is the folder that the model was loaded from, as errors call it.
     """
+
+    made_of: ClassVar[tuple[Any, ...]]
+    """What the class of an instance was made of."""
 
     def __init__(
         self,
@@ -59,15 +66,24 @@ class Model(nn.Module):
         self._backbone_inputs = self.backbone.input_names
         self._head_inputs = frozenset(named_inputs(self.head)[1:])
         self._input_types = {**input_types(self.backbone), **input_types(self.head)}
+        self.__class__ = class_of(type(self), self._class_name, self.input_names)
 
-    def forward(self, input_ids: Tensor | None = None, **inputs: Any) -> ModelOutput:
-        """Run backbone and head; token ids may also come first without their name."""
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # its class is made for it, so that it cannot be found by its name
+        return (
+            (blank, self.made_of, self.__dict__) if "made_of" in vars(type(self)) else super().__reduce_ex__(protocol)
+        )
+
+    def forward(self, input_ids: Tensor | None = None, *, return_dict: bool = True, **inputs: Any) -> Any:
+        """Run backbone and head; token ids may also come first without their name.
+
+        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values.
+        """
         given = {"input_ids": input_ids, "attention": self.attention, **inputs}
         given = {name: value for name, value in given.items() if value is not None}
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
-            accepted = ", ".join(self.input_names)
-            raise TypeError(f"unknown input {', '.join(map(repr, sorted(unknown)))}; this model takes {accepted}")
+            raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))
         self.check_types(given)
         given = self.backbone.arrange(given)
         arranged = self.head.arrange(given)
@@ -77,12 +93,15 @@ class Model(nn.Module):
         output: ModelOutput = self.head(
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
-        return output
+        output = output if output is states else output.of_head()
+        return output if return_dict else output.to_tuple()
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
         for name, value in inputs.items():
             kind = self._input_types.get(name, object)
+            if name == "input_ids" and isinstance(value, Mapping):
+                raise InputError(f"input_ids is a batch: {hint('model(…)', 'model(batch)')}")
             if not isinstance(value, kind):
                 raise InputError(f"{name} of type {type(value).__name__}: must be a {kind.__module__}.{kind.__name__}")
             if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
@@ -149,6 +168,15 @@ class Model(nn.Module):
         setattr(self.get_submodule(owner), attribute, self.get_parameter(to))
 
     @property
+    def _class_name(self) -> str:
+        """What the reference calls such a model."""
+        try:
+            classes = self.architecture.spec.hf_classes
+        except UnknownNameError:  # made without a plugin
+            return "Model"
+        return next((name for name, head in classes.items() if head == self.head_name), "Model")
+
+    @property
     def plan(self) -> HeadPlan[Any]:
         """The plan of its head; not kept, for what pickles a model could not pickle the functions in it."""
         return self.architecture.plan(self.head_name)
@@ -202,6 +230,14 @@ class Model(nn.Module):
     def max_positions(self) -> int | None:
         """The longest input in tokens, ``None`` where there is no limit."""
         return self.backbone.max_positions
+
+    if not TYPE_CHECKING:  # a type checker would let every misspelled name pass
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
 
     @property
     def device(self) -> torch.device:

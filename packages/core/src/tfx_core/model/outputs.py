@@ -1,14 +1,29 @@
 """The result of a model call."""
 
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from torch.utils._pytree import Context, KeyEntry, MappingKey, register_pytree_node
+
+from tfx_core.habits import hint
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.nn.cache import DecoderCache
     from tfx_core.nn.memory import Memory
+
+_PLACES = (
+    *("loss", "mc_loss", "losses", "logits", "mc_logits", "prediction_logits", "seq_relationship_logits"),
+    *("start_logits", "end_logits", "start_top_log_probs", "start_top_index", "end_top_log_probs", "end_top_index"),
+    *("cls_logits", "last_hidden_state", "pooler_output", "past_key_values", "mems"),
+    *("hidden_states", "attentions", "decoder_hidden_states", "decoder_attentions", "cross_attentions"),
+    *("encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions"),
+)
+"""The order of results; those that are not named follow the predictions."""
+
+_OF_BACKBONE = ("last_hidden_state", "pooler_output")
 
 _ASKED_WITH = {
     "hidden_states": "output_hidden_states=True",
@@ -19,17 +34,23 @@ _ASKED_WITH = {
 }
 
 
-class ModelOutput:
-    """Results by name, as attributes or items; an architecture or head adds the names that it produces.
+class ModelOutput(dict[str, Any]):
+    """Results by name, as attributes or items, and by place; an architecture or head adds the names that it produces.
 
     Only what a call produced is there: another name is an `AttributeError` that says what there is and how to ask.
-    ``loss`` alone is always readable, and ``None`` where the call had no labels. Sizes: ``B`` batch, ``S`` sequence,
+    ``loss`` alone is always readable, and ``None`` where the call had no labels. Places are those of the reference: the
+    loss, what the head predicts, caches, what is reported; ``output[0]``, ``output[:2]``, `to_tuple`. Below the results
+    of a head the backbone's states can be read as attributes; they are no items. Sizes: ``B`` batch, ``S`` sequence,
     ``D`` hidden, ``H`` heads, ``V`` vocabulary, ``C`` classes.
+
+    A dictionary, which data-parallel training looks into, that is read-only, and a pytree.
     """
 
-    # a slot, for the results are what the dictionary has
-    __slots__ = ("__dict__", "token_mask")
+    # slots, for neither is an item
+    __slots__ = ("passed_on", "token_mask")
 
+    passed_on: Mapping[str, Any]
+    """What the head read, attributes but no items: the last hidden state and what was pooled of it."""
     token_mask: "Tensor | None"
     """Boolean ``(B, S)``, which tokens of the last hidden state are real, ``None`` where all are; a backbone tells its
     head with it what is padding. No result: neither items nor names have it."""
@@ -60,66 +81,127 @@ class ModelOutput:
     seq_relationship_logits: "Tensor"
     """``(B, 2)``."""
 
-    def __init__(self, *, token_mask: "Tensor | None" = None, **values: Any) -> None:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        _register(cls)
+
+    def __init__(
+        self,
+        results: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+        /,
+        *,
+        token_mask: "Tensor | None" = None,
+        passed_on: Any = None,
+        **values: Any,
+    ) -> None:
+        given = {**dict(results), **values}
+        super().__init__({name: given[name] for name in sorted(given, key=_place) if given[name] is not None})
         object.__setattr__(self, "token_mask", token_mask)
-        self.__dict__.update({name: value for name, value in values.items() if value is not None})
+        object.__setattr__(self, "passed_on", passed_on or {})
 
     def updated(self, **values: Any) -> Self:
         """A copy with more values, or other ones."""
-        return type(self)(**{"token_mask": self.token_mask, **self.__dict__, **values})
+        return type(self)(self, **{"token_mask": self.token_mask, "passed_on": self.passed_on, **values})
+
+    def of_head(self) -> Self:
+        """The same as what a head gives: the states that it read are attributes and no items any more."""
+        below = {name: self[name] for name in _OF_BACKBONE if name in self}
+        passed_on = {**self.passed_on, **below}
+        return self.updated(**dict.fromkeys(below), passed_on=passed_on)
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The results in their places."""
+        return tuple(self.values())
 
     def __reduce__(self) -> Any:
-        return partial(type(self), token_mask=self.token_mask, **self.__dict__), ()
+        return partial(type(self), dict(self), token_mask=self.token_mask, passed_on=self.passed_on), ()
 
     def __getattr__(self, name: str) -> Any:
-        # reached only for names that the instance lacks
+        # reached only for what is neither a method nor a slot
+        if name in self:
+            return self[name]
         if name == "loss":
             return None
-        if name.startswith("__"):
+        if name.startswith("__") or name in type(self).__slots__:
             raise AttributeError(name)
+        if name in self.passed_on:
+            return self.passed_on[name]
         hint = f"; ask for it with {_ASKED_WITH[name]}" if name in _ASKED_WITH else ""
-        raise AttributeError(f"this output has no {name!r}, only {', '.join(self.__dict__)}{hint}")
+        raise AttributeError(f"this output has no {name!r}, only {', '.join(self)}{hint}")
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"outputs are read-only; use updated({name}=…) for a copy")
-
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str | int | slice) -> Any:
+        if isinstance(name, int | slice):
+            return self.to_tuple()[name]
         try:
-            return self.__dict__[name]
+            return super().__getitem__(name)
         except KeyError:
-            raise KeyError(f"{name!r}; this output has {', '.join(self.__dict__)}") from None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.__dict__
+            raise KeyError(f"{name!r}; this output has {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
+        return map(_ResultName, super().__iter__())
 
-    def __len__(self) -> int:
-        return len(self.__dict__)
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(_read_only(name))
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a name, or ``default``."""
-        return self.__dict__.get(name, default)
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(_read_only(name))
 
-    def keys(self) -> KeysView[str]:
-        """Names that the call produced."""
-        return self.__dict__.keys()
+    def __delitem__(self, name: str) -> NoReturn:
+        raise TypeError(_read_only(name))
 
-    def values(self) -> ValuesView[Any]:
-        """Values that the call produced."""
-        return self.__dict__.values()
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError(_read_only("name"))
 
-    def items(self) -> ItemsView[str, Any]:
-        """Names and values that the call produced."""
-        return self.__dict__.items()
+    if not TYPE_CHECKING:  # a type checker would compare each with the dictionary's own
+        clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
     def __repr__(self) -> str:
-        shapes = (f"{name}={_shape(value)}" for name, value in self.__dict__.items())
+        shapes = (f"{name}={_shape(value)}" for name, value in self.items())
         return f"{type(self).__name__}({', '.join(shapes)})"
+
+
+class _ResultName(str):
+    """A name that iterating gives; where somebody unpacked names for values, its use says so."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        cure = hint("output", "loss, logits = out")
+        raise AttributeError(f"{str(self)!r} is the name of a result and has no {name!r}: {cure}")
+
+
+def _place(name: str) -> float:
+    return _PLACES.index(name) if name in _PLACES else _PLACES.index("last_hidden_state") - 0.5
+
+
+def _read_only(name: str) -> str:
+    return f"{name} of an output: {hint('output', 'out.loss = loss')}"
 
 
 def _shape(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({len(value)} × {_shape(value[0])})" if value else "()"
     return str(tuple(value.shape)) if hasattr(value, "shape") else type(value).__name__
+
+
+def _flatten(output: ModelOutput) -> tuple[list[Any], Context]:
+    return list(output.values()), tuple(map(str, output.keys()))
+
+
+def _flatten_with_keys(output: ModelOutput) -> tuple[list[tuple[KeyEntry, Any]], Context]:
+    values, names = _flatten(output)
+    return [(MappingKey(name), value) for name, value in zip(names, values, strict=True)], names
+
+
+def _register(kind: type[ModelOutput]) -> None:
+    """Let torch see the tensors in outputs of this class: `torch.export`, `torch.func` and what hooks them."""
+    register_pytree_node(
+        kind,
+        _flatten,
+        lambda values, names: kind(zip(names, values, strict=True)),
+        serialized_type_name=f"{kind.__module__}.{kind.__name__}",
+        flatten_with_keys_fn=_flatten_with_keys,
+    )
+
+
+_register(ModelOutput)

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from difflib import get_close_matches
 from typing import Any, get_origin
 
 import pluggy
 
 from tfx_core import __version__
 from tfx_core.errors import PluginError, described, in_one_line, shown
+from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import hookspecs
 from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec
 
@@ -36,8 +36,8 @@ def attach(plugin: object) -> pluggy.PluginManager:
     for caller in callers:
         answers = caller.get_hookimpls()
         if not caller.has_spec() and not all(answer.optionalhook for answer in answers):
-            close = get_close_matches(caller.name, _HOOKS, n=1)
-            hint = f"did you mean {close[0]}?" if close else "a newer core may have it: mark it optionalhook=True"
+            close = nearest(caller.name, _HOOKS)
+            hint = f"did you mean {close}?" if close else "a newer core may have it: mark it optionalhook=True"
             raise PluginError(
                 f"it answers {in_one_line(caller.name, 100)}, which is no hook of tfx-core {__version__}; {hint}"
             )

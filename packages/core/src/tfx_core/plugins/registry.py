@@ -13,10 +13,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Generic, TypeAlias, TypeVar, cast
 
 from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described, shown
+from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.discovery import Plugin, Status
 from tfx_core.plugins.distributions import normalise
@@ -196,9 +196,9 @@ def missing(kind: str, name: str, installed: Iterable[str], others: Sequence[str
             return UnknownNameError(f"{shown(name)} is provided by {newer}{choice}")
         return UnknownNameError(_to_install(name, home) + choice)
     installed = sorted(installed)
-    close = get_close_matches(name, {*installed, *official.names(kind)}, n=1)
-    where = f" of {official.distribution_of(kind, close[0])}" if close and close[0] not in installed else ""
-    hint = f"did you mean {close[0]!r}{where}? " if close else ""
+    close = nearest(name, {*installed, *official.names(kind)})
+    where = "" if close is None or close in installed else f" of {official.distribution_of(kind, close)}"
+    hint = "" if close is None else f"did you mean {close!r}{where}? "
     return UnknownNameError(
         f"no {kind} {shown(name)} is installed; {hint}installed: {', '.join(installed) or 'none'}{_suspects()}"
     )

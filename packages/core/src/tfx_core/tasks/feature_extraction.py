@@ -66,7 +66,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
         from tfx_core.embedding.pooling import pool
 
         output = self.model(**batch)
-        if "last_hidden_state" not in output:
+        if not hasattr(output, "last_hidden_state"):  # below the results of a head it is no item
             raise InputError(f"feature-extraction: the head {self.model.head_name!r} passes no states on")
         features = output.last_hidden_state.float()
         if options.pooling != "none":

@@ -1,0 +1,3 @@
+"""Habits of `tfx_core.habits.pipelines`, done."""
+
+DEEDS: dict[tuple[str, str], object] = {}
