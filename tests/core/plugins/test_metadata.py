@@ -134,9 +134,9 @@ def test_the_deny_list_wins_over_the_allow_list(site: FakeSite, monkeypatch: pyt
 def test_names_in_the_lists_that_nothing_has_are_one_warning(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.install("tfx-encoders", architectures("one"))
     monkeypatch.setenv("TFX_PLUGINS", "tfx-encodrs,tfx-core,builtin")
-    monkeypatch.setenv("TFX_DISABLE_PLUGINS", "none_such,tfx-encoders")
+    monkeypatch.setenv("TFX_DISABLE_PLUGINS", "Absent,tfx-encoders")
     told = (
-        "TFX_PLUGINS names 'tfx-encodrs' and TFX_DISABLE_PLUGINS names 'none-such': no installed plugin is called that; "
+        "TFX_PLUGINS names 'tfx-encodrs' and TFX_DISABLE_PLUGINS names 'absent': no installed plugin is called that; "
         "tfx-encodrs: did you mean tfx-encoders?; installed: tfx-encoders"
     )
     with warnings.catch_warnings(record=True) as warned:
