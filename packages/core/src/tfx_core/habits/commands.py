@@ -5,7 +5,7 @@ from tfx_core.habits.habit import told, works
 HABITS = (
     works("run --model"),
     works("run --output"),
-    works("run --device 0", "the first accelerator; -1 is the CPU"),
+    works("run --device 0", "the first accelerator, as in pipelines; --device -1 is the CPU"),
     told("--task", "the task is the first word: tfx-core run TASK --model MODEL"),
     told("--input", "the inputs are in --file, in a pipe, or TEXT after the options"),
     told("--format", "lines, jsonl or whole is --read-as, and results as JSON are --json"),
