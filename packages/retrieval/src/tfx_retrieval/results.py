@@ -3,20 +3,24 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from tfx_core.cli import display_width, json_text, padded, shortened, wrapped
+from tfx_core.cli import display_width, json_text, padded, shortened, styled, wrapped
 from tfx_retrieval.search import Hit
 
-_NARROWEST_PASSAGE = 24
-_WIDEST_TOPIC = 32
+HEADER = ("question", "rank", "score", "topic", "passage")
+"""What `as_tabs` gives."""
+
+_NARROWEST_PASSAGE = 16
+_NARROWEST_TOPIC, _WIDEST_TOPIC = 8, 32
 
 
 def as_table(question: str, hits: Sequence[Hit], *, width: int, lines: int) -> Iterator[str]:
     """Give a table headed by the question: rank, score, topic and at most ``lines`` lines of the passage (0: all)."""
-    yield one_line(question)
-    topics = [shortened(one_line(hit.passage.topic), _WIDEST_TOPIC) for hit in hits]
+    yield from (styled(line, bold=True) for line in wrapped(one_line(question), width))
+    widest = min(_WIDEST_TOPIC, max(_NARROWEST_TOPIC, width // 4))
+    topics = [shortened(one_line(hit.passage.topic), widest) for hit in hits]
     topic_width = max([len("topic"), *map(display_width, topics)])
     indent = len("rank  score   ") + topic_width + 2
-    yield "rank  score   " + padded("topic", topic_width) + "  passage"
+    yield styled("rank  score   " + padded("topic", topic_width) + "  passage", dim=True)
     for hit, topic in zip(hits, topics, strict=True):
         text = wrapped(one_line(hit.passage.text), max(width - indent, _NARROWEST_PASSAGE), lines)
         yield f"{hit.rank:4d}  {hit.score:6.3f}  {padded(topic, topic_width)}  {text[0]}"
