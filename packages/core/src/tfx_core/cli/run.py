@@ -135,8 +135,8 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> clic
 _EPILOG = r"""
 Results are printed as a table on a terminal; elsewhere as lines with tabs, which begin with the number of the input
 where an input can have several results. Within a text \n is a line end, \t a tab and \\ a backslash, so that one result
-is one line; a single TEXT, or one read as a whole, is answered as --raw has it. Generated text appears on a terminal as
-it comes.
+is one line; where a single TEXT, or one read as a whole, is answered with a text, it is printed as --raw has it.
+Generated text appears on a terminal as it comes.
 
 A line of a file or a pipe that cannot be used is told at the end, and the exit code is 1; the others are answered. In
 its place stands an empty line, or {"error": …} with --json. A line of JSON {"text": …} is that text, for every task.
