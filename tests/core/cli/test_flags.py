@@ -108,6 +108,7 @@ COLOURS = ("NO_COLOR", "FORCE_COLOR", "TERM")
         ({"FORCE_COLOR": "1"}, True, True),
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
         ({"FORCE_COLOR": "0"}, True, False),
+        ({"FORCE_COLOR": ""}, True, False),
     ],
 )
 def test_colours_are_for_terminals_that_like_them(

@@ -229,11 +229,7 @@ def search(
     model, revision = _model_of(folder, model, revision)
     encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
     opened = open_index(folder, encoder, model=model_identity(model, revision))
-    show = _printer(form, 4 if lines is None else lines)
-    if header:
-        from tfx_retrieval.results import HEADER
-
-        click.echo("\t".join(HEADER))
+    show = _printer(form, 4 if lines is None else lines, header=header)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
@@ -269,10 +265,12 @@ def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[st
     return own.name, revision or own.revision
 
 
-def _printer(form: str, lines: int) -> "Callable[[str, Sequence[Hit]], None]":
+def _printer(form: str, lines: int, *, header: bool) -> "Callable[[str, Sequence[Hit]], None]":
     """What prints the passages that a question found; tables are parted by a blank line."""
     from tfx_retrieval import results
 
+    if header:
+        click.echo("\t".join(results.HEADER))
     width = table_width() or _PIPE_WIDTH
     parting: list[str] = []
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ def coloured(stream: TextIO) -> bool:
     """
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR", "0") != "0":
+    if os.environ.get("FORCE_COLOR") not in (None, "", "0"):
         return True
     return os.environ.get("TERM") != "dumb" and stream.isatty()
 
@@ -135,5 +136,6 @@ class OutputPath(click.Path):
         path = os.path.expanduser(value)
         folder = os.path.dirname(path)
         if self._beside and folder and not os.path.isdir(folder):
-            self.fail(f"the folder {folder!r} does not exist; make it first: mkdir -p {folder!r}", param, ctx)
+            cure = f"make it first: mkdir -p {shlex.quote(folder)}"
+            self.fail(f"the folder {folder!r} does not exist; {cure}", param, ctx)
         return super().convert(path, param, ctx)
