@@ -13,11 +13,13 @@ from typing import Any, TextIO
 
 import click
 
-from tfx_core.cli.columns import in_columns
+from tfx_core.cli.columns import in_columns, wrapped
 from tfx_core.errors import cleaned, in_one_line
 
 _CELL, _LAST_CELL = 80, 2_000
 """Characters that a table shows of one cell; ``--json`` has them all."""
+
+_LEAST_OF_THE_LAST = 28
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -87,9 +89,15 @@ def table_width() -> int | None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a header, within `table_width`."""
+    """Print rows under a header, within `table_width`; a last column without room stands in lines below its row."""
     table = [[*(in_one_line(cell, _CELL) for cell in row[:-1]), in_one_line(row[-1], _LAST_CELL)] for row in rows]
-    for number, lines in enumerate(in_columns(header, table, table_width())):
+    width = table_width()
+    lines_of = list(in_columns(header, table, width))
+    if width is not None and lines_of[0][0].index(header[-1]) > width - _LEAST_OF_THE_LAST:
+        below = [[f"    {line}" for line in wrapped(row[-1], width - 4) if line] for row in (header, *table)]
+        others = in_columns(header[:-1], [row[:-1] for row in table], width)
+        lines_of = [[*lines, *more] for lines, more in zip(others, below, strict=True)]
+    for number, lines in enumerate(lines_of):
         for line in lines:
             _put(styled(line, bold=True) if number == 0 else line, sys.stdout)
 

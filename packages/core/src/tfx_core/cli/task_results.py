@@ -108,7 +108,8 @@ def _aligned(rows: Sequence[Mapping[str, Any]], width: int) -> Iterator[str]:
     cells = [[_cell(row.get(key, "")) for key in rows[0]] for row in rows]
     numbers = [isinstance(value, int | float) for value in rows[0].values()]
     for number, lines in enumerate(in_columns(header, cells, width, numbers)):
-        yield from (styled(f"  {line}", dim=number == 0) for line in lines if line)
+        shown = (f"  {line}" for line in lines if line)
+        yield from (styled(line, dim=True) if number == 0 else line for line in shown)
 
 
 def _rows(result: Result, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Mapping[str, Any]]]:
