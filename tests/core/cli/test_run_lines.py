@@ -1,9 +1,10 @@
 """``tfx-core run``: what becomes of lines that cannot be used, and of texts with line ends, tabs and backslashes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import tfx_core
@@ -11,8 +12,10 @@ from tests.core.cli import running
 from tests.core.tasks.counting import Counting
 from tests.core.tasks.toy import Plugin, save
 from tfx_core import TaskSpec, hookimpl
+from tfx_core.cli.run import _follow
 from tfx_core.cli.task_answers import answers
 from tfx_core.cli.task_inputs import RunInputs, Unusable
+from tfx_core.errors import InputError
 from tfx_core.tasks import Result
 
 LONG = "dog " * 50
@@ -132,3 +135,29 @@ def test_the_home_folder_may_be_written_with_a_tilde(
     monkeypatch.setenv("HOME", str(tmp_path))
     assert running.run("run", "echo", "-m", model, "--output=~/out.txt", "bob").exit_code == 0
     assert (tmp_path / "out.txt").read_text() == "bob\n"
+
+
+class Teller:
+    """Follows its text as it comes; one text it refuses."""
+
+    def can_follow(self, **options: object) -> bool:
+        return True
+
+    def follow(self, value: object, write: Callable[[str], object], **options: object) -> Result:
+        if value == "bad":
+            raise InputError("it is bad")
+        write(f"{value}!")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_on_a_terminal_too_the_others_are_answered(strict: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    values = iter(["a", "bad", *([] if strict else [Unusable("line 3: no text")]), "c"])
+    inputs = RunInputs(values, None, lambda index: f"line {index + 1}", strict=strict)
+    with (
+        click.Context(click.Command("run")),
+        pytest.raises(InputError, match="line 2: it is bad" if strict else "2 of 4 inputs have no answer"),
+    ):
+        _follow(Teller(), inputs)
+    shown = capsys.readouterr()
+    assert shown.out == ("a!\n\n\n\n" if strict else "a!\n\n\n\n\n\nc!\n\n")
+    assert shown.err == ("" if strict else "line 2: it is bad\nline 3: no text\n")
