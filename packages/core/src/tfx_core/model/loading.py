@@ -16,6 +16,7 @@ from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, 
 from tfx_core.habits import understands
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
+from tfx_core.model.devices import device_of
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
@@ -52,6 +53,7 @@ def load_model(
     Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong
     and what would do.
     """
+    device = device_of(device)
     opened = read_whole(path, lambda folder: _open(folder, provider), revision=revision)
     architecture, config, stored = opened.architecture, opened.config, opened.head
     head = stored or "backbone" if head is None else head
@@ -73,7 +75,7 @@ def load_model(
         ties=model.ties,
         apart=[name for name, _ in model.ties if not config.begins_tied(name)],
         dtype=_dtype(dtype),
-        device=torch.device(device),
+        device=device,
         initialise=lambda module, names: _initialise(module, architecture, config, names),
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
@@ -99,6 +101,7 @@ def new_model(
     ``config`` are the keys of its ``config.json``; an unknown one is a `TypeError`. The same ``seed`` gives the same
     weights; torch's global generator is left alone when one is given.
     """
+    device = device_of(device)
     architecture = load_architecture(model_type, provider=provider)
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)

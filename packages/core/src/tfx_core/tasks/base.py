@@ -75,9 +75,11 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         ``provider`` made it.
         """
         from tfx_core.checkpoint import read_whole
+        from tfx_core.model.devices import device_of
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
+        device = None if device is None else device_of(device)
         given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention, "revision": revision}
         given["provider"] = provider
         given = {name: value for name, value in given.items() if value is not None}
