@@ -27,8 +27,8 @@ def blank(base: "type[Model]", name: str, inputs: tuple[str, ...]) -> "Model":
 
 
 def _subclass(base: "type[Model]", name: str, inputs: tuple[str, ...]) -> "type[Model]":
-    def forward(self: "Model", input_ids: Any = None, **given: Any) -> Any:
-        return base.forward(self, input_ids, **given)
+    def forward(self: "Model", input_ids: Any = None, *more: Any, **given: Any) -> Any:
+        return base.forward(self, input_ids, *more, **given)
 
     first = [Parameter("self", Parameter.POSITIONAL_ONLY), Parameter("input_ids", _FIRST, default=None)]
     named = [Parameter(each, _NAMED, default=None) for each in inputs if each != "input_ids"]

@@ -37,7 +37,8 @@ def token_loss(
     except IndexError:
         wrong = next(int(each) for each in labels[counted] if not 0 <= each < logits.shape[-1])
         raise InputError(
-            f"{name}: {wrong} is none of 0 to {logits.shape[-1] - 1}; what shall not count is {IGNORED}"
+            f"{name}: {wrong} is none of 0 to {logits.shape[-1] - 1}, the {logits.shape[-1]} classes that there are; "
+            f"what shall not count is {IGNORED}"
         ) from None
     return mean_of_counted(total, counted, name)
 
@@ -104,7 +105,8 @@ def classification_loss(
         return token_loss(logits, labels)
     wanted = logits.squeeze(-1) if labels.dim() < logits.dim() else logits
     if wanted.shape != labels.shape:
-        raise InputError(f"labels of shape {tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}")
+        given = f"{tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}"
+        raise InputError(f"labels of shape {given}; these are of type {labels.dtype}; classes are whole numbers")
     values = labels.float()
     if problem_type == "regression":
         return F.mse_loss(wanted.float(), values)
