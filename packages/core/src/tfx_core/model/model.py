@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
 
 
+class NoLanguageHeadError(InputError, AttributeError):
+    """What asks for all attributes, as `torch.jit.trace` does, passes over this one."""
+
+
 class Model(Switches):
     """An architecture with one head.
 
@@ -205,7 +209,7 @@ class Model(Switches):
             return self.head
         instead = [name for name in ("conditional-generation", "causal-lm") if name in self.architecture.heads]
         cure = f"; load the model with head={instead[0]!r}" if instead else ""
-        raise InputError(f"head {self.head_name!r} cannot generate{cure}")
+        raise NoLanguageHeadError(f"head {self.head_name!r} cannot generate{cure}")
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -244,6 +248,9 @@ class Model(Switches):
             try:
                 return super().__getattr__(name)
             except AttributeError:
+                own = getattr(type(self), name, None)
+                if isinstance(own, property):  # which has failed, and says why
+                    return own.fget(self)
                 raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
 
     @property

@@ -31,7 +31,8 @@ def _subclass(base: "type[Model]", name: str, inputs: tuple[str, ...]) -> "type[
         return base.forward(self, input_ids, *more, **given)
 
     first = [Parameter("self", Parameter.POSITIONAL_ONLY), Parameter("input_ids", _FIRST, default=None)]
-    named = [Parameter(each, _NAMED, default=None) for each in inputs if each != "input_ids"]
+    # not keyword-only, though no other has a place: torch.jit.trace passes by name only what could also have one
+    named = [Parameter(each, _FIRST, default=None) for each in inputs if each != "input_ids"]
     result = Parameter("return_dict", _NAMED, default=True, annotation=bool)
     forward.__doc__ = base.forward.__doc__
     vars(forward)["__signature__"] = Signature([*first, *named, result])
