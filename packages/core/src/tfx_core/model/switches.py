@@ -1,20 +1,18 @@
 """How the layers of a model run; results and gradients are the same whichever way."""
 
-import inspect
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from tfx_core.errors import InputError
 from tfx_core.habits import unknown
 from tfx_core.model.backbone import Backbone
 from tfx_core.nn import Stack
 
-_KEYWORDS = frozenset(inspect.signature(checkpoint).parameters) - {"function", "args", "kwargs", "use_reentrant"}
+_KEYWORDS = frozenset({"context_fn", "debug", "determinism_check", "preserve_rng_state", "use_reentrant"})
 
 
 class Switches(nn.Module):
@@ -62,9 +60,9 @@ class Switches(nn.Module):
         if not self.supports_gradient_checkpointing:
             raise InputError("gradient_checkpointing_enable: this model's layers are in no tfx_core.nn.Stack")
         given = dict(gradient_checkpointing_kwargs or {})
-        given.pop("use_reentrant", None)
         if given.keys() - _KEYWORDS:
             raise TypeError(unknown("model", given.keys() - _KEYWORDS, _KEYWORDS, "gradient_checkpointing_kwargs"))
+        given.pop("use_reentrant", None)
         for each in self._stacks():
             each.checkpointing = given
 
