@@ -128,6 +128,7 @@ def test_an_output_is_rebuilt_from_its_parts(model_type: str, head: str) -> None
         pytree.tree_unflatten(leaves, spec),
         type(output)({name: value for name, value in output.items()}),  # noqa: C416, as accelerate does it
         type(output)(**output),
+        type(output)((name, output[name]) for name in output),  # as data-parallel training gathers them
         copy.copy(output),
         output.updated(),
     ]

@@ -2,6 +2,8 @@
 
 from tfx_core.habits.habit import told, works
 
+_MAKE_A_TENSOR = "torch.tensor makes one of lists, torch.from_numpy of an array"
+
 INPUTS = (
     works("model(**batch)"),
     works("model(ids)", "only the ids may come without their name"),
@@ -11,11 +13,11 @@ INPUTS = (
         'model("a text")',
         'a model reads ids, which a tokenizer makes: model(**tokenizer(texts, padding=True, return_tensors="pt"))',
     ),
-    told("model([[1, 2]])", "torch.tensor makes one of lists, torch.from_numpy of an array"),
+    told("model([[1, 2]])", _MAKE_A_TENSOR),
     told("model(torch.tensor([1, 2]))", "one text is a batch of one, ids[None]"),
     told('model(ids.to("cuda"))', "move one: input_ids.to(model.device)"),
     works("labels=torch.tensor([0, 1])", "the loss is out.loss; what is -100 or padding does not count"),
-    told("labels=[0, 1]", "torch.tensor makes one of lists, torch.from_numpy of an array"),
+    told("labels=[0, 1]", _MAKE_A_TENSOR),
     told("labels=torch.tensor([0.0, 1.0])", "of type torch.float32; classes are whole numbers"),
     told("labels=torch.tensor([0, 9])", "is none of 0 to 1, the 2 classes that there are"),
     told(
@@ -76,7 +78,7 @@ MODEL = (
     works("half()"),
     works("to(torch.bfloat16)"),
     works("train()"),
-    works("torch.compile(model)", "in one graph, but for Transformer-XL"),
+    works("torch.compile(model)", "in one graph, unless what is computed depends on the ids"),
     works("torch.export.export(model, …)", "padding is computed, too"),
     works("torch.jit.trace(model, …, strict=False)", "inputs as example_kwarg_inputs"),
     works("DistributedDataParallel(model, find_unused_parameters=True)"),

@@ -82,7 +82,9 @@ class Model(Switches):
             (blank, self.made_of, self.__dict__) if "made_of" in vars(type(self)) else super().__reduce_ex__(protocol)
         )
 
-    def forward(self, input_ids: Tensor | None = None, *more: Any, return_dict: bool = True, **inputs: Any) -> Any:
+    def forward(
+        self, input_ids: Tensor | None = None, *more: Any, return_dict: bool | None = None, **inputs: Any
+    ) -> Any:
         """Run backbone and head; token ids may also come first without their name.
 
         The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values.
@@ -104,7 +106,7 @@ class Model(Switches):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         output = output if output is states else output.of_head()
-        return output if return_dict else output.to_tuple()
+        return output.to_tuple() if return_dict is False else output
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
@@ -277,7 +279,7 @@ class Model(Switches):
         """Whether it predicts one token after another."""
         return isinstance(self.head, LanguageHead) and self.backbone.causal
 
-    def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Number of numbers in all parameters, shared ones counted once; in those that learn, without tables."""
         tables = {id(each.weight) for each in self.modules() if isinstance(each, nn.Embedding) and exclude_embeddings}
         counted = (each for each in self.parameters() if each.requires_grad or not only_trainable)
