@@ -277,7 +277,10 @@ def test_what_is_no_batch_of_ids_is_told_with_its_cure(model_type: str) -> None:
             (ids.numpy(), r"^input_ids of type ndarray: must be a torch.Tensor; .* torch.from_numpy"),
             ({"input_ids": ids}, r"^input_ids is a batch: write model\(\*\*batch\)"),
             (ids[0], r"^input of shape \(6,\): .*; one text is a batch of one, ids\[None\]"),
-            (ids.to("meta"), r"^input_ids on meta: the model is on cpu; move one: input_ids.to\(model.device\)"),
+            (
+                ids.to("meta"),
+                r"^input_ids on meta: the model is on cpu; move one to the other: input_ids.to\(model.device\)",
+            ),
         ):
             with pytest.raises(InputError, match=cure):
                 model(given, **target)

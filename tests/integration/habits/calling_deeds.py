@@ -236,7 +236,6 @@ DEEDS = {
     ("output", "model(…, return_dict=False)"): a_tuple,
     ("output", "loss, logits = out"): unpacked_names,
     ("output", "out.loss = loss"): assigned,
-    ("output", "out.attentions"): lambda world: output(world).attentions,
     ("model", "gradient_checkpointing_enable()"): computed_again,
     ("model", "gradient_checkpointing_disable()"): computed_again,
     ("model", "gradient_checkpointing_kwargs={'use_reentrant': …}"): computed_again,

@@ -15,11 +15,11 @@ INPUTS = (
     ),
     told("model([[1, 2]])", _MAKE_A_TENSOR),
     told("model(torch.tensor([1, 2]))", "one text is a batch of one, ids[None]"),
-    told('model(ids.to("cuda"))', "move one: input_ids.to(model.device)"),
+    told('model(ids.to("cuda"))', "move one to the other: input_ids.to(model.device)"),
     works("labels=torch.tensor([0, 1])", "the loss is out.loss; what is -100 or padding does not count"),
     told("labels=[0, 1]", _MAKE_A_TENSOR),
-    told("labels=torch.tensor([0.0, 1.0])", "of type torch.float32; classes are whole numbers"),
-    told("labels=torch.tensor([0, 9])", "is none of 0 to 1, the 2 classes that there are"),
+    told("labels=torch.tensor([0.0, 1.0])", "classes are whole numbers, torch.int64"),
+    told("labels=torch.tensor([0, 9])", "what shall not count is -100"),
     told(
         "labels=",
         "no loss of this model has them; a backbone has none, load it with a head: "
@@ -57,7 +57,6 @@ OUTPUTS = (
     works("model(…, return_dict=False)", "a tuple"),
     told("loss, logits = out", "iterating over an output gives names, as there; unpack out[:2] or out.to_tuple()"),
     told("out.loss = loss", "outputs are read-only; use out.updated(loss=…) for a copy"),
-    told("out.attentions", "ask for it with output_attentions=True"),
 )
 
 MODEL = (
@@ -80,7 +79,7 @@ MODEL = (
     works("train()"),
     works("torch.compile(model)", "in one graph, unless what is computed depends on the ids"),
     works("torch.export.export(model, …)", "padding is computed, too"),
-    works("torch.jit.trace(model, …, strict=False)", "inputs as example_kwarg_inputs"),
+    works("torch.jit.trace(model, …, strict=False)", "inputs as example_kwarg_inputs, for batches of their size"),
     works("DistributedDataParallel(model, find_unused_parameters=True)"),
     works("torch.func.functional_call(model, …)"),
 )

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 
 
 class Embeddings(nn.Module):
@@ -92,7 +93,8 @@ def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
 def check_device(weight: Tensor, ids: Tensor, name: str) -> None:
     """Raise `InputError` for ids that are not where the weights are; those on ``meta`` may be brought for the call."""
     if ids.device != weight.device and weight.device.type != "meta":
-        raise InputError(f"{name} on {ids.device}: the model is on {weight.device}; move one: {name}.to(model.device)")
+        cure = hint("model(…)", 'model(ids.to("cuda"))')
+        raise InputError(f"{name} on {ids.device}: the model is on {weight.device}; {cure}")
 
 
 class NoPositionEmbedding(nn.Module):

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 from tfx_core.model.config import ProblemType
 from tfx_core.nn import can_read
 
@@ -38,7 +39,7 @@ def token_loss(
         wrong = next(int(each) for each in labels[counted] if not 0 <= each < logits.shape[-1])
         raise InputError(
             f"{name}: {wrong} is none of 0 to {logits.shape[-1] - 1}, the {logits.shape[-1]} classes that there are; "
-            f"what shall not count is {IGNORED}"
+            f"{hint('model(…)', 'labels=torch.tensor([0, 9])')}"
         ) from None
     return mean_of_counted(total, counted, name)
 
@@ -105,8 +106,9 @@ def classification_loss(
         return token_loss(logits, labels)
     wanted = logits.squeeze(-1) if labels.dim() < logits.dim() else logits
     if wanted.shape != labels.shape:
-        given = f"{tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}"
-        raise InputError(f"labels of shape {given}; these are of type {labels.dtype}; classes are whole numbers")
+        cure = hint("model(…)", "labels=torch.tensor([0.0, 1.0])")
+        cure = f"; of type {labels.dtype}: {cure}" if labels.is_floating_point() and logits.shape[-1] > 1 else ""
+        raise InputError(f"labels of shape {tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}{cure}")
     values = labels.float()
     if problem_type == "regression":
         return F.mse_loss(wanted.float(), values)
