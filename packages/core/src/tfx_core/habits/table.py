@@ -11,7 +11,7 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "new_model": loading.NEW_MODEL,
     "load_tokenizer": loading.LOAD_TOKENIZER,
     "config": configs.HABITS,
-    "model": models.HABITS,
+    "model": models.HABITS + calling.MODEL,
     "model(…)": calling.INPUTS,
     "output": calling.OUTPUTS,
     "training": training.HABITS,

@@ -21,13 +21,18 @@ from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
+from tfx_core.model.switches import Switches
 from tfx_core.nn import AttentionKernel, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
 
 
-class Model(nn.Module):
+class NoLanguageHeadError(InputError, AttributeError):
+    """What asks for all attributes, as `torch.jit.trace` does, passes over this one."""
+
+
+class Model(Switches):
     """An architecture with one head.
 
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
@@ -36,6 +41,9 @@ class Model(nn.Module):
     ``generation_config`` are the contents of the file of that name, or `tfx_core.generation.GenerationOptions`; it may
     be replaced. ``origin`` is the folder that the model was loaded from, as errors call it.
     """
+
+    base_model_prefix: ClassVar[str] = "backbone"
+    """The attribute that `base_model` is."""
 
     made_of: ClassVar[tuple[Any, ...]]
     """What the class of an instance was made of."""
@@ -74,13 +82,17 @@ class Model(nn.Module):
             (blank, self.made_of, self.__dict__) if "made_of" in vars(type(self)) else super().__reduce_ex__(protocol)
         )
 
-    def forward(self, input_ids: Tensor | None = None, *, return_dict: bool = True, **inputs: Any) -> Any:
+    def forward(
+        self, input_ids: Tensor | None = None, *more: Any, return_dict: bool | None = None, **inputs: Any
+    ) -> Any:
         """Run backbone and head; token ids may also come first without their name.
 
         The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values.
         """
+        if more:
+            raise TypeError(f"{type(self).__name__}: {hint('model(…)', 'model(ids, mask)')}")
         given = {"input_ids": input_ids, "attention": self.attention, **inputs}
-        given = {name: value for name, value in given.items() if value is not None}
+        given = self._without_cache({name: value for name, value in given.items() if value is not None})
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
             raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))
@@ -94,7 +106,7 @@ class Model(nn.Module):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         output = output if output is states else output.of_head()
-        return output if return_dict else output.to_tuple()
+        return output.to_tuple() if return_dict is False else output
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
@@ -103,7 +115,8 @@ class Model(nn.Module):
             if name == "input_ids" and isinstance(value, Mapping):
                 raise InputError(f"input_ids is a batch: {hint('model(…)', 'model(batch)')}")
             if not isinstance(value, kind):
-                raise InputError(f"{name} of type {type(value).__name__}: must be a {kind.__module__}.{kind.__name__}")
+                wanted = f"{kind.__module__}.{kind.__name__}"
+                raise InputError(f"{name} of type {type(value).__name__}: must be a {wanted}{_cure(name, value)}")
             if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
                 raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")
             if name.endswith("attention_mask") and isinstance(value, Tensor):
@@ -198,7 +211,7 @@ class Model(nn.Module):
             return self.head
         instead = [name for name in ("conditional-generation", "causal-lm") if name in self.architecture.heads]
         cure = f"; load the model with head={instead[0]!r}" if instead else ""
-        raise InputError(f"head {self.head_name!r} cannot generate{cure}")
+        raise NoLanguageHeadError(f"head {self.head_name!r} cannot generate{cure}")
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -237,6 +250,9 @@ class Model(nn.Module):
             try:
                 return super().__getattr__(name)
             except AttributeError:
+                own = getattr(type(self), name, None)
+                if isinstance(own, property):  # which has failed, and says why
+                    return own.fget(self)
                 raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
 
     @property
@@ -249,9 +265,39 @@ class Model(nn.Module):
         """Type of the parameters."""
         return next(self.parameters()).dtype
 
-    def num_parameters(self) -> int:
-        """Number of numbers in all parameters, shared ones counted once."""
-        return sum(parameter.numel() for parameter in self.parameters())
+    @property
+    def base_model(self) -> Backbone:
+        """The backbone, which can be called alone."""
+        return self.backbone
+
+    @property
+    def name_or_path(self) -> str:
+        """The folder that it was loaded from; empty where it was made."""
+        return self.origin or ""
+
+    def can_generate(self) -> bool:
+        """Whether it predicts one token after another."""
+        return isinstance(self.head, LanguageHead) and self.backbone.causal
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Number of numbers in all parameters, shared ones counted once; in those that learn, without tables."""
+        tables = {id(each.weight) for each in self.modules() if isinstance(each, nn.Embedding) and exclude_embeddings}
+        counted = (each for each in self.parameters() if each.requires_grad or not only_trainable)
+        return sum(each.numel() for each in counted if id(each) not in tables)
+
+
+def _cure(name: str, value: object) -> str:
+    """What to give in the place of a value that is no tensor or cache."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    if isinstance(first, str):
+        habit = 'model("a text")'
+    elif name == "past_key_values":
+        habit = "past_key_values=((keys, values), …)"
+    elif isinstance(value, list | tuple) or hasattr(value, "__array__"):
+        habit = "model([[1, 2]])"
+    else:
+        return ""
+    return f"; {hint('model(…)', habit)}"
 
 
 def _check_mask(name: str, mask: Tensor) -> None:

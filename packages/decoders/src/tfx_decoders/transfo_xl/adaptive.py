@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.nn import look_up
+from tfx_core.nn import can_read, check_device, look_up
 
 
 class AdaptiveEmbeddings(nn.Module):
@@ -27,17 +27,19 @@ class AdaptiveEmbeddings(nn.Module):
         tables = [table for table in self.tables if isinstance(table, nn.Embedding)]
         if len(tables) == 1:
             return self._projected(0, look_up(tables[0], ids, "input_ids")) * self.scale
+        check_device(tables[0].weight, ids, "input_ids")
         _check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
         flat, begin = ids.flatten(), 0
-        places: list[Tensor] = []
-        vectors: list[Tensor] = []
+        x: Tensor | None = None  # (B·T, D)
         for cluster, table in enumerate(tables):
             end = begin + table.num_embeddings
-            places.append(((flat >= begin) & (flat < end)).nonzero()[:, 0])
-            vectors.append(self._projected(cluster, table(flat[places[-1]] - begin)))  # (n, D)
+            places = ((flat >= begin) & (flat < end)).nonzero()[:, 0]
+            vectors = self._projected(cluster, table(flat[places] - begin))  # (n, D)
+            x = vectors.new_zeros(len(flat), vectors.shape[-1]) if x is None else x
+            x = x.index_copy(0, places, vectors)
             begin = end
-        back = torch.cat(places).argsort()
-        return torch.cat(vectors)[back].view(*ids.shape, -1) * self.scale
+        assert x is not None
+        return x.view(*ids.shape, -1) * self.scale
 
     def _projected(self, cluster: int, vectors: Tensor) -> Tensor:
         projected: Tensor = self.projections[cluster](vectors)
@@ -127,6 +129,8 @@ class AdaptiveSoftmax(nn.Module):
 
 
 def _check_ids(ids: Tensor, vocabulary: int, name: str) -> None:
+    if not can_read(ids):
+        return
     wrong = ids[(ids < 0) | (ids >= vocabulary)]
     if len(wrong):
         raise InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {vocabulary - 1}")
