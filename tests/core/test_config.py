@@ -16,7 +16,7 @@ from tfx_core.model.config import ModelConfig
 from tfx_core.nn import Activation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class SampleConfig(ModelConfig):
     model_type: ClassVar[str] = "sample"
     aliases: ClassVar[dict[str, str]] = {"n_embd": "hidden_size", "num_attention_heads": "heads"}
@@ -124,7 +124,7 @@ def test_a_name_that_stands_for_nothing_is_told() -> None:
 # a config within another
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class PairConfig(ModelConfig):
     model_type: ClassVar[str] = "pair"
 

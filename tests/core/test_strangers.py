@@ -221,7 +221,7 @@ def test_what_a_spec_promises_must_be_there(
 # A model made of another one
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class OuterConfig(ModelConfig):
     """Nests the config of any architecture."""
 

@@ -64,6 +64,7 @@ def load_model(
         most = len(opened.tensors) + _MOST_AFRESH
         model = _empty_model(architecture, config, head, attention, opened.generation_config, most)
     model.origin = opened.folder.label
+    model.config.update({"name_or_path": opened.folder.label})
     load_weights(
         model,
         opened.tensors,

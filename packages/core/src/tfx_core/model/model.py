@@ -57,7 +57,7 @@ class Model(nn.Module):
         self.generation_config = generation_config
         self.origin: str | None = None
         # made once for the config and the file's contents beside it
-        self._generation_options: tuple[ModelConfig, object, GenerationOptions] | None = None
+        self._generation_options: tuple[object, object, GenerationOptions] | None = None
         plan = self.plan
         self.backbone: Backbone = architecture.backbone(config, frozenset(plan.parts))
         if not isinstance(self.backbone, Backbone):
@@ -74,13 +74,15 @@ class Model(nn.Module):
             (blank, self.made_of, self.__dict__) if "made_of" in vars(type(self)) else super().__reduce_ex__(protocol)
         )
 
-    def forward(self, input_ids: Tensor | None = None, *, return_dict: bool = True, **inputs: Any) -> Any:
+    def forward(self, input_ids: Tensor | None = None, *, return_dict: bool | None = None, **inputs: Any) -> Any:
         """Run backbone and head; token ids may also come first without their name.
 
-        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values.
+        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values. What a call does not ask for,
+        the config may: ``return_dict``, ``output_attentions`` and ``output_hidden_states``.
         """
         given = {"input_ids": input_ids, "attention": self.attention, **inputs}
         given = {name: value for name, value in given.items() if value is not None}
+        given = {**self.config.asked_of_calls, **given}
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
             raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))
@@ -94,7 +96,7 @@ class Model(nn.Module):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         output = output if output is states else output.of_head()
-        return output if return_dict else output.to_tuple()
+        return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
@@ -160,7 +162,7 @@ class Model(nn.Module):
             pruned[layer] = (*before, *numbers)
         config = self.config.replace(pruned_heads=pruned)
         self.backbone.prune_heads(present)
-        self.config = config
+        self.config.become(config)
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
@@ -214,16 +216,16 @@ class Model(nn.Module):
         """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
         from tfx_core.generation import options_from_files
 
-        made = self._generation_options
-        if made is None or made[0] is not self.config or made[1] != self.generation_config:
+        made, config = self._generation_options, self.config.to_dict()
+        if made is None or made[0] != config or made[1] != self.generation_config:
             options = options_from_files(
                 self.generation_config,
-                self.config.to_dict(),
+                config,
                 where=self.file_label("generation_config.json"),
                 config_where=self.file_label("config.json"),
             )
             # a copy, for the contents of the file may be changed in place
-            made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
+            made = self._generation_options = (config, deepcopy(self.generation_config), options)
         return made[2]
 
     @property

@@ -32,7 +32,7 @@ def _subclass(base: "type[Model]", name: str, inputs: tuple[str, ...]) -> "type[
 
     first = [Parameter("self", Parameter.POSITIONAL_ONLY), Parameter("input_ids", _FIRST, default=None)]
     named = [Parameter(each, _NAMED, default=None) for each in inputs if each != "input_ids"]
-    result = Parameter("return_dict", _NAMED, default=True, annotation=bool)
+    result = Parameter("return_dict", _NAMED, default=None, annotation=bool | None)
     forward.__doc__ = base.forward.__doc__
     vars(forward)["__signature__"] = Signature([*first, *named, result])
     members = {"forward": forward, "__module__": base.__module__, "__doc__": base.__doc__}
