@@ -107,9 +107,7 @@ def new_model(
         model.to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, architecture, settings, None, generator)
-    for name, to in model.ties:
-        if settings.begins_tied(name):
-            model.tie(name, to)
+    model.tie_weights()
     return model.to(device=device, dtype=_dtype(dtype))
 
 
@@ -256,15 +254,13 @@ def _initialise(
 ) -> None:
     """Fill the parameters and buffers of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
-    of_head = model.plan.initialise or architecture.initialise
     wanted = set(_tensors(model, remove_duplicate=False) if names is None else names)
     blank = {name: tensor for name, tensor in _tensors(model).items() if name in wanted}
     # or what nothing fills would be whatever the memory held
     versions = {name: tensor.detach().fill_(_blank(tensor))._version for name, tensor in blank.items()}
     for path, module in model.named_modules():
         if any(f"{path}.{name}" in wanted for name in _tensors(module, recurse=False)):
-            fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
-            fill(path, module, config, generator)
+            model.fill(path, module, generator)
     filled, saved = _tensors(model), model.state_dict(keep_vars=True)
     unfilled = [
         name

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import WeightTable, collect_weights
+from tfx_core.checkpoint import WeightTable, collect_weights, unfilled_modules
 from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
@@ -19,6 +20,7 @@ from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.language import LanguageHead
 from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.resizing import check_shapes, resize_tokens
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
 from tfx_core.nn import AttentionKernel, can_read, sdpa
@@ -118,11 +120,13 @@ class Model(nn.Module):
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
-        Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
+        Raises `CheckpointError` where the folder cannot be written, and `InputError` for a model that `load_model`
+        would refuse, with what was there before unchanged.
         """
         from tfx_core.generation.defaults import contents_of
         from tfx_core.generation.options import GenerationOptions
 
+        check_shapes(self)
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
         table = self.architecture.weight_table(config, self.head_name)
@@ -168,6 +172,60 @@ class Model(nn.Module):
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
         owner, _, attribute = name.rpartition(".")
         setattr(self.get_submodule(owner), attribute, self.get_parameter(to))
+
+    def tie_weights(self) -> None:
+        """Make one of those parameters that the config ties: an output layer and the token table."""
+        for name, to in self.ties:
+            if self.config.begins_tied(name):
+                self.tie(name, to)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same."""
+        owner, name = self.backbone.token_tables[0]
+        return owner.get_submodule(name)
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        """Put another in its place; an output layer that was tied stays what it is until `tie_weights`."""
+        for owner, name in self.backbone.token_tables:
+            setattr(owner, name, embeddings)
+
+    def get_output_embeddings(self) -> nn.Module | None:
+        """The layer that turns states into scores of tokens, of rare ones where there are several; ``None`` without."""
+        place = self.head.output_layer
+        return None if place is None else place[0].get_submodule(place[1])
+
+    def set_output_embeddings(self, layer: nn.Module) -> None:
+        """Put another in its place; raises `InputError` where the head has none."""
+        if self.head.output_layer is None:
+            raise InputError(f"head {self.head_name!r} has no output layer of tokens")
+        setattr(*self.head.output_layer, layer)
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Module:
+        """Change the number of tokens, in ``config.vocab_size``, too; returns what `get_input_embeddings` does.
+
+        It is ``new_num_tokens``, by default what it was, made up to a multiple of ``pad_to_multiple_of``. Old rows stay
+        as they are. New ones are drawn from torch's generator, around the mean of the old ones or as a new model's;
+        optimizers made before know neither. Raises `ConfigError` for a size that the config cannot have.
+        """
+        config: Any = self.config
+        size = checked(new_num_tokens, Size | None, "new_num_tokens", InputError) or config.vocab_size
+        multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
+        size = -(-size // multiple) * multiple
+        if size != config.vocab_size:
+            resize_tokens(self, size, mean_resizing=mean_resizing)
+        return self.get_input_embeddings()
+
+    def unfilled(self, config: ModelConfig) -> "Model":
+        """A model like this one with this config, whose parameters have shapes and no values."""
+        with unfilled_modules():
+            return Model(self.architecture, config, self.head_name)
+
+    def fill(self, path: str, module: nn.Module, generator: torch.Generator | None = None) -> None:
+        """Fill the parameters of the module at a path as the architecture, or the head's own plan, does it."""
+        of_head = self.plan.initialise if f"{path}.".startswith("head.") else None
+        (of_head or self.architecture.initialise)(path, module, self.config, generator)
 
     @property
     def _class_name(self) -> str:

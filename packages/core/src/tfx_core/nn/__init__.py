@@ -31,6 +31,7 @@ from tfx_core.nn.embeddings import (
     OffsetPositions,
     SegmentEmbeddings,
     UnreadPositions,
+    check_ids,
     look_up,
 )
 from tfx_core.nn.initialise import initialise_normal
@@ -140,6 +141,7 @@ __all__ = [
     "additive",
     "at_least_float32",
     "can_read",
+    "check_ids",
     "check_range",
     "copied_rows",
     "eager",

@@ -80,9 +80,17 @@ def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
     try:
         vectors: Tensor = table(ids)
     except IndexError:
-        wrong = next(int(each) for each in ids.flatten() if not 0 <= each < table.num_embeddings)
-        raise InputError(f"{name}: id {wrong} is not one of this model's, 0 to {table.num_embeddings - 1}") from None
+        check_ids(ids, table.num_embeddings, name)
+        raise
     return vectors
+
+
+def check_ids(ids: Tensor, size: int, name: str) -> None:
+    """Raise `InputError` for an id that a table of this size does not have; it waits for a device."""
+    wrong = ids[(ids < 0) | (ids >= size)]
+    if len(wrong):
+        cure = "; room for new tokens is made by model.resize_token_embeddings" if "input_ids" in name else ""
+        raise InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {size - 1}{cure}")
 
 
 class NoPositionEmbedding(nn.Module):

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.errors import InputError
-from tfx_core.nn import look_up
+from tfx_core.nn import check_ids, look_up
 
 
 class AdaptiveEmbeddings(nn.Module):
@@ -27,7 +26,7 @@ class AdaptiveEmbeddings(nn.Module):
         tables = [table for table in self.tables if isinstance(table, nn.Embedding)]
         if len(tables) == 1:
             return self._projected(0, look_up(tables[0], ids, "input_ids")) * self.scale
-        _check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
+        check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
         flat, begin = ids.flatten(), 0
         places: list[Tensor] = []
         vectors: list[Tensor] = []
@@ -96,7 +95,7 @@ class AdaptiveSoftmax(nn.Module):
         A cluster's scores are computed for its own words alone. Raises `InputError` for a label that is no word.
         """
         frequent, vocabulary = self.ends[0], self.ends[-1]
-        _check_ids(labels, vocabulary, "labels")
+        check_ids(labels, vocabulary, "labels")
         cluster = torch.bucketize(labels, torch.tensor(self.ends[:-1], device=labels.device), right=True)  # (N,)
         first = torch.where(cluster == 0, labels, frequent + cluster - 1)
         losses = F.cross_entropy(self._first(x).float(), first, reduction="none")
@@ -124,9 +123,3 @@ class AdaptiveSoftmax(nn.Module):
         assert isinstance(decoder, nn.Linear)
         words = slice((0, *self.ends)[cluster], self.ends[cluster])
         return F.linear(reduced, decoder.weight[words], decoder.bias[words])
-
-
-def _check_ids(ids: Tensor, vocabulary: int, name: str) -> None:
-    wrong = ids[(ids < 0) | (ids >= vocabulary)]
-    if len(wrong):
-        raise InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {vocabulary - 1}")

@@ -144,6 +144,11 @@ class XLNetBackbone(Backbone):
         self.memory = memory
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """The table, which both streams read."""
+        return [(self, "token")]
+
     def forward(
         self,
         input_ids: Tensor | None = None,

@@ -14,6 +14,15 @@ class Head(nn.Module):
     padding the output's `ModelOutput.token_mask` tells: neither a result nor a loss may depend on them.
     """
 
+    @property
+    def output_layer(self) -> tuple[nn.Module, str] | None:
+        """The module, and its attribute, that turns states into scores of tokens; ``None`` where nothing does.
+
+        By default the ``decoder`` of its ``predictions``.
+        """
+        predictions = self._modules.get("predictions")
+        return None if predictions is None or "decoder" not in predictions._modules else (predictions, "decoder")
+
     def arrange(self, inputs: Inputs) -> Inputs:
         """The call's inputs as the backbone shall see them; by default unchanged."""
         return inputs
