@@ -356,14 +356,13 @@ class ModelConfig(Checked, Nested):
     def _by_field(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values by the names of their fields."""
         named: dict[str, Any] = {}
-        for name, value in values.items():
-            own = "id2label" if name == "label2id" else cls.aliases.get(name, name)
+        for name, value in _by_number(values).items():
+            own = cls.aliases.get(name, name)
             if name in cls.absent:
                 raise TypeError(f"{cls.__name__} takes no {name!r}: {cls.absent[name]}")
             if own not in cls.field_names():
                 raise TypeError(unknown("config", [name], (*cls.field_names(), *cls.aliases), cls.__name__))
-            value = _by_number(value) if name == "label2id" else value
-            if own in named and (own != "id2label" or named[own] != value):
+            if own in named:
                 raise TypeError(f"{name}={value!r} and {own}={named[own]!r} are the same field of {cls.__name__}")
             named[own] = value
         return named
@@ -406,13 +405,17 @@ def _kept(name: str, value: object) -> object:
     return value
 
 
-def _by_number(label2id: object) -> dict[int, str]:
-    """The names of classes by their numbers; `ConfigError` where two have the same."""
-    numbers: dict[str, int] = checked(label2id, dict[str, int], "label2id")
-    names = {number: label for label, number in numbers.items()}
+def _by_number(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with ``id2label`` in the place of ``label2id``; `ConfigError` where these contradict each other."""
+    if "label2id" not in values:
+        return values
+    numbers: dict[str, int] = checked(values["label2id"], dict[str, int], "label2id")
+    names = {numbers[label]: label for label in sorted(numbers, key=numbers.__getitem__)}
     if len(names) < len(numbers):
         raise ConfigError(f"label2id={shown(numbers)}: each class must have a number of its own")
-    return names
+    if checked(values.get("id2label", names), dict[int, str], "id2label") != names:
+        raise ConfigError(f"label2id={shown(numbers)}: id2label has other names or numbers; give one of them")
+    return {**{name: value for name, value in values.items() if name != "label2id"}, "id2label": names}
 
 
 def _integers(value: object) -> Iterator[int]:

@@ -180,13 +180,16 @@ class Model(nn.Module):
                 self.tie(name, to)
 
     def get_input_embeddings(self) -> nn.Module:
-        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same."""
-        owner, name = self.backbone.token_tables[0]
+        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same.
+
+        Raises `InputError` where the backbone does not say where it is.
+        """
+        owner, name = self._token_tables[0]
         return owner.get_submodule(name)
 
     def set_input_embeddings(self, embeddings: nn.Module) -> None:
         """Put another in its place; an output layer that was tied stays what it is until `tie_weights`."""
-        for owner, name in self.backbone.token_tables:
+        for owner, name in self._token_tables:
             setattr(owner, name, embeddings)
 
     def get_output_embeddings(self) -> nn.Module | None:
@@ -210,6 +213,7 @@ class Model(nn.Module):
         optimizers made before know neither. Raises `ConfigError` for a size that the config cannot have.
         """
         config: Any = self.config
+        self.get_input_embeddings()
         size = checked(new_num_tokens, Size | None, "new_num_tokens", InputError) or config.vocab_size
         multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
         size = -(-size // multiple) * multiple
@@ -226,6 +230,13 @@ class Model(nn.Module):
         """Fill the parameters of the module at a path as the architecture, or the head's own plan, does it."""
         of_head = self.plan.initialise if f"{path}.".startswith("head.") else None
         (of_head or self.architecture.initialise)(path, module, self.config, generator)
+
+    @property
+    def _token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        tables = self.backbone.token_tables
+        if not tables:
+            raise InputError(f"the backbone of {self.config.model_type} does not say what its token_tables are")
+        return tables
 
     @property
     def _class_name(self) -> str:
