@@ -141,6 +141,18 @@ def test_a_name_is_set_as_it_is_replaced() -> None:
         config.pad_id = 3
 
 
+def test_keys_without_effect_are_taken_and_those_of_generation_told() -> None:
+    config = SampleConfig.of(use_cache=False, _note=[1], extra={"more": 2})
+    assert config.extra == {"more": 2, "use_cache": False, "_note": [1]}
+    assert config.replace(use_cache=True, heads=4).extra == {"more": 2, "use_cache": True, "_note": [1]}
+    assert config.replace(extra={}, prefix="so").extra == {"prefix": "so"}
+    with pytest.raises(ConfigError, match="use_cache=3: must be true or false"):
+        config.replace(use_cache=3)
+    for refused in (config.replace, SampleConfig.of):
+        with pytest.raises(TypeError, match=r"takes no 'num_beams': .*model\.generation_config"):
+            refused(num_beams=3)
+
+
 def test_the_numbers_of_classes_are_given_once() -> None:
     names, numbers = {0: "no", 1: "yes"}, {"yes": 1, "no": 0}
     assert SampleConfig.of(label2id=numbers) == SampleConfig.of(id2label=names, label2id=numbers)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn, Self, TypeAlias
 
 from tfx_core.errors import ConfigError, UnknownNameError, shown
@@ -146,10 +147,9 @@ class ModelConfig(Checked, Nested):
         given = dict(values)
         origin = given.pop("name_or_path", given.pop("_name_or_path", self.name_or_path))
         origin = checked(origin, str, "name_or_path")
-        kept = {name: _kept(name, given.pop(name)) for name in tuple(given) if self._is_inert(name)}
         for name, value in given.items():
             self._check_settable(name, value)
-        changed = self.replace(**given, **({"extra": {**self.extra, **kept}} if kept else {}))
+        changed = self.replace(**given)
         if changed.num_labels != self.num_labels:
             raise ConfigError(
                 f"id2label={shown(changed.id2label)}: names {changed.num_labels} classes, and the model has "
@@ -162,14 +162,10 @@ class ModelConfig(Checked, Nested):
         """Take the values of another config, for a model that was rebuilt by it: heads hold this very object."""
         vars(self).update(vars(other))
 
-    def _is_inert(self, name: str) -> bool:
-        inert = name.startswith("_") or name in INERT_KEYS or name in self.inert_keys
-        return inert and name not in ("label2id", "model_type", *self.aliases)
-
     def _check_settable(self, name: str, value: object) -> None:
         """Raise `AttributeError` for what is not read at a call, unless it has the value already."""
         own, kind = self.aliases.get(name, name), type(self).__name__
-        if own in self.settable or own == "label2id":
+        if own in self.settable or own == "label2id" or self._is_inert(name):
             return
         if name in self.absent:
             raise AttributeError(f"{kind}.{name} cannot be set: {self.absent[name]}")
@@ -309,7 +305,10 @@ class ModelConfig(Checked, Nested):
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """A config with these values, by the names of its fields or their aliases; `TypeError` for any other name."""
+        """A config with these values, by the names of its fields or their aliases; `TypeError` for any other name.
+
+        Keys that have no effect are kept in ``extra``.
+        """
         return cls(**cls._by_field(values))
 
     def to_dict(self) -> dict[str, Any]:
@@ -338,7 +337,7 @@ class ModelConfig(Checked, Nested):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with other values, named as for `of`; ``num_labels`` alone renames the classes."""
-        changes = self._by_field(changes)
+        changes = self._by_field(changes, self.extra)
         if "num_labels" in changes and "id2label" not in changes and changes["num_labels"] != self.num_labels:
             changes["id2label"] = {}
         if "id2label" in changes and "num_labels" not in changes:
@@ -353,13 +352,18 @@ class ModelConfig(Checked, Nested):
         return tuple(each.name for each in dataclasses.fields(cls))
 
     @classmethod
-    def _by_field(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by the names of their fields."""
-        named: dict[str, Any] = {}
-        for name, value in _by_number(values).items():
+    def _by_field(cls, values: Mapping[str, Any], extra: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """The values by the names of their fields; keys without effect, beside those in ``extra``, under that name."""
+        values = _by_number(values)
+        kept = {name: _kept(name, value) for name, value in values.items() if cls._is_inert(name)}
+        named: dict[str, Any] = {"extra": {**values.get("extra", extra), **kept}} if kept else {}
+        for name, value in values.items():
             own = cls.aliases.get(name, name)
-            if name in cls.absent:
-                raise TypeError(f"{cls.__name__} takes no {name!r}: {cls.absent[name]}")
+            if name in kept or (name == "extra" and kept):
+                continue
+            why = cls.absent.get(name) or _of_generation(name)
+            if why is not None:
+                raise TypeError(f"{cls.__name__} takes no {name!r}: {why}")
             if own not in cls.field_names():
                 raise TypeError(unknown("config", [name], (*cls.field_names(), *cls.aliases), cls.__name__))
             if own in named:
@@ -367,11 +371,18 @@ class ModelConfig(Checked, Nested):
             named[own] = value
         return named
 
+    @classmethod
+    def _is_inert(cls, name: str) -> bool:
+        """Whether a key has no effect, here or at all."""
+        inert = name.startswith("_") or name in INERT_KEYS or name in cls.inert_keys
+        return inert and name not in ("label2id", "model_type", *cls.aliases)
+
     def _lacks(self, name: str) -> str:
         """What an `AttributeError` says of a name that stands for nothing."""
-        if name in GENERATION_KEYS:
-            return f"{type(self).__name__} has no {name!r}: {hint('config', 'config.num_beams = 4')}"
-        return no_attribute("config", name, (*self.field_names(), *self.aliases), type(self).__name__)
+        kind, cure = type(self).__name__, _of_generation(name)
+        if cure is not None:
+            return f"{kind} has no {name!r}: {cure}"
+        return no_attribute("config", name, (*self.field_names(), *self.aliases), kind)
 
     if not TYPE_CHECKING:  # a type checker would let every misspelled name pass
 
@@ -391,6 +402,11 @@ def named_architecture(values: Mapping[str, Any]) -> str:
         known = ", ".join(sorted(spec.name for spec in registry.architectures()))
         raise ConfigError(f"model_type={shown(model_type)}: must name an architecture; installed are {known}")
     return model_type
+
+
+def _of_generation(name: str) -> str | None:
+    """What to do with a key that says how to generate; ``None`` for others."""
+    return hint("config", "config.num_beams = 4") if name in GENERATION_KEYS else None
 
 
 def _kept(name: str, value: object) -> object:
