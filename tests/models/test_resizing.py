@@ -8,11 +8,15 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
-from tests.models.test_settings import CASES, batch, made
+from tests.models.test_configs import TIED_HEADS
+from tests.models.test_settings import ARCHITECTURES, batch, made
 from tests.models.tiny import perturbed
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.model.resizing import check_shapes
+
+CASES = [*((name, "backbone") for name in ARCHITECTURES), *TIED_HEADS]
+"""To the number of tokens the other heads are as none is."""
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))

@@ -20,6 +20,8 @@ _SPREAD = 1e-9
 """Of new rows, as a factor of the old ones' covariance: near to their mean, so that they take no probability from
 others, and different from each other (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
 """
+_DRAWN = 256
+"""How many of them are made at once."""
 
 
 def resize_tokens(model: "Model", size: int, *, mean_resizing: bool) -> None:
@@ -87,10 +89,13 @@ def _around_mean(old: Tensor, shape: Size) -> Tensor:
     Those in the places of old ones are zero.
     """
     rows = old.float().view(len(old), -1)
-    root = torch.linalg.qr(rows - rows.mean(0), mode="r").R  # RᵀR is the covariance, times their number
+    mean = rows.mean(0)
     values = rows.new_zeros(shape[0], rows.shape[1])
-    new = values[len(old) :]
-    new[:] = rows.mean(0) + torch.randn(len(new), len(root), device=old.device) @ root * (_SPREAD / len(old)) ** 0.5
+    for begin in range(len(old), len(values), _DRAWN):
+        new = values[begin : begin + _DRAWN]
+        # sums of what the old ones differ by, times standard normal numbers, have the covariance of the old ones
+        drawn = torch.randn(len(new), len(old), device=old.device) @ (rows - mean)
+        new[:] = mean + drawn * (_SPREAD / len(old)) ** 0.5
     return values.view(shape)
 
 
