@@ -71,6 +71,11 @@ def asked_of_every_call(name: str, result: str) -> Callable[[World], None]:
     return ask
 
 
+def overridden(world: World) -> None:
+    made: Any = tfx_core.load_model(world.folder(), output_hidden_states=True, use_cache=False).config
+    assert (made.output_hidden_states, made.use_cache) == (True, False)
+
+
 def return_dict(world: World) -> None:
     model = world.model()
     model.config.return_dict = False
@@ -107,6 +112,10 @@ DEEDS = {
     ("config", "config.output_attentions = True"): asked_of_every_call("output_attentions", "attentions"),
     ("config", "config.return_dict = False"): return_dict,
     ("config", "config.update({…})"): update,
+    ("config", "load_model(path, output_hidden_states=True)"): overridden,
+    ("config", "model_type"): lambda world: check(config(world).model_type == "bert"),
+    ("config", "num_labels"): lambda world: check(config(world).num_labels == 2),
+    ("config", "is_encoder_decoder"): lambda world: check(not config(world).is_encoder_decoder),
     ("config", "name_or_path"): lambda world: check(config(world).name_or_path == str(world.folder())),
     ("config", "label2id"): lambda world: check(config(world).label2id == {"LABEL_0": 0, "LABEL_1": 1}),
     ("config", "use_return_dict"): lambda world: check(config(world).use_return_dict),

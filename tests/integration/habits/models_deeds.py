@@ -3,9 +3,12 @@
 import tempfile
 from typing import Any
 
+import pytest
 from torch import nn
 
+import tfx_core
 from tests.integration.habits.world import VOCABULARY, World
+from tfx_core.errors import InputError
 
 
 def check(truth: object) -> None:
@@ -54,7 +57,16 @@ def output_exchanged(world: World) -> None:
     assert world.model().get_output_embeddings() is None
 
 
+def beyond(world: World) -> None:
+    tokenizer = world.tokenizer()
+    tokenizer.add_tokens(["<new>"])
+    with pytest.raises(InputError, match="resize_token_embeddings"):
+        tfx_core.pipeline("feature-extraction", model=world.model(), tokenizer=tokenizer)
+    world.model()(tokenizer("a <new> token", return_tensors="pt")["input_ids"])
+
+
 DEEDS = {
+    ("model", "ids beyond the vocabulary"): beyond,
     ("model", "save_pretrained(folder)"): save_pretrained,
     ("model", "get_input_embeddings()"): exchanged,
     ("model", "set_input_embeddings(module)"): exchanged,

@@ -1,6 +1,6 @@
 """Methods and attributes of a model."""
 
-from tfx_core.habits.habit import works
+from tfx_core.habits.habit import told, works
 
 HABITS = (
     works("save_pretrained(folder)", "what load_model would refuse is refused"),
@@ -13,4 +13,8 @@ HABITS = (
     works("resize_token_embeddings(…, mean_resizing=False)"),
     works("tie_weights()"),
     works("model.config.vocab_size"),
+    told(
+        "ids beyond the vocabulary",
+        "room for new tokens is made by model.resize_token_embeddings(len(tokenizer))",
+    ),
 )

@@ -75,7 +75,7 @@ def load_model(
         apart=[name for name, _ in model.ties if not config.begins_tied(name)],
         dtype=_dtype(dtype),
         device=torch.device(device),
-        initialise=lambda module, names: _initialise(module, architecture, config, names),
+        initialise=lambda module, names: _initialise(module, config, names),
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
     )
@@ -106,7 +106,7 @@ def new_model(
     with _sizes():
         model.to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    _initialise(model, architecture, settings, None, generator)
+    _initialise(model, settings, None, generator)
     model.tie_weights()
     return model.to(device=device, dtype=_dtype(dtype))
 
@@ -247,7 +247,6 @@ def _empty_model(
 
 def _initialise(
     model: nn.Module,
-    architecture: Architecture[Any],
     config: ModelConfig,
     names: Iterable[str] | None,
     generator: torch.Generator | None = None,

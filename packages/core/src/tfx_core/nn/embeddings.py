@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 
 
 class Embeddings(nn.Module):
@@ -79,18 +80,24 @@ def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
     """The ids' vectors; raises `InputError` for an id that the table does not have (on a GPU torch itself fails)."""
     try:
         vectors: Tensor = table(ids)
-    except IndexError:
-        check_ids(ids, table.num_embeddings, name)
-        raise
+    except IndexError as error:
+        raise _beyond(ids, table.num_embeddings, name) or error from None
     return vectors
 
 
 def check_ids(ids: Tensor, size: int, name: str) -> None:
     """Raise `InputError` for an id that a table of this size does not have; it waits for a device."""
+    error = _beyond(ids, size, name)
+    if error is not None:
+        raise error
+
+
+def _beyond(ids: Tensor, size: int, name: str) -> InputError | None:
     wrong = ids[(ids < 0) | (ids >= size)]
-    if len(wrong):
-        cure = "; room for new tokens is made by model.resize_token_embeddings" if "input_ids" in name else ""
-        raise InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {size - 1}{cure}")
+    if not len(wrong):
+        return None
+    cure = f"; {hint('model', 'ids beyond the vocabulary')}" if "input_ids" in name else ""
+    return InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {size - 1}{cure}")
 
 
 class NoPositionEmbedding(nn.Module):

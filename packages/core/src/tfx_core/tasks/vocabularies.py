@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tfx_core.errors import InputError, shown
+from tfx_core.habits import hint
 
 if TYPE_CHECKING:
     from tfx_core.model.model import Model
@@ -30,7 +31,7 @@ def check_vocabulary(model: "Model", tokenizer: "Tokenizer") -> None:
         first = min(beyond, key=ids.__getitem__)
         raise InputError(
             f"{where}the tokenizer gives {shown(first)} the id {ids[first]}, and the model has {size} tokens, 0 to "
-            f"{size - 1}: model.resize_token_embeddings({last + 1}) makes room, if it is this model's tokenizer"
+            f"{size - 1}; if it is this model's tokenizer, {hint('model', 'ids beyond the vocabulary')}"
         )
     if size - 1 - last > max(_MOST_UNUSED, _UNUSED_SHARE * size):
         _log.warning("%sthe tokenizer knows %d tokens, and the model %d: is it another model's?", where, last + 1, size)
