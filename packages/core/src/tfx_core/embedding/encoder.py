@@ -57,7 +57,7 @@ class _Encode(Task[_Options, str, Vectors]):
         return [[window] for window in windows]
 
     def compute(self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: _Options) -> list[Vectors]:
-        states, mask = self.model(**batch).last_hidden_state, batch["attention_mask"]
+        states, mask = self.model(**batch, return_dict=True).last_hidden_state, batch["attention_mask"]
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
         for stage in self._stages(options.normalize):
             x = stage(x)

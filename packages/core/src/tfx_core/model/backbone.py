@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.nn import DecoderCache, padded_layouts
+from tfx_core.nn import DecoderCache, Embeddings, padded_layouts
 
 if TYPE_CHECKING:
     from tfx_core.generation import GenerativeModel
@@ -49,6 +49,14 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, T)`` -> the vectors ``(B, T, D)`` that ``inputs_embeds`` may give in their place."""
+
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """Where what turns ids into vectors is: modules, and the attributes of theirs that are all one and the same.
+
+        By default the token table of every `tfx_core.nn.Embeddings` in it.
+        """
+        return [(each, "token") for each in self.modules() if isinstance(each, Embeddings)]
 
     @property
     def input_names(self) -> frozenset[str]:

@@ -66,6 +66,7 @@ def load_model(
         most = len(opened.tensors) + _MOST_AFRESH
         model = _empty_model(architecture, config, head, attention, opened.generation_config, most)
     model.origin = opened.folder.label
+    model.config.update({"name_or_path": opened.folder.label})
     load_weights(
         model,
         opened.tensors,
@@ -76,7 +77,7 @@ def load_model(
         apart=[name for name, _ in model.ties if not config.begins_tied(name)],
         dtype=_dtype(dtype),
         device=device,
-        initialise=lambda module, names: _initialise(module, architecture, config, names),
+        initialise=lambda module, names: _initialise(module, config, names),
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
     )
@@ -108,10 +109,8 @@ def new_model(
     with _sizes():
         model.to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    _initialise(model, architecture, settings, None, generator)
-    for name, to in model.ties:
-        if settings.begins_tied(name):
-            model.tie(name, to)
+    _initialise(model, settings, None, generator)
+    model.tie_weights()
     return model.to(device=device, dtype=_dtype(dtype))
 
 
@@ -251,22 +250,19 @@ def _empty_model(
 
 def _initialise(
     model: nn.Module,
-    architecture: Architecture[Any],
     config: ModelConfig,
     names: Iterable[str] | None,
     generator: torch.Generator | None = None,
 ) -> None:
     """Fill the parameters and buffers of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
-    of_head = model.plan.initialise or architecture.initialise
     wanted = set(_tensors(model, remove_duplicate=False) if names is None else names)
     blank = {name: tensor for name, tensor in _tensors(model).items() if name in wanted}
     # or what nothing fills would be whatever the memory held
     versions = {name: tensor.detach().fill_(_blank(tensor))._version for name, tensor in blank.items()}
     for path, module in model.named_modules():
         if any(f"{path}.{name}" in wanted for name in _tensors(module, recurse=False)):
-            fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
-            fill(path, module, config, generator)
+            model.fill(path, module, generator)
     filled, saved = _tensors(model), model.state_dict(keep_vars=True)
     unfilled = [
         name

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import WeightTable, collect_weights
+from tfx_core.checkpoint import WeightTable, collect_weights, unfilled_modules
 from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
@@ -19,6 +20,7 @@ from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.language import LanguageHead
 from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.resizing import check_shapes, resize_tokens
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
 from tfx_core.model.switches import Switches
@@ -65,7 +67,7 @@ class Model(Switches):
         self.generation_config = generation_config
         self.origin: str | None = None
         # made once for the config and the file's contents beside it
-        self._generation_options: tuple[ModelConfig, object, GenerationOptions] | None = None
+        self._generation_options: tuple[object, object, GenerationOptions] | None = None
         plan = self.plan
         self.backbone: Backbone = architecture.backbone(config, frozenset(plan.parts))
         if not isinstance(self.backbone, Backbone):
@@ -87,12 +89,14 @@ class Model(Switches):
     ) -> Any:
         """Run backbone and head; token ids may also come first without their name.
 
-        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values.
+        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values. What a call does not ask for,
+        the config may: ``return_dict``, ``output_attentions`` and ``output_hidden_states``.
         """
         if more:
             raise TypeError(f"{type(self).__name__}: {hint('model(…)', 'model(ids, mask)')}")
         given = {"input_ids": input_ids, "attention": self.attention, **inputs}
         given = self._without_cache({name: value for name, value in given.items() if value is not None})
+        given = {**self.config.asked_of_calls, **given}
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
             raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))
@@ -106,7 +110,7 @@ class Model(Switches):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         output = output if output is states else output.of_head()
-        return output.to_tuple() if return_dict is False else output
+        return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
@@ -129,11 +133,13 @@ class Model(Switches):
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
-        Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
+        Raises `CheckpointError` where the folder cannot be written, and `InputError` for a model that `load_model`
+        would refuse, with what was there before unchanged.
         """
         from tfx_core.generation.defaults import contents_of
         from tfx_core.generation.options import GenerationOptions
 
+        check_shapes(self)
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
         table = self.architecture.weight_table(config, self.head_name)
@@ -173,12 +179,77 @@ class Model(Switches):
             pruned[layer] = (*before, *numbers)
         config = self.config.replace(pruned_heads=pruned)
         self.backbone.prune_heads(present)
-        self.config = config
+        self.config.become(config)
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
         owner, _, attribute = name.rpartition(".")
         setattr(self.get_submodule(owner), attribute, self.get_parameter(to))
+
+    def tie_weights(self) -> None:
+        """Make one of those parameters that the config ties: an output layer and the token table."""
+        for name, to in self.ties:
+            if self.config.begins_tied(name):
+                self.tie(name, to)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same.
+
+        Raises `InputError` where the backbone does not say where it is.
+        """
+        owner, name = self._token_tables[0]
+        return owner.get_submodule(name)
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        """Put another in its place; an output layer that was tied stays what it is until `tie_weights`."""
+        for owner, name in self._token_tables:
+            setattr(owner, name, embeddings)
+
+    def get_output_embeddings(self) -> nn.Module | None:
+        """The layer that turns states into scores of tokens, of rare ones where there are several; ``None`` without."""
+        place = self.head.output_layer
+        return None if place is None else place[0].get_submodule(place[1])
+
+    def set_output_embeddings(self, layer: nn.Module) -> None:
+        """Put another in its place; raises `InputError` where the head has none."""
+        if self.head.output_layer is None:
+            raise InputError(f"head {self.head_name!r} has no output layer of tokens")
+        setattr(*self.head.output_layer, layer)
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Module:
+        """Change the number of tokens, in ``config.vocab_size``, too; returns what `get_input_embeddings` does.
+
+        It is ``new_num_tokens``, by default what it was, made up to a multiple of ``pad_to_multiple_of``. Old rows stay
+        as they are. New ones are drawn from torch's generator, around the mean of the old ones or as a new model's;
+        optimizers made before know neither. Raises `ConfigError` for a size that the config cannot have.
+        """
+        config: Any = self.config
+        self.get_input_embeddings()
+        size = checked(new_num_tokens, Size | None, "new_num_tokens", InputError) or config.vocab_size
+        multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
+        size = -(-size // multiple) * multiple
+        if size != config.vocab_size:
+            resize_tokens(self, size, mean_resizing=mean_resizing)
+        return self.get_input_embeddings()
+
+    def unfilled(self, config: ModelConfig) -> "Model":
+        """A model like this one with this config, whose parameters have shapes and no values."""
+        with unfilled_modules():
+            return Model(self.architecture, config, self.head_name)
+
+    def fill(self, path: str, module: nn.Module, generator: torch.Generator | None = None) -> None:
+        """Fill the parameters of the module at a path as the architecture, or the head's own plan, does it."""
+        of_head = self.plan.initialise if f"{path}.".startswith("head.") else None
+        (of_head or self.architecture.initialise)(path, module, self.config, generator)
+
+    @property
+    def _token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        tables = self.backbone.token_tables
+        if not tables:
+            raise InputError(f"the backbone of {self.config.model_type} does not say what its token_tables are")
+        return tables
 
     @property
     def _class_name(self) -> str:
@@ -227,16 +298,16 @@ class Model(Switches):
         """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
         from tfx_core.generation import options_from_files
 
-        made = self._generation_options
-        if made is None or made[0] is not self.config or made[1] != self.generation_config:
+        made, config = self._generation_options, self.config.to_dict()
+        if made is None or made[0] != config or made[1] != self.generation_config:
             options = options_from_files(
                 self.generation_config,
-                self.config.to_dict(),
+                config,
                 where=self.file_label("generation_config.json"),
                 config_where=self.file_label("config.json"),
             )
             # a copy, for the contents of the file may be changed in place
-            made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
+            made = self._generation_options = (config, deepcopy(self.generation_config), options)
         return made[2]
 
     @property

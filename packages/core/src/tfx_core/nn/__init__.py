@@ -32,6 +32,7 @@ from tfx_core.nn.embeddings import (
     SegmentEmbeddings,
     UnreadPositions,
     check_device,
+    check_ids,
     look_up,
 )
 from tfx_core.nn.initialise import initialise_normal
@@ -142,6 +143,7 @@ __all__ = [
     "at_least_float32",
     "can_read",
     "check_device",
+    "check_ids",
     "check_range",
     "copied_rows",
     "eager",

@@ -9,6 +9,7 @@ from tfx_core.errors import InputError
 from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
+from tfx_core.tasks.vocabularies import check_vocabulary
 from tfx_core.tasks.windows import ItemError, TextWindow
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def __init__(self, model: "Model", tokenizer: "Tokenizer", **options: object) -> None:
         self.check_model(model)
+        check_vocabulary(model, tokenizer)
         self.model = model.eval()  # dropout would make results random
         self.tokenizer = tokenizer
         self.options = read_options(self.options_type(), options, self.name)
