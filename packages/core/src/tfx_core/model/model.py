@@ -113,6 +113,19 @@ class Model(nn.Module):
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
         return self.backbone.generate(self, input_ids, **options)
 
+    def compute_transition_scores(
+        self,
+        sequences: Tensor,
+        scores: tuple[Tensor, ...],
+        beam_indices: Tensor | None = None,
+        normalize_logits: bool = False,
+    ) -> Tensor:
+        """`tfx_core.generation.transition_scores` of the parts of its output."""
+        from tfx_core.generation import GenerationOutput, transition_scores
+
+        output = GenerationOutput(sequences=sequences, scores=scores, beam_indices=beam_indices)
+        return transition_scores(output, normalize_logits=normalize_logits)
+
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
