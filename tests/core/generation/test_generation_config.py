@@ -83,7 +83,7 @@ def test_wrong_values_and_names_are_told_where_they_are_set() -> None:
 
 def test_copies_are_equal_and_on_their_own() -> None:
     config = GenerationConfig(num_beams=2, sequence_bias={(1, 2): 0.5}, eos_token_id=[1, 2])
-    for other in (copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+    for other in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
         assert other == config
         other.num_beams = 3
         assert (config.num_beams, other == config) == (2, False)

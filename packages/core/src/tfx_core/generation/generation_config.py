@@ -42,7 +42,10 @@ class GenerationConfig:
 
     @classmethod
     def of(cls, given: object) -> "GenerationConfig":
-        """Of what a caller gives: one of these, `GenerationOptions`, a dict, or transformers' ``GenerationConfig``."""
+        """Of what a caller gives: one of these, a dict, `GenerationOptions`, or transformers' ``GenerationConfig``.
+
+        Of the last two, what is not the default is set.
+        """
         if isinstance(given, GenerationConfig):
             return given
         if given is None:
@@ -81,7 +84,8 @@ class GenerationConfig:
         allowed = forms(GenerationOptions)
         values = {n: None if x is None else checked(x, allowed[n], n, InputError) for n, x in given.items()}
         if values:
-            self._own.update(over({**dict.fromkeys(OPTION_NAMES), **self.set_values()}, values))
+            before = {**dict.fromkeys(OPTION_NAMES), **self.set_values()}
+            self._own = {**self._own, **over(before, values)}
 
     def set_values(self) -> dict[str, Any]:
         """The options that are set, here or in the files below; None for what was taken back."""
