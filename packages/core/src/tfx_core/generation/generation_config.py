@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from tfx_core.errors import ConfigError, InputError, shown
+from tfx_core.errors import CheckpointError, ConfigError, InputError, shown
 from tfx_core.fields import checked, forms
 from tfx_core.generation.defaults import contents_of, values_from_files
 from tfx_core.generation.options import DEFAULTS, OFF, OPTION_NAMES, GenerationOptions, over
@@ -71,10 +71,17 @@ class GenerationConfig:
         return made
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``generation_config.json`` into a folder, which is made where it is not there."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        """Write ``generation_config.json`` into a folder, which is made where it is not there.
+
+        Raises `CheckpointError` where that cannot be, with what was there before unchanged.
+        """
+        from tfx_core.checkpoint import replacing, save_errors
+
         text = json.dumps(self.contents() or {}, indent=2, sort_keys=True)
-        (Path(folder) / _FILE).write_text(text + "\n", encoding="utf-8")
+        with save_errors(folder, CheckpointError):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            with replacing(Path(folder) / _FILE) as staging:
+                staging.write_text(text + "\n", encoding="utf-8")
 
     def update(self, **options: Any) -> None:
         """Set several fields; a bound ends its counterpart, as in `GenerationOptions.updated`."""
