@@ -63,6 +63,11 @@ class Batch(dict[str, Any]):
         return self._row(key) if isinstance(key, int) else super().__getitem__(key)
 
     @property
+    def data(self) -> dict[str, Any]:
+        """The columns by name, as a plain dict."""
+        return dict(self)
+
+    @property
     def encodings(self) -> list[Encoding]:
         """The rows as the `tokenizers` library describes them, padded like the columns."""
         return [self._row(i) for i in range(len(self._encodings))]

@@ -10,6 +10,7 @@ from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
+from tfx_core.text.chats import TEMPLATE_FILE, ChatTemplate, template_entry, template_files
 from tfx_core.text.guard import guarded
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
@@ -17,10 +18,12 @@ from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, is_gen
 
 TOKENIZER_FILE = "tokenizer.json"
 
+_STALE = (TOKENIZER_FILE, ADDED_FILE, TEMPLATE_FILE)
+
 _NOT_WRITTEN = {
     *("name_or_path", "tokenizer_file", "special_tokens_map_file", "vocab_file", "merges_file", "device_map"),
     *("is_local", "local_files_only"),
-    *("additional_special_tokens", "extra_special_tokens"),  # written as what they are now
+    *("additional_special_tokens", "extra_special_tokens", "chat_template"),  # written as what they are now
 }
 """Keys of ``tokenizer_config.json`` that say where files once lay, or that are written in another form."""
 
@@ -37,11 +40,16 @@ class Origin:
 
 
 def write_tokenizer(
-    folder: str | os.PathLike[str], tokens: KnownTokens, conventions: Mapping[str, JSON], origin: Origin | None
+    folder: str | os.PathLike[str],
+    tokens: KnownTokens,
+    conventions: Mapping[str, JSON],
+    chat_template: ChatTemplate,
+    origin: Origin | None,
 ) -> tuple[str, ...]:
     """Write a tokenizer's files, all or none of them; gives their paths.
 
-    ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. Raises `TextError` for a tokenizer with
+    ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. A chat template goes there as well where
+    it was found there, else into a file of its own. Raises `TextError` for a tokenizer with
     parts in Python whose recipe cannot make its legacy files, and for a folder that cannot be written.
     """
     from tfx_core.checkpoint import replacing_files, save_errors
@@ -57,7 +65,11 @@ def write_tokenizer(
     except TextError:
         if not files:
             raise
-    files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions})
+    within = origin is not None and "chat_template" in origin.settings.declared
+    templates = {} if within else template_files(chat_template)
+    files.update(templates)
+    entry = {} if templates else template_entry(chat_template)
+    files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions, **entry})
     files[SPECIAL_FILE] = _json(_special_tokens(tokens))
     added = {token: number for token, number in tokens.get_added_vocab().items() if number >= tokens.vocab_size}
     if added:
@@ -66,9 +78,10 @@ def write_tokenizer(
     # An older tokenizer's files that this one does not have would be read in place of what it has.
     with (
         save_errors(folder, TextError),
-        replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new,
+        replacing_files(Path(folder), stale=lambda old, new: _STALE, last=[CONFIG_FILE]) as new,
     ):
         for name, contents in files.items():
+            (new / name).parent.mkdir(exist_ok=True)
             (new / name).write_bytes(contents)
     return tuple(os.path.join(folder, name) for name in sorted(files))
 
