@@ -54,7 +54,7 @@ def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_
 ) -> None:
     inputs = inputs_of(task, 40)
     run = tfx_core.pipeline(task, model=folder(HEADS[task]))
-    alone = [run(each) for each in inputs]
+    alone = [run([each])[0] for each in inputs]
     for batch_tokens in (1, 40, 10_000):
         same(run(inputs, batch_tokens=batch_tokens), alone)
     if task == "question-answering":
@@ -109,13 +109,79 @@ def test_no_inputs_no_results(folder: Folder) -> None:
         assert list(run.stream(iter(()))) == []
 
 
-def test_one_input_gives_its_result_and_an_iterable_a_list(folder: Folder) -> None:
+def test_one_input_gives_its_result_a_text_and_a_collection_a_list_and_an_iterator_an_iterator(folder: Folder) -> None:
     run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
-    one = run("bob sings")
+    (one,) = run("bob sings")
     assert isinstance(one, dict)
-    assert run(["bob sings"]) == [one] == run(text for text in ["bob sings"])
+    assert run(["bob sings"]) == [one] == run({"bob sings"})
+    lazily = run(text for text in ["bob sings"])
+    assert next(lazily) == one
+    assert list(lazily) == []
     pair = run(("bob sings", "good"))
     assert run({"text": "bob sings", "text_pair": "good"}) == pair != one
+
+
+def test_a_data_set_is_read_by_its_numbers(folder: Folder) -> None:
+    class Texts:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, number: int) -> str:
+            return f"dog {number}"
+
+    run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
+    lazily = run(Texts())
+    assert not isinstance(lazily, list)
+    assert list(lazily) == run(["dog 0", "dog 1", "dog 2"])
+
+
+def test_a_batch_has_no_more_rows_than_asked_for(folder: Folder) -> None:
+    run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"), batch_size=3)
+    rows: list[int] = []
+    run.model.register_forward_hook(lambda module, args, output: rows.append(len(output.logits)))
+    expected = run(texts(10))
+    assert max(rows) == 3
+    same(run(texts(10), batch_size=1), expected)
+    assert rows[-1] == 1
+
+
+def test_a_model_that_is_trained_on_is_evaluated_for_a_call_alone(folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    seen: list[bool] = []
+    run.model.register_forward_hook(lambda module, args, output: seen.append(module.training))
+    run.model.train()
+    run.model.head.eval()
+    run(["dog"])
+    assert seen == [False]
+    assert run.model.training
+    assert not run.model.head.training
+
+
+def test_progress_is_shown_where_there_is_a_terminal(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int | None]] = []
+
+    class Bar:
+        def __init__(self, label: str, total: int | None) -> None:
+            told.append((label, total))
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            told.append(("end", None))
+
+        def advance(self, count: int) -> None:
+            told.append(("done", count))
+
+    monkeypatch.setattr("tfx_core.cli.ProgressBar", Bar)
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    run(["dog", "cat"], progress=True)
+    run(["dog"], progress=False)
+    list(run(iter(["dog"]), progress=True))
+    assert told == [
+        *(("feature-extraction", 2), ("done", 2), ("end", None)),
+        *(("feature-extraction", None), ("done", 1), ("end", None)),
+    ]
 
 
 def test_options_of_the_task_hold_until_a_call_says_otherwise(folder: Folder) -> None:
@@ -128,13 +194,13 @@ def test_options_of_the_task_hold_until_a_call_says_otherwise(folder: Folder) ->
 @pytest.mark.parametrize("task", HEADS)
 def test_an_unknown_option_is_a_type_error(task: str, folder: Folder) -> None:
     saved = folder(HEADS[task])
-    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
-        tfx_core.pipeline(task, model=saved, topk=3)
+    with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
+        tfx_core.pipeline(task, model=saved, topc=3)
     run = tfx_core.pipeline(task, model=saved)
-    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
-        run(["x"], topk=3)
-    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
-        run.stream(["x"], topk=3)  # before the first result is asked for
+    with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
+        run(["x"], topc=3)
+    with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
+        run.stream(["x"], topc=3)  # before the first result is asked for
 
 
 @pytest.mark.parametrize("task", ["text-classification", "token-classification", "feature-extraction", "fill-mask"])
@@ -286,8 +352,8 @@ def test_type_and_device_reach_the_model(folder: Folder) -> None:
 
 
 def test_a_wrong_option_shows_before_the_model_is_loaded() -> None:
-    with pytest.raises(TypeError, match="no option 'topk'"):
-        tfx_core.pipeline("fill-mask", model="/nowhere/at/all", topk=3)
+    with pytest.raises(TypeError, match="takes no 'topc'"):
+        tfx_core.pipeline("fill-mask", model="/nowhere/at/all", topc=3)
 
 
 def test_a_task_of_a_third_party_needs_only_its_four_methods(folder: Folder) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite
 from pathlib import Path
@@ -20,7 +20,7 @@ from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task
 from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
-from tfx_core.tasks.pipeline import load_task
+from tfx_core.tasks.pipeline import load_task, named
 
 
 class Tasks(ListedGroup):
@@ -35,10 +35,11 @@ class Tasks(ListedGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The command of a task; `click.UsageError` for a name that nothing installed provides."""
         try:
-            spec = registry.find(TaskSpec, cmd_name)
+            name, stated = named(cmd_name)
+            spec = registry.find(TaskSpec, name)
         except UnknownNameError as error:
             raise click.UsageError(str(error), ctx) from None
-        return _command(cmd_name, spec, load_task(cmd_name))
+        return _command(name, spec, load_task(name), stated)
 
 
 @click.group(cls=Tasks, subcommand_metavar="TASK --model MODEL [OPTIONS] [TEXT]...")
@@ -108,7 +109,7 @@ _PARAMETERS: list[click.Parameter] = [
 _TASK_OPTION = "task_option_"
 
 
-def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> click.Command:
+def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]], stated: Mapping[str, str]) -> click.Command:
     options_type: type[TaskOptions] = task.options_type
     own = describe_options(options_type)
     taken = {flag for parameter in _PARAMETERS for flag in parameter.opts}
@@ -120,7 +121,7 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> clic
 
     def invoke(**values: Any) -> None:
         options = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
-        options = {key: None if value is NONE else value for key, value in options.items()}
+        options = {**stated, **{key: None if value is NONE else value for key, value in options.items()}}
         _run(task, options, **{key: value for key, value in values.items() if key not in flags})
 
     epilog = (
@@ -179,7 +180,7 @@ def _run(
     read_as: Any,
     output: str | None,
     as_json: bool,
-    **loading: str | None,
+    **loading: Any,
 ) -> None:
     inputs = open_inputs(text, file, read_as, sys.stdin.buffer)
     loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)

@@ -2,7 +2,7 @@
 
 from tfx_core.habits.habit import told, works
 
-_NO_HUB = "nothing is uploaded from here; save_pretrained(folder) writes what huggingface_hub can upload"
+NO_UPLOAD = "nothing is uploaded from here; save_pretrained(folder) writes what huggingface_hub can upload"
 
 TOKENIZER = (
     works("tok.encode(text)"),
@@ -55,7 +55,7 @@ TOKENIZER = (
     ),
     works("tok.save_pretrained(folder)"),
     told("save_vocabulary", "save_pretrained(folder) writes all files of a tokenizer"),
-    told("push_to_hub", _NO_HUB),
+    told("push_to_hub", NO_UPLOAD),
     told("from_pretrained", "a tokenizer is loaded with tfx_core.load_tokenizer(path)"),
     works("chat_template", "to read and to set: one, or several by their names"),
     works("tok.get_chat_template()"),
