@@ -10,15 +10,17 @@ import pytest
 import torch
 
 import tfx_core
+from tests.core.fake_site import FakeSite
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.results import same
 from tests.core.tasks.toy import VOCABULARY
 from tfx_core.checkpoint import folder as folder_module
 from tfx_core.checkpoint.folder import parse_json
-from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.plugins import TaskSpec, registry
+from tfx_core.errors import InputError, PluginError, UnknownNameError
+from tfx_core.plugins import TaskSpec, discovery, registry
+from tfx_core.plugins.discovery import PluginWarning
 from tfx_core.tasks import ItemError, Task, batching
-from tfx_core.tasks.pipeline import load_task
+from tfx_core.tasks.pipeline import load_task, named
 
 HEADS = {
     "fill-mask": "masked-lm",
@@ -307,6 +309,58 @@ def test_every_file_of_a_checkpoint_is_parsed_once(folder: Folder, monkeypatch: 
 def test_an_unknown_task_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match="fill-mask"):
         tfx_core.pipeline("fil-mask", model="nowhere")
+
+
+ALIASES = """
+from tfx_core import TaskSpec, hookimpl
+
+@hookimpl
+def tfx_tasks():
+    target = "tests.core.tasks.counting:Counting"
+    return [TaskSpec("{name}", target=target, heads=("backbone",), aliases=({aliases}))]
+"""
+
+
+def test_aliases_stand_for_a_task_and_state_options(site: FakeSite) -> None:
+    site.install("tfx-two", ALIASES.format(name="count-two", aliases='"count2", "count_{times}_times", "ner",'))
+    assert named("count2") == ("count-two", {})
+    assert named("count_3_times") == ("count-two", {"times": "3"})
+    assert named("ner") == ("token-classification", {})
+    assert named("count-two") == ("count-two", {})
+    site.install("tfx-three", ALIASES.format(name="count-three", aliases='"count2",'))
+    discovery.rescan()
+    with pytest.raises(PluginError, match=r"'count2' stands for count-t(wo|hree) and for count-t(wo|hree): say which"):
+        named("count2")
+
+
+def test_a_pattern_that_is_none_takes_its_task_with_it(site: FakeSite) -> None:
+    site.install("tfx-one", ALIASES.format(name="count-one", aliases='"count", "{a} {a}",'))
+    with pytest.warns(PluginWarning, match="the alias '{a} {a}', which does not name options in its braces"):
+        assert named("count") == ("count", {})
+
+
+def test_the_task_of_a_head(folder: Folder) -> None:
+    for task, head in HEADS.items():
+        assert tfx_core.pipeline(model=folder(head)).name == task
+    model = tfx_core.load_model(folder("masked-lm"))
+    model.head_name = "nothing"
+    with pytest.raises(InputError, match="the model's head, 'nothing', serves no task"):
+        tfx_core.pipeline(model=model)
+
+
+def test_keywords_of_load_model_reach_it_and_mistakes_are_told(folder: Folder) -> None:
+    saved = folder("masked-lm")
+    assert tfx_core.pipeline("fill-mask", saved, model_kwargs={"dtype": "bfloat16"}).dtype == torch.bfloat16
+    assert tfx_core.pipeline("fill-mask", saved, torch_dtype="bfloat16").dtype == torch.bfloat16
+    with pytest.raises(InputError, match="trust_remote_code=True: nothing that comes with a checkpoint is executed"):
+        tfx_core.pipeline("fill-mask", saved, trust_remote_code=True)
+    with pytest.raises(TypeError, match="top_k is there twice"):
+        tfx_core.pipeline("fill-mask", saved, top_k=2, topk=3)
+    with pytest.raises(InputError, match="there are no default models"):
+        tfx_core.pipeline("fill-mask")
+    if not torch.accelerator.is_available():
+        with pytest.raises(InputError, match="device=0: torch finds no accelerator here"):
+            tfx_core.pipeline("fill-mask", saved, device=0)
 
 
 def test_a_checkpoint_of_another_head_is_refused_not_guessed(folder: Folder) -> None:

@@ -34,9 +34,7 @@ def render(template: str, variables: Mapping[str, Any]) -> str:
 def render_marked(template: str, variables: Mapping[str, Any]) -> tuple[str, list[tuple[int, int]]]:
     """The same, with the characters from where to where the template says that an assistant wrote them."""
     text = render(template, variables)
-    mark = next((mark for mark in _MARKS if mark not in text), None)
-    if mark is None:
-        raise TextError("the chat holds U+FDD0 to U+FDD3, which are no characters; take them out")
+    mark = mark_for(text)
     first, *parts = render(template, {**variables, _MARK: mark}).split(mark)
     plain, spans = first, []
     for number, part in enumerate(parts):
@@ -44,6 +42,14 @@ def render_marked(template: str, variables: Mapping[str, Any]) -> tuple[str, lis
             spans.append((len(plain), len(plain) + len(part)))
         plain += part
     return plain, spans
+
+
+def mark_for(text: str) -> str:
+    """A mark that a text does not hold; raises `TextError` for one that has them all."""
+    mark = next((mark for mark in _MARKS if mark not in text), None)
+    if mark is None:
+        raise TextError("the chat holds U+FDD0 to U+FDD3, which are no characters; take them out")
+    return mark
 
 
 class _Generation(Extension):

@@ -1,7 +1,7 @@
 """Chats: lists of messages, written as the text that a model was trained to read chats in."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Chat: TypeAlias = Sequence[Mapping[str, Any]]
 """Messages, each with its ``role`` and ``content``, and whatever else a template reads."""
+
+_Written: TypeAlias = tuple[str, Sequence[tuple[int, int]]]
+"""A text, and the characters from where to where an assistant wrote it."""
 
 ChatTemplate: TypeAlias = str | dict[str, str] | None
 """A jinja2 template, or several by their names; None where there is none."""
@@ -112,10 +115,9 @@ class Chats(KnownTokens, ABC):
         }
         given = {**self.special_tokens_map, **given, **variables}
         template = self.get_chat_template(chat_template, tools)
-        written = [_written(template, chat, given, return_assistant_tokens_mask) for chat in chats]
+        write = _writer(continue_final_message, return_assistant_tokens_mask)
+        written = [write(template, chat, given) for chat in chats]
         texts = [text for text, _ in written]
-        if continue_final_message:
-            texts = [_within_last(text, chat) for text, chat in zip(texts, chats, strict=True)]
         wanted = texts[0] if single else texts
         if not tokenize:
             return wanted
@@ -179,30 +181,40 @@ def template_entry(template: ChatTemplate) -> dict[str, Any]:
     return {} if template is None else {"chat_template": template}
 
 
-def _written(
-    template: str, chat: Chat, given: Mapping[str, Any], marked: bool
-) -> tuple[str, Sequence[tuple[int, int]]]:
-    """The text of a chat, and where in it an assistant wrote, if that is asked for."""
+def _writer(continues: bool, marked: bool) -> Callable[[str, Chat, Mapping[str, Any]], _Written]:
+    """What makes a text of template, chat and variables, and says where an assistant wrote if that is asked for."""
     try:
         from tfx_core.text.chat_rendering import render, render_marked
     except ImportError as error:
         raise TextError("a chat template is rendered by jinja2: pip install 'tfx-core[chat]'") from error
-    variables = {**given, "messages": chat}
-    return render_marked(template, variables) if marked else (render(template, variables), ())
+    if continues:
+        return lambda template, chat, given: (_within_last(template, chat, given), ())
+    if marked:
+        return lambda template, chat, given: render_marked(template, {**given, "messages": chat})
+    return lambda template, chat, given: (render(template, {**given, "messages": chat}), ())
 
 
-def _within_last(text: str, chat: Chat) -> str:
-    """The text as far as it holds the last message, without what the template writes behind it."""
-    content = chat[-1].get("content")
-    if isinstance(content, list | tuple):  # of parts, as multimodal templates have them
-        content = next((part["text"] for part in reversed(content) if "text" in part), None)
-    content = content.lstrip() if isinstance(content, str) else ""
-    found = text.rfind(content.rstrip())
-    if not content or found < 0:
-        raise InputError(
-            "continue_final_message: what the template writes does not hold the content of the last message"
-        )
-    return text[: found + len(content if text.startswith(content, found) else content.rstrip())]
+def _within_last(template: str, chat: Chat, given: Mapping[str, Any]) -> str:
+    """The text of a chat as far as it holds the last message, without what the template writes behind that."""
+    from tfx_core.text.chat_rendering import mark_for, render
+
+    text = render(template, {**given, "messages": chat})
+    mark = mark_for(text)
+    marked = render(template, {**given, "messages": [*chat[:-1], {**chat[-1], "content": _ending(chat[-1], mark)}]})
+    begin, found, _ = marked.rpartition(mark)
+    if not found:
+        raise InputError("continue_final_message: what the template writes does not hold the last message's content")
+    return begin if text.startswith(begin) else begin.rstrip()  # of a template that takes blanks away
+
+
+def _ending(message: Mapping[str, Any], mark: str) -> Any:
+    """The content of a message, a text or a list of parts, with a mark at its end."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content + mark
+    if isinstance(content, list) and content and isinstance(content[-1].get("text"), str):
+        return [*content[:-1], {**content[-1], "text": content[-1]["text"] + mark}]
+    raise InputError(f"continue_final_message: the last message's content, {shown(content)}, is no text")
 
 
 def _schemas(tools: Sequence[object] | None) -> Sequence[object] | None:
