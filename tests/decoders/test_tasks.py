@@ -289,6 +289,53 @@ def test_beams_and_several_texts_cannot_be_followed(generate: Any) -> None:
             generate.follow("a", print, **options)
 
 
+# chats
+
+TEMPLATE = "{% for each in messages %}{{ each.role }}: {{ each.content }}<end>{% endfor %}"
+TEMPLATE += "{% if add_generation_prompt %}assistant: {% endif %}"
+CHAT = [{"role": "user", "content": "hi"}]
+
+
+def test_a_chat_is_answered_like_its_text(generate: Any) -> None:
+    generate.tokenizer.chat_template = TEMPLATE
+    (answer,) = generate("user: hi<end>assistant: ", return_full_text=False, **GREEDY)
+    assert generate(CHAT, return_full_text=False, **GREEDY) == [answer]
+    whole = {"generated_text": [*CHAT, {"role": "assistant", "content": text_of(answer)}]}
+    assert generate(CHAT, **GREEDY) == [whole]
+    assert generate([CHAT, "user: hi<end>assistant: ", {"messages": CHAT}], **GREEDY)[::2] == [whole, whole]
+    pieces: list[str] = []
+    assert generate.follow(CHAT, pieces.append, **GREEDY) == whole
+    assert "".join(pieces) == text_of(answer)
+
+
+def test_the_last_message_is_continued(generate: Any) -> None:
+    generate.tokenizer.chat_template = TEMPLATE
+    begun = [*CHAT, {"role": "assistant", "content": "so"}]
+    (answer,) = generate("user: hi<end>assistant: so", return_full_text=False, **GREEDY)
+    assert generate(begun, **GREEDY)[0]["generated_text"][-1]["content"] == "so" + text_of(answer)
+    assert generate(CHAT, continue_final_message=True, **GREEDY)[0]["generated_text"][0]["content"].startswith("hi")
+    generate.tokenizer.chat_template = TEMPLATE.replace("each.content", "each.content[0].text")
+    parts = [{"role": "assistant", "content": [{"type": "text", "text": "so"}]}]
+    assert len(generate(parts, **GREEDY)[0]["generated_text"][0]["content"]) == 2
+    assert len(parts[0]["content"]) == 1
+
+
+@pytest.mark.parametrize("value", [{"message": CHAT}, [CHAT], [{"content": "x"}]], ids=str)
+def test_what_is_no_chat_is_refused(value: object, generate: Any) -> None:
+    generate.tokenizer.chat_template = TEMPLATE
+    with pytest.raises(ItemError, match=r"inputs\[1\]: .*(is no chat|has 'messages')"):
+        generate(["a", value])
+
+
+def test_chats_come_as_json_lines(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", "gpt2")
+    (Path(folder) / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    lines = "".join(f"{json.dumps(each)}\n" for each in ({"messages": CHAT}, CHAT))
+    result = run("-m", folder, "--no-do-sample", "--max-new-tokens", "7", "--json", "--read-as", "jsonl", stdin=lines)
+    expected = tfx_core.pipeline("text-generation", folder)([CHAT, CHAT], **GREEDY)
+    assert [json.loads(line) for line in result.stdout.splitlines()] == expected
+
+
 # from the command line
 
 

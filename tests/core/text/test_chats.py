@@ -125,6 +125,11 @@ def test_without_jinja2_the_extra_is_named(tokenizer: Tokenizer, monkeypatch: py
         written(tokenizer, TEMPLATE)
 
 
+def test_a_mistyped_keyword_of_a_call_is_told(tokenizer: Tokenizer) -> None:
+    with pytest.raises(TypeError, match=r"tokenizer\(…\) takes no 'truncate': did you mean 'truncation'\?"):
+        tokenizer("a", truncate=True)  # type: ignore[call-arg]  # the mistake
+
+
 def test_no_template_and_several_are_told(tokenizer: Tokenizer) -> None:
     with pytest.raises(TextError, match="this tokenizer has no chat template"):
         tokenizer.apply_chat_template(CHAT)
@@ -155,6 +160,12 @@ def test_a_file_goes_before_the_config_and_a_keyword_before_both(tmp_path: Path)
 
 
 def test_saving_leaves_no_older_template(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(tmp_path / "saved")
+    assert read(tmp_path / "saved").chat_template == TEMPLATE
+    tokenizer.chat_template = {"default": TEMPLATE, "tool_use": "tools"}
+    tokenizer.save_pretrained(tmp_path / "saved")
+    assert read(tmp_path / "saved").chat_template == {"default": TEMPLATE, "tool_use": "tools"}
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(tmp_path / "saved")
     assert read(tmp_path / "saved").chat_template == TEMPLATE

@@ -30,14 +30,6 @@ RowT = TypeVar("RowT")
 Result: TypeAlias = Any
 """Dicts, lists, strings and numbers (arrays where a task says so), in a form that depends on the task's options."""
 
-
-def serves(head: str, heads: Sequence[str]) -> bool:
-    """Whether a head is one of these, or one of a third party's that stands in for one of them."""
-    name = head.rpartition(":")[2]
-    stands_in = (entry.spec.serves for entry in registry.specs(HeadSpec) if entry.spec.name == name)
-    return head in heads or any(set(served) & set(heads) for served in stands_in)
-
-
 Progress: TypeAlias = Callable[[int], object]
 """Called with the number of inputs that were finished since its last call."""
 
@@ -305,6 +297,13 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
             return self.parse(value, options)
         except InputError as error:
             raise ItemError(index, str(error)) from None
+
+
+def serves(head: str, heads: Sequence[str]) -> bool:
+    """Whether a head is one of these, or one of a third party's that stands in for one of them."""
+    name = head.rpartition(":")[2]
+    stands_in = (entry.spec.serves for entry in registry.specs(HeadSpec) if entry.spec.name == name)
+    return head in heads or any(set(served) & set(heads) for served in stands_in)
 
 
 @contextmanager

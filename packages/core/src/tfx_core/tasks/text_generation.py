@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 from tfx_core.errors import InputError
 from tfx_core.fields import Help
 from tfx_core.generation.options import GenerationOptions
-from tfx_core.tasks.base import Result
+from tfx_core.tasks.base import Result, evaluating
 from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
 from tfx_core.tasks.options import read_options
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text
@@ -63,13 +63,13 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, Prompt]):
 
     def parse(self, value: object, options: TextGenerationOptions) -> Prompt:
         """A string, or a chat."""
-        from tfx_core.text.chats import checked
+        from tfx_core.text.chats import checked_chat
 
         if isinstance(value, Mapping):
             if value.keys() != {"messages"}:
                 raise InputError(f"keys {sorted(map(str, value))}: a dict has 'messages'")
-            return checked(value["messages"])
-        return checked(value) if isinstance(value, list) else check_text(value, "a prompt")
+            return checked_chat(value["messages"])
+        return checked_chat(value) if isinstance(value, list) else check_text(value, "a prompt")
 
     def encode(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[list[TextWindow]]:
         """One window each, without the tokens that end a text."""
@@ -128,7 +128,7 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, Prompt]):
         prompt = list(window.features["input_ids"])
         after = _After(len(self._text(prompt)), write)
         streamer = TextStreamer(self.tokenizer, skip_special_tokens=True, write=after)
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(self.model):
             (row,) = self.generated(self.collate([window]), settings, streamer)
         return self.decode(item, [window], [row], settings)
 
@@ -204,11 +204,12 @@ def _open(ids: list[int], special: list[int]) -> tuple[list[int], int]:
 def _answered(chat: "Chat", text: str, continues: bool) -> list[dict[str, Any]]:
     """The chat with what was written as its last message, or at the end of that."""
     messages = [dict(message) for message in chat]
-    if continues:
-        messages[-1]["content"] += text
-    else:
-        messages.append({"role": "assistant", "content": text})
-    return messages
+    if not continues:
+        return [*messages, {"role": "assistant", "content": text}]
+    content = messages[-1]["content"]
+    if isinstance(content, list):  # of parts, as multimodal templates have them
+        return [*messages[:-1], {**messages[-1], "content": [*content, {"type": "text", "text": text}]}]
+    return [*messages[:-1], {**messages[-1], "content": content + text}]
 
 
 def _can_follow(resolved: GenerationOptions) -> bool:

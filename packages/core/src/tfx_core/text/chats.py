@@ -104,16 +104,12 @@ class Chats(KnownTokens, ABC):
             raise InputError("return_dict=True needs tokens: leave tokenize=False out")
         if return_assistant_tokens_mask and not return_dict:
             raise InputError("return_assistant_tokens_mask=True gives a further column: say return_dict=True")
-        if continue_final_message and (add_generation_prompt or return_assistant_tokens_mask):
-            other = "add_generation_prompt" if add_generation_prompt else "return_assistant_tokens_mask"
-            raise InputError(f"continue_final_message ends within a message: leave {other} out")
+        if continue_final_message and add_generation_prompt:
+            raise InputError("continue_final_message ends within a message: leave add_generation_prompt out")
         chats, single = _chats(conversation)
-        given: dict[str, Any] = {
-            "tools": _schemas(tools),
-            "documents": documents,
-            "add_generation_prompt": add_generation_prompt,
-        }
-        given = {**self.special_tokens_map, **given, **variables}
+        given: dict[str, Any] = {"tools": _schemas(tools), "documents": documents}
+        given |= {"add_generation_prompt": add_generation_prompt, **variables}
+        given = {**self.special_tokens_map, **given}
         template = self.get_chat_template(chat_template, tools)
         write = _writer(continue_final_message, return_assistant_tokens_mask)
         written = [write(template, chat, given) for chat in chats]
@@ -138,11 +134,11 @@ def is_chat(value: object) -> bool:
 def _chats(conversation: object) -> tuple[list[Chat], bool]:
     """The chats, and whether it is one alone."""
     if is_chat(conversation) or isinstance(conversation, str) or not isinstance(conversation, Sequence):
-        return [checked(conversation)], True
-    return [checked(chat) for chat in conversation or [conversation]], False
+        return [checked_chat(conversation)], True
+    return [checked_chat(chat) for chat in conversation or [conversation]], False
 
 
-def checked(chat: object) -> Chat:
+def checked_chat(chat: object) -> Chat:
     """A chat; raises `InputError` that says what a chat is."""
     if not (is_chat(chat) and isinstance(chat, Sequence) and all(is_chat([message]) for message in chat)):
         raise InputError(
@@ -187,6 +183,8 @@ def _writer(continues: bool, marked: bool) -> Callable[[str, Chat, Mapping[str, 
         from tfx_core.text.chat_rendering import render, render_marked
     except ImportError as error:
         raise TextError("a chat template is rendered by jinja2: pip install 'tfx-core[chat]'") from error
+    if continues and marked:
+        raise InputError("continue_final_message ends within a message: leave return_assistant_tokens_mask out")
     if continues:
         return lambda template, chat, given: (_within_last(template, chat, given), ())
     if marked:

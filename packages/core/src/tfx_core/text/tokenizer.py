@@ -71,6 +71,11 @@ class Tokenizer(Chats, Framing):
         """Whether the models of this tokenizer answer questions that stand before their text, and not behind it."""
         return self.padding_side == "right" if self._question_first is None else self._question_first
 
+    @property
+    def name_or_path(self) -> str:
+        """The folder or hub id that it came from; empty for one that was made here."""
+        return "" if self.origin is None else self.origin.settings.label.rpartition("/")[0]
+
     # -- texts to ids --------------------------------------------------------------------------------------------------
 
     @understands("tokenizer(…)")

@@ -10,7 +10,7 @@ from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
-from tfx_core.text.chats import TEMPLATE_FILE, ChatTemplate, template_entry, template_files
+from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, template_entry, template_files
 from tfx_core.text.guard import guarded
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
@@ -18,7 +18,7 @@ from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, is_gen
 
 TOKENIZER_FILE = "tokenizer.json"
 
-_STALE = (TOKENIZER_FILE, ADDED_FILE, TEMPLATE_FILE)
+_STALE = (TOKENIZER_FILE, ADDED_FILE, TEMPLATE_FILE, *NAMED_TEMPLATES.values())
 
 _NOT_WRITTEN = {
     *("name_or_path", "tokenizer_file", "special_tokens_map_file", "vocab_file", "merges_file", "device_map"),
@@ -48,8 +48,7 @@ def write_tokenizer(
 ) -> tuple[str, ...]:
     """Write a tokenizer's files, all or none of them; gives their paths.
 
-    ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. A chat template goes there as well where
-    it was found there, else into a file of its own. Raises `TextError` for a tokenizer with
+    ``conventions`` are how it is called, as ``tokenizer_config.json`` has it. Raises `TextError` for a tokenizer with
     parts in Python whose recipe cannot make its legacy files, and for a folder that cannot be written.
     """
     from tfx_core.checkpoint import replacing_files, save_errors
@@ -65,8 +64,7 @@ def write_tokenizer(
     except TextError:
         if not files:
             raise
-    within = origin is not None and "chat_template" in origin.settings.declared
-    templates = {} if within else template_files(chat_template)
+    templates = _template_files(chat_template, origin)
     files.update(templates)
     entry = {} if templates else template_entry(chat_template)
     files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions, **entry})
@@ -84,6 +82,12 @@ def write_tokenizer(
             (new / name).parent.mkdir(exist_ok=True)
             (new / name).write_bytes(contents)
     return tuple(os.path.join(folder, name) for name in sorted(files))
+
+
+def _template_files(template: ChatTemplate, origin: Origin | None) -> Mapping[str, bytes]:
+    """A chat template in files of its own; none where it stood in ``tokenizer_config.json``, or has no such file."""
+    within = origin is not None and "chat_template" in origin.settings.declared
+    return {} if within else template_files(template)
 
 
 def _config(tokens: KnownTokens, origin: Origin | None) -> dict[str, JSON]:
