@@ -309,6 +309,10 @@ def test_every_file_of_a_checkpoint_is_parsed_once(folder: Folder, monkeypatch: 
 def test_an_unknown_task_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match="fill-mask"):
         tfx_core.pipeline("fil-mask", model="nowhere")
+    with pytest.raises(UnknownNameError, match="no task 'sentimentanalysis': did you mean 'sentiment-analysis'"):
+        tfx_core.pipeline("sentimentanalysis", model="nowhere")
+    with pytest.raises(InputError, match="3 is no name of a task"):
+        tfx_core.pipeline(3, model="nowhere")  # type: ignore[arg-type]  # the mistake
 
 
 ALIASES = """
@@ -342,6 +346,8 @@ def test_a_pattern_that_is_none_takes_its_task_with_it(site: FakeSite) -> None:
 def test_the_task_of_a_head(folder: Folder) -> None:
     for task, head in HEADS.items():
         assert tfx_core.pipeline(model=folder(head)).name == task
+    with pytest.raises(AttributeError, match="a pipeline has no 'tokenzier': did you mean 'tokenizer'"):
+        tfx_core.pipeline(model=folder("masked-lm")).tokenzier  # noqa: B018
     model = tfx_core.load_model(folder("masked-lm"))
     model.head_name = "nothing"
     with pytest.raises(InputError, match="the model's head, 'nothing', serves no task"):

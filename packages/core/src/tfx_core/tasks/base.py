@@ -180,7 +180,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # pickle and copy ask before there is anything to find
             raise AttributeError(name)
-        raise AttributeError(no_attribute("pipeline", name, dir(type(self)), "a pipeline"))
+        raise AttributeError(no_attribute("pipeline", name, {*dir(type(self)), *vars(self)}, "a pipeline"))
 
     # what a subclass says
 

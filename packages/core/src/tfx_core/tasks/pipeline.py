@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfx_core.errors import InputError, PluginError, UnknownNameError, shown
-from tfx_core.habits import hint, understands
+from tfx_core.habits import hint, nearest, understands
 from tfx_core.habits.telling import row
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.plugins.specs import alias_pattern
@@ -12,7 +12,7 @@ from tfx_core.tasks.base import Task, serves
 from tfx_core.tasks.options import describe_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import torch
 
@@ -70,12 +70,14 @@ def load_task(name: str) -> type[Task[Any, Any, Any]]:
     return task
 
 
-def named(name: str) -> tuple[str, dict[str, str]]:
+def named(name: object) -> tuple[str, dict[str, str]]:
     """The task that a name or an alias stands for, and the options that an alias states.
 
     A name goes before all aliases, and the core's aliases before others. Raises `PluginError` where an alias is given
-    to several tasks, and `UnknownNameError` for a task of transformers that is none here.
+    to several tasks, and `UnknownNameError` for a task of transformers that is none here, and for a mistyped alias.
     """
+    if not isinstance(name, str):
+        raise InputError(f"{shown(name)} is no name of a task")
     entries = registry.specs(TaskSpec)
     if name in {entry.spec.name for entry in entries}:
         return name, {}
@@ -90,19 +92,28 @@ def named(name: str) -> tuple[str, dict[str, str]]:
         raise PluginError(f"{shown(name)} stands for {' and for '.join(each[1] for each in found)}: say which")
     if found:
         return found[0][1:]
-    cure = hint("pipeline", f'"{name}"')
+    cure = _cure(name, entries)
     if cure is not None:
         raise UnknownNameError(f"no task {shown(name)}: {cure}")
     return name, {}
+
+
+def _cure(name: str, entries: "Sequence[registry.Registered[TaskSpec]]") -> str | None:
+    """What to say of a name that is no task's and no alias, where it is theirs or close to an alias."""
+    aliases = {alias for entry in entries for alias in entry.spec.aliases}
+    close = nearest(name, {*aliases, *(entry.spec.name for entry in entries)})
+    return hint("pipeline", f'"{name}"') or (f"did you mean {close!r}?" if close in aliases else None)
 
 
 def task_for(model: "str | Path | Model", revision: str | None = None, provider: str | None = None) -> str:
     """The one task that a model's head serves; `InputError` where there are several, or none."""
     head = _stored_head(model, revision, provider) if isinstance(model, str | Path) else model.head_name
     found = [registry.spelled(entry) for entry in registry.specs(TaskSpec) if serves(head, entry.spec.heads)]
-    if len(found) != 1:
-        said = f"serves {', '.join(found)}: say which" if found else "serves no task"
-        raise InputError(f"pipeline: the model's head, {head!r}, {said}: pipeline(task, model)")
+    if len(found) > 1:
+        choice = f"serves {', '.join(found)}; say which: pipeline({found[0]!r}, model)"
+        raise InputError(f"pipeline: the model's head, {head!r}, {choice}")
+    if not found:
+        raise InputError(f"pipeline: the model's head, {head!r}, serves no task")
     return found[0]
 
 
