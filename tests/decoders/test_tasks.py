@@ -92,7 +92,7 @@ def test_a_prompt_gets_what_it_gets_alone(model_type: str, options: dict[str, An
     config = {"cutoffs": [60, 120]} if model_type == "transfo-xl" else {}
     task = tfx_core.pipeline("text-generation", model=save(tmp_path / "model", model_type, **config), **options)
     together = task(PROMPTS)
-    assert together == [task(prompt) for prompt in PROMPTS]
+    assert together == [task([prompt])[0] for prompt in PROMPTS]
     assert together == task(PROMPTS, batch_tokens=20)
     assert task(list(reversed(PROMPTS))) == list(reversed(together))
     if "seed" in options:
@@ -108,15 +108,16 @@ def test_what_a_tokenizer_puts_behind_a_text_is_no_part_of_a_prompt(tmp_path: Pa
 
 def test_the_text_of_a_prompt_stays_as_it_was_given(generate: Any) -> None:
     for prompt in ("a , b .", "a<end>b", " blank "):
-        full, new = (generate(prompt, return_full_text=full, **GREEDY) for full in (True, False))
+        full, new = (generate([prompt], return_full_text=full, **GREEDY)[0] for full in (True, False))
         assert text_of(full) == prompt + text_of(new)
-    with_prefix = generate("b", prefix="a", return_full_text=False, **GREEDY)
-    assert with_prefix == generate("ab", return_full_text=False, **GREEDY)
-    assert text_of(generate("b", prefix="a", **GREEDY)) == "b" + text_of(with_prefix)
+    with_prefix = generate(["b"], prefix="a", return_full_text=False, **GREEDY)
+    assert with_prefix == generate(["ab"], return_full_text=False, **GREEDY)
+    assert text_of(generate("b", prefix="a", **GREEDY)[0]) == "b" + text_of(with_prefix[0])
 
 
 def test_an_empty_prompt_is_the_begin_token(generate: Any, tmp_path: Path) -> None:
-    assert text_of(generate("", **GREEDY)) == text_of(generate("<end>", return_full_text=False, **GREEDY))
+    begun = generate("<end>", return_full_text=False, **GREEDY)
+    assert generate("", **GREEDY) == begun
     without = tfx_core.pipeline("text-generation", model=save(tmp_path / "m", "xlnet", begins=False))
     with pytest.raises(ItemError, match=r"inputs\[1\]: an empty prompt, and this model has no bos token"):
         without(["a", ""], **GREEDY)
@@ -216,7 +217,7 @@ def test_a_prompt_beyond_the_positions_is_refused_or_keeps_its_end(generate: Any
         generate(long, **GREEDY)
     cut = generate(long, truncation=True, return_full_text=False, **GREEDY)
     assert cut == generate(long[-34:], return_full_text=False, **GREEDY)
-    assert text_of(generate(long, truncation=True, do_sample=False)).startswith(long)
+    assert text_of(generate(long, truncation=True, do_sample=False)[0]).startswith(long)
     with pytest.raises(InputError, match="max_new_tokens=41 with the model's 40 positions leaves no room"):
         generate("a", max_new_tokens=41)
     with pytest.raises(ItemError, match="a prompt of 50 tokens: max_length=12 leaves room for 11; set max_new_tokens"):
@@ -255,7 +256,7 @@ def test_what_is_no_prompt_is_refused(generate: Any) -> None:
         generate(["a", 3])
     with pytest.raises(ItemError, match=r"inputs\[0\]: a prompt is not valid Unicode"):
         generate(["\ud800"])
-    with pytest.raises(TypeError, match="no option 'beams'"):
+    with pytest.raises(TypeError, match="takes no 'beams'"):
         generate("a", beams=3)
 
 
@@ -268,7 +269,7 @@ def test_pieces_join_to_the_result(prompt: str, options: dict[str, Any], generat
     pieces: list[str] = []
     result = generate.follow(prompt, pieces.append, **options)
     assert "".join(pieces) == text_of(result)
-    assert result == generate(prompt, **options)
+    assert [result] == generate(prompt, **options)
 
 
 def test_no_piece_is_a_part_of_a_character(generate: Any) -> None:
@@ -285,6 +286,53 @@ def test_beams_and_several_texts_cannot_be_followed(generate: Any) -> None:
         assert not generate.can_follow(**options)
         with pytest.raises(InputError, match="num_beams=1 and num_return_sequences=1"):
             generate.follow("a", print, **options)
+
+
+# chats
+
+TEMPLATE = "{% for each in messages %}{{ each.role }}: {{ each.content }}<end>{% endfor %}"
+TEMPLATE += "{% if add_generation_prompt %}assistant: {% endif %}"
+CHAT = [{"role": "user", "content": "hi"}]
+
+
+def test_a_chat_is_answered_like_its_text(generate: Any) -> None:
+    generate.tokenizer.chat_template = TEMPLATE
+    (answer,) = generate("user: hi<end>assistant: ", return_full_text=False, **GREEDY)
+    assert generate(CHAT, return_full_text=False, **GREEDY) == [answer]
+    whole = {"generated_text": [*CHAT, {"role": "assistant", "content": text_of(answer)}]}
+    assert generate(CHAT, **GREEDY) == [whole]
+    assert generate([CHAT, "user: hi<end>assistant: ", {"messages": CHAT}], **GREEDY)[::2] == [whole, whole]
+    pieces: list[str] = []
+    assert generate.follow(CHAT, pieces.append, **GREEDY) == whole
+    assert "".join(pieces) == text_of(answer)
+
+
+def test_the_last_message_is_continued(generate: Any) -> None:
+    generate.tokenizer.chat_template = TEMPLATE
+    begun = [*CHAT, {"role": "assistant", "content": "so"}]
+    (answer,) = generate("user: hi<end>assistant: so", return_full_text=False, **GREEDY)
+    assert generate(begun, **GREEDY)[0]["generated_text"][-1]["content"] == "so" + text_of(answer)
+    assert generate(CHAT, continue_final_message=True, **GREEDY)[0]["generated_text"][0]["content"].startswith("hi")
+    generate.tokenizer.chat_template = TEMPLATE.replace("each.content", "each.content[0].text")
+    parts = [{"role": "assistant", "content": [{"type": "text", "text": "so"}]}]
+    assert len(generate(parts, **GREEDY)[0]["generated_text"][0]["content"]) == 2
+    assert len(parts[0]["content"]) == 1
+
+
+@pytest.mark.parametrize("value", [{"message": CHAT}, [CHAT], [{"content": "x"}]], ids=str)
+def test_what_is_no_chat_is_refused(value: object, generate: Any) -> None:
+    generate.tokenizer.chat_template = TEMPLATE
+    with pytest.raises(ItemError, match=r"inputs\[1\]: .*(is no chat|has 'messages')"):
+        generate(["a", value])
+
+
+def test_chats_come_as_json_lines(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", "gpt2")
+    (Path(folder) / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    lines = "".join(f"{json.dumps(each)}\n" for each in ({"messages": CHAT}, CHAT))
+    result = run("-m", folder, "--no-do-sample", "--max-new-tokens", "7", "--json", "--read-as", "jsonl", stdin=lines)
+    expected = tfx_core.pipeline("text-generation", folder)([CHAT, CHAT], **GREEDY)
+    assert [json.loads(line) for line in result.stdout.splitlines()] == expected
 
 
 # from the command line

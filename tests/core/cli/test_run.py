@@ -57,6 +57,13 @@ def test_texts_from_the_command_line(model: str) -> None:
     assert result.stdout.splitlines() == [f"{each['label']}\t{each['score']:.6g}" for each in expected]
 
 
+def test_an_alias_is_the_task_it_stands_for(model: str) -> None:
+    result = run("sentiment-analysis", "--model", model, "--batch-size", "1", "bob sings", "a dog")
+    assert result.stdout == run("text-classification", "--model", model, "bob sings", "a dog").stdout != ""
+    said = failed(run("zero-shot-classification", "--model", model, "bob sings"), 2)
+    assert "run text-classification on (text, 'This example is LABEL.')" in said
+
+
 def test_json_lines_are_the_results(model: str) -> None:
     result = run("text-classification", "-m", model, "--json", "--top-k", "none", "bob sings", "a dog")
     assert [json.loads(line) for line in result.stdout.splitlines()] == classified(

@@ -88,7 +88,7 @@ def test_everything_that_loads_a_model_takes_a_provider(stored: str) -> None:
     assert task.model.architecture is toy.ARCHITECTURE
     with pytest.raises(InputError, match="provider: for a model that is loaded by name"):
         tfx_core.pipeline("text-classification", model=task.model, tokenizer=stored, provider="tfx-toy")
-    expected = task("bob sings")["label"]
+    expected = task("bob sings")[0]["label"]
     result = run("run", "text-classification", "--model", stored, "--provider", "tfx-toy", "bob sings")
     assert (result.exit_code, result.stdout.split("\t")[0]) == (0, expected)
     assert run("run", "text-classification", "--model", stored, "bob sings").exit_code == 1
@@ -117,7 +117,7 @@ def test_a_plugin_that_gives_a_name_of_tfxs_own_stops_nothing(site: FakeSite, tm
         folder = toy.save(tmp_path / "stored", HEAD)
         for attention in ("sdpa", "eager", "tfx-core:sdpa"):
             assert tfx_core.load_model(folder, attention=attention).head_name == HEAD
-        assert tfx_core.pipeline("text-classification", model=folder)("bob")["label"]
+        assert tfx_core.pipeline("text-classification", model=folder)("bob")[0]["label"]
         assert registry.find(ArchitectureSpec, "bert").heads == ("masked-lm",)
         with pytest.raises(TypeError, match="not an attention kernel"):
             tfx_core.load_model(folder, attention=f"tfx-foreign:{name}")

@@ -95,7 +95,7 @@ def test_a_text_that_is_too_long_is_named_by_its_place_among_pairs(folder: Folde
     run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
     with pytest.raises(ItemError, match=r"^inputs\[3\]: 44 tokens"):
         run([("a", "b"), "a", "b", ("dog " * 20, "cat " * 21), "c"])
-    assert run({"text": "a", "text_pair": None}) == run("a")
+    assert [run({"text": "a", "text_pair": None})] == run("a")
 
 
 # token-classification

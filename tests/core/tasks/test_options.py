@@ -62,14 +62,24 @@ def test_a_wrong_value_is_named_with_what_would_do(values: dict[str, object], sa
 
 
 def test_an_unknown_option_is_a_type_error_that_names_the_known_ones() -> None:
-    with pytest.raises(TypeError, match=r"a task has no option 'cuont'; it has batch_tokens, count, flag, kind"):
+    with pytest.raises(TypeError, match=r"^a task takes no 'cuont': did you mean 'count'\?$"):
         read(cuont=1)
+    with pytest.raises(TypeError, match=r"^a task takes no 'x': it takes batch_size, batch_tokens, count, flag, kind"):
+        read(x=1)
 
 
 def test_own_options_come_before_inherited_ones() -> None:
     described = describe_options(Options)
-    assert [each.name for each in described] == ["count", "share", "kind", "words", "flag", "batch_tokens"]
-    count, share, kind, words, flag, batch_tokens = described
+    assert [each.name for each in described] == [
+        "count",
+        "share",
+        "kind",
+        "words",
+        "flag",
+        "batch_tokens",
+        "batch_size",
+    ]
+    count, share, kind, words, flag, batch_tokens, _ = described
     assert (count.scalar, count.default, count.help, count.bounds) == (int, 3, "how many", Between(1, 9))
     assert (share.scalar, share.optional, share.bounds) == (float, True, Between(0, 1))
     assert (kind.scalar, kind.choices) == (str, ("a", "b"))

@@ -10,15 +10,17 @@ import pytest
 import torch
 
 import tfx_core
+from tests.core.fake_site import FakeSite
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.results import same
 from tests.core.tasks.toy import VOCABULARY
 from tfx_core.checkpoint import folder as folder_module
 from tfx_core.checkpoint.folder import parse_json
-from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.plugins import TaskSpec, registry
+from tfx_core.errors import InputError, PluginError, UnknownNameError
+from tfx_core.plugins import TaskSpec, discovery, registry
+from tfx_core.plugins.discovery import PluginWarning
 from tfx_core.tasks import ItemError, Task, batching
-from tfx_core.tasks.pipeline import load_task
+from tfx_core.tasks.pipeline import load_task, named
 
 HEADS = {
     "fill-mask": "masked-lm",
@@ -62,7 +64,7 @@ def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_
 ) -> None:
     inputs = inputs_of(task, 40)
     run = tfx_core.pipeline(task, model=folder(HEADS[task]))
-    alone = [run(each) for each in inputs]
+    alone = [run([each])[0] for each in inputs]
     for batch_tokens in (1, 40, 10_000):
         same(run(inputs, batch_tokens=batch_tokens), alone)
     if task == "question-answering":
@@ -117,13 +119,79 @@ def test_no_inputs_no_results(folder: Folder) -> None:
         assert list(run.stream(iter(()))) == []
 
 
-def test_one_input_gives_its_result_and_an_iterable_a_list(folder: Folder) -> None:
+def test_one_input_gives_its_result_a_text_and_a_collection_a_list_and_an_iterator_an_iterator(folder: Folder) -> None:
     run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
-    one = run("bob sings")
+    (one,) = run("bob sings")
     assert isinstance(one, dict)
-    assert run(["bob sings"]) == [one] == run(text for text in ["bob sings"])
+    assert run(["bob sings"]) == [one] == run({"bob sings"})
+    lazily = run(text for text in ["bob sings"])
+    assert next(lazily) == one
+    assert list(lazily) == []
     pair = run(("bob sings", "good"))
     assert run({"text": "bob sings", "text_pair": "good"}) == pair != one
+
+
+def test_a_data_set_is_read_by_its_numbers(folder: Folder) -> None:
+    class Texts:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, number: int) -> str:
+            return f"dog {number}"
+
+    run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"))
+    lazily = run(Texts())
+    assert not isinstance(lazily, list)
+    assert list(lazily) == run(["dog 0", "dog 1", "dog 2"])
+
+
+def test_a_batch_has_no_more_rows_than_asked_for(folder: Folder) -> None:
+    run = tfx_core.pipeline("text-classification", model=folder("sequence-classification"), batch_size=3)
+    rows: list[int] = []
+    run.model.register_forward_hook(lambda module, args, output: rows.append(len(output.logits)))
+    expected = run(texts(10))
+    assert max(rows) == 3
+    same(run(texts(10), batch_size=1), expected)
+    assert rows[-1] == 1
+
+
+def test_a_model_that_is_trained_on_is_evaluated_for_a_call_alone(folder: Folder) -> None:
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    seen: list[bool] = []
+    run.model.register_forward_hook(lambda module, args, output: seen.append(module.training))
+    run.model.train()
+    run.model.head.eval()
+    run(["dog"])
+    assert seen == [False]
+    assert run.model.training
+    assert not run.model.head.training
+
+
+def test_progress_is_shown_where_there_is_a_terminal(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int | None]] = []
+
+    class Bar:
+        def __init__(self, label: str, total: int | None) -> None:
+            told.append((label, total))
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            told.append(("end", None))
+
+        def advance(self, count: int) -> None:
+            told.append(("done", count))
+
+    monkeypatch.setattr("tfx_core.cli.ProgressBar", Bar)
+    run = tfx_core.pipeline("feature-extraction", model=folder("backbone"))
+    run(["dog", "cat"], progress=True)
+    run(["dog"], progress=False)
+    list(run(iter(["dog"]), progress=True))
+    assert told == [
+        *(("feature-extraction", 2), ("done", 2), ("end", None)),
+        *(("feature-extraction", None), ("done", 1), ("end", None)),
+    ]
 
 
 def test_options_of_the_task_hold_until_a_call_says_otherwise(folder: Folder) -> None:
@@ -136,13 +204,13 @@ def test_options_of_the_task_hold_until_a_call_says_otherwise(folder: Folder) ->
 @pytest.mark.parametrize("task", HEADS)
 def test_an_unknown_option_is_a_type_error(task: str, folder: Folder) -> None:
     saved = folder(HEADS[task])
-    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
-        tfx_core.pipeline(task, model=saved, topk=3)
+    with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
+        tfx_core.pipeline(task, model=saved, topc=3)
     run = tfx_core.pipeline(task, model=saved)
-    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
-        run(["x"], topk=3)
-    with pytest.raises(TypeError, match=f"{task} has no option 'topk'"):
-        run.stream(["x"], topk=3)  # before the first result is asked for
+    with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
+        run(["x"], topc=3)
+    with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
+        run.stream(["x"], topc=3)  # before the first result is asked for
 
 
 @pytest.mark.parametrize("task", ["text-classification", "token-classification", "feature-extraction", "fill-mask"])
@@ -249,6 +317,63 @@ def test_every_file_of_a_checkpoint_is_parsed_once(folder: Folder, monkeypatch: 
 def test_an_unknown_task_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match="fill-mask"):
         tfx_core.pipeline("fil-mask", model="nowhere")
+    with pytest.raises(UnknownNameError, match="no task 'sentimentanalysis': did you mean 'sentiment-analysis'"):
+        tfx_core.pipeline("sentimentanalysis", model="nowhere")
+    with pytest.raises(InputError, match="3 is no name of a task"):
+        tfx_core.pipeline(3, model="nowhere")  # type: ignore[arg-type]  # the mistake
+
+
+ALIASES = """
+from tfx_core import TaskSpec, hookimpl
+
+@hookimpl
+def tfx_tasks():
+    target = "tests.core.tasks.counting:Counting"
+    return [TaskSpec("{name}", target=target, heads=("backbone",), aliases=({aliases}))]
+"""
+
+
+def test_aliases_stand_for_a_task_and_state_options(site: FakeSite) -> None:
+    site.install("tfx-two", ALIASES.format(name="count-two", aliases='"count2", "count_{times}_times", "ner",'))
+    assert named("count2") == ("count-two", {})
+    assert named("count_3_times") == ("count-two", {"times": "3"})
+    assert named("ner") == ("token-classification", {})
+    assert named("count-two") == ("count-two", {})
+    site.install("tfx-three", ALIASES.format(name="count-three", aliases='"count2",'))
+    discovery.rescan()
+    with pytest.raises(PluginError, match=r"'count2' stands for count-t(wo|hree) and for count-t(wo|hree): say which"):
+        named("count2")
+
+
+def test_a_pattern_that_is_none_takes_its_task_with_it(site: FakeSite) -> None:
+    site.install("tfx-one", ALIASES.format(name="count-one", aliases='"count", "{a} {a}",'))
+    with pytest.warns(PluginWarning, match="the alias '{a} {a}', which does not name options in its braces"):
+        assert named("count") == ("count", {})
+
+
+def test_the_task_of_a_head(folder: Folder) -> None:
+    for task, head in HEADS.items():
+        assert tfx_core.pipeline(model=folder(head)).name == task
+    with pytest.raises(AttributeError, match="a pipeline has no 'tokenzier': did you mean 'tokenizer'"):
+        tfx_core.pipeline(model=folder("masked-lm")).tokenzier  # noqa: B018
+    model = tfx_core.load_model(folder("masked-lm"))
+    model.head_name = "nothing"
+    with pytest.raises(InputError, match="the model's head, 'nothing', serves no task"):
+        tfx_core.pipeline(model=model)
+
+
+def test_keywords_of_load_model_reach_it_and_mistakes_are_told(folder: Folder) -> None:
+    saved = folder("masked-lm")
+    assert tfx_core.pipeline("fill-mask", saved, model_kwargs={"dtype": "bfloat16"}).dtype == torch.bfloat16
+    assert tfx_core.pipeline("fill-mask", saved, torch_dtype="bfloat16").dtype == torch.bfloat16
+    with pytest.raises(InputError, match="trust_remote_code=True: nothing that comes with a checkpoint is executed"):
+        tfx_core.pipeline("fill-mask", saved, trust_remote_code=True)
+    with pytest.raises(TypeError, match="top_k is there twice"):
+        tfx_core.pipeline("fill-mask", saved, top_k=2, topk=3)
+    with pytest.raises(InputError, match="there are no default models"):
+        tfx_core.pipeline("fill-mask")
+    model, tokenizer = tfx_core.load_model(saved), tfx_core.load_tokenizer(saved)
+    assert tfx_core.pipeline("fill-mask", model, tokenizer=tokenizer, device=-1).device.type == "cpu"
 
 
 def test_a_checkpoint_of_another_head_is_refused_not_guessed(folder: Folder) -> None:
@@ -294,8 +419,8 @@ def test_type_and_device_reach_the_model(folder: Folder) -> None:
 
 
 def test_a_wrong_option_shows_before_the_model_is_loaded() -> None:
-    with pytest.raises(TypeError, match="no option 'topk'"):
-        tfx_core.pipeline("fill-mask", model="/nowhere/at/all", topk=3)
+    with pytest.raises(TypeError, match="takes no 'topc'"):
+        tfx_core.pipeline("fill-mask", model="/nowhere/at/all", topc=3)
 
 
 def test_a_task_of_a_third_party_needs_only_its_four_methods(folder: Folder) -> None:

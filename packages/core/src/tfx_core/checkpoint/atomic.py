@@ -157,7 +157,7 @@ def _put_in_place(
     written = sorted(_files(new), key=lambda name: (last.index(name) if name in last else -1, name))
     with committing(folder):
         present = {path.name for path in folder.iterdir() if path.is_file()}
-        obsolete = sorted((set(stale(present, written)) & present) - set(written))
+        obsolete = sorted({name for name in stale(present, written) if (folder / name).is_file()} - set(written))
         if len(written) == 1 and not obsolete:
             (folder / written[0]).parent.mkdir(parents=True, exist_ok=True)
             os.replace(new / written[0], folder / written[0])

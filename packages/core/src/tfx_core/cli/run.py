@@ -1,7 +1,7 @@
 """``tfx-core run TASK``: any installed task on texts, files and pipes, with the options that the task declares."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite
 from pathlib import Path
@@ -20,7 +20,7 @@ from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import Task
 from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
-from tfx_core.tasks.pipeline import load_task
+from tfx_core.tasks.pipeline import load_task, named
 
 if TYPE_CHECKING:
     from tfx_core.cli.task_results import Lines
@@ -38,10 +38,11 @@ class Tasks(ListedGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The command of a task; `click.UsageError` for a name that nothing installed provides."""
         try:
-            spec = registry.find(TaskSpec, cmd_name)
+            name, stated = named(cmd_name)
+            spec = registry.find(TaskSpec, name)
         except UnknownNameError as error:
             raise click.UsageError(str(error), ctx) from None
-        return _command(cmd_name, spec, load_task(cmd_name))
+        return _command(name, spec, load_task(name), stated)
 
 
 @click.group(cls=Tasks, subcommand_metavar="TASK --model MODEL [OPTIONS] [TEXT]...")
@@ -114,7 +115,7 @@ _PARAMETERS: list[click.Parameter] = [
 _TASK_OPTION = "task_option_"
 
 
-def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> click.Command:
+def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]], stated: Mapping[str, str]) -> click.Command:
     options_type: type[TaskOptions] = task.options_type
     own = describe_options(options_type)
     taken = {flag for parameter in _PARAMETERS for flag in parameter.opts}
@@ -126,7 +127,7 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> clic
 
     def invoke(**values: Any) -> None:
         options = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
-        options = {key: None if value is NONE else value for key, value in options.items()}
+        options = {**stated, **{key: None if value is NONE else value for key, value in options.items()}}
         _run(task, options, **{key: value for key, value in values.items() if key not in flags})
 
     return Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=_EPILOG)
@@ -191,7 +192,7 @@ def _run(
     raw: bool,
     header: bool,
     strict: bool,
-    **loading: str | None,
+    **loading: Any,
 ) -> None:
     if as_json and (raw or header):
         raise click.UsageError(f"--json and {'--raw' if raw else '--header'} contradict each other; give one of them")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from tfx_core.errors import InputError, in_one_line, shown
@@ -13,12 +14,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def understands(place: str) -> Callable[[Function], Function]:
-    """Let a function take the keywords of a place of the table beside its own, as `translated` makes ours of them."""
+    """Let a function take the keywords of a place of the table beside its own, as `translated` makes ours of them.
+
+    Those that neither has are a `TypeError` that says which one may be meant.
+    """
 
     def decorate(function: Function) -> Function:
+        parameters = signature(function).parameters
+        takes_any = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
+
         @wraps(function)
         def understanding(*values: Any, **keywords: Any) -> Any:
-            return function(*values, **translated(place, keywords))
+            ours = translated(place, keywords)
+            strange = () if takes_any else ours.keys() - parameters.keys()
+            if strange:
+                raise TypeError(unknown(place, strange, parameters.keys() - {"self"}))
+            return function(*values, **ours)
 
         return understanding  # type: ignore[return-value]
 

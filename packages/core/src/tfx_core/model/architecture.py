@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tfx_core.checkpoint import BackboneRules, Rule, WeightTable
 from tfx_core.errors import UnknownNameError, shown
+from tfx_core.habits import nearest
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.heads.base import NoHead
 from tfx_core.model.heads.plan import C, HeadPlan, Initialise
@@ -95,8 +96,11 @@ class Architecture(Generic[C]):
         model_type = self.config.model_type
         installed = [entry.spec.name for entry in registry.specs(HeadSpec)]
         if head.rpartition(":")[2] not in installed:
+            close = nearest(head, ("backbone", *self.heads, *installed))
             raise UnknownNameError(
-                f"no head {shown(head)} for {model_type}: it has {', '.join(('backbone', *self.heads))}"
+                f"no head {shown(head)} for {model_type}: "
+                + ("" if close is None else f"did you mean {close!r}? ")
+                + f"it has {', '.join(('backbone', *self.heads))}"
                 + (f"; installed beside these are {', '.join(installed)}" if installed else "")
             )
         spec = registry.find(HeadSpec, head)

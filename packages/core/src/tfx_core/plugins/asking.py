@@ -11,7 +11,7 @@ from tfx_core import __version__
 from tfx_core.errors import PluginError, described, in_one_line, shown
 from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import hookspecs
-from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec
+from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec, TaskSpec, alias_pattern
 
 COMMANDS_HOOK = "tfx_commands"
 
@@ -147,6 +147,11 @@ def _checked(spec: Spec) -> Spec:
         raise _MisfitError(fault)
     if not _TARGET.fullmatch(spec.target):
         raise _MisfitError(f"target={shown(spec.target)}, which is not of the form 'package.module:attribute'")
+    for alias in spec.aliases if isinstance(spec, TaskSpec) else ():
+        try:
+            alias_pattern(alias)
+        except re.error:
+            raise _MisfitError(f"the alias {shown(alias)}, which does not name options in its braces") from None
     if isinstance(spec, ArchitectureSpec):
         for class_name, head in spec.hf_classes.items():
             if head != "backbone" and head not in spec.heads:

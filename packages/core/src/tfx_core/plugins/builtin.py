@@ -27,12 +27,14 @@ def tfx_tasks() -> list[TaskSpec]:
             "text-classification",
             target="tfx_core.tasks.text_classification:TextClassification",
             heads=("sequence-classification",),
+            aliases=("sentiment-analysis",),
             summary="the class of a text, or of a pair of texts",
         ),
         TaskSpec(
             "token-classification",
             target="tfx_core.tasks.token_classification:TokenClassification",
             heads=("token-classification",),
+            aliases=("ner",),
             summary="a label for each token, or the entities that the labels spell out",
         ),
         TaskSpec(
@@ -45,6 +47,7 @@ def tfx_tasks() -> list[TaskSpec]:
             "feature-extraction",
             target="tfx_core.tasks.feature_extraction:FeatureExtraction",
             heads=("backbone", "encoder-only"),
+            aliases=("embeddings",),
             summary="vectors of a text: one for each token, or one pooled from them",
         ),
         TaskSpec(
@@ -69,12 +72,14 @@ def tfx_tasks() -> list[TaskSpec]:
             "translation",
             target="tfx_core.tasks.text2text:Translation",
             heads=("conditional-generation",),
+            aliases=("translation_{src_lang}_to_{tgt_lang}",),
             summary="a text in another language",
         ),
         TaskSpec(
             "text2text-generation",
             target="tfx_core.tasks.text2text:Text2TextGeneration",
             heads=("conditional-generation",),
+            aliases=("text2text",),
             summary="whatever text the model was trained to make of a text",
         ),
     ]

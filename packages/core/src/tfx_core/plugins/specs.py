@@ -5,6 +5,7 @@ imports neither torch nor the code behind a name. Each class here is a kind of t
 everything about its kind: a new kind is a new class.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -112,7 +113,15 @@ class TaskSpec(Spec):
     heads: tuple[str, ...] = ()
     """Heads that can serve the task, the preferred one first."""
 
+    aliases: tuple[str, ...] = ()
+    """Further names; one like ``"translation_{src_lang}_to_{tgt_lang}"`` states the task's options in its braces."""
+
     summary: str = ""
+
+
+def alias_pattern(alias: str) -> re.Pattern[str]:
+    """What matches the names that an alias stands for; raises `re.error` where the names in its braces are none."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(alias)))
 
 
 @dataclass(frozen=True)

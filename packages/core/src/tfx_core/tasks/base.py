@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from tfx_core.errors import InputError
+from tfx_core.habits import no_attribute
 from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
+from tfx_core.tasks.sources import is_lazy, items, size
 from tfx_core.tasks.vocabularies import check_vocabulary
 from tfx_core.tasks.windows import ItemError, TextWindow
 
@@ -49,6 +52,8 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     reads: ClassVar[str | None] = None
     """The only capability of a bare backbone that the task reads, as `tfx_core.load_model` takes it."""
     options_type: type[OptionsT]
+    listed: ClassVar[bool] = False
+    """Whether a text alone gives a list of its one result, as in the reference library; in a list it never does."""
 
     def __init__(self, model: "Model", tokenizer: "Tokenizer", **options: object) -> None:
         self.check_model(model)
@@ -68,27 +73,27 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         attention: "str | AttentionKernel | None" = None,
         revision: str | None = None,
         provider: str | None = None,
+        model_kwargs: Mapping[str, Any] | None = None,
         **options: object,
     ) -> Self:
         """The task with the model of a folder or hub id, and the tokenizer that comes with it.
 
-        The model is loaded with a head that serves the task; `InputError` when the checkpoint has none. A model that
-        was loaded before needs its tokenizer, and is what ``device``, ``dtype``, ``attention``, ``revision`` and
-        ``provider`` made it.
+        The model is loaded with a head that serves the task; `InputError` when the checkpoint has none.
+        ``model_kwargs`` are further keywords of `tfx_core.load_model`. A model that was loaded before needs its
+        tokenizer, is moved to a ``device``, and else is what it was loaded as.
         """
         from tfx_core.checkpoint import read_whole
         from tfx_core.model.devices import device_of
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
-        device = None if device is None else device_of(device)
-        given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention, "revision": revision}
-        given["provider"] = provider
-        given = {name: value for name, value in given.items() if value is not None}
+        given: dict[str, Any] = {"dtype": dtype, "attention": attention, "revision": revision, "provider": provider}
+        given = {name: value for name, value in given.items() if value is not None} | {**(model_kwargs or {})}
+        place: dict[str, Any] = {} if device is None else {"device": device_of(device)}
         if isinstance(model, str | Path):
 
             def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
-                loaded = load_model(folder, head=cls.head_for(folder, provider), reads=cls.reads, **given)
+                loaded = load_model(folder, head=cls.head_for(folder, provider), reads=cls.reads, **given, **place)
                 return loaded, load_tokenizer(folder, provider=provider) if tokenizer is None else tokenizer
 
             loaded, tokenizer = read_whole(model, read, revision=revision)
@@ -97,7 +102,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         elif tokenizer is None:
             raise InputError(f"{cls.name}: a model that is loaded already needs its tokenizer beside it")
         else:
-            loaded = model
+            loaded = model.to(**place) if place else model
         if isinstance(tokenizer, str | Path):
             tokenizer = load_tokenizer(tokenizer)
         return cls(loaded, tokenizer, **options)
@@ -121,31 +126,70 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     @classmethod
     def is_served_by(cls, head: str) -> bool:
         """Whether a model with this head can serve the task: with one of `heads`, or a third party's in its place."""
-        name = head.rpartition(":")[2]
-        stands_in = (entry.spec.serves for entry in registry.specs(HeadSpec) if entry.spec.name == name)
-        return head in cls.heads or any(set(served) & set(cls.heads) for served in stands_in)
+        return serves(head, cls.heads)
 
-    def __call__(self, inputs: object, *, progress: Progress | None = None, **options: object) -> Result:
-        """The results of a list (or other iterable) of inputs, in their order; for a single input its result.
+    def __call__(self, inputs: object, *, progress: Progress | bool | None = None, **options: object) -> Result:
+        """The results of a list (or other collection) of inputs, in their order; for a single input its result.
 
-        ``options`` are the task's own (`options_type`), for this call only. Raises `TypeError` for an option that the
-        task lacks and `InputError` for an input or a value that it cannot use.
+        Where `listed` says so, that of a single text is a list of its one result. What comes one by one, an iterator or
+        a data set, gives an iterator of results. ``progress=True`` shows a bar on a terminal. ``options`` are the
+        task's own (`options_type`), for this call only. Raises `TypeError` for an option that the task lacks and
+        `InputError` for an input or a value that it cannot use.
         """
-        if isinstance(inputs, str | Mapping | tuple):
-            return next(self.stream([inputs], progress=progress, **options))
-        if not isinstance(inputs, Iterable):
-            raise InputError(f"{self.name} takes a list of inputs, not {type(inputs).__name__}")
-        return list(self.stream(inputs, progress=progress, **options))
+        if self.is_single(inputs):
+            result = next(self.stream([inputs], progress=progress, **options))
+            is_text = not isinstance(inputs, Mapping | tuple)
+            return [result] if self.listed and is_text and not isinstance(result, list) else result
+        results = self.stream(inputs, progress=progress, **options)
+        return results if is_lazy(inputs) else list(results)
 
-    def stream(
-        self, inputs: Iterable[object], *, progress: Progress | None = None, **options: object
-    ) -> Iterator[Result]:
+    def stream(self, inputs: Any, *, progress: Progress | bool | None = None, **options: object) -> Iterator[Result]:
         """The same results one by one, reading ``inputs`` no further ahead than sorting by length needs."""
         settings = read_options(self.options, options, self.name)
         self.check_options(settings)
-        return self._stream(inputs, self.settled(settings), progress)
+        settings, source = self.settled(settings), items(inputs)
+        if source is None:
+            raise InputError(f"{self.name} takes a list of inputs, not {type(inputs).__name__}")
+        if progress is True:
+            return self._with_bar(source, settings, size(inputs))
+        return self._stream(source, settings, progress or None)
+
+    # what pipelines of transformers have as well
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return self.name
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the model is."""
+        return self.model.device
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """The model's number type."""
+        return self.model.dtype
+
+    def predict(self, inputs: object, **options: Any) -> Result:
+        """What calling the task gives."""
+        return self(inputs, **options)
+
+    def save_pretrained(self, save_directory: "str | Path") -> None:
+        """Write model and tokenizer into one folder."""
+        self.model.save_pretrained(save_directory)
+        self.tokenizer.save_pretrained(save_directory)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # pickle and copy ask before there is anything to find
+            raise AttributeError(name)
+        raise AttributeError(no_attribute("pipeline", name, {*dir(type(self)), *vars(self)}, "a pipeline"))
 
     # what a subclass says
+
+    def is_single(self, inputs: object) -> bool:
+        """Whether this is one input, and not several."""
+        return isinstance(inputs, str | Mapping | tuple)
 
     @abstractmethod
     def parse(self, value: object, options: OptionsT) -> ItemT:
@@ -208,6 +252,12 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     # how it runs
 
+    def _with_bar(self, inputs: Iterable[object], options: OptionsT, total: int | None) -> Iterator[Result]:
+        from tfx_core.cli import ProgressBar
+
+        with ProgressBar(self.name, total) as bar:
+            yield from self._stream(inputs, options, bar.advance)
+
     def _stream(self, inputs: Iterable[object], options: OptionsT, progress: Progress | None) -> Iterator[Result]:
         first = 0
         for chunk in chunks(inputs):
@@ -228,8 +278,8 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         kept: list[dict[int, RowT]] = [{} for _ in items]
         results: list[Result] = [None] * len(items)
         lengths = self.row_tokens([windows[index][number] for index, number in places], options)
-        for batch in token_batches(lengths, self.token_budget(options)):
-            with torch.inference_mode():
+        for batch in token_batches(lengths, self.token_budget(options), options.batch_size):
+            with torch.inference_mode(), evaluating(self.model):
                 rows = [windows[index][number] for index, number in (places[place] for place in batch)]
                 computed = self.compute(self.collate(rows), rows, options)
             finished = 0
@@ -250,6 +300,25 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
             return self.parse(value, options)
         except InputError as error:
             raise ItemError(index, str(error)) from None
+
+
+def serves(head: str, heads: Sequence[str]) -> bool:
+    """Whether a head is one of these, or one of a third party's that stands in for one of them."""
+    name = head.rpartition(":")[2]
+    stands_in = (entry.spec.serves for entry in registry.specs(HeadSpec) if entry.spec.name == name)
+    return head in heads or any(set(served) & set(heads) for served in stands_in)
+
+
+@contextmanager
+def evaluating(model: "Model") -> Iterator[None]:
+    """Have the model in evaluation mode, whatever was done to it since the task has it, and then as it was."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 CPU_TOKENS = 2048

@@ -29,16 +29,17 @@ def chunks(inputs: Iterable[Value]) -> Iterator[list[Value]]:
         yield chunk
 
 
-def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+def token_batches(lengths: Sequence[int], budget: int, most: int | None = None) -> Iterator[list[int]]:
     """Indices into ``lengths``, longest first, in groups whose longest length times size stays within ``budget``.
 
-    A row longer than the budget goes alone. The first batch is the largest, so what does not fit in memory fails at
-    the start and not at the end.
+    A row longer than the budget goes alone, and no group has more than ``most`` rows. The first batch is the largest,
+    so what does not fit in memory fails at the start and not at the end.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
     while start < len(order):
         size = max(1, budget // max(1, lengths[order[start]]))
+        size = size if most is None else min(size, most)
         yield order[start : start + size]
         start += size
 

@@ -35,13 +35,15 @@ class FeatureExtractionOptions(LengthOptions):
 class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
     """Texts in, float32 arrays out: ``(tokens, D)``, or ``(D,)`` when pooled.
 
-    Tokens that the tokenizer adds are among them. Any model whose output has states serves, whatever its head.
+    A text alone gives a list of its one array. Tokens that the tokenizer adds are among them. Any model whose output
+    has states serves, whatever its head.
     """
 
     name = "feature-extraction"
     heads = ("backbone", "encoder-only")
     reads = "token-states"
     options_type = FeatureExtractionOptions
+    listed = True
 
     def check_model(self, model: "Model") -> None:
         """Every head passes the states on."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeV
 from tfx_core.errors import ConfigError, InputError, in_one_line, shown
 from tfx_core.fields import Help, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
+from tfx_core.habits import hint
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import TextWindow
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 ClassT = TypeVar("ClassT", bound=type)
 
 _SHOWN = tuple(name for name, wanted in forms(GenerationOptions).items() if wanted.help)
+_OUTPUTS = ("output_scores", "output_logits", "return_dict_in_generate", "seeds")
+"""Of a call of `generate` alone."""
 _HELP = {
     "max_new_tokens": "most tokens to generate (default: as the checkpoint says, else 256)",
     "do_sample": "draw tokens at random (text-generation's default) or take the most probable",
@@ -47,17 +50,27 @@ class GeneratingOptions(TaskOptions):
     None stands for what the checkpoint's files say, and where they say nothing for the task's own default.
     """
 
+    further: ClassVar[frozenset[str]] = (OPTION_NAMES | {"generation_config"}) - {*_SHOWN, *_OUTPUTS}
+
+    rest: Mapping[str, Any] = field(init=False, repr=False, default_factory=dict)
+    """Options of generation that are no fields here, such as ``pad_token_id``."""
+
     resolved: GenerationOptions = field(init=False, repr=False, compare=False)
     """What a call decodes by; options have it from `GeneratingTask.settled` on."""
 
     def given(self) -> dict[str, Any]:
         """The options of generation that are set."""
         values = {name: getattr(self, name) for name in _SHOWN}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in (values | {**self.rest}).items() if value is not None}
 
     def replaced(self, **values: Any) -> Self:
         """A copy with these values, before which its own give way as stored ones do in `GenerationOptions.updated`."""
-        return replace(self, **over(self.given(), values))
+        own = _given_by(values.pop("generation_config", None))
+        changed = over(self.given(), {**own, **over(own, values)})
+        rest = {name: changed.pop(name) for name in self.further & changed.keys()}
+        options = replace(self, **changed)
+        object.__setattr__(options, "rest", rest)
+        return options
 
     def with_resolved(self, resolved: GenerationOptions) -> Self:
         """A copy with what a call decodes by."""
@@ -91,6 +104,7 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
     an input's text depends on the seed and the input alone, not on its batch.
     """
 
+    listed = True
     fallback: ClassVar[Mapping[str, Any]]
     """Values of options that neither caller nor checkpoint sets."""
 
@@ -166,10 +180,26 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         copies = options.resolved.num_return_sequences
         return [new[first : first + copies] for first in range(0, len(new), copies)]
 
-    def results(self, texts: Sequence[str], key: str) -> Result:
+    def results(self, texts: Sequence[object], key: str) -> Result:
         """A dict for one text, a list of dicts where the options ask for several."""
-        records = [{key: text} for text in texts]
+        records = [Record({key: text}) for text in texts]
         return records[0] if len(records) == 1 else records
+
+
+def _given_by(generation_config: object) -> dict[str, Any]:
+    """What an object like a model's ``generation_config`` sets of a task's options."""
+    if generation_config is None:
+        return {}
+    from tfx_core.generation.generation_config import given_options  # whom it serves has torch
+
+    return {name: value for name, value in given_options(generation_config).items() if name not in _OUTPUTS}
+
+
+class Record(dict[str, Any]):
+    """One text that was generated, by its name; a number asks for what the reference library has there, a list."""
+
+    def __missing__(self, key: object) -> Any:
+        raise KeyError(f"{key!r}: {hint('pipeline(…)', 'generator(prompts)[0][0]')}" if key == 0 else key)
 
 
 def named_settings(model: "Model") -> dict[str, dict[str, Any]]:

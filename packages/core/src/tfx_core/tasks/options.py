@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, TypeVar, 
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Checked, Form, Help, Size, form, forms
+from tfx_core.habits import translated, unknown
 
 OptionsT = TypeVar("OptionsT", bound="TaskOptions")
 
@@ -29,6 +30,11 @@ class TaskOptions(Checked):
     batch_tokens: Annotated[
         Size | None, Help("tokens of one forward pass, padding included (default: what suits the device)")
     ] = None
+
+    batch_size: Annotated[Size | None, Help("most rows of one forward pass, beside that (default: no bound)")] = None
+
+    further: ClassVar[frozenset[str]] = frozenset()
+    """What `replaced` takes beside the fields: options for Python only."""
 
     def replaced(self, **values: Any) -> Self:
         """A copy with these values, those of a call, over its own."""
@@ -73,15 +79,25 @@ def describe_options(options_type: type[TaskOptions]) -> tuple[OptionDescription
 
 
 def read_options(base: OptionsT, values: Mapping[str, object], owner: str) -> OptionsT:
-    """``base`` with ``values`` in place of its own: `TypeError` for a name it lacks, `InputError` for a bad value."""
+    """``base`` with ``values`` in place of its own: `TypeError` for a name it lacks, `InputError` for a bad value.
+
+    Options that transformers' pipelines take are understood as `tfx_core.habits` says.
+    """
     if not values:
         return base
     described = {each.name: each for each in describe_options(type(base))}
-    unknown = [name for name in values if name not in described]
-    if unknown:
-        raise TypeError(f"{owner} has no option {', '.join(map(repr, unknown))}; it has {', '.join(sorted(described))}")
+    known = described.keys() | base.further
+    translation = translated("pipeline(…)", {name: value for name, value in values.items() if name not in known})
+    both = sorted(translation.keys() & values.keys() & known)
+    if both:
+        raise TypeError(f"{owner}: {both[0]} is there twice, by its own name and by another; give one of them")
+    values = {**{name: value for name, value in values.items() if name in known}, **translation}
+    missing = [name for name in values if name not in known]
+    if missing:
+        raise TypeError(unknown("pipeline(…)", missing, known, owner))
+    many = {name for name, each in described.items() if each.many}
     given: dict[str, Any] = {
-        name: _listed(value) if described[name].many and value is not None else value for name, value in values.items()
+        name: _listed(value) if name in many and value is not None else value for name, value in values.items()
     }
     try:
         return base.replaced(**given)

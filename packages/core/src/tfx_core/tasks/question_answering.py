@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help
-from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.base import Progress, Result, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.spans import AnswerSpan, best_spans, span_probabilities
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit, tokenize_in_windows, word_characters
@@ -70,6 +70,19 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
     name = "question-answering"
     heads = ("question-answering",)
     options_type = QuestionAnsweringOptions
+
+    def __call__(self, inputs: object = None, *, progress: Progress | bool | None = None, **options: object) -> Result:
+        """As of every task; ``question=`` and ``context=`` are inputs as well, one context for each question or all."""
+        if "question" in options:
+            if inputs is not None:
+                raise InputError(f"{self.name}: give the inputs, or question= and context=, not both")
+            inputs, context = options.pop("question"), options.get("context")
+            if isinstance(inputs, list | tuple) and isinstance(context, list | tuple):
+                inputs = _together(inputs, context)
+                del options["context"]
+            elif isinstance(inputs, tuple):
+                inputs = list(inputs)
+        return super().__call__(inputs, progress=progress, **options)
 
     def parse(self, value: object, options: QuestionAnsweringOptions) -> Question:
         """A question with its context; the option serves where a question has none."""
@@ -209,3 +222,10 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
             while last + 1 < len(words) and (words[last + 1], sequences[last + 1]) == (words[last], sequences[last]):
                 last += 1
         return window.offsets[first][0], window.offsets[last][1]
+
+
+def _together(questions: Sequence[object], contexts: Sequence[object]) -> list[dict[str, object]]:
+    """Each question with its context."""
+    if len(questions) != len(contexts):
+        raise InputError(f"question-answering: {len(questions)} questions and {len(contexts)} contexts")
+    return [{"question": question, "context": own} for question, own in zip(questions, contexts, strict=True)]

@@ -37,12 +37,13 @@ class TextClassificationOptions(LengthOptions):
 class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
     """Strings, ``{"text": …, "text_pair": …}`` or pairs in, ``{"label": …, "score": …}`` out.
 
-    The result is one dict with ``top_k=1``, else a list of dicts, the best first.
+    The result is one dict with ``top_k=1``, else a list of dicts, the best first; of a string alone always a list.
     """
 
     name = "text-classification"
     heads = ("sequence-classification",)
     options_type = TextClassificationOptions
+    listed = True
 
     def parse(self, value: object, options: TextClassificationOptions) -> TextOrPair:
         """A text, or a text and its pair."""

@@ -3,15 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Help
 from tfx_core.generation.options import GenerationOptions
-from tfx_core.tasks.base import Result
+from tfx_core.tasks.base import Result, evaluating
 from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
 from tfx_core.tasks.options import read_options
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text
+
+if TYPE_CHECKING:
+    from tfx_core.text.chats import Chat
+
+Prompt: TypeAlias = "str | Chat"
 
 _KEY = "generated_text"
 
@@ -22,16 +27,23 @@ class TextGenerationOptions(GeneratingOptions):
 
     return_full_text: Annotated[bool, Help("give the prompt before the new text")] = True
     prefix: Annotated[str | None, Help("text before every prompt, not part of the result")] = None
+    continue_final_message: Annotated[
+        bool | None, Help("of a chat, go on with its last message (default: where that is the assistant's)")
+    ] = None
     truncation: Annotated[bool, Help("of a prompt that leaves no room for the new tokens, keep the end")] = False
 
 
-class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
-    """Prompts in, dicts with ``generated_text`` out; a list of dicts where several texts are asked for.
+class TextGeneration(GeneratingTask[TextGenerationOptions, Prompt]):
+    """Prompts or chats in, dicts with ``generated_text`` out; a list of dicts where several texts are asked for.
 
     As in transformers, text is sampled at temperature 0.7 and has up to 256 new tokens where neither caller nor
     checkpoint says otherwise. It is what the model wrote: blanks before punctuation are not cleaned up. A prompt is
     tokenized as the beginning of a text: what the tokenizer would put behind it (``</s>``, ``<sep><cls>``) is left off,
     and an empty prompt is the model's begin token.
+
+    A chat is a list of ``{"role": …, "content": …}``, or a dict with such ``messages``, and becomes a prompt by the
+    tokenizer's chat template. Its ``generated_text`` is the chat with the answer as its last message, or that message's
+    text alone with ``return_full_text=False``.
     """
 
     name = "text-generation"
@@ -43,35 +55,50 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
         """That of the task."""
         return self.name
 
-    def parse(self, value: object, options: TextGenerationOptions) -> str:
-        """A string."""
-        return check_text(value, "a prompt")
+    def is_single(self, inputs: object) -> bool:
+        """A prompt, or a chat."""
+        from tfx_core.text.chats import is_chat
 
-    def encode(self, items: Sequence[str], options: TextGenerationOptions) -> list[list[TextWindow]]:
+        return super().is_single(inputs) or is_chat(inputs)
+
+    def parse(self, value: object, options: TextGenerationOptions) -> Prompt:
+        """A string, or a chat."""
+        from tfx_core.text.chats import checked_chat
+
+        if isinstance(value, Mapping):
+            if value.keys() != {"messages"}:
+                raise InputError(f"keys {sorted(map(str, value))}: a dict has 'messages'")
+            return checked_chat(value["messages"])
+        return checked_chat(value) if isinstance(value, list) else check_text(value, "a prompt")
+
+    def encode(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[list[TextWindow]]:
         """One window each, without the tokens that end a text."""
         prefix = options.prefix
         if prefix is None:
             prefix = stored_prefix(self.model, self.task_settings(options))
-        batch = self.tokenizer([prefix + item for item in items], return_special_tokens_mask=True)
+        texts = [prefix + item for item in items if isinstance(item, str)]
+        batch = self.tokenizer(texts, return_special_tokens_mask=True) if texts else {}
+        of_texts = zip(batch.get("input_ids", ()), batch.get("special_tokens_mask", ()), strict=True)
         windows = []
-        for index, (ids, special) in enumerate(zip(batch["input_ids"], batch["special_tokens_mask"], strict=True)):
-            end = len(ids)
-            while end and special[end - 1]:
-                end -= 1
-            begin = special.index(0) if end else 0
-            prompt = ids[:end] or self._begin(index, options.resolved)
+        for index, item in enumerate(items):
+            prompt, begin = (self._of_chat(item, options), 0) if not isinstance(item, str) else _open(*next(of_texts))
+            prompt = prompt or self._begin(index, options.resolved)
             windows.append([row_of(self._fitting(index, prompt, begin, options))])
         return windows
 
     def decode(
-        self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: TextGenerationOptions
+        self, item: Prompt, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: TextGenerationOptions
     ) -> Result:
         """The prompt as it was given, and the text that the new tokens add to that of the prompt's tokens."""
         (window,), (texts,) = windows, rows
         prompt = list(window.features["input_ids"])
         known = len(self._text(prompt))
-        begin = item if options.return_full_text else ""
-        return self.results([begin + self._text(prompt + new)[known:] for new in texts], _KEY)
+        written = [self._text(prompt + new)[known:] for new in texts]
+        if not options.return_full_text:
+            return self.results(written, _KEY)
+        if isinstance(item, str):
+            return self.results([item + text for text in written], _KEY)
+        return self.results([_answered(item, text, self._continues(item, options)) for text in written], _KEY)
 
     def can_follow(self, **options: object) -> bool:
         """Whether `follow` can hand out text while it is generated: not with beams, and not several texts at once."""
@@ -96,14 +123,26 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
             ((window,),) = self.encode([item], settings)
         except ItemError as error:
             raise InputError(error.reason) from None
-        if settings.return_full_text:
+        if settings.return_full_text and isinstance(item, str):
             write(item)
         prompt = list(window.features["input_ids"])
         after = _After(len(self._text(prompt)), write)
         streamer = TextStreamer(self.tokenizer, skip_special_tokens=True, write=after)
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(self.model):
             (row,) = self.generated(self.collate([window]), settings, streamer)
         return self.decode(item, [window], [row], settings)
+
+    def _of_chat(self, chat: "Chat", options: TextGenerationOptions) -> list[int]:
+        continues = self._continues(chat, options)
+        ids: list[int] = self.tokenizer.apply_chat_template(
+            chat, add_generation_prompt=not continues, continue_final_message=continues
+        )
+        return ids
+
+    def _continues(self, chat: "Chat", options: TextGenerationOptions) -> bool:
+        """Whether the model is to go on with the last message."""
+        asked = options.continue_final_message
+        return chat[-1]["role"] == "assistant" if asked is None else asked
 
     def _begin(self, index: int, resolved: GenerationOptions) -> list[int]:
         """What an empty prompt is read as."""
@@ -152,6 +191,25 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, str]):
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def _open(ids: list[int], special: list[int]) -> tuple[list[int], int]:
+    """The ids of a text without the tokens that end it, and how many begin it."""
+    end = len(ids)
+    while end and special[end - 1]:
+        end -= 1
+    return ids[:end], special.index(0) if end else 0
+
+
+def _answered(chat: "Chat", text: str, continues: bool) -> list[dict[str, Any]]:
+    """The chat with what was written as its last message, or at the end of that."""
+    messages = [dict(message) for message in chat]
+    if not continues:
+        return [*messages, {"role": "assistant", "content": text}]
+    content = messages[-1]["content"]
+    if isinstance(content, list):  # of parts, as multimodal templates have them
+        return [*messages[:-1], {**messages[-1], "content": [*content, {"type": "text", "text": text}]}]
+    return [*messages[:-1], {**messages[-1], "content": content + text}]
 
 
 def _can_follow(resolved: GenerationOptions) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokenizers import Encoding
 
 from tfx_core.errors import InputError, TextError
+from tfx_core.text.columns import TensorKind
 from tfx_core.text.lengths import Padding
 
 if TYPE_CHECKING:
@@ -61,6 +62,20 @@ class Batch(dict[str, Any]):
     def __getitem__(self, key: str | int) -> Any:
         """The input of this name; with a number, the `tokenizers.Encoding` of that row."""
         return self._row(key) if isinstance(key, int) else super().__getitem__(key)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The columns by name, as a plain dict."""
+        return dict(self)
+
+    def convert_to_tensors(self, tensor_type: TensorKind = None) -> "Batch":
+        """Make tensors of the columns; gives the batch itself. Raises `InputError` where rows differ in length."""
+        from tfx_core.text.padding import pad_columns  # which makes batches
+
+        batched = not self["input_ids"] or isinstance(self["input_ids"][0], list)
+        columns = dict(self) if batched else {name: [values] for name, values in self.items()}
+        self.update(pad_columns(columns, None, tensor_type, batched))
+        return self
 
     @property
     def encodings(self) -> list[Encoding]:

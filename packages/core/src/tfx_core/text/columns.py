@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 from tfx_core.text.lengths import Padding
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ Array: TypeAlias = "NDArray[np.int64] | torch.Tensor"
 def check_tensor_kind(kind: object) -> None:
     """Raise `InputError` for a ``return_tensors`` that names nothing."""
     if kind not in (None, "pt", "np"):
-        raise InputError(f"return_tensors={kind!r}; it must be 'pt' (torch), 'np' (numpy) or None (lists)")
+        cure = hint("tokenizer(…)", 'return_tensors="tf"')
+        raise InputError(f"return_tensors={kind!r}; {cure}")
 
 
 def fill_value(name: str, padding: Padding) -> int | tuple[int, int] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import InputError, TextError, shown
+from tfx_core.habits import hint
 from tfx_core.text.guard import guarded
 
 if TYPE_CHECKING:
@@ -129,8 +130,7 @@ def _is_id(number: object) -> bool:
 def _what_is_wrong(number: object, backend: Backend) -> str:
     if _is_id(number):
         size = backend.get_vocab_size(with_added_tokens=True)
-        cure = "use the tokenizer that belongs to the model, or keep to these ids where the model has more"
-        return f"no token has the id {number}, the vocabulary has {size}; {cure}"
+        return f"no token has the id {number}, the vocabulary has {size}; {hint('tokenizer', 'tok.decode([10**6])')}"
     return f"{shown(number)} is not a token id{'; replace it by pad_token_id' if number == -100 else ''}"
 
 
@@ -156,7 +156,7 @@ def ids_of(value: object) -> list[int]:
         raise InputError(f"token ids of type {type(value).__name__}; give a list, array or tensor of whole numbers")
     numbers = [_plain(number) for number in value]
     if any(isinstance(number, list | tuple) for number in numbers):
-        raise InputError("the ids of several texts; use batch_decode for them")
+        raise InputError(str(hint("tokenizer", "tok.decode(rows)")))
     return numbers
 
 

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Self, overload
+from typing import Any, Self, overload
 
 from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import InputError, TextError
+from tfx_core.habits import no_attribute
 from tfx_core.text.decoding import Row, ids_of
 from tfx_core.text.recipe import SPECIAL_ROLES
 from tfx_core.text.vocabulary import Vocabulary
@@ -53,6 +55,16 @@ class RoleId:
         tokens.assign_roles({self.role: token})
 
 
+class Elsewhere:
+    """A class method of theirs that is a function here, or nothing."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tokens: object, owner: type) -> Any:
+        raise AttributeError(no_attribute("tokenizer", self.name, (), owner.__name__))
+
+
 class KnownTokens:
     """A tokenizer's tokens: each has an id, some a role (``pad_token``), which can be read and set."""
 
@@ -66,6 +78,11 @@ class KnownTokens:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # pickle and copy ask before there is anything to find
+            raise AttributeError(name)
+        raise AttributeError(no_attribute("tokenizer", name, dir(type(self)), "the tokenizer"))
 
     @overload
     def convert_tokens_to_ids(self, tokens: str) -> int: ...
@@ -103,6 +120,21 @@ class KnownTokens:
         """Every token and its id, added ones included."""
         return dict(self.vocabulary.backend.get_vocab(with_added_tokens=True))
 
+    @property
+    def vocab(self) -> dict[str, int]:
+        """What `get_vocab` gives."""
+        return self.get_vocab()
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether the `tokenizers` library does the work: always."""
+        return True
+
+    @property
+    def backend_tokenizer(self) -> Backend:
+        """The tokenizer of that library, to look at; change the tokens with the methods here."""
+        return self.vocabulary.backend
+
     def get_added_vocab(self) -> dict[str, int]:
         """The added tokens and their ids, special ones included, in the order of ids."""
         return {token.content: number for number, token in self.added_tokens_decoder.items()}
@@ -135,6 +167,11 @@ class KnownTokens:
     def additional_special_tokens(self) -> list[str]:
         """The special tokens without a role."""
         return [token.content for token in self.vocabulary.additional]
+
+    @additional_special_tokens.setter
+    def additional_special_tokens(self, tokens: "Sequence[str | AddedToken]") -> None:
+        with _CHANGES:
+            self.vocabulary = self.vocabulary.assigning({}, [_special(token) for token in tokens])
 
     @property
     def additional_special_tokens_ids(self) -> list[int]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, shown
+from tfx_core.habits import hint
 from tfx_core.text.recipe import Side
 from tfx_core.text.vocabulary import Truncation
 
@@ -138,9 +139,24 @@ def check_multiple(multiple_of: int | None, padded: bool, truncation: Truncation
         )
 
 
+class SideSetting:
+    """A side that can be set; `InputError` for what is none."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, settings: object, owner: type) -> Side:
+        side: Side = vars(settings)[self.name]
+        return side
+
+    def __set__(self, settings: object, side: Side) -> None:
+        vars(settings)[self.name] = check_side(side, self.name)
+
+
 def check_side(side: str, name: str) -> Side:
     """``side`` itself, which must be ``"left"`` or ``"right"``; raises `InputError`."""
     sides: dict[str, Side] = {"left": "left", "right": "right"}
     if side not in sides:
-        raise InputError(f"{name}={side!r}; it must be 'left' or 'right'")
+        cure = hint("tokenizer", 'tok.padding_side = "middle"')
+        raise InputError(f"{name}={shown(side)}; {cure}")
     return sides[side]

@@ -31,6 +31,7 @@ GENERAL_OPTIONS = (
     "model_input_names",
     "clean_up_tokenization_spaces",
     "split_special_tokens",
+    "chat_template",
 )
 """What every tokenizer takes from ``tokenizer_config.json`` and as a keyword of `tfx_core.load_tokenizer`."""
 

@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint, understands
 from tfx_core.text.batch import Batch
+from tfx_core.text.chats import Chats, ChatTemplate
 from tfx_core.text.columns import TensorKind, check_tensor_kind
 from tfx_core.text.decoding import Row, ids_of, rows_of, unsettled_tokens
 from tfx_core.text.encoding import Call, encode
+from tfx_core.text.framing import Framing
 from tfx_core.text.inputs import Texts
-from tfx_core.text.known_tokens import KnownTokens
+from tfx_core.text.known_tokens import Elsewhere
 from tfx_core.text.lengths import (
     Padding,
     PaddingOption,
+    SideSetting,
     TruncationOption,
     check_multiple,
     check_side,
@@ -26,12 +30,15 @@ from tfx_core.text.tokenizer_writing import Origin, write_tokenizer
 from tfx_core.text.vocabulary import Vocabulary
 
 
-class Tokenizer(KnownTokens):
+class Tokenizer(Chats, Framing):
     """Turns texts into the inputs of a model and ids back into text; made by `tfx_core.load_tokenizer`.
 
     Calls leave no trace in the tokenizer, so one serves many threads. A text is cut only where the call asks for it:
     one that is longer than the model takes is the model's to refuse. Names and defaults are those of transformers.
     """
+
+    padding_side, truncation_side = SideSetting(), SideSetting()
+    from_pretrained = Elsewhere()
 
     def __init__(
         self,
@@ -45,9 +52,10 @@ class Tokenizer(KnownTokens):
         clean_up_tokenization_spaces: bool = False,
         split_special_tokens: bool = False,
         question_first: bool | None = None,
+        chat_template: ChatTemplate = None,
         origin: Origin | None = None,
     ) -> None:
-        super().__init__(vocabulary)
+        super().__init__(vocabulary, chat_template)
         self.model_max_length = model_max_length
         self.model_input_names = tuple(model_input_names)
         self.padding_side = padding_side
@@ -63,8 +71,14 @@ class Tokenizer(KnownTokens):
         """Whether the models of this tokenizer answer questions that stand before their text, and not behind it."""
         return self.padding_side == "right" if self._question_first is None else self._question_first
 
+    @property
+    def name_or_path(self) -> str:
+        """The folder or hub id that it came from; empty for one that was made here."""
+        return "" if self.origin is None else self.origin.settings.label.rpartition("/")[0]
+
     # -- texts to ids --------------------------------------------------------------------------------------------------
 
+    @understands("tokenizer(…)")
     def __call__(
         self,
         text: Texts | None = None,
@@ -123,29 +137,17 @@ class Tokenizer(KnownTokens):
         )
         return encode(vocabulary, call, text, text_pair, text_target)
 
-    def encode(
-        self,
-        text: Texts,
-        text_pair: Texts | None = None,
-        *,
-        add_special_tokens: bool = True,
-        padding: PaddingOption = False,
-        truncation: TruncationOption = None,
-        max_length: int | None = None,
-        is_split_into_words: bool = False,
-        return_tensors: TensorKind = None,
-    ) -> Any:
+    def encode(self, text: Texts, text_pair: Texts | None = None, **options: Any) -> Any:
         """The ``input_ids`` alone of what calling the tokenizer gives."""
-        return self(
-            text,
-            text_pair,
-            add_special_tokens=add_special_tokens,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            is_split_into_words=is_split_into_words,
-            return_tensors=return_tensors,
-        )["input_ids"]
+        return self(text, text_pair, **options)["input_ids"]
+
+    def encode_plus(self, text: Texts, text_pair: Texts | None = None, **options: Any) -> Batch:
+        """What calling the tokenizer gives, by an older name."""
+        return self(text, text_pair, **options)
+
+    def batch_encode_plus(self, batch_text_or_text_pairs: Texts, **options: Any) -> Batch:
+        """What calling the tokenizer gives for several texts, by an older name."""
+        return self(batch_text_or_text_pairs, **options)
 
     def tokenize(self, text: str, pair: str | None = None, *, add_special_tokens: bool = False) -> list[str]:
         """The tokens of a text, as strings."""
@@ -177,6 +179,16 @@ class Tokenizer(KnownTokens):
         if mask and "attention_mask" not in columns:
             columns["attention_mask"] = [[1] * len(row) for row in columns["input_ids"]]
         return pad_columns(columns, filling, return_tensors or kind, batched)
+
+    @property
+    def max_len_single_sentence(self) -> int:
+        """Tokens of a text that fit beside the special ones."""
+        return self.model_max_length - self.num_special_tokens_to_add()
+
+    @property
+    def max_len_sentences_pair(self) -> int:
+        """Tokens of a text and its pair that fit beside the special ones."""
+        return self.model_max_length - self.num_special_tokens_to_add(pair=True)
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many special tokens a text, or a pair, gets."""
@@ -225,7 +237,7 @@ class Tokenizer(KnownTokens):
             "padding_side": self.padding_side,
             "truncation_side": self.truncation_side,
         }
-        return write_tokenizer(save_directory, self, conventions, self.origin)
+        return write_tokenizer(save_directory, self, conventions, self.chat_template, self.origin)
 
     # -- what a call asks for ------------------------------------------------------------------------------------------
 
@@ -241,8 +253,6 @@ class Tokenizer(KnownTokens):
             return None
         token, number = vocabulary.roles.get("pad_token"), vocabulary.role_id("pad_token")
         if token is None or number is None:
-            raise InputError(
-                "this tokenizer has no pad_token to pad with; set one: tokenizer.pad_token = tokenizer.eos_token"
-            )
+            raise InputError(f"this tokenizer has no pad_token to pad with; {hint('tokenizer(…)', 'padding=True')}")
         side = check_side(self.padding_side if side is None else side, "padding_side")
         return Padding(token.content, number, self.pad_token_type_id, side, length, multiple_of)

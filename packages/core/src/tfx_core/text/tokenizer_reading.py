@@ -11,6 +11,7 @@ from tfx_core.errors import TextError, shown
 from tfx_core.plugins.specs import ArchitectureSpec
 from tfx_core.text.added_tokens import register, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece, check_work
+from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, read_templates
 from tfx_core.text.guard import guarded
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
@@ -77,6 +78,7 @@ def read_tokenizer(
         clean_up_tokenization_spaces=settings.flag("clean_up_tokenization_spaces"),
         split_special_tokens=settings.flag("split_special_tokens"),
         question_first=facts.question_first,
+        chat_template=_chat_template(folder, settings, "chat_template" in options),
         origin=Origin(settings, facts, recipe, _copied(folder, recipe)),
     )
 
@@ -124,6 +126,28 @@ def _copied(folder: "Folder", recipe: Recipe | None) -> dict[str, bytes]:
     """What the recipe says to copy when the tokenizer is saved."""
     paths = {name: folder.path(name) for name in (() if recipe is None else recipe.copied)}
     return {name: path.read_bytes() for name, path in paths.items() if path is not None}
+
+
+def _chat_template(folder: "Folder", settings: Settings, given: bool) -> ChatTemplate:
+    """The chat template that was given or stands in a file of its own, else that of ``tokenizer_config.json``.
+
+    Raises `TextError` for one that is none.
+    """
+    stored = read_templates(settings.values.get("chat_template"), f"{settings.label}: chat_template")
+    default = None if given else _text(folder, TEMPLATE_FILE)
+    if default is None:
+        return stored
+    named = {name: _text(folder, file) for name, file in NAMED_TEMPLATES.items()}
+    others = {name: template for name, template in named.items() if template is not None}
+    return {"default": default, **others} if others else default
+
+
+def _text(folder: "Folder", name: str) -> str | None:
+    path = folder.path(name)
+    try:
+        return None if path is None else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TextError(f"{folder.label}/{name}: cannot be read: {error}") from error
 
 
 def _require(folder: "Folder", recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ from tokenizers import AddedToken
 
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
+from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, template_entry, template_files
 from tfx_core.text.guard import guarded
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
@@ -17,10 +18,12 @@ from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, is_gen
 
 TOKENIZER_FILE = "tokenizer.json"
 
+_STALE = (TOKENIZER_FILE, ADDED_FILE, TEMPLATE_FILE, *NAMED_TEMPLATES.values())
+
 _NOT_WRITTEN = {
     *("name_or_path", "tokenizer_file", "special_tokens_map_file", "vocab_file", "merges_file", "device_map"),
     *("is_local", "local_files_only"),
-    *("additional_special_tokens", "extra_special_tokens"),  # written as what they are now
+    *("additional_special_tokens", "extra_special_tokens", "chat_template"),  # written as what they are now
 }
 """Keys of ``tokenizer_config.json`` that say where files once lay, or that are written in another form."""
 
@@ -37,7 +40,11 @@ class Origin:
 
 
 def write_tokenizer(
-    folder: str | os.PathLike[str], tokens: KnownTokens, conventions: Mapping[str, JSON], origin: Origin | None
+    folder: str | os.PathLike[str],
+    tokens: KnownTokens,
+    conventions: Mapping[str, JSON],
+    chat_template: ChatTemplate,
+    origin: Origin | None,
 ) -> tuple[str, ...]:
     """Write a tokenizer's files, all or none of them; gives their paths.
 
@@ -57,7 +64,10 @@ def write_tokenizer(
     except TextError:
         if not files:
             raise
-    files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions})
+    templates = _template_files(chat_template, origin)
+    files.update(templates)
+    entry = {} if templates else template_entry(chat_template)
+    files[CONFIG_FILE] = _json({**_config(tokens, origin), **conventions, **entry})
     files[SPECIAL_FILE] = _json(_special_tokens(tokens))
     added = {token: number for token, number in tokens.get_added_vocab().items() if number >= tokens.vocab_size}
     if added:
@@ -66,11 +76,18 @@ def write_tokenizer(
     # An older tokenizer's files that this one does not have would be read in place of what it has.
     with (
         save_errors(folder, TextError),
-        replacing_files(Path(folder), stale=lambda old, new: (TOKENIZER_FILE, ADDED_FILE), last=[CONFIG_FILE]) as new,
+        replacing_files(Path(folder), stale=lambda old, new: _STALE, last=[CONFIG_FILE]) as new,
     ):
         for name, contents in files.items():
+            (new / name).parent.mkdir(exist_ok=True)
             (new / name).write_bytes(contents)
     return tuple(os.path.join(os.path.expanduser(folder), name) for name in sorted(files))
+
+
+def _template_files(template: ChatTemplate, origin: Origin | None) -> Mapping[str, bytes]:
+    """A chat template in files of its own; none where it stood in ``tokenizer_config.json``, or has no such file."""
+    within = origin is not None and "chat_template" in origin.settings.declared
+    return {} if within else template_files(template)
 
 
 def _config(tokens: KnownTokens, origin: Origin | None) -> dict[str, JSON]:

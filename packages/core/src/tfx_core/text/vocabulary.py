@@ -12,6 +12,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
+from tfx_core.habits import hint
 from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece
 from tfx_core.text.decoding import Decoder
@@ -87,7 +88,8 @@ class Vocabulary:
         """The token with an id; raises `TextError` for an id that the vocabulary lacks."""
         token = self.backend.id_to_token(number) if 0 <= number < 2**32 else None
         if token is None:
-            raise TextError(f"the id {number} is not in the vocabulary, which has {len(self)} tokens")
+            cure = hint("tokenizer", "tok.decode([10**6])")
+            raise TextError(f"the id {number} is not in the vocabulary, which has {len(self)} tokens; {cure}")
         return str(token)
 
     def role_id(self, role: str) -> int | None:
