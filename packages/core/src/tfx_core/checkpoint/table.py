@@ -88,11 +88,14 @@ class WeightTable:
         rules = (rule for rules in self.parts.values() for rule in rules if isinstance(rule, (Drop, Same)))
         return any(is_about(rule, theirs) for rule in rules)
 
-    def second_names(self, first: str, *, written: bool = False) -> Iterator[str]:
-        """Other names under which a checkpoint may hold the tensor of this name, or those that are ``written``."""
-        for rule in self._same:
+    def second_names(self, first: str, *, written: bool = False, head: str | None = None) -> Iterator[str]:
+        """Other names under which a checkpoint, of this head or any, may hold the tensor of this name.
+
+        Only those that are ``written`` where that is asked for.
+        """
+        for part, rule in self._same:
             second = rule.second_name(first)
-            if second is not None and (rule.written or not written):
+            if second is not None and (rule.written or not written) and (head is None or part in self.heads[head]):
                 yield second
 
     def constants(self, head: str) -> Iterator[Constant]:
@@ -186,8 +189,8 @@ class WeightTable:
         return tuple(rule for rules in self.parts.values() for rule in rules if isinstance(rule, Legacy))
 
     @cached_property
-    def _same(self) -> tuple[Same, ...]:
-        return tuple(rule for rules in self.parts.values() for rule in rules if isinstance(rule, Same))
+    def _same(self) -> tuple[tuple[str, Same], ...]:
+        return tuple((part, rule) for part, rules in self.parts.items() for rule in rules if isinstance(rule, Same))
 
 
 def _same_names(one: Rule, other: Rule) -> bool:

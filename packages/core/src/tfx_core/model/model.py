@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import WeightTable, collect_weights
-from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.checkpoint import WeightTable, as_in_files, collect_weights, tensors_of
+from tfx_core.errors import InputError, UnknownNameError, in_one_line
 from tfx_core.habits import hint, no_attribute
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
@@ -21,10 +22,15 @@ from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
+from tfx_core.model.states import as_tensor, with_all_names, without_second_names
 from tfx_core.nn import AttentionKernel, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
+
+
+_OF_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
+"""What PEFT calls the layers and heads that it wraps."""
 
 
 class Model(nn.Module):
@@ -124,8 +130,40 @@ class Model(nn.Module):
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
         table = self.architecture.weight_table(config, self.head_name)
+        self._check_whole()
         tensors = collect_weights(self, table, head=self.head_name, ties=self.ties)
         save_model(folder, config, stored, tensors, max_shard_size=max_shard_size)
+
+    def state_dict_for_files(self) -> dict[str, Tensor]:
+        """The tensors under the names that transformers' ``state_dict()`` has, those of tied ones too, as views.
+
+        `load_state_dict` takes them here as well as its own names.
+        """
+        self._check_whole()
+        table, tensors = self.weight_table, tensors_of(self)
+        pairs = (as_in_files(table, self.head_name, name, each.detach()) for name, each in tensors.items())
+        constants = {each.theirs: each.make() for each in table.constants(self.head_name)}
+        named = {table.stored_name(self.head_name, name): each for name, each in constants.items()}
+        return {**dict(chain.from_iterable(pairs)), **named}
+
+    def get_extra_state(self) -> Tensor:
+        """What is stored beside the tensors of a state dict: the config, by which `load_model` reads a file of one."""
+        return as_tensor(self.stored_config())
+
+    def set_extra_state(self, state: object) -> None:
+        """Nothing: the model has its config."""
+
+    if not TYPE_CHECKING:  # torch's has overloads for callers of long ago
+
+        def state_dict(self, *args: Any, prefix: str = "", **options: Any) -> dict[str, Any]:
+            """Tensors by our names, of each that there is under several the first alone, as safetensors wants it."""
+            state = super().state_dict(*args, prefix=prefix, **options)
+            without_second_names(self, state, prefix)
+            return state
+
+        def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *others: Any) -> None:
+            with_all_names(self, state, prefix)
+            super()._load_from_state_dict(state, prefix, *others)
 
     def stored_config(self) -> ModelConfig:
         """The config, saying which head is stored, what is tied and in which type."""
@@ -161,6 +199,13 @@ class Model(nn.Module):
         config = self.config.replace(pruned_heads=pruned)
         self.backbone.prune_heads(present)
         self.config = config
+
+    def _check_whole(self) -> None:
+        """Raise `InputError` where layers of an adapter stand in the place of the model's own."""
+        of_adapters = [name for name in tensors_of(self) if _OF_ADAPTERS & {*name.split(".")}]
+        if of_adapters:
+            cure = hint("training", "wrapped.base_model.model.save_pretrained(folder)")
+            raise InputError(f"{in_one_line(of_adapters[0], 200)} is the tensor of an adapter: {cure}")
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
