@@ -1,10 +1,10 @@
 """Rules together: those of a backbone, and the table of a model, which says which parts each head needs."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved
+from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved, of_parts
 from tfx_core.errors import CheckpointError, shown
 
 
@@ -137,6 +137,13 @@ class WeightTable:
         """
         rules = [rule for part in self.heads[head] for rule in self.parts[part]]
         return tuple(moved(rule, strip=self.prefix, theirs=theirs, ours=ours) for rule in rules)
+
+    def of_parts(self) -> "WeightTable":
+        """With rules also for the layers that `Model.split_layers` puts in the place of a model's own."""
+        parts = {
+            part: (*rules, *(each for rule in rules for each in of_parts(rule))) for part, rules in self.parts.items()
+        }
+        return replace(self, parts=parts)
 
     def check(self, head: str, names: Iterable[str]) -> frozenset[WeightRule]:
         """Prove that the names of a module with this head survive the way to a checkpoint and back.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,9 @@ from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
+from tfx_core.model.splitting import split_layers
 from tfx_core.model.states import as_tensor, with_all_names, without_second_names
-from tfx_core.nn import AttentionKernel, can_read, sdpa
+from tfx_core.nn import AttentionKernel, SplitLinear, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -100,7 +101,7 @@ class Model(nn.Module):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         output = output if output is states else output.of_head()
-        return output if return_dict else output.to_tuple()
+        return output.to_tuple() if return_dict is False else output
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
@@ -119,6 +120,12 @@ class Model(nn.Module):
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
         return self.backbone.generate(self, input_ids, **options)
 
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **inputs: Any) -> dict[str, Any]:
+        """The inputs of a call, for adapters that look for such a method and wrap it; `generate` does not call it."""
+        return {"input_ids": input_ids, **inputs}
+
+    _prepare_encoder_decoder_kwargs_for_generation = prepare_inputs_for_generation
+
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
@@ -129,9 +136,8 @@ class Model(nn.Module):
 
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
-        table = self.architecture.weight_table(config, self.head_name)
         self._check_whole()
-        tensors = collect_weights(self, table, head=self.head_name, ties=self.ties)
+        tensors = collect_weights(self, self._table_of(config), head=self.head_name, ties=self.ties)
         save_model(folder, config, stored, tensors, max_shard_size=max_shard_size)
 
     def state_dict_for_files(self) -> dict[str, Tensor]:
@@ -200,6 +206,16 @@ class Model(nn.Module):
         self.backbone.prune_heads(present)
         self.config = config
 
+    def split_layers(self) -> Self:
+        """Give the linear layers of the stacks the reference's names, for adapters and tools that look for these.
+
+        What is fused here becomes a layer for each: ``projections.qkv`` gets ``query``, ``key`` and ``value``, or
+        whatever they are called there. Results and saved files are the same; calls take a little longer. Gives the
+        model itself, whose parameters are new ones.
+        """
+        split_layers(self, self.weight_table, self.head_name)
+        return self
+
     def _check_whole(self) -> None:
         """Raise `InputError` where layers of an adapter stand in the place of the model's own."""
         of_adapters = [name for name in tensors_of(self) if _OF_ADAPTERS & {*name.split(".")}]
@@ -234,7 +250,11 @@ class Model(nn.Module):
     @property
     def weight_table(self) -> WeightTable:
         """Names of this model's tensors in a checkpoint."""
-        return self.architecture.weight_table(self.config, self.head_name)
+        return self._table_of(self.config)
+
+    def _table_of(self, config: ModelConfig) -> WeightTable:
+        table = self.architecture.weight_table(config, self.head_name)
+        return table.of_parts() if any(isinstance(part, SplitLinear) for part in self.modules()) else table
 
     @property
     def language_head(self) -> LanguageHead:

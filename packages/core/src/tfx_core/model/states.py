@@ -79,7 +79,8 @@ def files_of_state(tensors: TensorFiles, architecture: "Architecture[Any]") -> T
     classes = architecture.spec.hf_classes
     head = config.tfx_head or next((classes[name] for name in config.architectures if name in classes), "backbone")
     entries = {name: entry for name, entry in tensors.items() if name != CONFIG}
-    return TensorFiles(tensors.label, entries_as_in_files(architecture.weight_table(config, head), head, entries))
+    table = architecture.weight_table(config, head).of_parts()
+    return TensorFiles(tensors.label, entries_as_in_files(table, head, entries))
 
 
 def _config(tensors: TensorFiles) -> Mapping[str, Any]:

@@ -67,6 +67,7 @@ from tfx_core.nn.relative import (
     TableRows,
 )
 from tfx_core.nn.span import Span
+from tfx_core.nn.split import SplitLinear, split_linear
 from tfx_core.nn.token_states import first_tokens, last_tokens, mean_tokens
 
 __all__ = [
@@ -131,6 +132,7 @@ __all__ = [
     "SegmentEmbeddings",
     "SelfAttentionCache",
     "Span",
+    "SplitLinear",
     "Stack",
     "StackCall",
     "Sum",
@@ -154,5 +156,6 @@ __all__ = [
     "repeat_key_heads",
     "rows_of_sources",
     "sdpa",
+    "split_linear",
     "together",
 ]

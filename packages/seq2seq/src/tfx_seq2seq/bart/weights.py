@@ -43,10 +43,10 @@ def _side(theirs: str, ours: str) -> tuple[Rule, ...]:
 def _cross_attention(theirs: str, ours: str) -> tuple[Rule, ...]:
     layer, our_layer = theirs + "layers.{i}.encoder_attn", ours + "stack.layers.{i}.cross_attention."
     return (
-        Rename(layer + ".q_proj.{p}", our_layer + "sublayer.projections.q.{p}"),
+        Rename(layer + ".q_proj.{p}", our_layer + "sublayer.projections.queries.{p}"),
         Fuse(
             tuple(layer + f".{part}_proj.{{p}}" for part in ("k", "v")),
-            our_layer + "sublayer.projections.kv.{p}",
+            our_layer + "sublayer.projections.keys_values.{p}",
         ),
         Rename(layer + ".out_proj.{p}", our_layer + "sublayer.out.{p}"),
         Rename(layer + "_layer_norm.{p}", our_layer + "norm.{p}"),

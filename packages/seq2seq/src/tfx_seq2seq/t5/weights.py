@@ -48,10 +48,10 @@ def _side(theirs: str, ours: str, config: T5Config, *, feed_forward: int) -> tup
 
 def _cross_attention(theirs: str, ours: str) -> tuple[Rule, ...]:
     return (
-        Rename(theirs + "EncDecAttention.q.weight", ours + "cross_attention.sublayer.projections.q.weight"),
+        Rename(theirs + "EncDecAttention.q.weight", ours + "cross_attention.sublayer.projections.queries.weight"),
         Fuse(
             tuple(theirs + f"EncDecAttention.{part}.weight" for part in "kv"),
-            ours + "cross_attention.sublayer.projections.kv.weight",
+            ours + "cross_attention.sublayer.projections.keys_values.weight",
         ),
         Rename(theirs + "EncDecAttention.o.weight", ours + "cross_attention.sublayer.out.weight"),
         Rename(theirs + "layer_norm.weight", ours + "cross_attention.norm.weight"),
