@@ -48,7 +48,7 @@ class MaskedTokens(Padding):
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
         """The batch, with ``labels`` ``(B, S)``, -100 where nothing is to be guessed."""
         words = [row["word_ids"] if "word_ids" in row else self._words(list(row["input_ids"])) for row in rows]
-        dropped = ("labels", "word_ids", "special_tokens_mask")
+        dropped = ("labels", "word_ids", "special_tokens_mask", "offset_mapping")
         batch = super().__call__([{name: row[name] for name in row if name not in dropped} for row in rows])
         ids = batch["input_ids"]
         real = real_tokens(batch, rows, self.tokenizer)

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import WeightTable, as_in_files, collect_weights, tensors_of
-from tfx_core.errors import InputError, UnknownNameError, in_one_line
+from tfx_core.checkpoint import WeightTable, collect_weights
+from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.habits import hint, no_attribute
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
@@ -23,15 +22,11 @@ from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
 from tfx_core.model.splitting import split_layers
-from tfx_core.model.states import as_tensor, with_all_names, without_second_names
+from tfx_core.model.states import as_tensor, by_names_of_files, check_whole, with_all_names, without_second_names
 from tfx_core.nn import AttentionKernel, SplitLinear, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
-
-
-_OF_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
-"""What PEFT calls the layers and heads that it wraps."""
 
 
 class Model(nn.Module):
@@ -116,8 +111,11 @@ class Model(nn.Module):
             if name.endswith("attention_mask") and isinstance(value, Tensor):
                 _check_mask(name, value)
 
-    def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
-        """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
+    def generate(self, input_ids: Tensor | None = None, *, labels: object = None, **options: Any) -> Any:
+        """Continue texts or decode from a source, see `tfx_core.generation.generate`.
+
+        ``labels``, which a batch to learn from has, are not read.
+        """
         return self.backbone.generate(self, input_ids, **options)
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **inputs: Any) -> dict[str, Any]:
@@ -136,7 +134,7 @@ class Model(nn.Module):
 
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
-        self._check_whole()
+        check_whole(self)
         tensors = collect_weights(self, self._table_of(config), head=self.head_name, ties=self.ties)
         save_model(folder, config, stored, tensors, max_shard_size=max_shard_size)
 
@@ -145,12 +143,7 @@ class Model(nn.Module):
 
         `load_state_dict` takes them here as well as its own names.
         """
-        self._check_whole()
-        table, tensors = self.weight_table, tensors_of(self)
-        pairs = (as_in_files(table, self.head_name, name, each.detach()) for name, each in tensors.items())
-        constants = {each.theirs: each.make() for each in table.constants(self.head_name)}
-        named = {table.stored_name(self.head_name, name): each for name, each in constants.items()}
-        return {**dict(chain.from_iterable(pairs)), **named}
+        return by_names_of_files(self)
 
     def get_extra_state(self) -> Tensor:
         """What is stored beside the tensors of a state dict: the config, by which `load_model` reads a file of one."""
@@ -215,13 +208,6 @@ class Model(nn.Module):
         """
         split_layers(self, self.weight_table, self.head_name)
         return self
-
-    def _check_whole(self) -> None:
-        """Raise `InputError` where layers of an adapter stand in the place of the model's own."""
-        of_adapters = [name for name in tensors_of(self) if _OF_ADAPTERS & {*name.split(".")}]
-        if of_adapters:
-            cure = hint("training", "wrapped.base_model.model.save_pretrained(folder)")
-            raise InputError(f"{in_one_line(of_adapters[0], 200)} is the tensor of an adapter: {cure}")
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""

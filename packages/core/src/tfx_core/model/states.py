@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import (
     Folder,
     TensorFiles,
+    as_in_files,
     entries_as_in_files,
     from_files,
     parse_json,
     read_tensors,
     tensors_of,
 )
-from tfx_core.errors import CheckpointError
+from tfx_core.errors import CheckpointError, InputError, in_one_line
+from tfx_core.habits import hint
 
 if TYPE_CHECKING:
     from tfx_core.model.architecture import Architecture
@@ -26,10 +28,32 @@ if TYPE_CHECKING:
 CONFIG = "_extra_state"
 """The name under which torch keeps what is no parameter."""
 
+_OF_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
+"""What PEFT calls the layers and heads that it wraps."""
+
 
 def as_tensor(config: "ModelConfig") -> Tensor:
     """The contents of ``config.json`` as bytes ``(n,)``: what stores tensors alone stores them too."""
     return torch.frombuffer(bytearray(json.dumps(config.to_dict(), sort_keys=True).encode()), dtype=torch.uint8)
+
+
+def check_whole(model: nn.Module) -> None:
+    """Raise `InputError` where layers of an adapter stand in the place of the model's own."""
+    of_adapters = [name for name in tensors_of(model) if _OF_ADAPTERS & {*name.split(".")}]
+    if of_adapters:
+        cure = hint("training", "wrapped.base_model.model.save_pretrained(folder)")
+        raise InputError(f"{in_one_line(of_adapters[0], 200)} is the tensor of an adapter: {cure}")
+
+
+def by_names_of_files(model: "Model") -> dict[str, Tensor]:
+    """All that the reference's state dict of such a model holds, as views."""
+    check_whole(model)
+    table, head = model.weight_table, model.head_name
+    tensors = {constant.theirs: constant.make() for constant in table.constants(head)}
+    found = {table.stored_name(head, name): tensor for name, tensor in tensors.items()}
+    for name, tensor in tensors_of(model).items():
+        found.update(as_in_files(table, head, name, tensor.detach()))
+    return found
 
 
 def without_second_names(model: "Model", state: dict[str, Any], prefix: str) -> None:
