@@ -11,6 +11,7 @@ import tfx_core
 from tests.models.test_models import CASES
 from tests.models.tiny import tiny_config
 from tfx_core.checkpoint import open_folder, read_tensors
+from tfx_core.errors import TfxError
 from tfx_core.model import Model
 
 
@@ -87,3 +88,12 @@ def test_a_copied_model_is_the_same_with_its_ties(case: tuple[str, str], tmp_pat
         assert same(again, model)
         assert ties(again) == ties(model)
         assert not {id(each) for each in again.parameters()} & {id(each) for each in model.parameters()}
+
+
+def test_a_damaged_state_is_one_error(case: tuple[str, str], tmp_path: Path) -> None:
+    state = made(case).state_dict()
+    name = next(name for name, tensor in state.items() if tensor.dim() == 2)
+    for damage in ({"_extra_state": torch.ones(3)}, {"_extra_state": torch.ones(3).byte()}, {name: torch.ones(1, 1)}):
+        torch.save({**state, **damage}, tmp_path / "pytorch_model.bin")
+        with pytest.raises(TfxError, match=r"_extra_state|misshapen"):
+            tfx_core.load_model(tmp_path)

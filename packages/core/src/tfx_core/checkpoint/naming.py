@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.checkpoint.weight_file import TensorEntry
+from tfx_core.errors import CheckpointError, in_one_line
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
@@ -36,7 +37,10 @@ def entries_as_in_files(table: WeightTable, head: str, entries: Mapping[str, Ten
     found: dict[str, TensorEntry] = {}
     for ours, entry in entries.items():
         blank = torch.empty_strided(entry.shape, entry.stride, dtype=entry.dtype, device="meta")
-        views = dict(as_in_files(table, head, ours, blank)) or {ours: blank}
+        try:
+            views = dict(as_in_files(table, head, ours, blank)) or {ours: blank}
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise CheckpointError(f"misshapen {in_one_line(ours, 200)} {entry.shape}: {error}") from None
         found.update({name: _part(entry, name, view) for name, view in views.items()})
     return found
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CONFIG = "_extra_state"
 """The name under which torch keeps what is no parameter."""
 
+_LARGEST = 25_000_000
+"""Bytes of it that are read, as of any other JSON."""
+
 _OF_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
 """What PEFT calls the layers and heads that it wraps."""
 
@@ -109,8 +112,10 @@ def files_of_state(tensors: TensorFiles, architecture: "Architecture[Any]") -> T
 
 def _config(tensors: TensorFiles) -> Mapping[str, Any]:
     entry = tensors[CONFIG]
-    if entry.dtype != torch.uint8 or entry.nbytes != entry.memory:
-        raise CheckpointError(f"{tensors.label}: {CONFIG} is of {entry.dtype}; must be the bytes of a config.json")
+    if entry.dtype != torch.uint8 or entry.nbytes != entry.memory or entry.nbytes > _LARGEST:
+        raise CheckpointError(
+            f"{tensors.label}: {CONFIG} is {entry.nbytes} bytes of {entry.dtype}; must be those of a config.json"
+        )
     return parse_json(entry.load().numpy().tobytes(), f"{tensors.label}: {CONFIG}")
 
 
