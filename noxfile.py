@@ -26,7 +26,7 @@ LARGEST_CORE_WHEEL = 400_000  # bytes
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "integration", "parity", "parity_old"]
+nox.options.sessions = ["lint", "types", "tests", "integration", "parity", "parity_old", "trainers"]
 
 
 def _requirements() -> dict[str, list[str]]:
@@ -154,6 +154,15 @@ def parity_old(session: nox.Session) -> None:
     _lay_over_third_party(session)
     session.install("-r", "tests/parity_old/requirements.txt", *_wheels(DISTRIBUTIONS))
     _pytest(session, DISTRIBUTIONS, "tests/parity_old")
+
+
+@nox.session(requires=["build"])
+@nox.parametrize("reference", ["4", "5"], ids=["4", "5"])
+def trainers(session: nox.Session, reference: str) -> None:
+    """Training of models in the reference's trainers, of two versions, with accelerate, and with adapters of PEFT."""
+    _lay_over_third_party(session)
+    session.install("-r", f"tests/trainers/requirements-{reference}.txt", *_wheels(DISTRIBUTIONS))
+    _pytest(session, DISTRIBUTIONS, "tests/trainers")
 
 
 @nox.session(requires=["build"])

@@ -288,7 +288,7 @@ def test_a_text_that_reaches_its_greatest_length_ends_with_the_forced_token() ->
 
 def test_the_source_is_read_once_and_never_repeated_for_beams() -> None:
     model, calls, seen = bart(), [], []
-    kv = model.backbone.decoder.stack.layers[0].cross_attention.sublayer.projections.kv
+    kv = model.backbone.decoder.stack.layers[0].cross_attention.sublayer.projections.keys_values
     hooks = (
         model.backbone.encoder.register_forward_hook(
             lambda module, given, output: calls.append(len(output.last_hidden_state))

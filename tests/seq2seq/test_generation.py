@@ -111,7 +111,7 @@ def test_a_given_beginning_is_continued_behind_the_start_token(model: Model) -> 
 def test_samples_of_one_source_share_what_was_read_of_it(model: Model) -> None:
     ids, mask = sources(model)
     seen: list[int] = []
-    kv = model.backbone.decoder.stack.layers[-1].cross_attention.sublayer.projections.kv
+    kv = model.backbone.decoder.stack.layers[-1].cross_attention.sublayer.projections.keys_values
     hook = kv.register_forward_hook(lambda module, given, output: seen.append(len(given[0])))
     found = model.generate(
         ids, attention_mask=mask, do_sample=True, seed=3, num_return_sequences=5, max_new_tokens=6,

@@ -101,7 +101,7 @@ def test_the_source_is_read_once_and_never_repeated_for_beams() -> None:
     model, calls = t5(), []
     handle = model.backbone.encoder.register_forward_hook(lambda module, given, output: calls.append("encoder"))
     seen: list[int] = []
-    kv = model.backbone.decoder.stack.layers[0].cross_attention.sublayer.projections.kv
+    kv = model.backbone.decoder.stack.layers[0].cross_attention.sublayer.projections.keys_values
     other = kv.register_forward_hook(lambda module, given, output: seen.append(len(given[0])))
     model.generate(SOURCE, num_beams=4, max_new_tokens=6)
     handle.remove()

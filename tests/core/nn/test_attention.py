@@ -105,7 +105,10 @@ def test_pruned_heads_take_their_parameters_along(attention: Attention, cross_at
     attention.keep_heads([3])
     cross_attention.keep_heads([0, 1])
     assert (attention.heads, attention.out.in_features, attention.projections.qkv.out_features) == (1, 4, 12)
-    assert (cross_attention.projections.q.out_features, cross_attention.projections.kv.out_features) == (8, 16)
+    assert (cross_attention.projections.queries.out_features, cross_attention.projections.keys_values.out_features) == (
+        8,
+        16,
+    )
 
 
 def test_ragged_tokens_give_what_padded_ones_give(attention: Attention, x: Tensor, mask: Tensor) -> None:

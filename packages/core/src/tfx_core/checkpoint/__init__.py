@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
     from tfx_core.checkpoint.folder import Folder, parse_json
+    from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
     from tfx_core.checkpoint.opening import open_folder, read_whole
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
@@ -35,7 +36,10 @@ _HOMES = {
     "TensorFiles": "tensor_files",
     "Transpose": "rules",
     "WeightTable": "table",
+    "as_in_files": "naming",
     "collect_weights": "collecting",
+    "entries_as_in_files": "naming",
+    "from_files": "naming",
     "load_weights": "filling",
     "open_folder": "opening",
     "parse_json": "folder",
@@ -46,6 +50,7 @@ _HOMES = {
     "replacing_folder": "atomic",
     "save_errors": "atomic",
     "save_tensors": "collecting",
+    "tensors_of": "naming",
     "unfilled_modules": "unfilled",
     "write_folder": "collecting",
 }
@@ -65,7 +70,10 @@ __all__ = [
     "TensorFiles",
     "Transpose",
     "WeightTable",
+    "as_in_files",
     "collect_weights",
+    "entries_as_in_files",
+    "from_files",
     "load_weights",
     "open_folder",
     "parse_json",
@@ -76,6 +84,7 @@ __all__ = [
     "replacing_folder",
     "save_errors",
     "save_tensors",
+    "tensors_of",
     "unfilled_modules",
     "write_folder",
 ]

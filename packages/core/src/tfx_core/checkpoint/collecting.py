@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from tfx_core.checkpoint.atomic import replacing_files, save_errors
+from tfx_core.checkpoint.naming import tensors_of
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.errors import CheckpointError, InputError
@@ -28,7 +29,7 @@ def collect_weights(
     A tensor that the module has under several names is stored once, for two tied parameters under the name of the
     second of the pair in ``ties``. Raises `ValueError` that lists the parameters without a rule.
     """
-    state: dict[str, Tensor] = module.state_dict(keep_vars=True)
+    state = tensors_of(module)
     second = {name for name, to in ties if state[name] is state[to]}
     tensors: dict[str, Tensor] = {}
     covered: set[int] = set()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from tfx_core.checkpoint.naming import tensors_of
 from tfx_core.checkpoint.rules import Rename, WeightRule
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.checkpoint.weight_file import TensorEntry
@@ -125,7 +126,7 @@ def load_weights(
 
 def _slots(module: nn.Module, table: WeightTable, head: str) -> list[_Slot]:
     """Every parameter and buffer with its rule; raises `ValueError` where module and table do not fit together."""
-    state: dict[str, Tensor] = module.state_dict(keep_vars=True)
+    state = tensors_of(module)
     unsaved = [name for name, _ in module.named_buffers() if name not in state]
     if unsaved:
         raise ValueError(f"non-persistent buffers {unsaved} would stay empty; compute such values in forward")

@@ -11,7 +11,7 @@ reads them, so that no rule can be right in one direction and wrong in the other
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -227,6 +227,22 @@ def moved(rule: Rule, *, strip: str = "", theirs: str = "", ours: str = "") -> R
         case Legacy():
             return rule if rule.old.startswith("{x}") else Legacy(their(rule.old), their(rule.new))
     raise TypeError(f"{rule!r} is no rule")
+
+
+def of_parts(rule: Rule) -> Iterator[WeightRule]:
+    """The rules for the same tensors where our layer holds one of the checkpoint's name for each of its."""
+    if not isinstance(rule, Rename | Fuse):
+        return
+    owner, _, tensor = rule.ours.rpartition(".")
+    for theirs in rule.their_patterns:
+        layer, _, last = theirs.rpartition(".")
+        if last != tensor:
+            continue
+        ours = f"{owner}.{layer.rpartition('.')[2]}.{tensor}"
+        if isinstance(rule, Rename):
+            yield replace(rule, ours=ours)
+        else:
+            yield Rename(theirs, ours) if rule.view is None else Reshape(theirs, ours, rule.view)
 
 
 def _fields(pattern: str) -> Iterable[str]:

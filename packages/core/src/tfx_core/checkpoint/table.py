@@ -1,10 +1,10 @@
 """Rules together: those of a backbone, and the table of a model, which says which parts each head needs."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved
+from tfx_core.checkpoint.rules import Constant, Drop, Legacy, Rule, Same, WeightRule, is_about, moved, of_parts
 from tfx_core.errors import CheckpointError, shown
 
 
@@ -88,11 +88,14 @@ class WeightTable:
         rules = (rule for rules in self.parts.values() for rule in rules if isinstance(rule, (Drop, Same)))
         return any(is_about(rule, theirs) for rule in rules)
 
-    def second_names(self, first: str, *, written: bool = False) -> Iterator[str]:
-        """Other names under which a checkpoint may hold the tensor of this name, or those that are ``written``."""
-        for rule in self._same:
+    def second_names(self, first: str, *, written: bool = False, head: str | None = None) -> Iterator[str]:
+        """Other names under which a checkpoint, of this head or any, may hold the tensor of this name.
+
+        Only those that are ``written`` where that is asked for.
+        """
+        for part, rule in self._same:
             second = rule.second_name(first)
-            if second is not None and (rule.written or not written):
+            if second is not None and (rule.written or not written) and (head is None or part in self.heads[head]):
                 yield second
 
     def constants(self, head: str) -> Iterator[Constant]:
@@ -134,6 +137,13 @@ class WeightTable:
         """
         rules = [rule for part in self.heads[head] for rule in self.parts[part]]
         return tuple(moved(rule, strip=self.prefix, theirs=theirs, ours=ours) for rule in rules)
+
+    def of_parts(self) -> "WeightTable":
+        """With rules also for the layers that `Model.split_layers` puts in the place of a model's own."""
+        parts = {
+            part: (*rules, *(each for rule in rules for each in of_parts(rule))) for part, rules in self.parts.items()
+        }
+        return replace(self, parts=parts)
 
     def check(self, head: str, names: Iterable[str]) -> frozenset[WeightRule]:
         """Prove that the names of a module with this head survive the way to a checkpoint and back.
@@ -186,8 +196,8 @@ class WeightTable:
         return tuple(rule for rules in self.parts.values() for rule in rules if isinstance(rule, Legacy))
 
     @cached_property
-    def _same(self) -> tuple[Same, ...]:
-        return tuple(rule for rules in self.parts.values() for rule in rules if isinstance(rule, Same))
+    def _same(self) -> tuple[tuple[str, Same], ...]:
+        return tuple((part, rule) for part, rules in self.parts.items() for rule in rules if isinstance(rule, Same))
 
 
 def _same_names(one: Rule, other: Rule) -> bool:

@@ -11,13 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import Folder, TensorFiles, load_weights, read_tensors, read_whole, unfilled_modules
+from tfx_core.checkpoint import (
+    Folder,
+    TensorFiles,
+    load_weights,
+    read_tensors,
+    read_whole,
+    tensors_of,
+    unfilled_modules,
+)
 from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, UnknownNameError, cleaned, shown
 from tfx_core.habits import understands
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.devices import device_of
 from tfx_core.model.model import Model
+from tfx_core.model.states import config_of_state, files_of_state
 from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
 from tfx_core.text import Tokenizer, family_of, read_tokenizer
@@ -159,7 +168,8 @@ def _open(folder: Folder, provider: str | None) -> _Opened:
         names = cleaned(", ".join(config.unknown_keys), 500)
         _log.warning("%s: keys that nothing here knows, kept and without effect: %s", _config_file(folder), names)
     head, generation_config = stored_head(architecture, config, folder), folder.json("generation_config.json")
-    return _Opened(folder, architecture, config, head, generation_config, read_tensors(folder))
+    tensors = files_of_state(read_tensors(folder), architecture)
+    return _Opened(folder, architecture, config, head, generation_config, tensors)
 
 
 def _read_tokenizer(folder: Folder, provider: str | None, options: Mapping[str, Any]) -> Tokenizer:
@@ -181,8 +191,9 @@ def _check_promise(spec: ArchitectureSpec, what: str, promised: set[str], given:
 
 def read_config(folder: Folder, provider: str | None = None) -> tuple[Architecture[Any], ModelConfig]:
     """The architecture and the checked config of a folder."""
-    values = folder.json("config.json")
+    described = folder.json("config.json")
     where = _config_file(folder)
+    values = config_of_state(folder) if described is None else described
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
     with _naming(where):
@@ -263,7 +274,7 @@ def _initialise(
     for path, module in model.named_modules():
         if any(f"{path}.{name}" in wanted for name in _tensors(module, recurse=False)):
             model.fill(path, module, generator)
-    filled, saved = _tensors(model), model.state_dict(keep_vars=True)
+    filled, saved = _tensors(model), tensors_of(model)
     unfilled = [
         name
         for name, tensor in blank.items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,10 @@ from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.resizing import check_shapes, resize_tokens
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
+from tfx_core.model.splitting import split_layers
+from tfx_core.model.states import as_tensor, by_names_of_files, check_whole, with_all_names, without_second_names
 from tfx_core.model.switches import Switches
-from tfx_core.nn import AttentionKernel, can_read, sdpa
+from tfx_core.nn import AttentionKernel, SplitLinear, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation import GenerationConfig, GenerationOptions
@@ -126,8 +128,18 @@ class Model(Switches):
             if name.endswith("attention_mask") and isinstance(value, Tensor):
                 _check_mask(name, value)
 
-    def generate(self, input_ids: Tensor | None = None, generation_config: object = None, **options: Any) -> Any:
-        """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
+    def generate(
+        self,
+        input_ids: Tensor | None = None,
+        generation_config: object = None,
+        *,
+        labels: object = None,
+        **options: Any,
+    ) -> Any:
+        """Continue texts or decode from a source, see `tfx_core.generation.generate`.
+
+        ``labels``, which a batch to learn from has, are not read.
+        """
         return self.backbone.generate(self, input_ids, generation_config=generation_config, **options)
 
     def compute_transition_scores(
@@ -143,17 +155,49 @@ class Model(Switches):
         output = GenerationOutput(sequences=sequences, scores=scores, beam_indices=beam_indices)
         return transition_scores(output, normalize_logits=normalize_logits)
 
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **inputs: Any) -> dict[str, Any]:
+        """The inputs of a call, for adapters that look for such a method and wrap it; `generate` does not call it."""
+        return {"input_ids": input_ids, **inputs}
+
+    _prepare_encoder_decoder_kwargs_for_generation = prepare_inputs_for_generation
+
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
         Raises `CheckpointError` where the folder cannot be written, and `InputError` for a model that `load_model`
         would refuse, with what was there before unchanged.
         """
+        check_whole(self)
         check_shapes(self)
         config, stored = self.stored_config(), self.generation_config.contents()
-        table = self.architecture.weight_table(config, self.head_name)
-        tensors = collect_weights(self, table, head=self.head_name, ties=self.ties)
+        tensors = collect_weights(self, self._table_of(config), head=self.head_name, ties=self.ties)
         save_model(folder, config, stored, tensors, max_shard_size=max_shard_size)
+
+    def state_dict_for_files(self) -> dict[str, Tensor]:
+        """The tensors under the names that transformers' ``state_dict()`` has, those of tied ones too, as views.
+
+        `load_state_dict` takes them here as well as its own names.
+        """
+        return by_names_of_files(self)
+
+    def get_extra_state(self) -> Tensor:
+        """What is stored beside the tensors of a state dict: the config, by which `load_model` reads a file of one."""
+        return as_tensor(self.stored_config())
+
+    def set_extra_state(self, state: object) -> None:
+        """Nothing: the model has its config."""
+
+    if not TYPE_CHECKING:  # torch's has overloads for callers of long ago
+
+        def state_dict(self, *args: Any, prefix: str = "", **options: Any) -> dict[str, Any]:
+            """Tensors by our names, of each that there is under several the first alone, as safetensors wants it."""
+            state = super().state_dict(*args, prefix=prefix, **options)
+            without_second_names(self, state, prefix)
+            return state
+
+        def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *others: Any) -> None:
+            with_all_names(self, state, prefix)
+            super()._load_from_state_dict(state, prefix, *others)
 
     def stored_config(self) -> ModelConfig:
         """The config, saying which head is stored, what is tied and in which type."""
@@ -189,6 +233,16 @@ class Model(Switches):
         config = self.config.replace(pruned_heads=pruned)
         self.backbone.prune_heads(present)
         self.config.become(config)
+
+    def split_layers(self) -> Self:
+        """Give the linear layers of the stacks the reference's names, for adapters and tools that look for these.
+
+        What is fused here becomes a layer for each: ``projections.qkv`` gets ``query``, ``key`` and ``value``, or
+        whatever they are called there. Results and saved files are the same; calls take a little longer. Gives the
+        model itself, whose parameters are new ones.
+        """
+        split_layers(self, self.weight_table, self.head_name)
+        return self
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
@@ -282,7 +336,11 @@ class Model(Switches):
     @property
     def weight_table(self) -> WeightTable:
         """Names of this model's tensors in a checkpoint."""
-        return self.architecture.weight_table(self.config, self.head_name)
+        return self._table_of(self.config)
+
+    def _table_of(self, config: ModelConfig) -> WeightTable:
+        table = self.architecture.weight_table(config, self.head_name)
+        return table.of_parts() if any(isinstance(part, SplitLinear) for part in self.modules()) else table
 
     @property
     def language_head(self) -> LanguageHead:

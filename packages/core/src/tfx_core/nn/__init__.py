@@ -69,6 +69,7 @@ from tfx_core.nn.relative import (
     TableRows,
 )
 from tfx_core.nn.span import Span
+from tfx_core.nn.split import SplitLinear, split_linear
 from tfx_core.nn.token_states import first_tokens, last_tokens, mean_tokens
 
 __all__ = [
@@ -133,6 +134,7 @@ __all__ = [
     "SegmentEmbeddings",
     "SelfAttentionCache",
     "Span",
+    "SplitLinear",
     "Stack",
     "StackCall",
     "Sum",
@@ -159,5 +161,6 @@ __all__ = [
     "repeat_key_heads",
     "rows_of_sources",
     "sdpa",
+    "split_linear",
     "together",
 ]

@@ -15,6 +15,7 @@ from tfx_core.nn.cache import NO_CACHE, AttentionCache
 from tfx_core.nn.kernels import AttentionKernel, sdpa
 from tfx_core.nn.layout import PADDED, Layout
 from tfx_core.nn.observer import Observer
+from tfx_core.nn.split import linear_of
 
 
 @dataclass(frozen=True)
@@ -145,23 +146,23 @@ class CrossProjections(Projections):
 
     def __init__(self, hidden_size: int, width: int, *, source_size: int | None = None, bias: bool = True) -> None:
         super().__init__()
-        self.q = nn.Linear(hidden_size, width, bias=bias)
-        self.kv = nn.Linear(hidden_size if source_size is None else source_size, 2 * width, bias=bias)
+        self.queries = nn.Linear(hidden_size, width, bias=bias)
+        self.keys_values = nn.Linear(hidden_size if source_size is None else source_size, 2 * width, bias=bias)
 
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """``(…, T, D), (…, S, D_source) -> (…, T, H·d), 2 × (…, S, H·d)``."""
-        key, value = self.kv(x if source is None else source).chunk(2, dim=-1)
-        return self.q(x), key, value
+        key, value = self.keys_values(x if source is None else source).chunk(2, dim=-1)
+        return self.queries(x), key, value
 
     def query(self, x: Tensor) -> Tensor:
         """``(…, T, D) -> (…, T, H·d)``."""
-        query: Tensor = self.q(x)
+        query: Tensor = self.queries(x)
         return query
 
     def keep_heads(self, heads: Sequence[int], width: int) -> None:
         """Remove all heads but these from queries, keys and values."""
-        self.q = _keep_outputs(self.q, _places(heads, width), parts=1)
-        self.kv = _keep_outputs(self.kv, _places(heads, width), parts=2)
+        self.queries = _keep_outputs(self.queries, _places(heads, width), parts=1)
+        self.keys_values = _keep_outputs(self.keys_values, _places(heads, width), parts=2)
 
 
 class Attention(nn.Module):
@@ -252,8 +253,11 @@ def _bias(linear: nn.Linear) -> Tensor | None:
     return linear.bias
 
 
-def _outputs(linear: nn.Linear, part: slice, x: Tensor) -> Tensor:
+def _outputs(linear: nn.Module, part: slice, x: Tensor) -> Tensor:
     """Only these outputs of a layer."""
+    if not isinstance(linear, nn.Linear):  # an adapter, or several layers: what they compute only they know
+        outputs: Tensor = linear(x)
+        return outputs[..., part]
     bias = _bias(linear)
     return F.linear(x, linear.weight[part], None if bias is None else bias[part])
 
@@ -267,17 +271,8 @@ def _keep_outputs(linear: nn.Linear, places: Tensor, parts: int) -> nn.Linear:
     size = linear.out_features // parts
     rows = torch.cat([places + part * size for part in range(parts)]).to(linear.weight.device)
     bias = _bias(linear)
-    return _linear(linear, linear.weight[rows], None if bias is None else bias[rows])
+    return linear_of(linear.weight[rows], None if bias is None else bias[rows], linear)
 
 
 def _keep_inputs(linear: nn.Linear, places: Tensor) -> nn.Linear:
-    return _linear(linear, linear.weight[:, places.to(linear.weight.device)], linear.bias)
-
-
-def _linear(like: nn.Linear, weight: Tensor, bias: Tensor | None) -> nn.Linear:
-    out_features, in_features = weight.shape
-    new = nn.Linear(in_features, out_features, bias=bias is not None, device="meta")
-    new.weight = nn.Parameter(weight.detach().clone(), requires_grad=like.weight.requires_grad)
-    if bias is not None:
-        new.bias = nn.Parameter(bias.detach().clone(), requires_grad=like.bias.requires_grad)
-    return new
+    return linear_of(linear.weight[:, places.to(linear.weight.device)], linear.bias, linear)

@@ -28,8 +28,8 @@ _CROSS_ATTENTION = (
     Drop(_THEIRS + "crossattention.bias"),
     Drop(_THEIRS + "crossattention.masked_bias"),
     Rename(_THEIRS + "ln_cross_attn.{p}", _OURS + "cross_attention.norm.{p}"),
-    *_conv1d(_THEIRS + "crossattention.q_attn", _OURS + "cross_attention.sublayer.projections.q"),
-    *_conv1d(_THEIRS + "crossattention.c_attn", _OURS + "cross_attention.sublayer.projections.kv"),
+    *_conv1d(_THEIRS + "crossattention.q_attn", _OURS + "cross_attention.sublayer.projections.queries"),
+    *_conv1d(_THEIRS + "crossattention.c_attn", _OURS + "cross_attention.sublayer.projections.keys_values"),
     *_conv1d(_THEIRS + "crossattention.c_proj", _OURS + "cross_attention.sublayer.out"),
 )
 

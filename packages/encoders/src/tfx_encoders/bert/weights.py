@@ -53,10 +53,10 @@ def _relative_positions(theirs: str, ours: str) -> tuple[Rule, ...]:
 
 def _cross_attention(theirs: str, ours: str) -> tuple[Rule, ...]:
     return (
-        Rename(theirs + "crossattention.self.query.{p}", ours + "cross_attention.sublayer.projections.q.{p}"),
+        Rename(theirs + "crossattention.self.query.{p}", ours + "cross_attention.sublayer.projections.queries.{p}"),
         Fuse(
             tuple(theirs + f"crossattention.self.{part}.{{p}}" for part in ("key", "value")),
-            ours + "cross_attention.sublayer.projections.kv.{p}",
+            ours + "cross_attention.sublayer.projections.keys_values.{p}",
         ),
         Rename(theirs + "crossattention.output.dense.{p}", ours + "cross_attention.sublayer.out.{p}"),
         Rename(theirs + "crossattention.output.LayerNorm.{p}", ours + "cross_attention.norm.{p}"),

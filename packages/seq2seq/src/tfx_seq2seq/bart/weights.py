@@ -9,17 +9,15 @@ def backbone_rules(config: BartConfig, parts: frozenset[str]) -> BackboneRules:
     together, untied = "encoder" in parts, not config.tie_word_embeddings
     decoder = "backbone.decoder." if together else "backbone."
     shared, own = "model.shared.weight", "model.decoder.embed_tokens.weight"
-    tokens = (
-        Rename(shared if together else own, decoder + "embeddings.token.weight"),
+    tokens = Rename(shared if together else own, decoder + "embeddings.token.weight")
+    encoder = (
         # the reference ties the tables of both sides, too, only where the output layer is tied
         Same(own if together else shared, shared if together else own, written=together and untied),
-    )
-    encoder = (
         Same("model.encoder.embed_tokens.weight", shared, written=untied),
         *_side("model.encoder.", "backbone.encoder."),
     )
     return BackboneRules(
-        core=(*tokens, *_side("model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
+        core=(tokens, *_side("model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
         parts={"encoder": encoder},
         prefix="model.",
     )
@@ -45,10 +43,10 @@ def _side(theirs: str, ours: str) -> tuple[Rule, ...]:
 def _cross_attention(theirs: str, ours: str) -> tuple[Rule, ...]:
     layer, our_layer = theirs + "layers.{i}.encoder_attn", ours + "stack.layers.{i}.cross_attention."
     return (
-        Rename(layer + ".q_proj.{p}", our_layer + "sublayer.projections.q.{p}"),
+        Rename(layer + ".q_proj.{p}", our_layer + "sublayer.projections.queries.{p}"),
         Fuse(
             tuple(layer + f".{part}_proj.{{p}}" for part in ("k", "v")),
-            our_layer + "sublayer.projections.kv.{p}",
+            our_layer + "sublayer.projections.keys_values.{p}",
         ),
         Rename(layer + ".out_proj.{p}", our_layer + "sublayer.out.{p}"),
         Rename(layer + "_layer_norm.{p}", our_layer + "norm.{p}"),

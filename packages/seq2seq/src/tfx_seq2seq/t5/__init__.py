@@ -27,7 +27,7 @@ def _initialise(path: str, module: nn.Module, config: T5Config, generator: torch
     elif isinstance(module, nn.Linear):
         std = factor if path == "head.predictions.decoder" else factor * module.in_features**-0.5
         module.weight.normal_(0.0, std, generator=generator)
-        if path.endswith(("projections.qkv", "projections.q")):
+        if path.endswith(("projections.qkv", "projections.queries")):
             module.weight[: config.num_heads * config.d_kv] *= config.d_kv**-0.5
         if "bias" in dict(module.named_parameters()):
             module.bias.zero_()

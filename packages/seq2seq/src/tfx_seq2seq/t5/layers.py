@@ -46,9 +46,9 @@ class WideGatedFeedForward(GatedFeedForward):
         return without_overflow(self.down, self.dropout(gate * up))
 
 
-def without_overflow(linear: nn.Linear, x: Tensor) -> Tensor:
+def without_overflow(linear: nn.Module, x: Tensor) -> Tensor:
     """The layer's output, in float32 where the weights are float16: sums of this layer go beyond its 65504."""
-    if linear.weight.dtype == torch.float16:
+    if isinstance(linear, nn.Linear) and linear.weight.dtype == torch.float16:  # what an adapter computes only it knows
         return F.linear(x.float(), linear.weight.float())
     y: Tensor = linear(x)
     return y

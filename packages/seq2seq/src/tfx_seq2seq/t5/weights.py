@@ -10,12 +10,12 @@ def backbone_rules(config: T5Config, parts: frozenset[str]) -> BackboneRules:
     tokens = (
         Rename("transformer.shared.weight", encoder + "embeddings.token.weight"),
         Same("transformer.encoder.embed_tokens.weight", "transformer.shared.weight"),
-        Same("transformer.decoder.embed_tokens.weight", "transformer.shared.weight"),
     )
     return BackboneRules(
         core=tokens + _side("transformer.encoder.", encoder, config, feed_forward=1),
         parts={
             "decoder": (
+                Same("transformer.decoder.embed_tokens.weight", "transformer.shared.weight"),
                 *_side("transformer.decoder.", "backbone.decoder.", config, feed_forward=2),
                 *_cross_attention("transformer.decoder.block.{i}.layer.1.", "backbone.decoder.stack.layers.{i}."),
                 # the first conversions stored a bias that cross-attention never had
@@ -48,10 +48,10 @@ def _side(theirs: str, ours: str, config: T5Config, *, feed_forward: int) -> tup
 
 def _cross_attention(theirs: str, ours: str) -> tuple[Rule, ...]:
     return (
-        Rename(theirs + "EncDecAttention.q.weight", ours + "cross_attention.sublayer.projections.q.weight"),
+        Rename(theirs + "EncDecAttention.q.weight", ours + "cross_attention.sublayer.projections.queries.weight"),
         Fuse(
             tuple(theirs + f"EncDecAttention.{part}.weight" for part in "kv"),
-            ours + "cross_attention.sublayer.projections.kv.weight",
+            ours + "cross_attention.sublayer.projections.keys_values.weight",
         ),
         Rename(theirs + "EncDecAttention.o.weight", ours + "cross_attention.sublayer.out.weight"),
         Rename(theirs + "layer_norm.weight", ours + "cross_attention.norm.weight"),
