@@ -14,8 +14,8 @@ _TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_
 # how the reference library computes, not what: these never change a result
 _NO_MATTER = frozenset({
     "use_cache", "cache_implementation", "cache_config", "return_legacy_cache", "prefill_chunk_size", "low_memory",
-    "compile_config", "disable_compile", "transformers_version", "is_assistant", "num_assistant_tokens",
-    "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind",
+    "compile_config", "disable_compile", "transformers_version", "is_assistant",
+    "assistant_early_exit", "assistant_lookbehind",
     "target_lookbehind",
 })  # fmt: skip
 # written by the reference library with values that ask for nothing

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.generation.assisted import Assistant, decode_assisted
 from tfx_core.generation.beam import decode_beams
 from tfx_core.generation.constrained import decode_constrained
 from tfx_core.generation.contrastive import decode_contrastive
@@ -36,6 +37,7 @@ def generate(
     stopping_criteria: Sequence[StoppingCriterion] = (),
     streamer: Streamer | None = None,
     tokenizer: TextDecoder | None = None,
+    assistant_model: GenerativeModel | None = None,
     **arguments: Any,
 ) -> Tensor | GenerationOutput:
     """Continue the prompts ``input_ids`` ``(B, P)``, or decode an output for them where the model has an encoder.
@@ -65,6 +67,8 @@ def generate(
         limits = greatest_lengths(prompts, options, model.max_positions, given)
         twin = for_inference(model) if isinstance(model, nn.Module) else model
         state = model.architecture.decoding(twin, inputs)
+        size = getattr(model.config, "vocab_size", None)
+        assistant = None if assistant_model is None else Assistant.of(assistant_model, prompts, source, size)
     with torch.inference_mode():
         output = decode(
             state,
@@ -77,6 +81,7 @@ def generate(
             stopping_criteria=stopping_criteria,
             streamer=streamer,
             tokenizer=tokenizer,
+            assistant=assistant,
         )
     output = outside_inference(output)
     return output if options.return_dict_in_generate else output.sequences
@@ -94,6 +99,7 @@ def decode(
     stopping_criteria: Sequence[StoppingCriterion] = (),
     streamer: Streamer | None = None,
     tokenizer: TextDecoder | None = None,
+    assistant: Assistant | None = None,
 ) -> GenerationOutput:
     """Decode from a state that was made for these prompts: the engine below `generate`, without a model.
 
@@ -101,7 +107,7 @@ def decode(
     """
     with told_of_errors(streamer):
         limits = greatest_lengths(prompts, options, None) if limits is None else limits
-        strategy = options.strategy
+        strategy = options.strategy if assistant is None else options.assisted
         if strategy.is_beam and streamer is not None:
             raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
         if options.seeds is not None and len(options.seeds) != len(prompts):
@@ -118,6 +124,7 @@ def decode(
             pad=pad,
             source=source,
             streamer=streamer,
+            assistant=assistant,
         )
         decoded = DECODERS[strategy](state, search)
     return decoded.output(prompts, options.num_return_sequences, pad, search.recorder)
@@ -127,6 +134,7 @@ DECODERS: Mapping[Strategy, Callable[[DecodingState, Search], Decoded]] = {
     Strategy.GREEDY: decode_stepwise,
     Strategy.SAMPLE: decode_stepwise,
     Strategy.LOOKUP: decode_lookup,
+    Strategy.ASSISTED: decode_assisted,
     Strategy.CONTRASTIVE: decode_contrastive,
     Strategy.BEAM: decode_beams,
     Strategy.GROUP_BEAM: decode_groups,

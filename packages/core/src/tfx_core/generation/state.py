@@ -55,7 +55,7 @@ class DecodingState(Protocol):
 
 @runtime_checkable
 class ExtendingState(DecodingState, Protocol):
-    """A state that takes several tokens at once and gives the last ones back: for prompt lookup."""
+    """A state that takes several tokens at once and gives the last ones back: for tokens that are guessed."""
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of the tokens ``(R, n)`` to row ``i``.
@@ -65,7 +65,10 @@ class ExtendingState(DecodingState, Protocol):
         ...
 
     def keep(self, counts: Tensor) -> None:
-        """Of the tokens appended by the last `extend`, keep the first ``counts[i]`` of row ``i``. Always follows it."""
+        """Of the tokens appended by `extend` since the last time, keep the first ``counts[i]`` of row ``i``.
+
+        Always follows it, but not each time: a row for which nothing was appended gets no more before this.
+        """
         ...
 
 

@@ -55,7 +55,7 @@ def decode_stepwise(state: DecodingState, search: Search) -> Decoded:
             collector.add(rows, over)
             if bool(over.all()):
                 return collector.decoded()
-            rows, copies = drop(state, rows, over, copies)
+            rows, copies = drop((state,), rows, over, copies)
             tokens = rows.last
         logits = state.step(tokens)
 

@@ -32,7 +32,7 @@ def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding"
 
 
 class CausalDecoding:
-    """A decoder's `DecodingState`; it also extends (prompt lookup) and reveals hidden states (contrastive search).
+    """A decoder's `DecodingState`; it also extends (guessed tokens) and reveals hidden states (contrastive search).
 
     ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
     Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one, as in the
@@ -75,12 +75,13 @@ class CausalDecoding:
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of ``(R, n)`` tokens to row ``i``; the logits ``(R, n, V)`` after each."""
-        self._last_length = ids.shape[1]
+        self._last_length += ids.shape[1]
         return self._logits(self._append(ids, lengths))
 
     def keep(self, counts: Tensor) -> None:
-        """Of the tokens of the last `extend`, keep the first ``counts[i]`` of row ``i``."""
+        """Of the tokens of each `extend` since the last time, keep the first ``counts[i]`` of row ``i``."""
         self._known_cache.keep(counts, of=self._last_length)
+        self._last_length = 0
 
     def expand(self, copies: int) -> None:
         """Make ``copies`` adjacent rows of every row."""
