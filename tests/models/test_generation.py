@@ -132,7 +132,7 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
 """A value for each input that a model may have."""
 REFUSED = {
     "decoder_inputs_embeds", "input_mask", "labels", "logits_to_keep", "mc_labels", "mc_token_ids", "output_attentions",
-    "output_hidden_states", "past_key_values", "perm_mask", "target_mapping",
+    "output_hidden_states", "perm_mask", "target_mapping",
 }  # fmt: skip
 """What generation never has a use for. Others a model may refuse as well."""
 OF_EACH_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
@@ -147,7 +147,7 @@ def start(model: Model) -> int:
 def uncached(model: Model, row: int, inputs: dict[str, Any]) -> list[int]:
     """The most probable new tokens of a row alone, without its padding."""
     real = inputs["attention_mask"][row].bool()
-    own = dict(inputs)
+    own = {name: value for name, value in inputs.items() if name != "past_key_values"}  # an empty one
     for name in OF_EACH_TOKEN:
         if name in own:
             own[name] = own[name][row : row + 1, real]

@@ -13,6 +13,7 @@ _OF_DECODER = {
     "decoder_attention_mask": "attention_mask",
     "decoder_head_mask": "head_mask",
     "cross_attn_head_mask": "cross_attn_head_mask",
+    "past_key_values": "past_key_values",
 }
 
 

@@ -51,7 +51,7 @@ def decode_guessed(state: DecodingState, search: Search, guesser: Guesser, choos
         raise InputError(f"{type(state).__name__} cannot take tokens back: {name} needs that")
     copies = search.options.num_return_sequences
     rows = search.rows(copies)
-    collector = Collector(search, len(rows))
+    collector = Collector(state, search, len(rows))
     if search.streamer is not None and len(rows) > 1:
         raise InputError(f"streaming with {name}: only one text at a time, its tokens come in blocks")
     logits = state.prefill()

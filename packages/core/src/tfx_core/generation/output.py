@@ -10,6 +10,7 @@ from torch import Tensor
 from tfx_core.errors import InputError
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.prompts import Prompts
+from tfx_core.nn import DecoderCache
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class GenerationOutput:
     """For each new token ``(rows, V)``: what the model gave."""
     beam_indices: Tensor | None = None
     """``(N, T)``, beams: the row of ``scores`` that each token was chosen from, -1 after the end."""
+    past_key_values: DecoderCache | None = None
+    """What the model knows of the texts up to their last tokens; to go on with by another call. Not of beams."""
 
     def __getitem__(self, name: str) -> object:
         if name not in self.__dataclass_fields__:
@@ -43,6 +46,7 @@ class Decoded:
     tokens: Sequence[Tensor]
     scores: Tensor | None = None
     beam_indices: Sequence[Tensor] | None = None
+    cache: DecoderCache | None = None
 
     def output(self, prompts: Prompts, copies: int, pad: int, recorder: "ScoreRecorder") -> GenerationOutput:
         """The result, with every prompt before its ``copies`` texts."""
@@ -55,6 +59,7 @@ class Decoded:
             scores=scores,
             logits=logits,
             beam_indices=None if self.beam_indices is None else filled(self.beam_indices, -1),
+            past_key_values=self.cache,
         )
 
 

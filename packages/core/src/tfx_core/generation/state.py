@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import copied_rows, rows_of_sources
+from tfx_core.nn import DecoderCache, copied_rows, rows_of_sources
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -82,6 +82,15 @@ class RevealingState(DecodingState, Protocol):
 
     def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, with the state ``(R, D)`` of each appended token."""
+        ...
+
+
+@runtime_checkable
+class RememberingState(DecodingState, Protocol):
+    """A state whose cache a later call can go on with."""
+
+    def remembered(self, rows: Tensor) -> DecoderCache:
+        """A cache of its own of these rows, with all tokens that were read of them."""
         ...
 
 

@@ -15,7 +15,7 @@ from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 _OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids")
 _OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
 _OF_EVERY_CALL = ("head_mask", "cross_attn_head_mask")
-_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, "attention"})
+_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, "attention", "past_key_values"})
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":
@@ -37,7 +37,8 @@ class CausalDecoding:
     ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
     Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one, as in the
     reference, and the cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention``
-    among them is taken instead of the model's own.
+    among them is taken instead of the model's own. What is in ``past_key_values`` stands before the prompts; it is
+    copied, so that the cache goes on as it was.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class CausalDecoding:
         self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_PROMPT}
         self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
         others = {name: x for name, x in inputs.items() if name not in _OF_PROMPT + _OF_SOURCE}
+        past: DecoderCache | None = others.pop("past_key_values", None)
         self._constant: dict[str, Any] = {"attention": attention, **others}
         self._last_type: Tensor | None = None
         """``(B, 1)``, of each source."""
-        self._cache: DecoderCache | None = None
+        self._cache = None if past is None else past.copied()
         self._last_length = 0
 
     def prefill(self) -> Tensor:
@@ -96,6 +98,11 @@ class CausalDecoding:
         self._known_cache.select(sources)
         self._source = {name: x.index_select(0, sources) for name, x in self._source.items()}
         self._last_type = None if self._last_type is None else self._last_type.index_select(0, sources)
+
+    def remembered(self, rows: Tensor) -> DecoderCache:
+        """A cache of these rows, with which a later call goes on."""
+        with torch.inference_mode(mode=False), torch.no_grad():
+            return self._known_cache.of_rows(rows)
 
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")

@@ -1,6 +1,6 @@
 """Which tokens of a batch are real: the one place that works out positions, keys and rows from padding."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -125,6 +125,22 @@ class RealTokens:
             length=self.length + new.length,
             mask=None if whole else torch.cat((self.dense_mask, new.dense_mask), dim=1),
             given=self._positions_with(new),
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[RealTokens]") -> "RealTokens":
+        """The rows of all, in as many columns as the longest have."""
+        length = max(each.length for each in parts)
+
+        def side_by_side(each: "Iterable[Tensor]") -> Tensor:
+            return torch.cat([F.pad(one, (0, length - one.shape[1])) for one in each])
+
+        return cls(
+            sum(each.batch for each in parts),
+            length,
+            parts[0].device,
+            side_by_side(each.dense_mask for each in parts),
+            side_by_side(each.positions.expand(each.batch, -1) for each in parts),
         )
 
     def append_real(self, count: int = 1) -> "RealTokens":
