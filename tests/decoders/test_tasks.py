@@ -18,9 +18,9 @@ import tfx_core
 from tests.core.generation.texts import Reciting
 from tests.decoders.texts import IDS, save
 from tests.processes import shown_on_a_terminal
-from tfx_core import generation
 from tfx_core.cli import cli
 from tfx_core.errors import ConfigError, InputError, TextError
+from tfx_core.generation import generation_config
 from tfx_core.tasks import ItemError
 
 PROMPTS = ["a", "the dog sings", "naïve café 日本", "xy"]
@@ -144,14 +144,14 @@ def test_options_are_worked_out_once_for_a_call_and_files_once_for_a_model(
 
         monkeypatch.setattr(owner, name, call)
 
-    counted(generation, "options_from_files")
+    counted(generation_config, "values_from_files")
     counted(generate, "defaults")
     for _ in range(2):
         generate(PROMPTS, **GREEDY, batch_tokens=1)
-    assert counts == {"options_from_files": 1, "defaults": 2}
+    assert counts == {"values_from_files": 1, "defaults": 2}
     generate.model.generation_config = {"num_beams": 2}
     assert generate.model.generation_options.num_beams == 2
-    generate.model.generation_config["num_beams"] = 3
+    generate.model.generation_config.num_beams = 3
     assert generate.model.generation_options.num_beams == 3
 
 

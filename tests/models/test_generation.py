@@ -339,9 +339,15 @@ def test_defaults_can_be_replaced_and_are_saved(model: Model, tmp_path: Path) ->
         model.save_pretrained(tmp_path)
         again = tfx_core.load_model(tmp_path)
         assert torch.equal(again.generate(**inputs), expected)
-    again.generation_config = {"top_p": 7}
+    again.generation_config.max_new_tokens = 2
+    assert again.generate(**inputs).shape[1] == expected.shape[1] - 1
+    again.save_pretrained(tmp_path)
+    assert tfx_core.load_model(tmp_path).generation_config == again.generation_config
+    file = tmp_path / "generation_config.json"
+    file.write_text('{"top_p": 7}')
     with pytest.raises(ConfigError, match=rf"{tmp_path.name}/generation_config\.json: top_p=7"):
-        again.generate(**inputs)
-    model.generation_config = 3  # type: ignore[assignment]
-    with pytest.raises(InputError, match="generation_config=3: must be GenerationOptions"):
-        model.generate(**inputs)
+        tfx_core.load_model(tmp_path).generate(**inputs)
+    with pytest.raises(InputError, match="top_p=7: must be a number from 0 to 1"):
+        model.generation_config = {"top_p": 7}
+    with pytest.raises(InputError, match="generation_config=3: must be a GenerationConfig"):
+        model.generation_config = 3

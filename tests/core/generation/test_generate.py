@@ -61,9 +61,11 @@ def test_padding_is_recognised_without_a_mask() -> None:
 
 def test_unknown_names_are_type_errors() -> None:
     with pytest.raises(
-        TypeError, match=r"'max_tokens', 'top_q'; this model takes .*input_ids.* options are .*max_new_tokens"
+        TypeError, match=r"no 'max_tokens', 'top_q': did you mean 'max_new_tokens'\?; did you mean 'top_[a-z]'\?"
     ):
         generate(toy_model(), torch.tensor([[3]]), top_q=1, max_tokens=3)
+    with pytest.raises(TypeError, match=r"no 'qqqq': it takes .*input_ids.*max_new_tokens.*streamer"):
+        generate(toy_model(), torch.tensor([[3]]), qqqq=1)
 
 
 def test_options_of_the_checkpoint_apply_and_can_be_replaced() -> None:

@@ -11,6 +11,7 @@ from tests.core.generation.toys import toy_model
 from tfx_core.errors import ConfigError, InputError, TfxError
 from tfx_core.generation import (
     OPTION_NAMES,
+    GenerationConfig,
     GenerationOptions,
     PhrasalConstraint,
     Strategy,
@@ -37,7 +38,7 @@ from tfx_core.generation.defaults import contents_of
         ("force_words_ids", []), ("force_words_ids", [[]]), ("force_words_ids", [[[]]]), ("sequence_bias", {}),
         ("sequence_bias", {(1,): "much"}), ("sequence_bias", {(): 1.0}),
         ("stop_strings", ""), ("stop_strings", ["a", ""]), ("stop_strings", [3]),
-        ("exponential_decay_length_penalty", (1,)), ("use_cache", False),
+        ("exponential_decay_length_penalty", (1,)), ("use_cache", 2),
         ("exponential_decay_length_penalty", (1.5, 2.0)), ("length_penalty", "long"), ("renormalize_logits", 2),
     ],
 )  # fmt: skip
@@ -175,8 +176,8 @@ def test_defaults_come_from_legacy_keys() -> None:
 
 
 def test_what_cannot_be_honoured_is_named() -> None:
-    with pytest.warns(UserWarning, match=r"my/generation_config.json: .*guidance_scale, some_key"):
-        options_from_files({"guidance_scale": 3.0, "some_key": 1}, None, where="my/generation_config.json")
+    with pytest.warns(UserWarning, match=r"my/generation_config.json: .*dola_layers, some_key"):
+        options_from_files({"dola_layers": "high", "some_key": 1}, None, where="my/generation_config.json")
     with pytest.warns(UserWarning, match=r"ignored: \\x1b\[2Jx{900}"):
         options_from_files({"\x1b[2J" + 10**6 * "x": 1}, None)
     with pytest.raises(ConfigError, match=r"generation_config.json: top_p=7"):
@@ -217,12 +218,11 @@ def test_every_option_of_a_file_has_a_value_that_is_refused_with_the_files_name(
 
 
 def test_options_in_the_place_of_a_file() -> None:
-    options = options_from_files(
-        GenerationOptions(max_length=20, pad_token_id=5), {"eos_token_id": 3, "pad_token_id": 4}
-    )
+    given = GenerationConfig.of(GenerationOptions(max_length=20, pad_token_id=5))
+    options = given.above({"eos_token_id": 3, "pad_token_id": 4}, "", "").options()
     assert (options.max_length, options.eos_token_id, options.pad_token_id) == (20, 3, 5)
-    with pytest.raises(InputError, match=r"generation_config=3: must be GenerationOptions, or the contents of"):
-        options_from_files(3, None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"generation_config=3: must be a GenerationConfig, GenerationOptions or a"):
+        GenerationConfig.of(3)
 
 
 def test_a_file_says_what_options_say() -> None:

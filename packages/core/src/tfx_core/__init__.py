@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage, PassageIndex, TextEncoder, load_encoder
     from tfx_core.errors import TfxError
+    from tfx_core.generation import GenerationConfig, TextIteratorStreamer, TextStreamer
     from tfx_core.model import (
         Architecture,
         Backbone,
@@ -43,6 +44,7 @@ _HOMES = {
     "ArchitectureSpec": "plugins",
     "AttentionSpec": "plugins",
     "Backbone": "model",
+    "GenerationConfig": "generation",
     "HeadSpec": "plugins",
     "IndexSpec": "plugins",
     "LinearSpec": "plugins",
@@ -55,6 +57,8 @@ _HOMES = {
     "Task": "tasks",
     "TaskSpec": "plugins",
     "TextEncoder": "embedding",
+    "TextIteratorStreamer": "generation",
+    "TextStreamer": "generation",
     "TfxError": "errors",
     "Tokenizer": "text",
     "hookimpl": "plugins",
@@ -72,6 +76,7 @@ __all__ = [
     "ArchitectureSpec",
     "AttentionSpec",
     "Backbone",
+    "GenerationConfig",
     "HeadSpec",
     "IndexSpec",
     "LinearSpec",
@@ -84,6 +89,8 @@ __all__ = [
     "Task",
     "TaskSpec",
     "TextEncoder",
+    "TextIteratorStreamer",
+    "TextStreamer",
     "TfxError",
     "Tokenizer",
     "__version__",

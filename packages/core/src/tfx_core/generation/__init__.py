@@ -10,8 +10,8 @@ from tfx_core.first_use import on_first_use
 
 if TYPE_CHECKING:
     from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
-    from tfx_core.generation.defaults import options_from_files
     from tfx_core.generation.engine import decode, generate
+    from tfx_core.generation.generation_config import GenerationConfig, options_from_files
     from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
     from tfx_core.generation.output import GenerationOutput, transition_scores
     from tfx_core.generation.processors import AllowedTokens, Processor
@@ -36,6 +36,7 @@ _HOMES = {
     "DecodingState": "state",
     "DisjunctiveConstraint": "constraints",
     "ExtendingState": "state",
+    "GenerationConfig": "generation_config",
     "GenerationOptions": "options",
     "GenerationOutput": "output",
     "GenerativeModel": "state",
@@ -55,7 +56,7 @@ _HOMES = {
     "check_used": "state",
     "decode": "engine",
     "generate": "engine",
-    "options_from_files": "defaults",
+    "options_from_files": "generation_config",
     "row_seed": "sampling",
     "transition_scores": "output",
 }
@@ -68,6 +69,7 @@ __all__ = [
     "DecodingState",
     "DisjunctiveConstraint",
     "ExtendingState",
+    "GenerationConfig",
     "GenerationOptions",
     "GenerationOutput",
     "GenerativeModel",

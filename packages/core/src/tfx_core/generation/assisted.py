@@ -28,9 +28,9 @@ class Assistant:
 
     @classmethod
     def of(
-        cls, model: GenerativeModel, prompts: Prompts, source: Prompts | None, vocabulary: int | None = None
+        cls, model: GenerativeModel, prompts: Prompts, source: Prompts | None, of: GenerativeModel | None = None
     ) -> "Assistant":
-        """``model`` reads the ``prompts`` and, with an encoder of its own, the ``source``.
+        """``model`` reads the ``prompts`` and, with an encoder of its own, the ``source``; it assists the model ``of``.
 
         Raises `InputError` for one that cannot, and where their ids are not known.
         """
@@ -44,9 +44,9 @@ class Assistant:
             raise InputError(f"{NAME} has an encoder, which reads input_ids; give one of the model's own kind, and ids")
         if source is not None and not model.config.is_encoder_decoder:
             raise InputError(f"{NAME} has no encoder; give one of the model's own kind")
-        own = getattr(model.config, "vocab_size", None)
-        if own != vocabulary:
-            raise InputError(f"{NAME} with a vocabulary of {own} tokens: the model's has {vocabulary}; must be alike")
+        own, other = (getattr(getattr(each, "config", None), "vocab_size", None) for each in (model, of))
+        if own != other:
+            raise InputError(f"{NAME} with a vocabulary of {own} tokens: the model's has {other}; must be alike")
         longest, positions = int(prompts.lengths.max()), model.max_positions
         if positions is not None and longest > positions:
             raise InputError(f"{NAME} has positions for {positions}; the prompt has {longest} tokens")

@@ -4,64 +4,34 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.errors import ConfigError, InputError, in_one_line, shown
+from tfx_core.errors import ConfigError, InputError, in_one_line
 from tfx_core.fields import checked, forms
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions
+from tfx_core.habits import translated
+from tfx_core.habits.generating import COMPUTING
 from tfx_core.model.known_keys import GENERATION_KEYS
 
-_TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
+SPECIAL_TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
 
-# how the reference library computes, not what: these never change a result
-_NO_MATTER = frozenset({
-    "use_cache", "cache_implementation", "cache_config", "return_legacy_cache", "prefill_chunk_size", "low_memory",
-    "compile_config", "disable_compile", "transformers_version", "is_assistant",
-    "assistant_early_exit", "assistant_lookbehind",
-    "target_lookbehind",
-})  # fmt: skip
+_NO_MATTER = {each.name for each in COMPUTING}
 # written by the reference library with values that ask for nothing
-_IDLE: dict[str, tuple[Any, ...]] = {
-    "guidance_scale": (1, 1.0), "token_healing": (False,), "output_attentions": (False,),
-    "output_hidden_states": (False,),
-}  # fmt: skip
+_IDLE: dict[str, tuple[Any, ...]] = {"output_attentions": (False,), "output_hidden_states": (False,)}
 _DEFAULT_MAX_LENGTH = 20
 
 
-def options_from_files(
-    generation_config: Mapping[str, Any] | GenerationOptions | None,
-    config: Mapping[str, Any] | None,
-    *,
-    where: str = "generation_config.json",
-    config_where: str = "config.json",
-) -> GenerationOptions:
-    """The options that a checkpoint's files ask for; each file as the contents of its JSON, ``None`` where absent.
-
-    With a ``generation_config.json``, or options in its place, the other file only adds special tokens that these lack.
-    Settings under ``task_specific_params`` are for the tasks that they name and not applied here. A key that cannot be
-    honoured is named in a warning; a value that cannot be meant is a `ConfigError` with file, key and value.
-    """
-    names = _TOKENS if generation_config is not None else GENERATION_KEYS + _TOKENS
-    given = _checked({name: config[name] for name in names if name in config} if config else {}, config_where)
-    if isinstance(generation_config, GenerationOptions):
-        return generation_config.updated(
-            **{name: given[name] for name in given.keys() - generation_config.given().keys()}
-        )
-    if generation_config is None:
-        where = config_where
-    elif isinstance(generation_config, Mapping):
+def values_from_files(
+    generation_config: Mapping[str, Any] | None, config: Mapping[str, Any], where: str, config_where: str
+) -> dict[str, Any]:
+    """What `options_from_files` makes options of, each value checked by itself."""
+    names = SPECIAL_TOKENS if generation_config is not None else GENERATION_KEYS + SPECIAL_TOKENS
+    given = _checked({name: config[name] for name in names if name in config}, config_where)
+    if generation_config is not None:
         given.update(_checked(_understood(generation_config, where), where))
-    else:
-        raise InputError(
-            f"generation_config={shown(generation_config)}: must be GenerationOptions, or the contents of a "
-            "generation_config.json"
-        )
     if given.get("max_length") == _DEFAULT_MAX_LENGTH or "max_new_tokens" in given:
         given.pop("max_length", None)  # 20 is what the reference library writes for "not set"
     if "min_new_tokens" in given:
         given.pop("min_length", None)
-    try:
-        return GenerationOptions(**given)
-    except InputError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    return given
 
 
 def contents_of(options: GenerationOptions) -> dict[str, Any]:
@@ -85,15 +55,23 @@ def _checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _understood(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The options among what a file of the reference library says; a warning names what cannot be honoured."""
     given, ignored = {}, []
     for name, value in values.items():
-        if value is None or name.startswith("_") or name in _NO_MATTER or value in _IDLE.get(name, ()):
+        if value is None or name.startswith("_") or value in _IDLE.get(name, ()):
             continue
         if name in OPTION_NAMES:
             given[name] = value
-        else:
+        elif name not in _NO_MATTER and not _asks_for_nothing(name, value):
             ignored.append(name)
     if ignored:
         told = in_one_line(f"{where}: not known and ignored: {', '.join(sorted(ignored))}")
-        warnings.warn(told, stacklevel=3)
+        warnings.warn(told, stacklevel=2)
     return given
+
+
+def _asks_for_nothing(name: str, value: object) -> bool:
+    try:
+        return translated("generate", {name: value}) == {}
+    except (TypeError, InputError):
+        return False

@@ -1,8 +1,9 @@
 """`generate` and `decode`: from a call's arguments to its result, by the strategy that the options ask for."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,12 @@ from tfx_core.generation.assisted import Assistant, decode_assisted
 from tfx_core.generation.beam import decode_beams
 from tfx_core.generation.constrained import decode_constrained
 from tfx_core.generation.contrastive import decode_contrastive
-from tfx_core.generation.defaults import options_from_files
+from tfx_core.generation.defaults import SPECIAL_TOKENS
+from tfx_core.generation.generation_config import GenerationConfig, given_options
 from tfx_core.generation.groups import decode_groups
+from tfx_core.generation.guidance import check_room, guided, negative_inputs
 from tfx_core.generation.lookup import decode_lookup
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
 from tfx_core.generation.output import Decoded, GenerationOutput, ScoreRecorder, outside_inference
 from tfx_core.generation.processors import AllowedTokens, Processor, build_processors
 from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token, prepare
@@ -23,7 +26,9 @@ from tfx_core.generation.search import Search
 from tfx_core.generation.state import DecodingState, GenerativeModel
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
-from tfx_core.generation.streaming import Streamer, told_of_errors
+from tfx_core.generation.streaming import Streamer, check_streamer, told_of_errors
+from tfx_core.generation.theirs import WholeBatch, criteria_of, processors_of
+from tfx_core.habits import hint, translated, unknown
 from tfx_core.nn import for_inference
 
 
@@ -31,51 +36,56 @@ def generate(
     model: GenerativeModel,
     input_ids: Tensor | None = None,
     *,
-    generation_config: GenerationOptions | Mapping[str, Any] | None = None,
+    generation_config: GenerationConfig | GenerationOptions | Mapping[str, Any] | None = None,
+    use_model_defaults: bool | None = None,
     prefix_allowed_tokens_fn: AllowedTokens | None = None,
-    logits_processor: Sequence[Processor] = (),
-    stopping_criteria: Sequence[StoppingCriterion] = (),
+    logits_processor: Sequence[Processor] | None = None,
+    stopping_criteria: Sequence[StoppingCriterion] | None = None,
     streamer: Streamer | None = None,
     tokenizer: TextDecoder | None = None,
+    negative_prompt_ids: Tensor | None = None,
+    negative_prompt_attention_mask: Tensor | None = None,
     assistant_model: GenerativeModel | None = None,
     **arguments: Any,
 ) -> Tensor | GenerationOutput:
     """Continue the prompts ``input_ids`` ``(B, P)``, or decode an output for them where the model has an encoder.
 
-    ``arguments`` are fields of `GenerationOptions`, which replace the checkpoint's own (or those of
-    ``generation_config``, which may also be the contents of such a file), and inputs of the model such as
-    ``attention_mask``; each is honoured or refused. The result is ``(N, P + T)`` token ids with the prompts padded on
-    the left, whichever side they came padded on, and finished texts on the right; of models with an encoder it begins
-    with the decoder's start token, of prompts given as ``inputs_embeds`` alone it has the new tokens only.
+    ``arguments`` are fields of `GenerationOptions` and inputs of the model such as ``attention_mask``; each is honoured
+    or refused. Options go over those of ``generation_config``, in any form that `GenerationConfig.of` takes, and these
+    over the checkpoint's own, of which ``use_model_defaults=False`` leaves the special tokens alone. The result is
+    ``(N, P + T)`` token ids with the prompts padded on the left, whichever side they came padded on, and finished texts
+    on the right; of models with an encoder it begins with the decoder's start token, of prompts given as
+    ``inputs_embeds`` alone it has the new tokens only.
     ``return_dict_in_generate=True`` returns a `GenerationOutput`. Each text is the one that its prompt would give
     alone, without padding.
 
+    ``logits_processor`` and ``stopping_criteria`` may be written for transformers. With ``guidance_scale``, texts are
+    led away from ``negative_prompt_ids`` ``(B, N)``, which an encoder reads where there is one; by default from the
+    last token of each prompt. ``assistant_model``, a smaller one of the same vocabulary, guesses tokens for greedy
+    search and sampling, which saves time and changes none.
+
     Raises `TypeError` for an unknown name and `InputError` for what cannot be meant.
     """
+    check_streamer(streamer)
     with told_of_errors(streamer), torch.inference_mode():
-        given, inputs = _options_and_inputs(arguments, model.input_names)
-        if input_ids is not None:
-            inputs["input_ids"] = input_ids
+        given, inputs = _options_and_inputs({"input_ids": input_ids, **arguments}, model.input_names)
+        _check_prompt(inputs.get("input_ids"))
         model.check_types(inputs)
-        options = model.generation_options if generation_config is None else options_from_files(generation_config, None)
-        options = options.updated(**given)
+        own = given_options(generation_config)
+        options = _stored(model, use_model_defaults).updated(**{**own, **over(own, given)})
         for reason in options.without_effect(list(given)):
             warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
-        if model.architecture.decoding is None:
-            raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
-        prompts, source = prepare(model, inputs, options)
-        limits = greatest_lengths(prompts, options, model.max_positions, given)
-        twin = for_inference(model) if isinstance(model, nn.Module) else model
-        state = model.architecture.decoding(twin, inputs)
-        size = getattr(model.config, "vocab_size", None)
-        assistant = None if assistant_model is None else Assistant.of(assistant_model, prompts, source, size)
+        begun = _begin(model, inputs, options, given, (negative_prompt_ids, negative_prompt_attention_mask))
+        assistant = (
+            None if assistant_model is None else Assistant.of(assistant_model, begun.prompts, begun.source, model)
+        )
     with torch.inference_mode():
         output = decode(
-            state,
-            prompts,
+            begun.state,
+            begun.prompts,
             options,
-            limits=limits,
-            source=source,
+            limits=begun.limits,
+            source=begun.source,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             logits_processor=logits_processor,
             stopping_criteria=stopping_criteria,
@@ -87,6 +97,39 @@ def generate(
     return output if options.return_dict_in_generate else output.sequences
 
 
+class _Begun(NamedTuple):
+    """What a model makes of a call's inputs."""
+
+    state: DecodingState
+    prompts: Prompts
+    source: Prompts | None
+    limits: Tensor
+
+
+def _begin(
+    model: GenerativeModel,
+    inputs: dict[str, Any],
+    options: GenerationOptions,
+    given: Collection[str],
+    negative: tuple[Tensor | None, Tensor | None],
+) -> _Begun:
+    if model.architecture.decoding is None:
+        raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
+    prompts, source = prepare(model, inputs, options)
+    limits = greatest_lengths(prompts, options, model.max_positions, given)
+    twin = for_inference(model) if isinstance(model, nn.Module) else model
+    state = model.architecture.decoding(twin, inputs)
+    if options.guidance_scale != 1:
+        read = source if model.config.is_encoder_decoder else prompts
+        others = negative_inputs(inputs, read, *negative, rows=len(prompts))
+        if not model.config.is_encoder_decoder:
+            check_room(others["input_ids"], int((limits - prompts.lengths).max()), model.max_positions)
+        state = guided(state, model.architecture.decoding(twin, others), options.guidance_scale)
+    elif negative[0] is not None:
+        warnings.warn("negative_prompt_ids has no effect without guidance_scale", stacklevel=5)
+    return _Begun(state, prompts, source, limits)
+
+
 def decode(
     state: DecodingState,
     prompts: Prompts,
@@ -95,8 +138,8 @@ def decode(
     limits: Tensor | None = None,
     source: Prompts | None = None,
     prefix_allowed_tokens_fn: AllowedTokens | None = None,
-    logits_processor: Sequence[Processor] = (),
-    stopping_criteria: Sequence[StoppingCriterion] = (),
+    logits_processor: Sequence[Processor] | None = None,
+    stopping_criteria: Sequence[StoppingCriterion] | None = None,
     streamer: Streamer | None = None,
     tokenizer: TextDecoder | None = None,
     assistant: Assistant | None = None,
@@ -112,13 +155,16 @@ def decode(
             raise InputError(f"streaming with {strategy.value}: texts are only known at the end; set num_beams=1")
         if options.seeds is not None and len(options.seeds) != len(prompts):
             raise InputError(f"seeds: {len(options.seeds)} given, for a batch of {len(prompts)}")
-        criteria = (*stopping_criteria, *_stop_strings(options, tokenizer))
-        pad = padding_token(options, prompts, limits, bool(criteria))
+        strings = _stop_strings(options, tokenizer)
+        pad = padding_token(options, prompts, limits, bool(stopping_criteria or strings))
+        batch = WholeBatch(prompts, options, pad)
+        criteria = (*criteria_of(stopping_criteria, batch, beams=strategy.is_beam), *strings)
+        processors = processors_of(logits_processor, batch)
         search = Search(
             options=options,
             prompts=prompts,
             limits=limits,
-            processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, logits_processor),
+            processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, processors),
             stopping=Stopping(options.eos_ids, options.max_time, criteria),
             recorder=ScoreRecorder.of(options, len(prompts), pad),
             pad=pad,
@@ -155,16 +201,40 @@ def _options_and_inputs(
     arguments: Mapping[str, object], input_names: Collection[str]
 ) -> tuple[dict[str, object], dict[str, Any]]:
     """The arguments that are options, and those that are inputs of the model."""
-    options = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
-    idle = {name for name, value in arguments.items() if value is None or (name in _REPORTS and value is False)}
-    inputs = {name: value for name, value in arguments.items() if name not in options.keys() | idle}
-    unknown = sorted(inputs.keys() - set(input_names))
-    if unknown:
-        raise TypeError(
-            f"unknown argument {', '.join(map(repr, unknown))}; this model takes {', '.join(input_names)}, "
-            f"and the options are {', '.join(sorted(OPTION_NAMES))}"
-        )
+    asked = {
+        name: value
+        for name, value in arguments.items()
+        if name in OPTION_NAMES or not (value is None or (name in _REPORTS and value is False))
+    }
+    asked = translated("generate", asked)
+    options = {name: value for name, value in asked.items() if name in OPTION_NAMES}
+    inputs = {name: value for name, value in asked.items() if name not in options}
+    if wrong := inputs.keys() - set(input_names):
+        raise TypeError(unknown("generate", wrong, OPTION_NAMES.union(input_names, _ARGUMENTS)))
     return options, inputs
+
+
+_ARGUMENTS = frozenset(
+    name for name, each in inspect.signature(generate).parameters.items() if each.kind is each.KEYWORD_ONLY
+)
+
+
+def _check_prompt(ids: object) -> None:
+    """Raise `InputError` for what a tokenizer gives, or is given, in the place of ids."""
+    if isinstance(ids, Mapping):
+        raise InputError(f"input_ids is a batch: {hint('generate', 'model.generate(batch)')}")
+    if isinstance(ids, str) or (isinstance(ids, Sequence) and ids and isinstance(ids[0], str)):
+        raise InputError(f"input_ids is text: {hint('generate', 'model.generate(text)')}")
+    if isinstance(ids, Sequence):
+        raise InputError(f"input_ids is a list: {hint('generate', 'model.generate([[1, 2]])')}")
+
+
+def _stored(model: GenerativeModel, use_model_defaults: bool | None) -> GenerationOptions:
+    """The checkpoint's own options, or its special tokens alone."""
+    stored = model.generation_options
+    if use_model_defaults is not False:
+        return stored
+    return GenerationOptions(**{name: getattr(stored, name) for name in SPECIAL_TOKENS})
 
 
 def _stop_strings(options: GenerationOptions, tokenizer: TextDecoder | None) -> list[StoppingCriterion]:

@@ -10,6 +10,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Above, Between, Checked, Help, InWords, NotEmpty, Positive, Rate
 from tfx_core.fields import Count as AnyCount
 from tfx_core.generation.constraints import Constraint, ForcedWords
+from tfx_core.habits import hint, unknown
 
 _MOST = 10**18
 """Of what tensors count: twice as much still fits their integers."""
@@ -114,6 +115,8 @@ class GenerationOptions(Checked):
 
     repetition_penalty: Annotated[Factor, Help("above 1 avoids tokens that occurred")] = 1.0
     """Divides (multiplies, if negative) the scores of tokens that occur in the text (arXiv 1909.05858)."""
+    repetition_penalty_ignores_prompt: Annotated[bool, Help("tokens of the prompt are not penalised")] = False
+    """Only new tokens are."""
     encoder_repetition_penalty: Factor = 1.0
     """The opposite for tokens of the encoder's input, or of the prompt where there is no encoder."""
     no_repeat_ngram_size: Annotated[Count, Help("no sequence of that many tokens twice")] = 0
@@ -154,6 +157,9 @@ class GenerationOptions(Checked):
         tuple[Annotated[int, Between(-_MOST, _MOST)], float] | None, InWords("(number of tokens, factor)")
     ] = None
     """``(start, factor)``: from ``start`` new tokens on, the end token's score rises exponentially."""
+    guidance_scale: Annotated[float, Between(-1e4, 1e4)] = 1.0
+    """Classifier-free guidance: how many times the difference to the negative prompt's log-probabilities counts; 1 for
+    none (arXiv 2306.17806)."""
     renormalize_logits: bool = False
     """Make log-probabilities of the scores once more after all processors."""
     remove_invalid_values: bool = False
@@ -175,15 +181,13 @@ class GenerationOptions(Checked):
     decoder_start_token_id: Count | TokenIds | None = None
     """First token of a decoder with an encoder, one for all rows or one each; by default ``bos_token_id``."""
     use_cache: bool = True
-    """Always true: decoding never reads the past again."""
+    """Without effect: decoding never reads the past again."""
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
             if getattr(self, each.name) is None and each.default is not None:
-                object.__setattr__(self, each.name, _OFF.get(each.name, each.default))
+                object.__setattr__(self, each.name, OFF.get(each.name, each.default))
         super().__post_init__()
-        if not self.use_cache:
-            raise InputError("use_cache=False: decoding always caches, with the same result; leave it out")
         self._check_combinations()
 
     @property
@@ -241,21 +245,20 @@ class GenerationOptions(Checked):
 
         Raises `TypeError` for an unknown name and `InputError` where a value or the combination cannot be meant.
         """
-        for name in changes:
-            if name not in OPTION_NAMES:
-                raise TypeError(f"unknown generation option {name!r}; there are {', '.join(sorted(OPTION_NAMES))}")
+        if wrong := changes.keys() - OPTION_NAMES:
+            raise TypeError(unknown("generate", wrong, OPTION_NAMES, "GenerationOptions"))
         return dataclasses.replace(self, **over({name: getattr(self, name) for name in OPTION_NAMES}, changes))
 
     def given(self) -> dict[str, Any]:
         """The options whose value is not the default."""
-        return {name: getattr(self, name) for name in _DEFAULTS if getattr(self, name) != _DEFAULTS[name]}
+        return {name: getattr(self, name) for name in DEFAULTS if getattr(self, name) != DEFAULTS[name]}
 
     def without_effect(self, names: Sequence[str]) -> list[str]:
         """Which of the options named change nothing, with the reason."""
         idle = []
         for name in names:
             value = getattr(self, name)
-            if value == _OFF.get(name, _DEFAULTS[name]) or value == _DEFAULTS[name]:
+            if value == OFF.get(name, DEFAULTS[name]) or value == DEFAULTS[name]:
                 continue
             if name in _SAMPLING and not self.do_sample and not (name == "top_k" and self.penalty_alpha):
                 idle.append(f"{name}={value!r} has no effect without do_sample=True")
@@ -267,12 +270,12 @@ class GenerationOptions(Checked):
 
     def _check_combinations(self) -> None:
         for one, other in _COUNTERPARTS:
-            if getattr(self, one) != _DEFAULTS[one] and getattr(self, other) != _DEFAULTS[other]:
+            if getattr(self, one) != DEFAULTS[one] and getattr(self, other) != DEFAULTS[other]:
                 raise InputError(
                     f"{one}={getattr(self, one)!r} and {other}={getattr(self, other)!r}: give one of the two"
                 )
         if self.do_sample and self.temperature == 0:
-            raise InputError("temperature=0: must be above 0; for the most probable token each time, do_sample=False")
+            raise InputError(f"temperature=0: must be above 0; {hint('generate', 'do_sample=True, temperature=0')}")
         most = self.max_new_tokens
         if most is not None and self.min_new_tokens > most:
             raise InputError(f"min_new_tokens={self.min_new_tokens} is more than max_new_tokens={most}")
@@ -298,6 +301,7 @@ class GenerationOptions(Checked):
             and strategy in (Strategy.GROUP_BEAM, Strategy.CONSTRAINED_BEAM, Strategy.CONTRASTIVE),
             "num_beam_groups": self.num_beam_groups > 1 and strategy is Strategy.CONSTRAINED_BEAM,
             "penalty_alpha": bool(self.penalty_alpha) and strategy is not Strategy.CONTRASTIVE,
+            "guidance_scale": self.guidance_scale != 1 and strategy is Strategy.CONTRASTIVE,
             "prompt_lookup_num_tokens": self.prompt_lookup_num_tokens is not None and strategy is not Strategy.LOOKUP,
         }
         for name, contradicts in refused.items():
@@ -321,9 +325,9 @@ class GenerationOptions(Checked):
 
 
 OPTION_NAMES = frozenset(each.name for each in dataclasses.fields(GenerationOptions))
-_DEFAULTS = {each.name: each.default for each in dataclasses.fields(GenerationOptions)}
+DEFAULTS = {each.name: each.default for each in dataclasses.fields(GenerationOptions)}
 # None switches these off although their default is on
-_OFF: dict[str, Any] = {"top_k": 0}
+OFF: dict[str, Any] = {"top_k": 0}
 _COUNTERPARTS = (("max_new_tokens", "max_length"), ("min_new_tokens", "min_length"), ("seed", "seeds"))
 _BOUNDS = (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length"))
 _SAMPLING = (

@@ -69,7 +69,7 @@ def _repetition(options: GenerationOptions, source: Prompts | None) -> Iterator[
     if options.encoder_repetition_penalty != 1:
         yield EncoderRepetitionPenalty(options.encoder_repetition_penalty, _known(source, "repetition_penalty"))
     if options.repetition_penalty != 1:
-        yield RepetitionPenalty(options.repetition_penalty)
+        yield RepetitionPenalty(options.repetition_penalty, options.repetition_penalty_ignores_prompt)
     if options.no_repeat_ngram_size:
         yield NoRepeats(options.no_repeat_ngram_size)
     if options.encoder_no_repeat_ngram_size:

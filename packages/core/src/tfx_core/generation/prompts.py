@@ -173,6 +173,8 @@ def _past(inputs: dict[str, Any], options: GenerationOptions) -> DecoderCache | 
         return None
     if options.strategy is Strategy.CONTRASTIVE:
         raise InputError("past_key_values: contrastive search compares with states of the whole text, which it has not")
+    if options.guidance_scale != 1:
+        raise InputError("past_key_values: not with guidance_scale; it has nothing of the negative prompt's text")
     return past
 
 

@@ -18,10 +18,18 @@ class RepetitionPenalty:
     """Tokens of the text become less likely: positive scores are divided, negative ones multiplied."""
 
     penalty: float
+    new_only: bool = False
+    """Whether those of the prompt are left alone."""
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """Penalise every token of each row once."""
-        return _penalised(scores, _filled(rows.ids[:, : rows.width], rows.inside()), self.penalty)
+        ids, inside = rows.ids[:, : rows.width], rows.inside()
+        if not self.new_only:
+            return _penalised(scores, _filled(ids, inside), self.penalty)
+        new = inside & (torch.arange(rows.width, device=ids.device) >= rows.prompt_lengths[:, None])
+        last = rows.ids.gather(1, (rows.lengths[:, None] - 1).clamp(min=0))  # new, where anything is
+        penalised = _penalised(scores.clone(), torch.where(new, ids, last), self.penalty)
+        return torch.where((rows.new_lengths > 0)[:, None], penalised, scores)
 
 
 @dataclass(frozen=True)

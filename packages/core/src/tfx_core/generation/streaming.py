@@ -8,10 +8,13 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, shown
 from tfx_core.generation.stopping import TextDecoder
+from tfx_core.habits import hint
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+_CLEANED = 4
+"""Characters, and so at most tokens, of what cleaning up blanks makes shorter."""
 
 
 class Streamer(Protocol):
@@ -38,6 +41,12 @@ class AbortableStreamer(Streamer, Protocol):
         ...
 
 
+def check_streamer(streamer: object) -> None:
+    """Raise `InputError` for what cannot be streamed to."""
+    if streamer is not None and not all(callable(getattr(streamer, name, None)) for name in ("put", "end")):
+        raise InputError(f"streamer={shown(streamer)}: {hint('generate', 'streamer=print')}")
+
+
 @contextmanager
 def told_of_errors(streamer: Streamer | None) -> Iterator[None]:
     """Whoever reads from the streamer does not wait for what will never come."""
@@ -54,21 +63,24 @@ def told_of_errors(streamer: Streamer | None) -> Iterator[None]:
 class TextStreamer:
     """Hands out the text of one row as soon as it is sure: never a part of a character.
 
-    ``write`` gets every piece; by default it goes to the standard output, followed by a newline at the end. It may
-    follow one generation after the other, also after one that failed.
+    ``write`` gets every piece; by default it goes to the standard output, followed by a newline at the end. A subclass
+    may instead have its own `on_finalized_text`. It may follow one generation after the other, also after one that
+    failed.
     """
 
     def __init__(
         self,
         tokenizer: TextDecoder,
-        *,
         skip_prompt: bool = False,
+        *,
         skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool = False,
         write: Callable[[str], object] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.skip_prompt = skip_prompt
         self.skip_special_tokens = skip_special_tokens
+        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.write = write
         self._ids: list[int] = []
         # ids[settled:seen] have been handed out and stay as context, the older ones are dropped from decoding
@@ -76,6 +88,8 @@ class TextStreamer:
         self._seen = 0
         # of a tokenizer whose decoder changes what stands before, all ids are decoded, and the last ones wait
         self._unsettled: int = getattr(tokenizer, "unsettled_tokens", 0)
+        if clean_up_tokenization_spaces:
+            self._unsettled = max(self._unsettled, _CLEANED)
         self._handed_out = 0
         self._in_prompt = True
 
@@ -86,53 +100,55 @@ class TextStreamer:
         value = value.flatten()
         if not (self._in_prompt and self.skip_prompt):
             self._ids.extend(value.tolist())
-            self._hand_out(whole=False)
+            piece = self._next_piece(whole=False)
+            if piece:
+                self.on_finalized_text(piece)
         self._in_prompt = False
 
     def end(self) -> None:
         """Hand out what is left, also an incomplete character."""
-        self._hand_out(whole=True)
-        if self.write is None:
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+        self.on_finalized_text(self._next_piece(whole=True), stream_end=True)
         self._forget()
 
     def abort(self, error: BaseException) -> None:
         """Forget a generation that failed."""
         self._forget()
 
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        """Take a piece of text, the last one where ``stream_end``, which may be empty."""
+        if self.write is None:
+            sys.stdout.write(text + "\n" * stream_end)
+            sys.stdout.flush()
+        elif text:
+            self.write(text)
+
     def _forget(self) -> None:
         self._ids, self._settled, self._seen, self._handed_out, self._in_prompt = [], 0, 0, 0, True
 
-    def _hand_out(self, *, whole: bool) -> None:
+    def _next_piece(self, *, whole: bool) -> str:
+        """What is sure now and has not been handed out."""
         if self._unsettled:
             text = self._decoded(self._ids)
             if not whole:
                 text = _common(text, self._decoded(self._ids[: -self._unsettled]))
-            if len(text) > self._handed_out:
-                piece, self._handed_out = text[self._handed_out :], len(text)
-                self._emit(piece)
-            return
+            piece = text[self._handed_out :]
+            self._handed_out = max(self._handed_out, len(text))
+            return piece
         known = self._decoded(self._ids[self._settled : self._seen])
         text = self._decoded(self._ids[self._settled :])
         if not whole and text.endswith(_INCOMPLETE):
-            return  # the next token may complete the character
+            return ""  # the next token may complete the character
         piece = text[len(known) :]
         # text that only becomes visible with what follows (a space before a word) is handed out with it
         if piece:
             self._settled, self._seen = self._seen, len(self._ids)
-            self._emit(piece)
-
-    def _emit(self, piece: str) -> None:
-        if self.write is not None:
-            self.write(piece)
-        else:
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+        return piece
 
     def _decoded(self, ids: list[int]) -> str:
         return self.tokenizer.decode(
-            ids, skip_special_tokens=self.skip_special_tokens, clean_up_tokenization_spaces=False
+            ids,
+            skip_special_tokens=self.skip_special_tokens,
+            clean_up_tokenization_spaces=self.clean_up_tokenization_spaces,
         )
 
 
@@ -154,16 +170,21 @@ class TextIteratorStreamer(TextStreamer):
     def __init__(
         self,
         tokenizer: TextDecoder,
-        *,
         skip_prompt: bool = False,
-        skip_special_tokens: bool = False,
         timeout: float | None = None,
+        *,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool = False,
     ) -> None:
         self.timeout = timeout
         self._pieces: Queue[str | BaseException | None] = Queue()
         self._begun = False
         super().__init__(
-            tokenizer, skip_prompt=skip_prompt, skip_special_tokens=skip_special_tokens, write=self._pieces.put
+            tokenizer,
+            skip_prompt,
+            skip_special_tokens=skip_special_tokens,
+            clean_up_tokenization_spaces=clean_up_tokenization_spaces,
+            write=self._pieces.put,
         )
 
     def put(self, value: Tensor) -> None:

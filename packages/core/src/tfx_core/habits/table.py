@@ -6,7 +6,7 @@ from tfx_core.habits import calling, configs, encoding, generating, loading, mod
 from tfx_core.habits.habit import Habit
 
 PLACES: Mapping[str, Sequence[Habit]] = {
-    "tfx_core": loading.NAMES,
+    "tfx_core": (*loading.NAMES, *generating.NAMES),
     "load_model": loading.LOAD_MODEL,
     "new_model": loading.NEW_MODEL,
     "load_tokenizer": loading.LOAD_TOKENIZER,
@@ -16,6 +16,7 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "output": calling.OUTPUTS,
     "training": training.HABITS,
     "generate": generating.HABITS,
+    "generation_config": generating.CONFIG,
     "tokenizer": text.TOKENIZER,
     "tokenizer(…)": text.CALL,
     "pipeline": pipelines.HABITS,

@@ -1,7 +1,6 @@
 """A backbone and a head, made one callable model."""
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +23,7 @@ from tfx_core.model.signature import blank, class_of
 from tfx_core.nn import AttentionKernel, can_read, sdpa
 
 if TYPE_CHECKING:
-    from tfx_core.generation.options import GenerationOptions
+    from tfx_core.generation import GenerationConfig, GenerationOptions
 
 
 class Model(nn.Module):
@@ -33,8 +32,9 @@ class Model(nn.Module):
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
     unknown one is a `TypeError`. ``attention`` selects the attention kernel, by default the model's own.
     Its class has the name of the reference's, with the inputs in the signature of ``forward``.
-    ``generation_config`` are the contents of the file of that name, or `tfx_core.generation.GenerationOptions`; it may
-    be replaced. ``origin`` is the folder that the model was loaded from, as errors call it.
+    ``generation_config`` are the contents of the file of that name, later a `tfx_core.GenerationConfig`, whose fields
+    may be set and which may be replaced, also by a dict. ``origin`` is the folder that the model was loaded from, as
+    errors call it.
     """
 
     made_of: ClassVar[tuple[Any, ...]]
@@ -47,17 +47,17 @@ class Model(nn.Module):
         head_name: str = "backbone",
         *,
         attention: AttentionKernel = sdpa,
-        generation_config: "Mapping[str, Any] | GenerationOptions | None" = None,
+        generation_config: Mapping[str, Any] | None = None,
     ) -> None:
+        from tfx_core.generation import GenerationConfig
+
         super().__init__()
         self.architecture = architecture
         self.config = config
         self.head_name = head_name
         self.attention = attention
-        self.generation_config = generation_config
+        self._generation_config = GenerationConfig.of_file(generation_config)
         self.origin: str | None = None
-        # made once for the config and the file's contents beside it
-        self._generation_options: tuple[ModelConfig, object, GenerationOptions] | None = None
         plan = self.plan
         self.backbone: Backbone = architecture.backbone(config, frozenset(plan.parts))
         if not isinstance(self.backbone, Backbone):
@@ -118,11 +118,7 @@ class Model(nn.Module):
 
         Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
         """
-        from tfx_core.generation.defaults import contents_of
-        from tfx_core.generation.options import GenerationOptions
-
-        config, stored = self.stored_config(), self.generation_config
-        stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
+        config, stored = self.stored_config(), self.generation_config.contents()
         table = self.architecture.weight_table(config, self.head_name)
         tensors = collect_weights(self, table, head=self.head_name, ties=self.ties)
         save_model(folder, config, stored, tensors, max_shard_size=max_shard_size)
@@ -210,21 +206,22 @@ class Model(nn.Module):
         return name if self.origin is None else f"{self.origin}/{name}"
 
     @property
-    def generation_options(self) -> "GenerationOptions":
-        """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
-        from tfx_core.generation import options_from_files
+    def generation_config(self) -> "GenerationConfig":
+        """Defaults for `generate`, from the checkpoint's ``generation_config.json``, else its ``config.json``."""
+        return self._generation_config.above(
+            self.config.to_dict(), self.file_label("generation_config.json"), self.file_label("config.json")
+        )
 
-        made = self._generation_options
-        if made is None or made[0] is not self.config or made[1] != self.generation_config:
-            options = options_from_files(
-                self.generation_config,
-                self.config.to_dict(),
-                where=self.file_label("generation_config.json"),
-                config_where=self.file_label("config.json"),
-            )
-            # a copy, for the contents of the file may be changed in place
-            made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
-        return made[2]
+    @generation_config.setter
+    def generation_config(self, given: object) -> None:
+        from tfx_core.generation import GenerationConfig
+
+        self._generation_config = GenerationConfig.of(given)
+
+    @property
+    def generation_options(self) -> "GenerationOptions":
+        """The same, checked as a whole."""
+        return self.generation_config.options()
 
     @property
     def max_positions(self) -> int | None:

@@ -154,6 +154,7 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         sequences = self.model.generate(
             **batch,
             generation_config=options.resolved,
+            use_model_defaults=False,
             tokenizer=self.tokenizer,
             streamer=streamer,
             return_dict_in_generate=False,
