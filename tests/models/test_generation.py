@@ -131,8 +131,8 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
 }
 """A value for each input that a model may have."""
 REFUSED = {
-    "decoder_inputs_embeds", "input_mask", "labels", "logits_to_keep", "mc_labels", "mc_token_ids", "output_attentions",
-    "output_hidden_states", "perm_mask", "target_mapping",
+    "decoder_inputs_embeds", "input_mask", "labels", "logits_to_keep", "mc_labels", "mc_token_ids", "perm_mask",
+    "target_mapping",
 }  # fmt: skip
 """What generation never has a use for. Others a model may refuse as well."""
 OF_EACH_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")

@@ -60,6 +60,54 @@ def test_an_assistant_with_another_vocabulary_is_refused(models: tuple[Model, Mo
         model.generate(**prompts(model), **settings(model), assistant_model=other)
 
 
+REPORTED = {
+    "greedy": {},
+    "beams": {"num_beams": 3},
+    "groups": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.7},
+    "forced": {"num_beams": 3, "force_words_ids": [[6, 7]]},
+}
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_attentions_and_states_are_reported_for_each_new_token(models: tuple[Model, Model], name: str) -> None:
+    model, inputs, options = (
+        models[0],
+        prompts(models[0]),
+        {**settings(models[0]), **REPORTED[name], "eos_token_id": None},
+    )
+    asked = {"output_attentions": True, "output_hidden_states": True, "return_dict_in_generate": True}
+    if "past_key_values" not in model.input_names:
+        with pytest.raises(InputError, match="output_attentions: generation has no use for it"):
+            model.generate(**inputs, **options, **asked)
+        return
+    plain = model.generate(**inputs, **options)
+    with pytest.warns(UserWarning, match="output_attentions=True has no effect without return_dict_in_generate=True"):
+        assert torch.equal(model.generate(**inputs, **options, output_attentions=True), plain)
+    output = model.generate(**inputs, **options, **asked)
+    assert torch.equal(output.sequences, plain)
+    prefix = "decoder_" if model.config.is_encoder_decoder else ""
+    rows, layers = len(LENGTHS) * options.get("num_beams", 1), len(output[f"{prefix}attentions"][0])
+    for number, each in enumerate(output[f"{prefix}attentions"]):
+        shape = each[-1].shape
+        assert (shape[0], len(each), shape[2] > 1) == (rows, layers, number == 0 and not prefix)
+        sums = each[-1][:, :, -1].sum(-1)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
+    # the newest token's last state gives the logits
+    steps = model.generate(**inputs, **options, **asked, output_logits=True)
+    for logits, states in zip(steps.logits, steps[f"{prefix}hidden_states"], strict=True):
+        torch.testing.assert_close(model.language_head.predictions(states[-1][:, -1]), logits)
+    assert ("encoder_attentions" in output) == model.config.is_encoder_decoder
+    assert ("cross_attentions" in output) == (model.config.is_encoder_decoder or model.config.add_cross_attention)
+    for guessed in (
+        {"prompt_lookup_num_tokens": 3},
+        {"penalty_alpha": 0.5, "top_k": 4},
+        {"assistant_model": models[1]},
+    ):
+        if not options.get("num_beams"):
+            with pytest.raises(InputError, match="output_attentions: not with"):
+                model.generate(**inputs, **options, **asked, **guessed)
+
+
 CONTINUED: dict[str, dict[str, Any]] = {
     **SEARCHES,
     "lookup": {"prompt_lookup_num_tokens": 3},

@@ -75,6 +75,8 @@ def generate(
         options = _stored(model, use_model_defaults).updated(**{**own, **over(own, given)})
         for reason in options.without_effect(list(given)):
             warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
+        strategy = options.strategy if assistant_model is None else options.assisted
+        _check_reports(inputs, options, strategy)
         begun = _begin(model, inputs, options, given, (negative_prompt_ids, negative_prompt_attention_mask))
         assistant = (
             None if assistant_model is None else Assistant.of(assistant_model, begun.prompts, begun.source, model)
@@ -166,7 +168,7 @@ def decode(
             limits=limits,
             processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, processors),
             stopping=Stopping(options.eos_ids, options.max_time, criteria),
-            recorder=ScoreRecorder.of(options, len(prompts), pad),
+            recorder=ScoreRecorder.of(options, len(prompts), pad, state),
             pad=pad,
             source=source,
             streamer=streamer,
@@ -217,6 +219,17 @@ def _options_and_inputs(
 _ARGUMENTS = frozenset(
     name for name, each in inspect.signature(generate).parameters.items() if each.kind is each.KEYWORD_ONLY
 )
+
+
+def _check_reports(inputs: dict[str, Any], options: GenerationOptions, strategy: Strategy) -> None:
+    """Leave out of the ``inputs`` the reports that nothing would hold; raises `InputError` where there are none."""
+    for name in [each for each in _REPORTS if each in inputs]:
+        if not options.return_dict_in_generate:
+            warnings.warn(f"{name}=True has no effect without return_dict_in_generate=True", stacklevel=5)
+            del inputs[name]
+        elif options.guidance_scale != 1 or not (strategy.is_beam or strategy in (Strategy.GREEDY, Strategy.SAMPLE)):
+            what = "classifier-free guidance" if options.guidance_scale != 1 else strategy.value
+            raise InputError(f"{name}: not with {what}, whose steps are not one token of one text each")
 
 
 def _check_prompt(ids: object) -> None:

@@ -94,6 +94,19 @@ class RememberingState(DecodingState, Protocol):
         ...
 
 
+@runtime_checkable
+class ReportingState(DecodingState, Protocol):
+    """A state that reports what its model computes, as far as the call's inputs ask for it (``output_attentions``)."""
+
+    def reports(self) -> Mapping[str, tuple[Tensor, ...]]:
+        """Of the last `prefill` or `step`: by name what each layer gave, ``(R, …)``; of a prefill ``(B, …)``."""
+        ...
+
+    def source_reports(self) -> Mapping[str, tuple[Tensor, ...]]:
+        """What an encoder gave."""
+        ...
+
+
 def check_used(inputs: Mapping[str, object], used: Collection[str]) -> None:
     """Raise `InputError` for an input that a state would ignore, of those that a call of the model takes."""
     for name in sorted(inputs.keys() - set(used)):

@@ -48,6 +48,7 @@ def decode_stepwise(state: DecodingState, search: Search) -> Decoded:
         logits = logits.repeat_interleave(copies, dim=0)
     collector = Collector(state, search, len(rows))
     while True:
+        search.recorder.reports(rows.places)
         tokens = choose(search.scores(logits, rows), rows)
         rows.append(tokens)
         collector.stream(rows, tokens)

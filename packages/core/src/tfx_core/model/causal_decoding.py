@@ -15,7 +15,8 @@ from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 _OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids")
 _OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
 _OF_EVERY_CALL = ("head_mask", "cross_attn_head_mask")
-_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, "attention", "past_key_values"})
+_REPORTS = ("output_attentions", "output_hidden_states")
+_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, *_REPORTS, "attention", "past_key_values"})
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":
@@ -55,6 +56,7 @@ class CausalDecoding:
         """``(B, 1)``, of each source."""
         self._cache = None if past is None else past.copied()
         self._last_length = 0
+        self._output, self._reported_rows = ModelOutput(), 1
 
     def prefill(self) -> Tensor:
         """Read the prompts; the logits ``(B, V)`` after the last real token of each."""
@@ -104,6 +106,22 @@ class CausalDecoding:
         with torch.inference_mode(mode=False), torch.no_grad():
             return self._known_cache.of_rows(rows)
 
+    def reports(self) -> dict[str, tuple[Tensor, ...]]:
+        """Attentions and hidden states of the last call, where they are asked for."""
+        found = {name: self._output[name] for name in ("attentions", "hidden_states") if name in self._output}
+        if "cross_attentions" in self._output:
+            rows = self._reported_rows
+            # rows of a source attend as one longer row
+            found["cross_attentions"] = tuple(
+                each.view(*each.shape[:2], rows, -1, each.shape[3]).transpose(1, 2).flatten(0, 1)
+                for each in self._output.cross_attentions
+            )
+        return found
+
+    def source_reports(self) -> dict[str, tuple[Tensor, ...]]:
+        """Nothing: a source is given, not read."""
+        return {}
+
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
         states = self._run(**self._prompt).last_hidden_state
@@ -128,7 +146,8 @@ class CausalDecoding:
         output: ModelOutput = self._decoder(
             **{**self._constant, **self._source, **inputs}, past_key_values=self._cache, use_cache=True
         )
-        self._cache = output.past_key_values
+        self._cache, self._output = output.past_key_values, output
+        self._reported_rows = self._known_cache.rows_per_source
         return output
 
     def _logits(self, states: Tensor) -> Tensor:
