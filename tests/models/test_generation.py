@@ -212,6 +212,7 @@ def exact(model: Model) -> bool:
     return model.config.model_type not in ("xlnet", "transfo-xl")
 
 
+@pytest.mark.filterwarnings("ignore:output_.*return_dict_in_generate")
 def test_every_input_is_honoured_or_refused_by_name(model: Model) -> None:
     plain = prompts(model)
     unknown = set(model.input_names) - VALUES.keys() - {"use_cache"}

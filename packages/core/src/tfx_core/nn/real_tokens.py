@@ -25,6 +25,22 @@ def check_range(numbers: Tensor, size: int, name: str) -> None:
             raise InputError(f"{name}: {int(wrong[0])} is none of 0 to {size - 1}")
 
 
+def packed_texts(positions: Tensor) -> Allowed | None:
+    """Hides from each other the texts that rows are packed of, as their ``positions`` ``(B, S)`` tell; else ``None``.
+
+    They do if all rows begin at 0, each position is the next one or 0 again, and both occur.
+    """
+    starts = positions == 0
+    follows = positions[:, 1:] == positions[:, :-1] + 1
+    packed = (follows | starts[:, 1:]).all() & starts[:, 0].all() & starts[:, 1:].any() & follows.any()
+    if can_read(positions) and not bool(packed):
+        return None
+    text = starts.cumsum(1)
+    same = text[:, :, None] == text[:, None]
+    # where nothing can be read, the answer is in the numbers
+    return Allowed((same if can_read(positions) else same | ~packed)[:, None])
+
+
 @dataclass(frozen=True, eq=False)
 class RealTokens:
     """Which of ``S`` tokens in each of ``B`` rows are real: neither padding nor taken back."""
