@@ -13,6 +13,7 @@ from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import Search, is_dead
 from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel
 from tfx_core.generation.stepwise import Chooser, chooser
+from tfx_core.habits import hint
 from tfx_core.nn import for_inference, rows_of_sources
 
 NAME = "assistant_model"
@@ -35,7 +36,7 @@ class Assistant:
         Raises `InputError` for one that cannot, and where their ids are not known.
         """
         if not hasattr(model, "architecture"):
-            raise InputError(f"{NAME} of type {type(model).__name__}: must be a tfx_core.Model")
+            raise InputError(f"{NAME} of type {type(model).__name__}: {hint('generate', 'assistant_model=folder')}")
         if model.architecture.decoding is None:
             raise InputError(f"{NAME}: {type(model.config).__name__.removesuffix('Config')} models cannot generate")
         if prompts.vectors is not None:

@@ -229,7 +229,8 @@ def _check_reports(inputs: dict[str, Any], options: GenerationOptions, strategy:
             del inputs[name]
         elif options.guidance_scale != 1 or not (strategy.is_beam or strategy in (Strategy.GREEDY, Strategy.SAMPLE)):
             what = "classifier-free guidance" if options.guidance_scale != 1 else strategy.value
-            raise InputError(f"{name}: not with {what}, whose steps are not one token of one text each")
+            cure = hint("generate", "output_attentions=True, prompt_lookup_num_tokens=3")
+            raise InputError(f"{name}: not with {what}, {cure}")
 
 
 def _check_prompt(ids: object) -> None:

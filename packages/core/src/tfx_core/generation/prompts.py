@@ -155,7 +155,7 @@ def padding_token(options: GenerationOptions, prompts: Prompts, limits: Tensor, 
 def _with_vectors(inputs: dict[str, Any]) -> Prompts:
     """Prompts of a decoder that reads vectors; ids beside them are their names in the result and for processors."""
     vectors, ids, mask = inputs["inputs_embeds"], inputs.pop("input_ids", None), inputs.get("attention_mask")
-    if ids is None:
+    if ids is None or (ids.ndim == 2 and ids.shape[1] == 0):
         return Prompts.of_vectors(vectors, mask)
     if vectors.shape[:2] != ids.shape:
         raise InputError(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 from tfx_core.nn import DecoderCache, copied_rows, rows_of_sources
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class ReportingState(DecodingState, Protocol):
 def check_used(inputs: Mapping[str, object], used: Collection[str]) -> None:
     """Raise `InputError` for an input that a state would ignore, of those that a call of the model takes."""
     for name in sorted(inputs.keys() - set(used)):
-        raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(used))}")
+        cure = hint("generate", f"generate({name}=…)") or f"it takes {', '.join(sorted(used))}"
+        raise InputError(f"{name}: generation has no use for it; {cure}")
 
 
 class RowByRow(ABC):

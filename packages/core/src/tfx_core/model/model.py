@@ -1,6 +1,6 @@
 """A backbone and a head, made one callable model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -103,7 +103,9 @@ class Model(nn.Module):
             if name == "input_ids" and isinstance(value, Mapping):
                 raise InputError(f"input_ids is a batch: {hint('model(…)', 'model(batch)')}")
             if not isinstance(value, kind):
-                raise InputError(f"{name} of type {type(value).__name__}: must be a {kind.__module__}.{kind.__name__}")
+                cure = hint("model(…)", "past_key_values=DynamicCache()") if name == "past_key_values" else None
+                must = f"must be a {kind.__module__}.{kind.__name__}" + (f"; {cure}" if cure else "")
+                raise InputError(f"{name} of type {type(value).__name__}: {must}")
             if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
                 raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")
             if name.endswith("attention_mask") and isinstance(value, Tensor):
@@ -112,6 +114,29 @@ class Model(nn.Module):
     def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
         return self.backbone.generate(self, input_ids, **options)
+
+    def get_encoder(self) -> Backbone:
+        """The part that reads a source, called by itself; what it gives a call takes as ``encoder_outputs``.
+
+        Raises `InputError` where there is none.
+        """
+        return self._side("get_encoder()", self.backbone.source_reader)
+
+    def get_decoder(self) -> Backbone:
+        """The part that predicts what follows, without its head; raises `InputError` where there is none."""
+        return self._side("get_decoder()", self.backbone.text_writer)
+
+    def _side(self, method: str, side: Backbone | None) -> Backbone:
+        if side is None:
+            raise InputError(f"{type(self).__name__} {hint('model', f'{method}, where there is none')}")
+        return side
+
+    @property
+    def prepare_decoder_input_ids_from_labels(self) -> Callable[[Tensor], Tensor]:
+        """From labels ``(B, T)`` to the decoder's input, which a call makes of them itself; only beside an encoder."""
+        if self.head.targets is None:
+            raise AttributeError("prepare_decoder_input_ids_from_labels")
+        return self.head.targets
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
@@ -234,7 +259,8 @@ class Model(nn.Module):
             try:
                 return super().__getattr__(name)
             except AttributeError:
-                raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
+                known = [each for each in dir(type(self)) if each != name]
+                raise AttributeError(no_attribute("model", name, known, type(self).__name__)) from None
 
     @property
     def device(self) -> torch.device:

@@ -221,6 +221,10 @@ class DecoderCache:
         """Number of remembered tokens of every row, padding included."""
         return 0 if self.real is None else self.real.length
 
+    def get_seq_length(self) -> int:
+        """`length`, as transformers asks for it."""
+        return self.length
+
     def append(self, new: RealTokens) -> RealTokens:
         """Note the tokens of this call; return all."""
         self.real = new if self.real is None else self.real.append(new)
