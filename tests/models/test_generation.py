@@ -318,6 +318,47 @@ def test_settings_of_ones_own_stand_beside_those_of_the_head(
         assert len(generated(made, prompts(made))) == len(LENGTHS)
 
 
+def negative_prompts(model: Model) -> dict[str, Tensor]:
+    """Ragged ones, padded on the right."""
+    ids = random_ids(model.config.model_type, len(LENGTHS), 4, seed=8)
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
+    return {"negative_prompt_ids": ids * mask, "negative_prompt_attention_mask": mask}
+
+
+@pytest.mark.parametrize("search", [{}, {"num_beams": 3}, {"do_sample": True, "seeds": [3, 4, 5]}], ids=str)
+@pytest.mark.parametrize("given", [True, False])
+def test_guidance_is_worked_out_of_two_calls(model: Model, search: dict[str, Any], given: bool) -> None:
+    """Each new token's scores are those of the prompt, led away from those of the negative prompt."""
+    inputs, scale, begin = prompts(model), 1.5, start(model)
+    negative = negative_prompts(model) if given else {}
+    output = model.generate(
+        **inputs, **negative, **search, guidance_scale=scale, max_new_tokens=4, eos_token_id=None, pad_token_id=0,
+        decoder_start_token_id=begin, output_scores=True, return_dict_in_generate=True, top_k=0,
+    )  # fmt: skip
+    for row, length in enumerate(LENGTHS if exact(model) else ()):
+        ids = inputs["input_ids"][row : row + 1, -length:]
+        other = negative["negative_prompt_ids"][row : row + 1, : (4, 2, 1)[row]] if given else ids[:, -1:]
+        for step in range(4):
+            new = output.sequences[row : row + 1, -4:][:, :step]
+            wanted, unwanted = (logits_after(model, inputs, row, read, new).log_softmax(-1) for read in (ids, other))
+            expected = (unwanted + scale * (wanted - unwanted)).log_softmax(-1)
+            place = row if output.beam_indices is None else output.beam_indices[row, step]
+            found = output.scores[step][place].log_softmax(-1)
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def logits_after(model: Model, inputs: dict[str, Any], row: int, read: Tensor, new: Tensor) -> Tensor:
+    """What a call gives after a row's prompt and new tokens, or its source and the text so far."""
+    own = {name: inputs[name][row : row + 1] for name in OF_EACH_ROW if name in inputs}
+    if model.config.is_encoder_decoder:
+        begin = torch.tensor([[start(model)]])
+        own |= {"input_ids": read, "decoder_input_ids": torch.cat((begin, new), dim=1)}
+    else:
+        own["input_ids"] = torch.cat((read, new), dim=1)
+    with torch.no_grad():
+        return next_logits(model, own).float()
+
+
 def test_a_pickled_model_generates_the_same(model: Model) -> None:
     again = pickle.loads(pickle.dumps(model))
     assert generated(again, prompts(model)) == generated(model, prompts(model))

@@ -18,6 +18,15 @@ def logits(*rows: list[float]) -> Tensor:
     return torch.tensor(rows).log()
 
 
+def test_top_h_keeps_what_reaches_a_share_of_the_entropy() -> None:
+    # of 0.5, 0.25, 0.125, 0.125 the terms are 0.5, 0.5, 0.375 and 0.375 bits
+    scores = logits([0.125, 0.5, 0.25, 0.125])
+    assert [kept(filters.top_h(scores, share))[0] for share in (0.1, 0.3, 0.6)] == [[1], [1], [1, 2]]
+    assert kept(filters.top_h(scores, 0.1, keep=2)) == [[1, 2]]
+    assert len(kept(filters.top_h(torch.zeros(1, 300), 0.5))[0]) == 300  # all are equal
+    assert len(kept(filters.top_h(torch.arange(300.0)[None] / 1000, 1.0))[0]) == 100
+
+
 def test_top_p_keeps_the_fewest_that_reach_the_mass() -> None:
     scores = logits([0.1, 0.5, 0.4], [0.7, 0.2, 0.1])
     assert kept(filters.top_p(scores, 0.45)) == [[1], [0]]

@@ -160,8 +160,8 @@ def decode(
         strings = _stop_strings(options, tokenizer)
         pad = padding_token(options, prompts, limits, bool(stopping_criteria or strings))
         batch = WholeBatch(prompts, options, pad)
-        criteria = (*criteria_of(stopping_criteria, batch, beams=strategy.is_beam), *strings)
         processors = processors_of(logits_processor, batch)
+        criteria = (*criteria_of(stopping_criteria, batch, processors, beams=strategy.is_beam), *strings)
         search = Search(
             options=options,
             prompts=prompts,

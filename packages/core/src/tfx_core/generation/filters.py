@@ -12,6 +12,7 @@ from tfx_core.generation.options import GenerationOptions
 
 OUT = float("-inf")
 _NUCLEUS = 256
+_MOST_BY_ENTROPY = 100
 _CLOSE = 1e-5
 """Sums of float32 probabilities that are farther apart are never taken for each other."""
 
@@ -77,6 +78,16 @@ def min_p(scores: Tensor, share: float, keep: int = 1) -> Tensor:
     return _without(scores, probabilities < share * probabilities.max(1, keepdim=True).values, keep)
 
 
+def top_h(scores: Tensor, share: float, keep: int = 1) -> Tensor:
+    """Keep the most probable tokens whose terms of the entropy together are at most this share of all, among 100."""
+    best = highest(scores, min(_MOST_BY_ENTROPY, scores.shape[1])).values
+    logs = best.log_softmax(1)
+    reached = -(logs * logs.exp()).nan_to_num().cumsum(1)
+    last = (reached <= share * reached[:, -1:]).sum(1, keepdim=True) - 1
+    border = best.gather(1, last.clamp(min=min(keep, best.shape[1]) - 1))
+    return scores.masked_fill(scores < border, OUT)
+
+
 def typical_p(scores: Tensor, mass: float, keep: int = 1) -> Tensor:
     """Keep the tokens whose information is closest to the expected one and that together have this mass."""
     logs = scores.log_softmax(1)
@@ -103,8 +114,15 @@ def eta(scores: Tensor, least: float, keep: int = 1) -> Tensor:
     return _without(scores, logs.exp() < border, keep)
 
 
+def heated(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tensor:
+    """Temperature, and the filter that comes before ``top_k``."""
+    if options.temperature != 1:
+        scores = scores / options.temperature
+    return scores if options.top_h is None else top_h(scores, options.top_h, keep)
+
+
 def filtered(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tensor:
-    """All filters but temperature and ``top_k`` that the options ask for, in the reference library's order."""
+    """All filters behind ``top_k`` that the options ask for, in the reference library's order."""
     if options.top_p < 1:
         scores = top_p(scores, options.top_p, keep)
     if options.min_p is not None:
@@ -120,8 +138,7 @@ def filtered(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tenso
 
 def warped(scores: Tensor, options: GenerationOptions, keep: int = 1) -> Tensor:
     """Temperature and all filters on the scores ``(R, V)`` of the whole vocabulary."""
-    if options.temperature != 1:
-        scores = scores / options.temperature
+    scores = heated(scores, options, keep)
     if options.top_k:
         scores = top_k(scores, options.top_k, keep)
     return filtered(scores, options, keep)

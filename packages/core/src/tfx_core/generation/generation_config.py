@@ -23,6 +23,9 @@ class GenerationConfig:
     A value is checked when it is set, combinations when they are used. ``None`` takes a value back.
     """
 
+    _from_model_config = False
+    """A note that the reference's trainer reads and sets."""
+
     def __init__(self, **options: Any) -> None:
         self._file: Mapping[str, Any] | None = {}
         self._own: dict[str, Any] = {}
@@ -110,7 +113,9 @@ class GenerationConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, set or not."""
-        return {name: getattr(self, name) for name in sorted(OPTION_NAMES)}
+        values = self.set_values()
+        off = {name: OFF.get(name, DEFAULTS[name]) for name, x in values.items() if x is None}
+        return {**DEFAULTS, **values, **off}
 
     def _stored(self, below: "Below") -> dict[str, Any]:
         config, where, config_where = below
@@ -125,7 +130,9 @@ class GenerationConfig:
     def __getattr__(self, name: str) -> Any:
         if name not in OPTION_NAMES:
             raise AttributeError(no_attribute("generate", name, OPTION_NAMES, type(self).__name__))
-        return getattr(GenerationOptions(**{name: self.set_values().get(name, DEFAULTS[name])}), name)
+        value = self.to_dict()[name]
+        # what the reference has, and its trainer compares numbers with, where nobody limits the length
+        return 20 if name == "max_length" and value is None else value
 
     def __setattr__(self, name: str, value: object) -> None:
         if name.startswith("_"):

@@ -77,6 +77,8 @@ class GenerationOptions(Checked):
     """Together they reach this mass (arXiv 1904.09751)."""
     min_p: Annotated[Rate | None, Help("sampling: among those this probable, beside the best")] = None
     """Relative to the most probable token (arXiv 2407.01082)."""
+    top_h: Annotated[Share | None, Help("sampling: among the most probable of this share of the entropy")] = None
+    """Of the most probable 100, as many as their terms of the entropy reach (arXiv 2509.02510)."""
     typical_p: Annotated[Share, Help("sampling: among the most typical of this mass")] = 1.0
     """Those whose information is closest to the expected one (arXiv 2202.00666)."""
     epsilon_cutoff: Annotated[Rate, Help("sampling: among those this probable")] = 0.0
@@ -331,7 +333,7 @@ OFF: dict[str, Any] = {"top_k": 0}
 _COUNTERPARTS = (("max_new_tokens", "max_length"), ("min_new_tokens", "min_length"), ("seed", "seeds"))
 _BOUNDS = (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length"))
 _SAMPLING = (
-    "temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "seed", "seeds",
+    "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "seed", "seeds",
 )  # fmt: skip
 _BEAMS = ("early_stopping", "length_penalty")
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tfx_core.generation.filters import filtered, most_probable
+from tfx_core.generation.filters import filtered, heated, most_probable
 from tfx_core.generation.options import GenerationOptions
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import check_best
@@ -70,8 +70,7 @@ class Sampler:
         check_best(scores.amax(1), rows)
         index = None
         if not self.warped:
-            if self.options.temperature != 1:
-                scores = scores / self.options.temperature
+            scores = heated(scores, self.options)
             if self.options.top_k:
                 # all that follows costs only as much as these few
                 scores, index = most_probable(scores, self.options.top_k)

@@ -48,6 +48,11 @@ class WholeBatch:
         columns = torch.arange(width, device=rows.ids.device) - width + rows.lengths[:, None]
         return rows.ids.gather(1, columns.clamp(min=0)).masked_fill(columns < 0, self._pad)
 
+    def note(self, rows: Rows) -> Tensor:
+        """Look at rows before some of them leave; a criterion by which none ends."""
+        self.ids(rows)
+        return torch.zeros_like(rows.lengths, dtype=torch.bool)
+
     def spread(self, values: Tensor, rows: Rows) -> Tensor:
         """Values ``(R, …)`` of rows where they belong ``(N, …)``, zeros elsewhere."""
         whole = values.new_zeros(len(self._ids), *values.shape[1:])
@@ -96,9 +101,12 @@ def processors_of(given: object, batch: WholeBatch) -> tuple[Processor, ...]:
     )
 
 
-def criteria_of(given: object, batch: WholeBatch, *, beams: bool) -> tuple[StoppingCriterion, ...]:
-    """What is given as ``stopping_criteria``, each in the form of ours."""
-    criteria = []
+def criteria_of(
+    given: object, batch: WholeBatch, processors: Sequence[Processor], *, beams: bool
+) -> tuple[StoppingCriterion, ...]:
+    """What is given as ``stopping_criteria``, each in the form of ours; ``processors`` are those beside them."""
+    seen = not beams and any(isinstance(each, TheirProcessor) for each in processors)
+    criteria: list[StoppingCriterion] = [batch.note] if seen else []
     for each in _listed(given, "stopping_criteria"):
         several = len(_parameters(each, "stopping_criteria")) > 1
         criteria.append(TheirCriterion(each, batch, beams) if several else each)

@@ -6,17 +6,13 @@ _CACHE = "a call with use_cache=True gives one, output.past_key_values; leave it
 _PLACES = "tokens are counted on from past_key_values; leave it out"
 
 GENERATE = (
-    works(
-        "assistant_model=", "any model of the same vocabulary; in batches too, and samples of a seed stay the same"
-    ),
+    works("assistant_model=", "any model of the same vocabulary; in batches too, and samples of a seed stay the same"),
     works("num_assistant_tokens="),
     works("num_assistant_tokens_schedule=", "'heuristic' begins anew in each call"),
     works("assistant_confidence_threshold="),
     told("assistant_model=folder", "must be a model; load it with tfx_core.load_model"),
     told("assistant_tokenizer=", "an assistant has the model's own vocabulary"),
-    works(
-        "past_key_values=", "ids of the whole text, or new ones with a mask of all; the cache stays as it was"
-    ),
+    works("past_key_values=", "ids of the whole text, or new ones with a mask of all; the cache stays as it was"),
     told("past_key_values=DynamicCache()", _CACHE),
     told("cache_position=", _PLACES),
     works("output.past_key_values", "to go on with a chat; not of beams, whose texts change places"),
@@ -40,9 +36,7 @@ INPUTS = (
     works("past_key_values=output.past_key_values", "with the new tokens alone; goes on, so that it has them too"),
     told("past_key_values=DynamicCache()", _CACHE),
     told("cache_position=", _PLACES),
-    works(
-        "position_ids=[[0, 1, 2, 0, 1]]", "texts packed into a row without a mask do not see each other"
-    ),
+    works("position_ids=[[0, 1, 2, 0, 1]]", "texts packed into a row without a mask do not see each other"),
     told("cu_seq_lens_q=", "packed texts are told by position_ids alone"),
     told("cu_seq_lens_k=", "packed texts are told by position_ids alone"),
     works("encoder_outputs=encoder(…)"),

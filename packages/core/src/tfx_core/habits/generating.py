@@ -41,11 +41,11 @@ HABITS: tuple[Habit, ...] = (
     works("generate(ids, max_new_tokens=5)"),
     works("inputs=", "input_ids=, which the encoder reads where there is one", renamed("input_ids")),
     told("model.generate(batch)", "write model.generate(**batch), which passes each by its name"),
-    told("model.generate('text')", "write model.generate(**tokenizer('text', return_tensors='pt'))"),
+    told("model.generate(text)", "write model.generate(**tokenizer(text, return_tensors='pt'))"),
     told("model.generate([[1, 2]])", "write torch.tensor(…), or let the tokenizer make tensors: return_tensors='pt'"),
     works("generation_config=", "a GenerationConfig, ours or theirs, or a dict: over the model's own"),
     works("use_model_defaults=", "False leaves only the special tokens of the model's own"),
-    works("max_length=", "the prompt counts"),
+    works("max_length=", "the prompt counts, its padding does not"),
     works("max_new_tokens="),
     works("use_cache=", "both values, with the same result; decoding always caches"),
     works("temperature=", "above 0 where tokens are drawn"),
@@ -57,7 +57,9 @@ HABITS: tuple[Habit, ...] = (
     works("force_words_ids=", "with num_beams of at least 2"),
     works("prompt_lookup_num_tokens=", "in batches, and for samples, as well"),
     works("max_matching_ngram_size="),
-    works("return_dict_in_generate=, output_scores=, output_logits="),
+    works("return_dict_in_generate=True, output_scores=True, output_logits=True"),
+    works("model.compute_transition_scores(…)", "transition_scores(output) of tfx_core.generation as well"),
+    works("top_h="),
     works("guidance_scale="),
     works("negative_prompt_ids=", "of a model with an encoder, what that reads"),
     works("negative_prompt_attention_mask="),
@@ -83,7 +85,7 @@ HABITS: tuple[Habit, ...] = (
 )
 
 CONFIG = (
-    works("model.generation_config.max_new_tokens = 50"),
+    works("model.generation_config.max_new_tokens = 5"),
     works("model.generation_config.eos_token_id", "where its file does not say, that of config.json"),
     works("GenerationConfig(max_new_tokens=5)", "tfx_core.GenerationConfig"),
     works("GenerationConfig.from_pretrained(folder)"),

@@ -115,28 +115,18 @@ class Model(nn.Module):
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
         return self.backbone.generate(self, input_ids, **options)
 
-    def get_encoder(self) -> Backbone:
-        """The part that reads a source, called by itself; what it gives a call takes as ``encoder_outputs``.
+    def compute_transition_scores(
+        self,
+        sequences: Tensor,
+        scores: tuple[Tensor, ...],
+        beam_indices: Tensor | None = None,
+        normalize_logits: bool = False,
+    ) -> Tensor:
+        """`tfx_core.generation.transition_scores` of the parts of its output."""
+        from tfx_core.generation import GenerationOutput, transition_scores
 
-        Raises `InputError` where there is none.
-        """
-        return self._side("get_encoder()", self.backbone.source_reader)
-
-    def get_decoder(self) -> Backbone:
-        """The part that predicts what follows, without its head; raises `InputError` where there is none."""
-        return self._side("get_decoder()", self.backbone.text_writer)
-
-    def _side(self, method: str, side: Backbone | None) -> Backbone:
-        if side is None:
-            raise InputError(f"{type(self).__name__} {hint('model', f'{method}, where there is none')}")
-        return side
-
-    @property
-    def prepare_decoder_input_ids_from_labels(self) -> Callable[[Tensor], Tensor]:
-        """From labels ``(B, T)`` to the decoder's input, which a call makes of them itself; only beside an encoder."""
-        if self.head.targets is None:
-            raise AttributeError("prepare_decoder_input_ids_from_labels")
-        return self.head.targets
+        output = GenerationOutput(sequences=sequences, scores=scores, beam_indices=beam_indices)
+        return transition_scores(output, normalize_logits=normalize_logits)
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
@@ -220,6 +210,29 @@ class Model(nn.Module):
         instead = [name for name in ("conditional-generation", "causal-lm") if name in self.architecture.heads]
         cure = f"; load the model with head={instead[0]!r}" if instead else ""
         raise InputError(f"head {self.head_name!r} cannot generate{cure}")
+
+    def get_encoder(self) -> Backbone:
+        """The part that reads a source, called by itself; what it gives a call takes as ``encoder_outputs``.
+
+        Raises `InputError` where there is none.
+        """
+        return self._side("get_encoder()", self.backbone.source_reader)
+
+    def get_decoder(self) -> Backbone:
+        """The part that predicts what follows, without its head; raises `InputError` where there is none."""
+        return self._side("get_decoder()", self.backbone.text_writer)
+
+    def _side(self, method: str, side: Backbone | None) -> Backbone:
+        if side is None:
+            raise InputError(f"{type(self).__name__} {hint('model', f'{method}, where there is none')}")
+        return side
+
+    @property
+    def prepare_decoder_input_ids_from_labels(self) -> Callable[[Tensor], Tensor]:
+        """From labels ``(B, T)`` to the decoder's input, which a call makes of them itself; only beside an encoder."""
+        if self.head.targets is None:
+            raise AttributeError("prepare_decoder_input_ids_from_labels")
+        return self.head.targets
 
     @property
     def input_names(self) -> tuple[str, ...]:
