@@ -22,6 +22,11 @@ def assisted(table: Table, texts: list[list[int]], by: Table, positions: int | N
     return run(table, texts, state=state, arguments=arguments, **options), state, helper
 
 
+def away_from_the_last(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    """A processor as of transformers."""
+    return scores.scatter(1, input_ids[:, -1:], -4.0)
+
+
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"do_sample": True, "seed": 4},
@@ -31,6 +36,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"eos_token_id": None, "forced_eos_token_id": 8},
     {"min_new_tokens": 7, "exponential_decay_length_penalty": (3, 1.2)},
     {"arguments": {"stopping_criteria": [lambda rows: rows.last == 6]}},
+    {"arguments": {"logits_processor": [away_from_the_last]}},
     {"arguments": {"prefix_allowed_tokens_fn": lambda row, ids: [(int(ids[-1]) + step) % 9 for step in (1, 2, row)]}},
 ]
 

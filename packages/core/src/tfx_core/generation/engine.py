@@ -77,10 +77,8 @@ def generate(
             warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
         strategy = options.strategy if assistant_model is None else options.assisted
         _check_reports(inputs, options, strategy)
-        begun = _begin(model, inputs, options, given, (negative_prompt_ids, negative_prompt_attention_mask))
-        assistant = (
-            None if assistant_model is None else Assistant.of(assistant_model, begun.prompts, begun.source, model)
-        )
+        negative = negative_prompt_ids, negative_prompt_attention_mask
+        begun = _begin(model, inputs, options, given, negative, assistant_model)
     with torch.inference_mode():
         output = decode(
             begun.state,
@@ -93,7 +91,7 @@ def generate(
             stopping_criteria=stopping_criteria,
             streamer=streamer,
             tokenizer=tokenizer,
-            assistant=assistant,
+            assistant=begun.assistant,
         )
     output = outside_inference(output)
     return output if options.return_dict_in_generate else output.sequences
@@ -106,6 +104,7 @@ class _Begun(NamedTuple):
     prompts: Prompts
     source: Prompts | None
     limits: Tensor
+    assistant: Assistant | None
 
 
 def _begin(
@@ -114,6 +113,7 @@ def _begin(
     options: GenerationOptions,
     given: Collection[str],
     negative: tuple[Tensor | None, Tensor | None],
+    by: GenerativeModel | None,
 ) -> _Begun:
     if model.architecture.decoding is None:
         raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
@@ -129,7 +129,8 @@ def _begin(
         state = guided(state, model.architecture.decoding(twin, others), options.guidance_scale)
     elif negative[0] is not None:
         warnings.warn("negative_prompt_ids has no effect without guidance_scale", stacklevel=5)
-    return _Begun(state, prompts, source, limits)
+    assistant = None if by is None else Assistant.of(by, prompts, source, model)
+    return _Begun(state, prompts, source, limits, assistant)
 
 
 def decode(

@@ -27,7 +27,7 @@ class Prompts:
     padded: Tensor
     """``(B, P)``, each row's tokens up to the last column, as they begin the result."""
     vectors: Tensor | None = None
-    """``(B,)``: how many tokens stand before these of which only vectors are known; ``None`` for none."""
+    """``(B,)``: how many tokens stand before these of which no id is known, vectors or a cache; ``None`` for none."""
 
     @classmethod
     def from_padded(cls, ids: Tensor, mask: Tensor | None, what: str = "input_ids") -> Self:
@@ -196,24 +196,30 @@ def _after(past: DecoderCache, inputs: dict[str, Any], prefix: str) -> Prompts:
         inputs[masked] = mask = mask[:, real.length :]
         return replace(Prompts.from_padded(ids, mask, what), vectors=known)
     prompts = Prompts.from_padded(ids, mask, what)
-    new = prompts.lengths - known
-    if bool((new <= 0).any()):
-        row = int((new <= 0).nonzero()[0])
+    wrong = (prompts.lengths <= known).nonzero().flatten().tolist()
+    if wrong:
         raise InputError(
-            f"{what}: row {row} has {int(prompts.lengths[row])} tokens, of which past_key_values knows "
-            f"{int(known[row])}; give the whole text, which must be longer, or only the new tokens with {masked} of "
-            f"shape ({len(ids)}, {real.length} + new)"
+            f"{what}: row {wrong[0]} has {int(prompts.lengths[wrong[0]])} tokens, of which past_key_values knows "
+            f"{int(known[wrong[0]])}; give the whole text, which must be longer, or only the new tokens with {masked} "
+            f"of shape ({len(ids)}, {real.length} + new)"
         )
+    _cut(inputs, prefix, known, prompts.lengths - known)
+    return prompts
+
+
+def _cut(inputs: dict[str, Any], prefix: str, known: Tensor, new: Tensor) -> None:
+    """Leave of each row in the ``inputs`` the ``new`` ``(B,)`` real tokens after as many as are ``known``."""
+    ids, mask = inputs[f"{prefix}input_ids"], inputs.get(f"{prefix}attention_mask")
     columns = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-    columns = columns if mask is None else (mask == 0).to(torch.uint8).argsort(dim=1, stable=True)
+    if mask is not None:
+        columns = (mask.to(ids.device) == 0).to(torch.uint8).argsort(dim=1, stable=True)
     added = torch.arange(int(new.max()), device=ids.device)
     columns = columns.gather(1, (known[:, None] + added).clamp(max=ids.shape[1] - 1))
-    for name in (what, "token_type_ids", "position_ids"):
+    for name in (f"{prefix}input_ids", "token_type_ids", "position_ids"):
         given = inputs.get(name)
         if given is not None and given.shape[-1] == ids.shape[1]:
             inputs[name] = given.expand(len(ids), -1).gather(1, columns)
-    inputs[masked] = (added < new[:, None]).long()
-    return prompts
+    inputs[f"{prefix}attention_mask"] = (added < new[:, None]).long()
 
 
 def _check_mask(mask: Tensor, tokens: Tensor, what: str) -> None:

@@ -132,7 +132,10 @@ class ModelOutput(dict[str, Any]):
         raise AttributeError(f"this output has no {name!r}, only {', '.join(self)}{hint}")
 
     def _place(self, name: str) -> float:
-        return self.places.index(name) if name in self.places else self.places.index("last_hidden_state") - 0.5
+        places = self.places
+        if name in places:
+            return places.index(name)
+        return places.index("last_hidden_state") - 0.5 if "last_hidden_state" in places else len(places)
 
     def __getitem__(self, name: str | int | slice) -> Any:
         if isinstance(name, int | slice):
