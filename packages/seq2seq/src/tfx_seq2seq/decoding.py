@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tfx_core.generation import check_used
+from tfx_core.generation import REPORTS, check_used
 from tfx_core.model import CausalDecoding, Model, ModelOutput, causal_decoding
 from tfx_core.nn import AttentionKernel
 from tfx_seq2seq.backbone import Seq2SeqBackbone, check_source
@@ -18,7 +18,6 @@ _OF_DECODER = {
     "cross_attn_head_mask": "cross_attn_head_mask",
     "past_key_values": "past_key_values",
 }
-_REPORTS = ("output_attentions", "output_hidden_states")
 
 
 def seq2seq_decoding(model: Model, inputs: Mapping[str, Any]) -> CausalDecoding:
@@ -30,14 +29,14 @@ def seq2seq_decoding(model: Model, inputs: Mapping[str, Any]) -> CausalDecoding:
     if not isinstance(backbone, Seq2SeqBackbone):
         return causal_decoding(model, inputs)
     predictions = model.language_head.predictions
-    check_used(inputs, {*_OF_ENCODER, *_OF_DECODER, *_REPORTS, "encoder_outputs", "attention"})
+    check_used(inputs, {*_OF_ENCODER, *_OF_DECODER, *REPORTS, "encoder_outputs", "attention"})
     attention = inputs.get("attention", model.attention)
-    of_encoder = {name: inputs[name] for name in _OF_ENCODER + _REPORTS if name in inputs}
+    of_encoder = {name: inputs[name] for name in _OF_ENCODER + REPORTS if name in inputs}
     encoded = backbone.encode(inputs.get("encoder_outputs"), **of_encoder, attention=attention)
     source, mask = encoded.last_hidden_state, inputs.get("attention_mask")
     check_source(source, mask, inputs.get("decoder_input_ids"), None)
     of_decoder = {ours: inputs[name] for name, ours in _OF_DECODER.items() if name in inputs}
-    of_decoder.update({name: inputs[name] for name in _REPORTS if name in inputs}, encoder_hidden_states=source)
+    of_decoder.update({name: inputs[name] for name in REPORTS if name in inputs}, encoder_hidden_states=source)
     if mask is not None:
         of_decoder["encoder_attention_mask"] = mask
     return Seq2SeqDecoding(backbone.decoder, predictions, of_decoder, attention, encoded)
@@ -63,5 +62,5 @@ class Seq2SeqDecoding(CausalDecoding):
 
     def source_reports(self) -> dict[str, tuple[Tensor, ...]]:
         """The encoder's."""
-        names = ("attentions", "hidden_states")
+        names = [name.removeprefix("output_") for name in REPORTS if self._constant.get(name)]
         return {f"encoder_{name}": self._encoded[name] for name in names if name in self._encoded}

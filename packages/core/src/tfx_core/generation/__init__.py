@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tfx_core.generation.rows import Rows
     from tfx_core.generation.sampling import row_seed
     from tfx_core.generation.state import (
+        REPORTS,
         DecodingState,
         ExtendingState,
         GenerativeModel,
@@ -48,6 +49,7 @@ _HOMES = {
     "PhrasalConstraint": "constraints",
     "Processor": "processors",
     "Prompts": "prompts",
+    "REPORTS": "state",
     "RememberingState": "state",
     "ReportingState": "state",
     "RevealingState": "state",
@@ -69,6 +71,7 @@ _HOMES = {
 
 __all__ = [
     "OPTION_NAMES",
+    "REPORTS",
     "AbortableStreamer",
     "AllowedTokens",
     "Assistant",

@@ -23,7 +23,7 @@ from tfx_core.generation.output import Decoded, GenerationOutput, ScoreRecorder,
 from tfx_core.generation.processors import AllowedTokens, Processor, build_processors
 from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token, prepare
 from tfx_core.generation.search import Search
-from tfx_core.generation.state import DecodingState, GenerativeModel
+from tfx_core.generation.state import REPORTS, DecodingState, GenerativeModel
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
 from tfx_core.generation.streaming import Streamer, check_streamer, told_of_errors
@@ -191,10 +191,6 @@ DECODERS: Mapping[Strategy, Callable[[DecodingState, Search], Decoded]] = {
 }
 
 
-_REPORTS = ("output_attentions", "output_hidden_states")
-"""Switches of a call that ask for nothing where they are off, as files of the reference library have them."""
-
-
 def _read(prompts: Prompts, source: Prompts | None) -> Prompts | None:
     """What was read before the new tokens, as far as its ids are known."""
     return prompts if source is None and prompts.vectors is None else source
@@ -207,7 +203,7 @@ def _options_and_inputs(
     asked = {
         name: value
         for name, value in arguments.items()
-        if name in OPTION_NAMES or not (value is None or (name in _REPORTS and value is False))
+        if name in OPTION_NAMES or not (value is None or (name in REPORTS and value is False))
     }
     asked = translated("generate", asked)
     options = {name: value for name, value in asked.items() if name in OPTION_NAMES}
@@ -224,7 +220,7 @@ _ARGUMENTS = frozenset(
 
 def _check_reports(inputs: dict[str, Any], options: GenerationOptions, strategy: Strategy) -> None:
     """Leave out of the ``inputs`` the reports that nothing would hold; raises `InputError` where there are none."""
-    for name in [each for each in _REPORTS if each in inputs]:
+    for name in [each for each in REPORTS if each in inputs]:
         if not options.return_dict_in_generate:
             warnings.warn(f"{name}=True has no effect without return_dict_in_generate=True", stacklevel=5)
             del inputs[name]

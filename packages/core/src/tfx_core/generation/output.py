@@ -21,6 +21,9 @@ class GenerationOutput(ModelOutput):
     In ``scores`` and ``logits`` a text that has ended has probability 1 for the padding token. What was not asked for
     is ``None``, and no item.
 
+    ``logits`` are like ``scores``, as the model gave them. ``past_key_values`` is what it knows of the texts up to
+    their last tokens, for another call to go on with; there is none of beams.
+
     ``attentions``, ``hidden_states`` and ``cross_attentions`` are reported for each new token, and there for each
     layer: of all tokens of the prompts first, then of the newest token; of rows that have ended zeros. Beside an
     encoder they are called ``decoder_attentions``, ``decoder_hidden_states``; ``encoder_attentions`` and
@@ -40,12 +43,8 @@ class GenerationOutput(ModelOutput):
     """``(N,)``, beams: the sum of the log-probabilities by the length penalty."""
     scores: tuple[Tensor, ...] | None
     """For each new token ``(rows, V)``: what it was chosen by, logits or, of beams, log-probabilities."""
-    logits: tuple[Tensor, ...] | None  # type: ignore[assignment]
-    """For each new token ``(rows, V)``: what the model gave."""
     beam_indices: Tensor | None
     """``(N, T)``, beams: the row of ``scores`` that each token was chosen from, -1 after the end."""
-    past_key_values: DecoderCache | None  # type: ignore[assignment]
-    """What the model knows of the texts up to their last tokens; to go on with by another call. Not of beams."""
 
     def __getattr__(self, name: str) -> Any:
         return None if name in self.places and name not in self else super().__getattr__(name)

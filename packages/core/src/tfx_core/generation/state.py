@@ -95,6 +95,10 @@ class RememberingState(DecodingState, Protocol):
         ...
 
 
+REPORTS = ("output_attentions", "output_hidden_states")
+"""Inputs that ask for reports."""
+
+
 @runtime_checkable
 class ReportingState(DecodingState, Protocol):
     """A state that reports what its model computes, as far as the call's inputs ask for it (``output_attentions``)."""

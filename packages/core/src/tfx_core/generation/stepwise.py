@@ -66,8 +66,8 @@ class Collector:
     """Gathers the texts that are over, and what the state knows of them, and streams all while they grow."""
 
     def __init__(self, state: DecodingState, search: Search, count: int) -> None:
-        kept = search.options.return_dict_in_generate and isinstance(state, RememberingState)
-        self._state: RememberingState | None = state if kept else None  # type: ignore[assignment]
+        kept = search.options.return_dict_in_generate
+        self._state = state if kept and isinstance(state, RememberingState) else None
         self._caches: list[DecoderCache] = []
         self._places: list[int] = []
         self._device = search.limits.device

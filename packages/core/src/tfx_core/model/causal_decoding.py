@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.generation.state import check_used
+from tfx_core.generation.state import REPORTS, check_used
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
@@ -15,8 +15,7 @@ from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 _OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids")
 _OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
 _OF_EVERY_CALL = ("head_mask", "cross_attn_head_mask")
-_REPORTS = ("output_attentions", "output_hidden_states")
-_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, *_REPORTS, "attention", "past_key_values"})
+_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, *REPORTS, "attention", "past_key_values"})
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":

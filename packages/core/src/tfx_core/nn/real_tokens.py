@@ -156,7 +156,9 @@ class RealTokens:
             length,
             parts[0].device,
             side_by_side(each.dense_mask for each in parts),
-            side_by_side(each.positions.expand(each.batch, -1) for each in parts),
+            side_by_side(each.positions.expand(each.batch, -1) for each in parts)
+            if any(each.given is not None for each in parts)
+            else None,
         )
 
     def append_real(self, count: int = 1) -> "RealTokens":
