@@ -122,3 +122,26 @@ def test_what_cannot_assist_is_told() -> None:
     for options in ({"num_beams": 2}, {"penalty_alpha": 0.5, "top_k": 4}, {"prompt_lookup_num_tokens": 3}):
         with pytest.raises(InputError, match="assistant_model contradicts"):
             assisted(table, TEXTS, table, **options)
+
+
+class Listener:
+    """A streamer that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.ended = 0
+
+    def put(self, tokens: torch.Tensor) -> None:
+        self.ids += tokens.flatten().tolist()
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+def test_one_text_is_streamed_in_blocks() -> None:
+    table, listener = Table(seed=2), Listener()
+    output, _, _ = assisted(table, TEXTS[:1], table, max_new_tokens=9, arguments={"streamer": listener})
+    assert listener.ids == output.sequences[0].tolist()
+    assert listener.ended == 1
+    with pytest.raises(InputError, match="streaming with assistant_model: only one text at a time"):
+        assisted(table, TEXTS, table, arguments={"streamer": listener})
