@@ -99,14 +99,6 @@ def of_both_sides(world: World) -> None:
     assert found.encoder_hidden_states[-1].shape[1] == ids_of(world, "t5").shape[1]
 
 
-def goes_on(world: World) -> None:
-    model, ids = generator(world).eval(), ids_of(world)
-    first = model(ids[:, :4], use_cache=True)
-    second = model(ids[:, 4:], past_key_values=first.past_key_values)
-    torch.testing.assert_close(second.logits, model(ids).logits[:, 4:])
-    assert first.past_key_values.get_seq_length() == ids.shape[1]
-
-
 def packed(world: World) -> None:
     model, ids = generator(world).eval(), ids_of(world)[:, :5]
     found = model(ids, position_ids=torch.tensor([[0, 1, 2, 0, 1]])).logits
@@ -179,11 +171,6 @@ DEEDS = {
     ("generate", "output.scores"): scores,
     ("generate", "output.sequences_scores, output.beam_indices"): of_beams,
     ("generate", "output.encoder_hidden_states, output.decoder_attentions, output.cross_attentions"): of_both_sides,
-    ("model(…)", "past_key_values=output.past_key_values"): goes_on,
-    ("model(…)", "past_key_values=DynamicCache()"): lambda world: generator(world)(
-        ids_of(world), past_key_values=DynamicCache()
-    ),
-    ("model(…)", "cache_position="): lambda world: generator(world)(ids_of(world), cache_position=torch.arange(3)),
     ("model(…)", "position_ids=[[0, 1, 2, 0, 1]]"): packed,
     ("model(…)", "cu_seq_lens_q="): lambda world: generator(world)(ids_of(world), cu_seq_lens_q=torch.arange(3)),
     ("model(…)", "cu_seq_lens_k="): lambda world: generator(world)(ids_of(world), cu_seq_lens_k=torch.arange(3)),

@@ -15,6 +15,7 @@ from tfx_core.embedding.passage_index import Vectors
 from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
 from tfx_core.embedding.sentence_folder import Normalize, SentenceRecipe, read_sentence_folder
 from tfx_core.errors import InputError
+from tfx_core.model.devices import device_of
 from tfx_core.model.loading import load_model, load_tokenizer, read_config
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
@@ -56,7 +57,7 @@ class _Encode(Task[_Options, str, Vectors]):
         return [[window] for window in windows]
 
     def compute(self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: _Options) -> list[Vectors]:
-        states, mask = self.model(**batch).last_hidden_state, batch["attention_mask"]
+        states, mask = self.model(**batch, return_dict=True).last_hidden_state, batch["attention_mask"]
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
         for stage in self._stages(options.normalize):
             x = stage(x)
@@ -257,6 +258,7 @@ def load_encoder(
         recipe.check_widths(model.backbone.width)
         return folder.label, recipe, model, load_tokenizer(recipe.transformer, provider=provider)
 
+    device = device_of(device)
     label, recipe, model, tokenizer = read_whole(path, read, revision=revision)
     return TextEncoder(
         model,

@@ -1,9 +1,9 @@
 """Generation with other models, with caches and with vectors, what it reports; and the sides of a model."""
 
+from tfx_core.habits import calling
 from tfx_core.habits.habit import told, works
 
-_CACHE = "a call with use_cache=True gives one, output.past_key_values; leave it out to begin"
-_PLACES = "tokens are counted on from past_key_values; leave it out"
+_OF_CALLS = {each.theirs: each.ours for each in calling.INPUTS}
 
 GENERATE = (
     works("assistant_model=", "any model of the same vocabulary; in batches too, and samples of a seed stay the same"),
@@ -13,8 +13,8 @@ GENERATE = (
     told("assistant_model=folder", "must be a model; load it with tfx_core.load_model"),
     told("assistant_tokenizer=", "an assistant has the model's own vocabulary"),
     works("past_key_values=", "ids of the whole text, or new ones with a mask of all; the cache stays as it was"),
-    told("past_key_values=DynamicCache()", _CACHE),
-    told("cache_position=", _PLACES),
+    told("past_key_values=DynamicCache()", _OF_CALLS["past_key_values=((keys, values), …)"]),
+    told("cache_position=", _OF_CALLS["cache_position="]),
     works("output.past_key_values", "to go on with a chat; not of beams, whose texts change places"),
     works("inputs_embeds=", "the result has the new tokens alone"),
     works("inputs_embeds= beside input_ids", "of decoders: ids are what the result shows, and processors see"),
@@ -33,9 +33,6 @@ GENERATE = (
 """Of ``generate``."""
 
 INPUTS = (
-    works("past_key_values=output.past_key_values", "with the new tokens alone; goes on, so that it has them too"),
-    told("past_key_values=DynamicCache()", _CACHE),
-    told("cache_position=", _PLACES),
     works("position_ids=[[0, 1, 2, 0, 1]]", "texts packed into a row without a mask do not see each other"),
     told("cu_seq_lens_q=", "packed texts are told by position_ids alone"),
     told("cu_seq_lens_k=", "packed texts are told by position_ids alone"),

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from tfx_core.habits import calling, configs, decoding, encoding, generating, loading, models, pipelines, text, training
+from tfx_core.habits import (
+    calling,
+    commands,
+    configs,
+    decoding,
+    encoding,
+    generating,
+    loading,
+    models,
+    pipelines,
+    text,
+    training,
+)
 from tfx_core.habits.habit import Habit
 
 PLACES: Mapping[str, Sequence[Habit]] = {
@@ -11,7 +23,7 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "new_model": loading.NEW_MODEL,
     "load_tokenizer": loading.LOAD_TOKENIZER,
     "config": configs.HABITS,
-    "model": (*models.HABITS, *decoding.MODEL),
+    "model": (*models.HABITS, *calling.MODEL, *decoding.MODEL),
     "model(…)": (*calling.INPUTS, *decoding.INPUTS),
     "output": calling.OUTPUTS,
     "training": training.HABITS,
@@ -24,6 +36,7 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "encoder": encoding.ENCODER,
     "load_encoder": encoding.LOAD_ENCODER,
     "encode": encoding.ENCODE,
+    "tfx-core": commands.HABITS,
 }
 """What errors call a place -> the habits there."""
 
