@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.core.generation.toys import EOS, PAD, toy_model
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.generation import OPTION_NAMES, GenerationConfig, GenerationOptions, generate
 from tfx_core.generation.generation_config import given_options
 from tfx_core.habits.habit import Habit
@@ -83,7 +83,7 @@ def test_wrong_values_and_names_are_told_where_they_are_set() -> None:
 
 def test_copies_are_equal_and_on_their_own() -> None:
     config = GenerationConfig(num_beams=2, sequence_bias={(1, 2): 0.5}, eos_token_id=[1, 2])
-    for other in (copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+    for other in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
         assert other == config
         other.num_beams = 3
         assert (config.num_beams, other == config) == (2, False)
@@ -94,6 +94,8 @@ def test_files_are_written_and_read(tmp_path: Path) -> None:
     config.save_pretrained(tmp_path / "new")
     again = GenerationConfig.from_pretrained(tmp_path / "new", num_beams=3)
     assert (again.num_beams, again.eos_token_id, again.options().biases) == (3, (1, 2), {(1, 2): 0.5})
+    with pytest.raises(CheckpointError, match=r"new/generation_config\.json/in: could not be saved"):
+        config.save_pretrained(tmp_path / "new/generation_config.json/in")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ConfigError, match=r"has no generation_config\.json"):
         GenerationConfig.from_pretrained(tmp_path)

@@ -76,6 +76,8 @@ def test_guidance_that_cannot_be_meant() -> None:
     ids = torch.tensor([[3, 4], [3, 5]])
     with pytest.raises(InputError, match="negative_prompt_ids: 3 given, for a batch of 2"):
         generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=torch.ones(3, 1, dtype=torch.long))
+    with pytest.raises(InputError, match=r"negative_prompt_ids of type list: must be a torch\.Tensor"):
+        generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=[[3]])  # type: ignore[arg-type]
     with pytest.raises(InputError, match="negative_prompt_ids: must be token ids"):
         generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=torch.ones(2, 1))
     with pytest.raises(InputError, match=r"negative_prompt_ids of 9 tokens, and 4 new ones: .* positions for 10"):

@@ -53,6 +53,46 @@ def test_special_tokens_may_be_left_out() -> None:
     assert pieces_of(ids, [], skip_prompt=True, skip_special_tokens=True) == ["the", " top"]
 
 
+class Cleaning(Bytes):
+    """A tokenizer whose decoder takes blanks out of what it said before."""
+
+    def decode(self, ids: list[int], **options: bool) -> str:
+        text = super().decode(ids, skip_special_tokens=False)
+        for mark in (".", ",", "n't"):
+            text = text.replace(f" {mark}", mark) if options["clean_up_tokenization_spaces"] else text
+        return text
+
+
+def test_blanks_may_be_cleaned_up() -> None:
+    tokenizer, pieces = Cleaning(), []
+    text = "I do n't , no ."
+    for cleaned, expected in ((False, text), (True, "I don't, no.")):
+        pieces.clear()
+        streamer = TextStreamer(tokenizer, True, clean_up_tokenization_spaces=cleaned, write=pieces.append)
+        streamer.put(torch.tensor([[1]]))
+        for token in tokenizer.encode(text):
+            streamer.put(torch.tensor([token]))
+        before = len("".join(pieces))
+        streamer.end()
+        assert "".join(pieces) == expected
+        assert before >= len(expected) - 4
+
+
+def test_a_subclass_takes_the_text_as_in_the_reference() -> None:
+    taken: list[tuple[str, bool]] = []
+
+    class Own(TextStreamer):
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            taken.append((text, stream_end))
+
+    streamer = Own(TOKENIZER, skip_prompt=True)
+    streamer.put(torch.tensor([[1, 2]]))
+    for token in TOKENIZER.encode("the", " top"):
+        streamer.put(torch.tensor([token]))
+    streamer.end()
+    assert taken == [("the", False), (" top", False), ("", True)]
+
+
 def test_printing_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     streamer = TextStreamer(TOKENIZER)
     for _ in range(2):  # a streamer can be used again

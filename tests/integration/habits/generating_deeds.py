@@ -203,7 +203,7 @@ def saved(world: World) -> None:
 
 def own_config(world: World) -> None:
     config = tfx_core.GenerationConfig(max_new_tokens=5)
-    assert gpt2(world).generate(torch.tensor([[3, 4]]), generation_config=config).shape == (1, 7)
+    assert gpt2(world).generate(torch.tensor([[3, 4]]), config).shape == (1, 7)
 
 
 def updated(world: World) -> None:
@@ -227,6 +227,7 @@ OPTIONS: dict[str, Callable[[World], object]] = {
     "model.generate(text)": lambda world: gpt2(world).generate("text"),
     "model.generate([[1, 2]])": lambda world: gpt2(world).generate([[1, 2]]),
     "generation_config=": given_config,
+    "model.generate(ids, generation_config)": own_config,
     "use_model_defaults=": model_defaults,
     "max_length=": lambda world: check(gpt2(world).generate(torch.tensor([[3, 4]]), max_length=9).shape == (1, 9)),
     "max_new_tokens=": shaped(2, 3, max_new_tokens=3),

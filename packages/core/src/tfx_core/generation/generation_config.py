@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from tfx_core.errors import ConfigError, InputError, shown
+from tfx_core.errors import CheckpointError, ConfigError, InputError, shown
 from tfx_core.fields import checked, forms
 from tfx_core.generation.defaults import contents_of, values_from_files
 from tfx_core.generation.options import DEFAULTS, OFF, OPTION_NAMES, GenerationOptions, over
@@ -42,7 +42,10 @@ class GenerationConfig:
 
     @classmethod
     def of(cls, given: object) -> "GenerationConfig":
-        """Of what a caller gives: one of these, `GenerationOptions`, a dict, or transformers' ``GenerationConfig``."""
+        """Of what a caller gives: one of these, a dict, `GenerationOptions`, or transformers' ``GenerationConfig``.
+
+        Of the last two, what is not the default is set.
+        """
         if isinstance(given, GenerationConfig):
             return given
         if given is None:
@@ -68,10 +71,17 @@ class GenerationConfig:
         return made
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``generation_config.json`` into a folder, which is made where it is not there."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        """Write ``generation_config.json`` into a folder, which is made where it is not there.
+
+        Raises `CheckpointError` where that cannot be, with what was there before unchanged.
+        """
+        from tfx_core.checkpoint import replacing, save_errors
+
         text = json.dumps(self.contents() or {}, indent=2, sort_keys=True)
-        (Path(folder) / _FILE).write_text(text + "\n", encoding="utf-8")
+        with save_errors(folder, CheckpointError):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            with replacing(Path(folder) / _FILE) as staging:
+                staging.write_text(text + "\n", encoding="utf-8")
 
     def update(self, **options: Any) -> None:
         """Set several fields; a bound ends its counterpart, as in `GenerationOptions.updated`."""
@@ -81,7 +91,8 @@ class GenerationConfig:
         allowed = forms(GenerationOptions)
         values = {n: None if x is None else checked(x, allowed[n], n, InputError) for n, x in given.items()}
         if values:
-            self._own.update(over({**dict.fromkeys(OPTION_NAMES), **self.set_values()}, values))
+            before = {**dict.fromkeys(OPTION_NAMES), **self.set_values()}
+            self._own = {**self._own, **over(before, values)}
 
     def set_values(self) -> dict[str, Any]:
         """The options that are set, here or in the files below; None for what was taken back."""

@@ -70,7 +70,7 @@ def guided(positive: DecodingState, negative: DecodingState, scale: float) -> De
 
 
 def negative_inputs(
-    inputs: Mapping[str, Any], read: Prompts | None, prompt: Tensor | None, mask: Tensor | None, rows: int
+    inputs: Mapping[str, Any], read: Prompts | None, prompt: object, mask: Tensor | None, rows: int
 ) -> dict[str, Any]:
     """The inputs of a call with the negative prompt ``(rows, N)`` or ``(1, N)`` in the place of what is ``read``.
 
@@ -81,6 +81,8 @@ def negative_inputs(
         if read is None or read.padded.shape[1] == 0:
             raise InputError("guidance_scale: needs negative_prompt_ids where this call has no input_ids")
         prompt, mask = read.padded[:, -1:], None
+    if not isinstance(prompt, Tensor):
+        raise InputError(f"negative_prompt_ids of type {type(prompt).__name__}: must be a torch.Tensor")
     mask = torch.ones_like(prompt) if mask is None else mask
     read = Prompts.from_padded(prompt, mask, "negative_prompt_ids")
     if len(read) not in (1, rows):

@@ -17,18 +17,18 @@ def only(*values: object) -> Becomes:
 
 
 _CACHE = "keys and values of every token are kept as they come, there is no other cache"
-_PIECEMEAL = "how it is computed is decided here, with the same result"
+_COMPUTED = "how it is computed is decided here, with the same result"
 
 COMPUTING = (
     works("cache_implementation=", _CACHE, only("dynamic")),
     works("cache_config=", _CACHE, anything),
     works("max_cache_len=", _CACHE, anything),
     works("return_legacy_cache=", "the cache is an object, not a tuple of tensors", only(False)),
-    works("low_memory=", _PIECEMEAL, anything),
-    works("prefill_chunk_size=", _PIECEMEAL, anything),
-    works("compile_config=", _PIECEMEAL, anything),
-    works("disable_compile=", _PIECEMEAL, anything),
-    works("continuous_batching_config=", _PIECEMEAL, anything),
+    works("low_memory=", _COMPUTED, anything),
+    works("prefill_chunk_size=", _COMPUTED, anything),
+    works("compile_config=", _COMPUTED, anything),
+    works("disable_compile=", _COMPUTED, anything),
+    works("continuous_batching_config=", _COMPUTED, anything),
     works("synced_gpus=", "each process decodes by itself; gather the parameters first", only(False)),
     works("is_assistant=", "a model is an assistant where it is passed as one", anything),
     works("assistant_lookbehind=", "vocabularies of model and assistant are the same", anything),
@@ -44,6 +44,7 @@ HABITS: tuple[Habit, ...] = (
     told("model.generate(text)", "write model.generate(**tokenizer(text, return_tensors='pt'))"),
     told("model.generate([[1, 2]])", "write torch.tensor(…), or let the tokenizer make tensors: return_tensors='pt'"),
     works("generation_config=", "a GenerationConfig, ours or theirs, or a dict: over the model's own"),
+    works("model.generate(ids, generation_config)"),
     works("use_model_defaults=", "False leaves only the special tokens of the model's own"),
     works("max_length=", "the prompt counts, its padding does not"),
     works("max_new_tokens="),

@@ -126,9 +126,9 @@ class Model(Switches):
             if name.endswith("attention_mask") and isinstance(value, Tensor):
                 _check_mask(name, value)
 
-    def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
+    def generate(self, input_ids: Tensor | None = None, generation_config: object = None, **options: Any) -> Any:
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
-        return self.backbone.generate(self, input_ids, **options)
+        return self.backbone.generate(self, input_ids, generation_config=generation_config, **options)
 
     def compute_transition_scores(
         self,
