@@ -315,7 +315,7 @@ def test_a_whole_output() -> None:
     with pytest.raises(KeyError, match="sequences_scores"):
         output["score"]
     with pytest.raises(InputError, match="output_scores=True"):
-        transition_scores(GenerationOutput(output.sequences))
+        transition_scores(GenerationOutput(sequences=output.sequences))
 
 
 def test_results_can_be_written_into() -> None:

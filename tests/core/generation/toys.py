@@ -39,6 +39,7 @@ class TableState:
         self.sources = len(texts)
         self.log: list[tuple[str, int]] = []
         self.given: list[int] | None = None
+        self.stopped = [0] * len(texts)
 
     def prefill(self) -> Tensor:
         assert not self.log, "prefill comes first, and once"
@@ -69,11 +70,13 @@ class TableState:
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         assert len(ids) == len(self.texts)
-        assert self.given is None
         self.log.append(("extend", len(self.texts)))
-        self.given = lengths.tolist()
+        before, new = self.given or [0] * len(ids), lengths.tolist()
+        assert all(count == 0 or self.stopped[row] == 0 for row, count in enumerate(new)), "a row that ended goes on"
+        self.stopped = [int(count < ids.shape[1]) for count in new]
+        self.given = [one + other for one, other in zip(before, new, strict=True)]
         logits = torch.full((*ids.shape, self.table.size), float("nan"))
-        for row, (text, count) in enumerate(zip(self.texts, self.given, strict=True)):
+        for row, (text, count) in enumerate(zip(self.texts, new, strict=True)):
             for place in range(count):
                 text.append(int(ids[row, place]))
                 logits[row, place] = self.table.after(text)
@@ -82,12 +85,14 @@ class TableState:
     def keep(self, counts: Tensor) -> None:
         assert self.given is not None
         for text, given, count in zip(self.texts, self.given, counts.tolist(), strict=True):
-            assert 1 <= count <= given
+            assert 0 <= count <= given
             del text[len(text) - given + count :]
         self.given = None
+        self.stopped = [0] * len(self.texts)
 
     def expand(self, copies: int) -> None:
         self.texts = [list(text) for text in self.texts for _ in range(copies)]
+        self.stopped = [0] * len(self.texts)
 
     def reorder(self, rows: Tensor) -> None:
         self.log.append(("reorder", len(rows)))
@@ -97,12 +102,14 @@ class TableState:
         for place, row in enumerate(rows.tolist()):
             assert row // before == place // now, "a row left its source"
         self.texts = [list(self.texts[row]) for row in rows.tolist()]
+        self.stopped = [0] * len(self.texts)
 
     def select(self, sources: Tensor) -> None:
         self.log.append(("select", len(sources)))
         copies = len(self.texts) // self.sources
         self.texts = [self.texts[source * copies + copy] for source in sources.tolist() for copy in range(copies)]
         self.sources = len(sources)
+        self.stopped = [0] * len(self.texts)
 
     def _logits(self) -> Tensor:
         return torch.stack([self.table.after(text) for text in self.texts])

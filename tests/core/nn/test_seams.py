@@ -326,6 +326,41 @@ def test_a_layer_caches_what_it_likes() -> None:
     torch.testing.assert_close(again, whole[rows, 6:])
 
 
+def test_rows_of_a_cache_are_a_cache_of_their_own() -> None:
+    backbone = mixed_backbone()
+    ids = torch.randint(0, V, (B, S), generator=torch.Generator().manual_seed(3))
+    whole = backbone(ids).last_hidden_state
+    cache: DecoderCache = backbone(ids[:, :5], use_cache=True).past_key_values
+    for rows in (torch.tensor([2, 0]), torch.tensor([1])):
+        rest = backbone(ids[rows, 5:], past_key_values=cache.of_rows(rows)).last_hidden_state
+        torch.testing.assert_close(rest, whole[rows, 5:])
+    rest = backbone(ids[:, 5:], past_key_values=cache).last_hidden_state
+    torch.testing.assert_close(rest, whole[:, 5:])
+    parts = [cache.of_rows(torch.tensor([row])) for row in range(B)]
+    assert DecoderCache.joined(parts[:1]) is parts[0]
+    assert DecoderCache.joined(parts) is None  # how states are joined is not known
+
+
+def test_caches_of_different_lengths_are_joined() -> None:
+    backbone = TransformerBackbone(embeddings(), Stack([layer(attention())]), causal=True, max_positions=S).eval()
+    ids = torch.randint(0, V, (2, S), generator=torch.Generator().manual_seed(3))
+    whole = backbone(ids).last_hidden_state
+    for moved in (False, True):
+        positions = {"position_ids": torch.arange(S)} if moved else {}
+        parts = [
+            backbone(
+                ids[row : row + 1, : 3 + row],
+                use_cache=True,
+                **{name: each[: 3 + row] for name, each in positions.items()},
+            ).past_key_values
+            for row in range(2)
+        ]
+        joined = DecoderCache.joined(parts)
+        assert joined is not None
+        rest = backbone(torch.stack((ids[0, 3:6], ids[1, 4:7])), past_key_values=joined).last_hidden_state
+        torch.testing.assert_close(rest, torch.stack((whole[0, 3:6], whole[1, 4:7])))
+
+
 def test_a_stack_of_layers_that_remember_nothing_says_so() -> None:
     with pytest.raises(TypeError, match=r"Linear has no new_cache\(\)"):
         Stack([nn.Linear(1, 1)]).new_cache()

@@ -143,6 +143,16 @@ class Seq2SeqBackbone(Backbone):
         output: ModelOutput = self.encoder(**inputs)
         return output
 
+    @property
+    def source_reader(self) -> Backbone:
+        """The encoder."""
+        return self.encoder
+
+    @property
+    def text_writer(self) -> Backbone:
+        """The decoder."""
+        return self.decoder
+
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids of a source ``(B, S)`` -> their vectors ``(B, S, D)``."""
         return self.encoder.embed(input_ids)

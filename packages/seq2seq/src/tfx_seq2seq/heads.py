@@ -44,6 +44,10 @@ class ConditionalGenerationHead(LanguageHead):
             return inputs
         return {**inputs, "decoder_input_ids": self.shifted(labels, inputs.get("decoder_attention_mask"))}
 
+    def targets(self, labels: Tensor) -> Tensor:
+        """The decoder's input for these labels ``(B, T)``."""
+        return self.shifted(labels)
+
     def shifted(self, labels: Tensor, mask: Tensor | None = None) -> Tensor:
         """The decoder's input for these labels ``(B, T)``, by a mask of the real ones.
 

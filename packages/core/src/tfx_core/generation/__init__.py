@@ -1,4 +1,4 @@
-"""Generation: greedy search, sampling, beams in all kinds, contrastive search and prompt lookup, for any model.
+"""Generation: greedy search, sampling, beams in all kinds, contrastive search, guessed tokens, for any model.
 
 A model is known here only as a `DecodingState`; `generate` makes one for a call and `decode` runs on one directly.
 Names are imported on first use, so that the options can be shown without torch.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tfx_core.first_use import on_first_use
 
 if TYPE_CHECKING:
+    from tfx_core.generation.assisted import Assistant
     from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
     from tfx_core.generation.engine import decode, generate
     from tfx_core.generation.generation_config import GenerationConfig, options_from_files
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from tfx_core.generation.rows import Rows
     from tfx_core.generation.sampling import row_seed
     from tfx_core.generation.state import (
+        REPORTS,
         DecodingState,
         ExtendingState,
         GenerativeModel,
+        RememberingState,
+        ReportingState,
         RevealingState,
         RowByRow,
         check_used,
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AbortableStreamer": "streaming",
     "AllowedTokens": "processors",
+    "Assistant": "assisted",
     "Constraint": "constraints",
     "DecodingState": "state",
     "DisjunctiveConstraint": "constraints",
@@ -44,6 +49,9 @@ _HOMES = {
     "PhrasalConstraint": "constraints",
     "Processor": "processors",
     "Prompts": "prompts",
+    "REPORTS": "state",
+    "RememberingState": "state",
+    "ReportingState": "state",
     "RevealingState": "state",
     "RowByRow": "state",
     "Rows": "rows",
@@ -63,8 +71,10 @@ _HOMES = {
 
 __all__ = [
     "OPTION_NAMES",
+    "REPORTS",
     "AbortableStreamer",
     "AllowedTokens",
+    "Assistant",
     "Constraint",
     "DecodingState",
     "DisjunctiveConstraint",
@@ -76,6 +86,8 @@ __all__ = [
     "PhrasalConstraint",
     "Processor",
     "Prompts",
+    "RememberingState",
+    "ReportingState",
     "RevealingState",
     "RowByRow",
     "Rows",

@@ -40,6 +40,7 @@ def decode_beams(state: DecodingState, search: Search) -> Decoded:
     running = Beams.begin(rows, len(search.prompts), beams)
     best = BestTexts(search, running)
     while True:
+        search.recorder.reports(running.rows.places)
         scores = log_probabilities(search, logits, running.rows)
         totals = scores.view(-1, beams, scores.shape[1]).add_(running.scores[..., None]).flatten(1)  # (B, K·V)
         chosen, index = _continuations(totals, min(ahead, totals.shape[1]), noise, running, best.found)

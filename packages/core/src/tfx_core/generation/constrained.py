@@ -55,6 +55,7 @@ def decode_constrained(state: DecodingState, search: Search) -> Decoded:
 
 def _next(search: Search, going: list["Source"], running: Beams, logits: Tensor) -> Beams:
     """The beams of the next step; what has ended is kept by its source."""
+    search.recorder.reports(running.rows.places)
     scores = log_probabilities(search, logits, running.rows)
     beams, vocabulary = search.options.num_beams, scores.shape[1]
     totals = scores.view(-1, beams, vocabulary).add_(running.scores[..., None])

@@ -20,7 +20,7 @@ def decode_contrastive(state: DecodingState, search: Search) -> Decoded:
     """
     if not isinstance(state, RevealingState):
         raise InputError(f"{type(state).__name__} does not show hidden states: contrastive search needs them")
-    rows, collector = search.rows(), Collector(search, len(search.prompts))
+    rows, collector = search.rows(), Collector(state, search, len(search.prompts))
     logits, hidden, mask = state.prefill_with_hidden()
     context = Context(hidden, mask)
     while True:

@@ -13,9 +13,7 @@ from tfx_core.model.known_keys import GENERATION_KEYS
 
 SPECIAL_TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
 
-_NO_MATTER = {each.name for each in COMPUTING} | {
-    "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold",
-}  # fmt: skip
+_NO_MATTER = {each.name for each in COMPUTING}
 # written by the reference library with values that ask for nothing
 _IDLE: dict[str, tuple[Any, ...]] = {"output_attentions": (False,), "output_hidden_states": (False,)}
 _DEFAULT_MAX_LENGTH = 20

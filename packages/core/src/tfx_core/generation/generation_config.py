@@ -83,9 +83,13 @@ class GenerationConfig:
             with replacing(Path(folder) / _FILE) as staging:
                 staging.write_text(text + "\n", encoding="utf-8")
 
-    def update(self, **options: Any) -> None:
-        """Set several fields; a bound ends its counterpart, as in `GenerationOptions.updated`."""
+    def update(self, *, defaults_only: bool = False, **options: Any) -> None:
+        """Set several fields; a bound ends its counterpart, as in `GenerationOptions.updated`.
+
+        ``defaults_only`` leaves what is set as it is.
+        """
         given = translated("generate", {name: x for name, x in options.items() if not name.startswith("_")})
+        given = {name: x for name, x in given.items() if not (defaults_only and name in self.set_values())}
         if wrong := given.keys() - OPTION_NAMES:
             raise TypeError(unknown("generate", wrong, OPTION_NAMES, type(self).__name__))
         allowed = forms(GenerationOptions)
@@ -93,6 +97,11 @@ class GenerationConfig:
         if values:
             before = {**dict.fromkeys(OPTION_NAMES), **self.set_values()}
             self._own = {**self._own, **over(before, values)}
+
+    @staticmethod
+    def _get_default_generation_params() -> dict[str, Any]:
+        """What the reference's trainer takes for a config in which nothing was set."""
+        return {"max_length": 20}
 
     def set_values(self) -> dict[str, Any]:
         """The options that are set, here or in the files below; None for what was taken back."""
@@ -150,7 +159,8 @@ class GenerationConfig:
             object.__setattr__(self, name, value)
             return
         try:
-            self.update(**{name: value})
+            changes: dict[str, Any] = {name: value}
+            self.update(**changes)
         except TypeError as error:
             raise AttributeError(*error.args) from None
 

@@ -24,6 +24,7 @@ def decode_groups(state: DecodingState, search: Search) -> Decoded:
     kept = [[Hypotheses(options, size, room) for _ in range(options.num_beam_groups)] for room in longest]
     going = kept
     while True:
+        search.recorder.reports(running.rows.places)
         turn = Turn(search, running, logits, size)
         for group in range(options.num_beam_groups):
             turn.take(group, [groups[group] for groups in going])

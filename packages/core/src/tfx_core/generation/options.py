@@ -33,6 +33,7 @@ class Strategy(Enum):
     GREEDY = "greedy search"
     SAMPLE = "sampling"
     LOOKUP = "prompt lookup"
+    ASSISTED = "assisted generation"
     CONTRASTIVE = "contrastive search"
     BEAM = "beam search"
     GROUP_BEAM = "group beam search"
@@ -130,6 +131,12 @@ class GenerationOptions(Checked):
     ] = None
     """Copied from an earlier occurrence of the last tokens."""
     max_matching_ngram_size: Annotated[Size, Help("prompt lookup: most tokens to look for")] = 2
+    num_assistant_tokens: Size = 20
+    """With an ``assistant_model``: the most tokens that it guesses before they are verified in one step."""
+    num_assistant_tokens_schedule: Literal["constant", "heuristic", "heuristic_transient"] = "constant"
+    """Both heuristics: two more after guesses that all came true, else one fewer; each call begins anew."""
+    assistant_confidence_threshold: Rate = 0.4
+    """It guesses no further after a token of a lower probability."""
 
     bad_words_ids: Annotated[
         Sequence[Word] | None, NotEmpty(), InWords("a list of lists of token ids, none of them empty")
@@ -225,6 +232,15 @@ class GenerationOptions(Checked):
         if self.prompt_lookup_num_tokens is not None:
             return Strategy.LOOKUP
         return Strategy.SAMPLE if self.do_sample else Strategy.GREEDY
+
+    @property
+    def assisted(self) -> Strategy:
+        """What they ask for with an ``assistant_model``; raises `InputError` where it contradicts them."""
+        if self.strategy not in (Strategy.GREEDY, Strategy.SAMPLE):
+            raise InputError(
+                f"assistant_model contradicts {self.strategy.value}: it guesses for greedy search and sampling"
+            )
+        return Strategy.ASSISTED
 
     def updated(self, **changes: Any) -> Self:
         """A copy with other values, before which stored ones give way as `over` says.

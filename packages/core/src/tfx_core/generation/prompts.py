@@ -1,7 +1,7 @@
 """What a call begins with: its prompts, what its encoder reads, how long its texts may become, what fills them up."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from tfx_core.errors import InputError
 from tfx_core.generation.options import GenerationOptions, Strategy
 from tfx_core.generation.state import GenerativeModel
+from tfx_core.nn import DecoderCache
 
 _NEW_TOKENS = 20
 """Of texts whose length nobody limits."""
@@ -26,7 +27,7 @@ class Prompts:
     padded: Tensor
     """``(B, P)``, each row's tokens up to the last column, as they begin the result."""
     vectors: Tensor | None = None
-    """``(B,)``: how many tokens stand before these of which only vectors are known; ``None`` for none."""
+    """``(B,)``: how many tokens stand before these of which no id is known, vectors or a cache; ``None`` for none."""
 
     @classmethod
     def from_padded(cls, ids: Tensor, mask: Tensor | None, what: str = "input_ids") -> Self:
@@ -86,7 +87,10 @@ def prepare(
     if ids is not None and inputs.get("attention_mask") is None and _has_padding(ids, options):
         inputs["attention_mask"] = (ids != options.pad_token_id).long()
     mask = inputs.get("attention_mask")
+    past = _past(inputs, options)
     if not model.config.is_encoder_decoder:
+        if past is not None:
+            return _after(past, inputs, ""), None
         if inputs.get("inputs_embeds") is not None:
             return _with_vectors(inputs), None
         if ids is None:
@@ -99,6 +103,8 @@ def prepare(
     inputs["decoder_input_ids"] = start
     if start_mask is not None:
         inputs["decoder_attention_mask"] = start_mask
+    if past is not None:
+        return _after(past, inputs, "decoder_"), source
     return Prompts.from_padded(start, start_mask, "decoder_input_ids"), source
 
 
@@ -149,7 +155,7 @@ def padding_token(options: GenerationOptions, prompts: Prompts, limits: Tensor, 
 def _with_vectors(inputs: dict[str, Any]) -> Prompts:
     """Prompts of a decoder that reads vectors; ids beside them are their names in the result and for processors."""
     vectors, ids, mask = inputs["inputs_embeds"], inputs.pop("input_ids", None), inputs.get("attention_mask")
-    if ids is None:
+    if ids is None or (ids.ndim == 2 and ids.shape[1] == 0):
         return Prompts.of_vectors(vectors, mask)
     if vectors.shape[:2] != ids.shape:
         raise InputError(
@@ -157,6 +163,63 @@ def _with_vectors(inputs: dict[str, Any]) -> Prompts:
             "tokens, or only vectors"
         )
     return Prompts.from_padded(ids, mask)
+
+
+def _past(inputs: dict[str, Any], options: GenerationOptions) -> DecoderCache | None:
+    """The cache of an earlier call, if it has read anything; raises `InputError` where nothing can go on with it."""
+    past: DecoderCache | None = inputs.get("past_key_values")
+    if past is None or past.real is None:
+        inputs.pop("past_key_values", None)
+        return None
+    if options.strategy is Strategy.CONTRASTIVE:
+        raise InputError("past_key_values: contrastive search compares with states of the whole text, which it has not")
+    if options.guidance_scale != 1:
+        raise InputError("past_key_values: not with guidance_scale; it has nothing of the negative prompt's text")
+    return past
+
+
+def _after(past: DecoderCache, inputs: dict[str, Any], prefix: str) -> Prompts:
+    """Prompts of which ``past`` has the beginning; leaves in the ``inputs`` what it has not.
+
+    The ids are the whole texts, told by their real tokens, wherever the padding is; or only the new tokens, if the
+    mask is ``(B, S + P)``, of the remembered ones too.
+    """
+    what, masked = f"{prefix}input_ids", f"{prefix}attention_mask"
+    ids, mask, real = inputs.get(what), inputs.get(masked), past.real
+    assert real is not None
+    if ids is None or inputs.get(f"{prefix}inputs_embeds") is not None:
+        raise InputError(f"past_key_values: give {what} beside it, of the whole text, and no vectors")
+    if ids.ndim == 2 and len(ids) != real.batch:
+        raise InputError(f"past_key_values has {real.batch} rows, {what} {len(ids)}; must be alike")
+    known = real.dense_mask.sum(1)
+    if mask is not None and ids.ndim == 2 and mask.shape == (len(ids), real.length + ids.shape[1]):
+        inputs[masked] = mask = mask[:, real.length :]
+        return replace(Prompts.from_padded(ids, mask, what), vectors=known)
+    prompts = Prompts.from_padded(ids, mask, what)
+    wrong = (prompts.lengths <= known).nonzero().flatten().tolist()
+    if wrong:
+        raise InputError(
+            f"{what}: row {wrong[0]} has {int(prompts.lengths[wrong[0]])} tokens, of which past_key_values knows "
+            f"{int(known[wrong[0]])}; give the whole text, which must be longer, or only the new tokens with {masked} "
+            f"of shape ({len(ids)}, {real.length} + new)"
+        )
+    _cut(inputs, prefix, known, prompts.lengths - known)
+    return prompts
+
+
+def _cut(inputs: dict[str, Any], prefix: str, known: Tensor, new: Tensor) -> None:
+    """Leave of each row in the ``inputs`` the ``new`` ``(B,)`` real tokens after as many as are ``known``."""
+    ids, mask = inputs[f"{prefix}input_ids"], inputs.get(f"{prefix}attention_mask")
+    columns = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    if mask is not None:
+        columns = (mask.to(ids.device) == 0).to(torch.uint8).argsort(dim=1, stable=True)
+    added = torch.arange(int(new.max()), device=ids.device)
+    columns = columns.gather(1, (known[:, None] + added).clamp(max=ids.shape[1] - 1))
+    for name in (f"{prefix}input_ids", "token_type_ids", "position_ids"):
+        given = inputs.get(name)
+        if given is not None and given.shape[-1] == ids.shape[1]:
+            inputs[name] = given.expand(len(ids), -1).gather(1, columns)
+    inputs[f"{prefix}attention_mask"] = (added < new[:, None]).long()
 
 
 def _check_mask(mask: Tensor, tokens: Tensor, what: str) -> None:
@@ -218,7 +281,7 @@ def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tup
     start = start.expand(batch, 1)
     if ids is None:
         return start, mask
-    if bool((ids[:, :1] == start).any()):
+    if "past_key_values" in inputs or bool((ids[:, :1] == start).any()):
         return ids, mask
     # as in transformers: the start token is put before what does not begin with it
     if mask is not None:

@@ -1,6 +1,8 @@
 """What every strategy works with: the options of a call and what was built from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -11,9 +13,11 @@ from tfx_core.generation.output import ScoreRecorder
 from tfx_core.generation.processors import Processor
 from tfx_core.generation.prompts import Prompts
 from tfx_core.generation.rows import Rows
-from tfx_core.generation.state import DecodingState
 from tfx_core.generation.stopping import Stopping
 from tfx_core.generation.streaming import Streamer
+
+if TYPE_CHECKING:
+    from tfx_core.generation.assisted import Assistant
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Search:
     source: Prompts | None = None
     """What the encoder read; ``None`` without an encoder."""
     streamer: Streamer | None = None
+    assistant: "Assistant | None" = None
+    """Who guesses the next tokens."""
 
     def rows(self, copies: int = 1) -> Rows:
         """The rows at the beginning."""
@@ -40,9 +46,14 @@ class Search:
     def scores(self, logits: Tensor, rows: Rows) -> Tensor:
         """The processed logits ``(R, V)`` of a strategy that takes one token for each row."""
         self.recorder.logits(logits, rows.places, rows.new_lengths)
+        scores = self.processed(logits, rows)
+        self.recorder.scores(scores, rows.places, rows.new_lengths)
+        return scores
+
+    def processed(self, logits: Tensor, rows: Rows) -> Tensor:
+        """What the processors make of logits ``(R, V)``."""
         for processor in self.processors:
             logits = processor(logits.float(), rows)
-        self.recorder.scores(logits, rows.places, rows.new_lengths)
         return logits
 
 
@@ -76,8 +87,20 @@ def check_best(best: Tensor, rows: Rows, found: Tensor | None = None) -> None:
     )
 
 
-def drop(state: DecodingState, rows: Rows, over: Tensor, copies: int) -> tuple[Rows, int]:
-    """Let the rows that are ``over`` ``(R,)`` leave state and rows; returns the rows left and rows per source.
+class Follower(Protocol):
+    """What follows the rows: a `DecodingState`, or who guesses for one."""
+
+    def reorder(self, rows: Tensor) -> None:
+        """As of a `DecodingState`."""
+        ...
+
+    def select(self, sources: Tensor) -> None:
+        """As of a `DecodingState`."""
+        ...
+
+
+def drop(states: Sequence[Follower], rows: Rows, over: Tensor, copies: int) -> tuple[Rows, int]:
+    """Let the rows that are ``over`` ``(R,)`` leave states and rows; returns the rows left and rows per source.
 
     Every source keeps equally many rows, as a state wants it: where one has fewer left than another, its first row left
     stands in for the missing ones. It has the same place and so the same tokens; nothing comes of it.
@@ -85,7 +108,8 @@ def drop(state: DecodingState, rows: Rows, over: Tensor, copies: int) -> tuple[R
     left = (~over).view(-1, copies)
     sources = left.any(1).nonzero().flatten()
     if len(sources) < len(left):
-        state.select(sources)
+        for each in states:
+            each.select(sources)
         rows = rows.take((sources[:, None] * copies + torch.arange(copies, device=over.device)).flatten())
         left = left[sources]
     if bool(left.all()):
@@ -97,5 +121,6 @@ def drop(state: DecodingState, rows: Rows, over: Tensor, copies: int) -> tuple[R
     order = torch.argsort((~left).to(torch.uint8), dim=1, stable=True)[:, :fewer]
     order = torch.where(left.gather(1, order), order, order[:, :1]).sort(1).values
     index = (order + torch.arange(len(order), device=over.device)[:, None] * copies).flatten()
-    state.reorder(index)
+    for each in states:
+        each.reorder(index)
     return rows.take(index), fewer

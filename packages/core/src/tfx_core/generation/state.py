@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import copied_rows, rows_of_sources
+from tfx_core.habits import hint
+from tfx_core.nn import DecoderCache, copied_rows, rows_of_sources
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
@@ -55,7 +56,7 @@ class DecodingState(Protocol):
 
 @runtime_checkable
 class ExtendingState(DecodingState, Protocol):
-    """A state that takes several tokens at once and gives the last ones back: for prompt lookup."""
+    """A state that takes several tokens at once and gives the last ones back: for tokens that are guessed."""
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of the tokens ``(R, n)`` to row ``i``.
@@ -65,7 +66,10 @@ class ExtendingState(DecodingState, Protocol):
         ...
 
     def keep(self, counts: Tensor) -> None:
-        """Of the tokens appended by the last `extend`, keep the first ``counts[i]`` of row ``i``. Always follows it."""
+        """Of the tokens appended by `extend` since the last time, keep the first ``counts[i]`` of row ``i``.
+
+        Always follows it, but not each time: a row for which nothing was appended gets no more before this.
+        """
         ...
 
 
@@ -82,10 +86,37 @@ class RevealingState(DecodingState, Protocol):
         ...
 
 
+@runtime_checkable
+class RememberingState(DecodingState, Protocol):
+    """A state whose cache a later call can go on with."""
+
+    def remembered(self, rows: Tensor) -> DecoderCache:
+        """A cache of its own of these rows, with all tokens that were read of them."""
+        ...
+
+
+REPORTS = ("output_attentions", "output_hidden_states")
+"""Inputs that ask for reports."""
+
+
+@runtime_checkable
+class ReportingState(DecodingState, Protocol):
+    """A state that reports what its model computes, as far as the call's inputs ask for it (``output_attentions``)."""
+
+    def reports(self) -> Mapping[str, tuple[Tensor, ...]]:
+        """Of the last `prefill` or `step`: by name what each layer gave, ``(R, …)``; of a prefill ``(B, …)``."""
+        ...
+
+    def source_reports(self) -> Mapping[str, tuple[Tensor, ...]]:
+        """What an encoder gave."""
+        ...
+
+
 def check_used(inputs: Mapping[str, object], used: Collection[str]) -> None:
     """Raise `InputError` for an input that a state would ignore, of those that a call of the model takes."""
     for name in sorted(inputs.keys() - set(used)):
-        raise InputError(f"{name}: generation has no use for it; it takes {', '.join(sorted(used))}")
+        cure = hint("generate", f"generate({name}=…)") or f"it takes {', '.join(sorted(used))}"
+        raise InputError(f"{name}: generation has no use for it; {cure}")
 
 
 class RowByRow(ABC):

@@ -9,7 +9,8 @@ from tfx_core.generation.output import Decoded
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.sampling import RowNoise, Sampler
 from tfx_core.generation.search import Search, check_best, drop
-from tfx_core.generation.state import DecodingState
+from tfx_core.generation.state import DecodingState, RememberingState
+from tfx_core.nn import DecoderCache
 
 
 class Chooser(Protocol):
@@ -45,8 +46,9 @@ def decode_stepwise(state: DecodingState, search: Search) -> Decoded:
     if copies > 1:
         state.expand(copies)
         logits = logits.repeat_interleave(copies, dim=0)
-    collector = Collector(search, len(rows))
+    collector = Collector(state, search, len(rows))
     while True:
+        search.recorder.reports(rows.places)
         tokens = choose(search.scores(logits, rows), rows)
         rows.append(tokens)
         collector.stream(rows, tokens)
@@ -55,15 +57,20 @@ def decode_stepwise(state: DecodingState, search: Search) -> Decoded:
             collector.add(rows, over)
             if bool(over.all()):
                 return collector.decoded()
-            rows, copies = drop(state, rows, over, copies)
+            rows, copies = drop((state,), rows, over, copies)
             tokens = rows.last
         logits = state.step(tokens)
 
 
 class Collector:
-    """Gathers the texts that are over, and streams all while they grow."""
+    """Gathers the texts that are over, and what the state knows of them, and streams all while they grow."""
 
-    def __init__(self, search: Search, count: int) -> None:
+    def __init__(self, state: DecodingState, search: Search, count: int) -> None:
+        kept = search.options.return_dict_in_generate
+        self._state = state if kept and isinstance(state, RememberingState) else None
+        self._caches: list[DecoderCache] = []
+        self._places: list[int] = []
+        self._device = search.limits.device
         self._texts: list[Tensor | None] = [None] * count
         self._streamer = search.streamer
         self._pad = search.pad
@@ -73,8 +80,12 @@ class Collector:
 
     def add(self, rows: Rows, over: Tensor) -> None:
         """Take the new tokens of the rows that are ``over`` ``(R,)``."""
-        for row in over.nonzero().flatten().tolist():
+        ended = over.nonzero().flatten()
+        for row in ended.tolist():
             self._texts[int(rows.places[row])] = rows.new_tokens(row)
+        if self._state is not None:
+            self._caches.append(self._state.remembered(ended))
+            self._places += rows.places[ended].tolist()
 
     def stream(self, rows: Rows, tokens: Tensor) -> None:
         """Hand the newest tokens ``(R,)`` to the streamer, padding for texts that are over."""
@@ -92,4 +103,15 @@ class Collector:
         """All texts, when the last one is over."""
         if self._streamer is not None:
             self._streamer.end()
-        return Decoded([text for text in self._texts if text is not None])
+        return Decoded([text for text in self._texts if text is not None], cache=self._cache())
+
+    def _cache(self) -> DecoderCache | None:
+        """Of all texts, in their places."""
+        if not self._caches:
+            return None
+        with torch.inference_mode(mode=False), torch.no_grad():
+            joined = DecoderCache.joined(self._caches)
+            order = [self._places.index(place) for place in range(len(self._texts))]
+            if joined is None or order == list(range(joined.batch)):
+                return joined
+            return joined.of_rows(torch.tensor(order, device=self._device))

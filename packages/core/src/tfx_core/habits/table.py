@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from tfx_core.habits import calling, commands, configs, encoding, generating, loading, models, pipelines, text, training
+from tfx_core.habits import (
+    calling,
+    commands,
+    configs,
+    decoding,
+    encoding,
+    generating,
+    loading,
+    models,
+    pipelines,
+    text,
+    training,
+)
 from tfx_core.habits.habit import Habit
 
 PLACES: Mapping[str, Sequence[Habit]] = {
@@ -11,11 +23,11 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "new_model": loading.NEW_MODEL,
     "load_tokenizer": loading.LOAD_TOKENIZER,
     "config": configs.HABITS,
-    "model": models.HABITS + calling.MODEL,
-    "model(…)": calling.INPUTS,
+    "model": (*models.HABITS, *calling.MODEL, *decoding.MODEL),
+    "model(…)": (*calling.INPUTS, *decoding.INPUTS),
     "output": calling.OUTPUTS,
     "training": training.HABITS,
-    "generate": generating.HABITS,
+    "generate": (*generating.HABITS, *decoding.GENERATE),
     "generation_config": generating.CONFIG,
     "tokenizer": text.TOKENIZER,
     "tokenizer(…)": text.CALL,

@@ -67,6 +67,16 @@ class Backbone(nn.Module, ABC):
         """The call's inputs as backbone and head shall see them; by default unchanged."""
         return inputs
 
+    @property
+    def source_reader(self) -> "Backbone | None":
+        """The encoder: what reads without predicting what follows; ``None`` where nothing does."""
+        return None if self.causal else self
+
+    @property
+    def text_writer(self) -> "Backbone | None":
+        """The decoder: what can predict what follows; ``None`` where nothing can."""
+        return self if self.causal else None
+
     def new_cache(self) -> DecoderCache:
         """An empty key-value cache for one generation; raises `InputError` where the model keeps none."""
         raise InputError("use_cache: this model keeps no key-value cache")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.generation.state import check_used
+from tfx_core.generation.state import REPORTS, check_used
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
@@ -15,7 +15,7 @@ from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 _OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids")
 _OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
 _OF_EVERY_CALL = ("head_mask", "cross_attn_head_mask")
-_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, "attention"})
+_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, *REPORTS, "attention", "past_key_values"})
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":
@@ -32,12 +32,13 @@ def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding"
 
 
 class CausalDecoding:
-    """A decoder's `DecodingState`; it also extends (prompt lookup) and reveals hidden states (contrastive search).
+    """A decoder's `DecodingState`; it also extends (guessed tokens) and reveals hidden states (contrastive search).
 
     ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
     Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one, as in the
     reference, and the cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention``
-    among them is taken instead of the model's own.
+    among them is taken instead of the model's own. What is in ``past_key_values`` stands before the prompts; it is
+    copied, so that the cache goes on as it was.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class CausalDecoding:
         self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_PROMPT}
         self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
         others = {name: x for name, x in inputs.items() if name not in _OF_PROMPT + _OF_SOURCE}
+        past: DecoderCache | None = others.pop("past_key_values", None)
         self._constant: dict[str, Any] = {"attention": attention, **others}
         self._last_type: Tensor | None = None
         """``(B, 1)``, of each source."""
-        self._cache: DecoderCache | None = None
+        self._cache = None if past is None else past.copied()
         self._last_length = 0
+        self._output, self._reported_rows = ModelOutput(), 1
 
     def prefill(self) -> Tensor:
         """Read the prompts; the logits ``(B, V)`` after the last real token of each."""
@@ -75,12 +78,13 @@ class CausalDecoding:
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of ``(R, n)`` tokens to row ``i``; the logits ``(R, n, V)`` after each."""
-        self._last_length = ids.shape[1]
+        self._last_length += ids.shape[1]
         return self._logits(self._append(ids, lengths))
 
     def keep(self, counts: Tensor) -> None:
-        """Of the tokens of the last `extend`, keep the first ``counts[i]`` of row ``i``."""
+        """Of the tokens of each `extend` since the last time, keep the first ``counts[i]`` of row ``i``."""
         self._known_cache.keep(counts, of=self._last_length)
+        self._last_length = 0
 
     def expand(self, copies: int) -> None:
         """Make ``copies`` adjacent rows of every row."""
@@ -95,6 +99,27 @@ class CausalDecoding:
         self._known_cache.select(sources)
         self._source = {name: x.index_select(0, sources) for name, x in self._source.items()}
         self._last_type = None if self._last_type is None else self._last_type.index_select(0, sources)
+
+    def remembered(self, rows: Tensor) -> DecoderCache:
+        """A cache of these rows, with which a later call goes on."""
+        with torch.inference_mode(mode=False), torch.no_grad():
+            return self._known_cache.of_rows(rows)
+
+    def reports(self) -> dict[str, tuple[Tensor, ...]]:
+        """Attentions and hidden states of the last call, where they are asked for."""
+        found = {name: self._output[name] for name in ("attentions", "hidden_states") if name in self._output}
+        if "cross_attentions" in self._output:
+            rows = self._reported_rows
+            # rows of a source attend as one longer row
+            found["cross_attentions"] = tuple(
+                each.view(*each.shape[:2], rows, -1, each.shape[3]).transpose(1, 2).flatten(0, 1)
+                for each in self._output.cross_attentions
+            )
+        return found
+
+    def source_reports(self) -> dict[str, tuple[Tensor, ...]]:
+        """Nothing: a source is given, not read."""
+        return {}
 
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
@@ -120,7 +145,8 @@ class CausalDecoding:
         output: ModelOutput = self._decoder(
             **{**self._constant, **self._source, **inputs}, past_key_values=self._cache, use_cache=True
         )
-        self._cache = output.past_key_values
+        self._cache, self._output = output.past_key_values, output
+        self._reported_rows = self._known_cache.rows_per_source
         return output
 
     def _logits(self, states: Tensor) -> Tensor:

@@ -49,8 +49,8 @@ class ModelConfig(Checked, Nested):
         "decoder_start_token_id", "output_attentions", "output_hidden_states", "return_dict", "extra",
     })  # fmt: skip
     """Fields that are read at a call, not when a model is built."""
-    keys_to_ignore_at_inference: ClassVar[Collection[str]] = ("past_key_values", "mems")
-    """Results that a training loop of others does not gather."""
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "mems"]
+    """Results that a training loop of others, which adds to the list, does not gather."""
     inert_keys: ClassVar[Collection[str]] = ()
     """Keys of files that are no fields because they change no result here, beside those of every architecture."""
     neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {}

@@ -1,6 +1,6 @@
 """A backbone and a head, made one callable model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -350,6 +350,30 @@ class Model(Switches):
         instead = [name for name in ("conditional-generation", "causal-lm") if name in self.architecture.heads]
         cure = f"; load the model with head={instead[0]!r}" if instead else ""
         raise NoLanguageHeadError(f"head {self.head_name!r} cannot generate{cure}")
+
+    def get_encoder(self) -> Backbone:
+        """The part that reads a source, called by itself; what it gives a call takes as ``encoder_outputs``.
+
+        Raises `InputError` where there is none.
+        """
+        return self._side("get_encoder()", self.backbone.source_reader)
+
+    def get_decoder(self) -> Backbone:
+        """The part that predicts what follows, without its head; raises `InputError` where there is none."""
+        return self._side("get_decoder()", self.backbone.text_writer)
+
+    def _side(self, method: str, side: Backbone | None) -> Backbone:
+        if side is None:
+            raise InputError(f"{type(self).__name__} {hint('model', f'{method}, where there is none')}")
+        return side
+
+    @property
+    def prepare_decoder_input_ids_from_labels(self) -> Callable[[Tensor], Tensor]:
+        """From labels ``(B, T)`` to the decoder's input, which a call makes of them itself; only beside an encoder."""
+        if self.head.targets is None:
+            name = "prepare_decoder_input_ids_from_labels"
+            raise AttributeError(no_attribute("model", name, (), type(self).__name__))
+        return self.head.targets
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from torch.utils._pytree import Context, KeyEntry, MappingKey, register_pytree_node
 
@@ -21,7 +21,6 @@ _PLACES = (
     *("hidden_states", "attentions", "decoder_hidden_states", "decoder_attentions", "cross_attentions"),
     *("encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions"),
 )
-"""The order of results; those that are not named follow the predictions."""
 
 _OF_BACKBONE = ("last_hidden_state", "pooler_output")
 
@@ -48,6 +47,9 @@ class ModelOutput(dict[str, Any]):
 
     # slots, for neither is an item
     __slots__ = ("passed_on", "token_mask")
+
+    places: ClassVar[tuple[str, ...]] = _PLACES
+    """The order of results; those that are not named follow the predictions."""
 
     passed_on: Mapping[str, Any]
     """What the head read, attributes but no items: the last hidden state and what was pooled of it."""
@@ -95,7 +97,7 @@ class ModelOutput(dict[str, Any]):
         **values: Any,
     ) -> None:
         given = {**dict(results), **values}
-        super().__init__({name: given[name] for name in sorted(given, key=_place) if given[name] is not None})
+        super().__init__({name: given[name] for name in sorted(given, key=self._place) if given[name] is not None})
         object.__setattr__(self, "token_mask", token_mask)
         object.__setattr__(self, "passed_on", passed_on or {})
 
@@ -128,6 +130,12 @@ class ModelOutput(dict[str, Any]):
             return self.passed_on[name]
         hint = f"; ask for it with {_ASKED_WITH[name]}" if name in _ASKED_WITH else ""
         raise AttributeError(f"this output has no {name!r}, only {', '.join(self)}{hint}")
+
+    def _place(self, name: str) -> float:
+        places = self.places
+        if name in places:
+            return places.index(name)
+        return places.index("last_hidden_state") - 0.5 if "last_hidden_state" in places else len(places)
 
     def __getitem__(self, name: str | int | slice) -> Any:
         if isinstance(name, int | slice):
@@ -168,10 +176,6 @@ class _ResultName(str):
     def __getattr__(self, name: str) -> NoReturn:
         cure = hint("output", "loss, logits = out")
         raise AttributeError(f"{str(self)!r} is the name of a result and has no {name!r}: {cure}")
-
-
-def _place(name: str) -> float:
-    return _PLACES.index(name) if name in _PLACES else _PLACES.index("last_hidden_state") - 0.5
 
 
 def _read_only(name: str) -> str:

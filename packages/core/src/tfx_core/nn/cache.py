@@ -1,11 +1,13 @@
 """What attention remembers between the calls of one decoding; typed state that is passed in, never kept in modules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tfx_core.nn.real_tokens import RealTokens
 
@@ -72,6 +74,18 @@ class SelfAttentionCache:
         """Forget all but the first ``length`` tokens."""
         self.length = min(self.length, length)
 
+    @classmethod
+    def joined(cls, parts: Sequence["SelfAttentionCache"]) -> Self:
+        """The rows of all, each with as many columns as the longest; what is behind its own means nothing."""
+        made = cls()
+        made.length = max(each.length for each in parts)
+        held = [(each._view(each._key, each.length), each._view(each._value, each.length)) for each in parts]
+        made._key, made._value = (
+            torch.cat([pad(each, (0, 0, 0, made.length - each.shape[2])) for each in side])
+            for side in zip(*held, strict=True)
+        )
+        return made
+
     def _written(self, buffer: Tensor | None, new: Tensor, start: int) -> Tensor:
         batch, heads, _, width = new.shape
         if buffer is None or buffer.shape[2] < self.length or buffer.requires_grad:
@@ -105,6 +119,14 @@ class CrossAttentionCache:
         """Keys and values of the source once they are known."""
         return self._pair
 
+    @classmethod
+    def joined(cls, parts: Sequence["CrossAttentionCache"]) -> Self:
+        """The sources of all."""
+        made, pairs = cls(), [each._pair for each in parts if each._pair is not None]
+        if pairs:
+            made._pair = torch.cat([key for key, _ in pairs]), torch.cat([value for _, value in pairs])
+        return made
+
     def select(self, sources: Tensor) -> None:
         """Keep only these sources."""
         if self._pair is not None:
@@ -112,7 +134,10 @@ class CrossAttentionCache:
 
 
 class LayerCache(Protocol):
-    """What one layer remembers, whatever that is: keys and values, states, buckets; the layer makes it and reads it."""
+    """What one layer remembers, whatever that is: keys and values, states, buckets; the layer makes it and reads it.
+
+    Selecting leaves a copy (`copy.copy`) that was made before as it was.
+    """
 
     @property
     def knows_source(self) -> bool:
@@ -138,6 +163,17 @@ class KeyValueCache:
 
     self_attention: SelfAttentionCache = field(default_factory=SelfAttentionCache)
     cross_attention: CrossAttentionCache = field(default_factory=CrossAttentionCache)
+
+    def __copy__(self) -> "KeyValueCache":
+        return KeyValueCache(copy(self.self_attention), copy(self.cross_attention))
+
+    @classmethod
+    def joined(cls, parts: Sequence["KeyValueCache"]) -> "KeyValueCache":
+        """The rows and sources of all."""
+        return cls(
+            SelfAttentionCache.joined([each.self_attention for each in parts]),
+            CrossAttentionCache.joined([each.cross_attention for each in parts]),
+        )
 
     @property
     def knows_source(self) -> bool:
@@ -176,9 +212,18 @@ class DecoderCache:
         return any(layer.knows_source for layer in self.layers)
 
     @property
+    def batch(self) -> int:
+        """Number of rows; 0 before the first call."""
+        return 0 if self.real is None else self.real.batch
+
+    @property
     def length(self) -> int:
         """Number of remembered tokens of every row, padding included."""
         return 0 if self.real is None else self.real.length
+
+    def get_seq_length(self) -> int:
+        """`length`, as transformers asks for it."""
+        return self.length
 
     def append(self, new: RealTokens) -> RealTokens:
         """Note the tokens of this call; return all."""
@@ -208,6 +253,34 @@ class DecoderCache:
         self.real = self.real.kept(counts, of)
         for layer in self.layers:
             layer.crop(self.real.length)
+
+    def of_rows(self, rows: Tensor) -> "DecoderCache":
+        """A cache of its own of these rows, each with a source of its own; nothing that comes changes the other."""
+        made = DecoderCache(copy(layer) for layer in self.layers)
+        for layer in made.layers:
+            layer.select(rows)
+            layer.select_sources(rows // self.rows_per_source)
+        made.real = None if self.real is None else self.real.select(rows)
+        return made
+
+    def copied(self) -> "DecoderCache":
+        """The same as a cache of its own."""
+        return self if self.real is None else self.of_rows(torch.arange(self.batch, device=self.real.device))
+
+    @classmethod
+    def joined(cls, parts: Sequence["DecoderCache"]) -> "DecoderCache | None":
+        """The rows of caches with a source for each row; ``None`` where a layer remembers something else than that."""
+        if len(parts) == 1:
+            return parts[0]
+        layers = []
+        for each in zip(*(part.layers for part in parts), strict=True):
+            known = [layer for layer in each if isinstance(layer, KeyValueCache)]
+            if len(known) < len(each):
+                return None
+            layers.append(KeyValueCache.joined(known))
+        made = cls(layers)
+        made.real = RealTokens.joined([part.real for part in parts if part.real is not None])
+        return made
 
     def _take(self, rows: Tensor) -> None:
         for layer in self.layers:

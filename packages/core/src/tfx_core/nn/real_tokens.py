@@ -1,6 +1,6 @@
 """Which tokens of a batch are real: the one place that works out positions, keys and rows from padding."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,6 +24,22 @@ def check_range(numbers: Tensor, size: int, name: str) -> None:
         wrong = numbers[(numbers < 0) | (numbers >= size)]
         if len(wrong):
             raise InputError(f"{name}: {int(wrong[0])} is none of 0 to {size - 1}")
+
+
+def packed_texts(positions: Tensor) -> Allowed | None:
+    """Hides from each other the texts that rows are packed of, as their ``positions`` ``(B, S)`` tell; else ``None``.
+
+    They do if all rows begin at 0, each position is the next one or 0 again, and both occur.
+    """
+    starts = positions == 0
+    follows = positions[:, 1:] == positions[:, :-1] + 1
+    packed = (follows | starts[:, 1:]).all() & starts[:, 0].all() & starts[:, 1:].any() & follows.any()
+    if can_read(positions) and not bool(packed):
+        return None
+    text = starts.cumsum(1)
+    same = text[:, :, None] == text[:, None]
+    # where nothing can be read, the answer is in the numbers
+    return Allowed((same if can_read(positions) else same | ~packed)[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +142,24 @@ class RealTokens:
             length=self.length + new.length,
             mask=None if whole else torch.cat((self.dense_mask, new.dense_mask), dim=1),
             given=self._positions_with(new),
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[RealTokens]") -> "RealTokens":
+        """The rows of all, in as many columns as the longest have."""
+        length = max(each.length for each in parts)
+
+        def side_by_side(each: "Iterable[Tensor]") -> Tensor:
+            return torch.cat([F.pad(one, (0, length - one.shape[1])) for one in each])
+
+        return cls(
+            sum(each.batch for each in parts),
+            length,
+            parts[0].device,
+            side_by_side(each.dense_mask for each in parts),
+            side_by_side(each.positions.expand(each.batch, -1) for each in parts)
+            if any(each.given is not None for each in parts)
+            else None,
         )
 
     def append_real(self, count: int = 1) -> "RealTokens":

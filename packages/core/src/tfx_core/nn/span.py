@@ -10,7 +10,7 @@ from tfx_core.nn.bias import Allowed, Bias, Causal, DenseBias, together
 from tfx_core.nn.cache import DecoderCache
 from tfx_core.nn.kernels import AttentionKernel
 from tfx_core.nn.layout import PADDED, Layout, RowsPerSource
-from tfx_core.nn.real_tokens import RealTokens, can_read
+from tfx_core.nn.real_tokens import RealTokens, can_read, packed_texts
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,14 @@ class Span:
         A mask with three axes says all that each token sees, so ``causal`` is then the caller's business, as in the
         reference. ``position_ids`` ``(B|1, T)`` move tokens in every mechanism of positions; what comes before a token
         for ``causal`` is told by its column all the same. Tokens after a cache are counted on from its last position.
+        Without mask and cache, positions that begin at 0 and begin there again tell texts that are packed into a row:
+        they do not see each other (`packed_texts`).
         """
         length, past = tokens.shape[1], 0 if cache is None else cache.length
         mask = _checked_mask(attention_mask, tokens.shape[0], length, past)
         pairs = mask if mask is not None and mask.dim() == 3 else None
         new = RealTokens.of(tokens, None if mask is None or pairs is not None else mask[:, -length:]).at(position_ids)
+        alone = mask is None and cache is None and new.given is not None
         known = new if cache is None else cache.append(new)
         positions = known.positions
         geometry = Geometry(positions[:, -length:], positions)
@@ -64,6 +67,7 @@ class Span:
             bias=together((
                 known.keys,
                 None if pairs is None else Allowed(pairs.bool()[:, None]),
+                packed_texts(positions) if alone else None,
                 Causal() if causal and pairs is None and length > 1 else None,
             )),
         )  # fmt: skip

@@ -1,6 +1,8 @@
 """What a head is."""
 
-from torch import nn
+from collections.abc import Callable
+
+from torch import Tensor, nn
 
 from tfx_core.model.backbone import Inputs
 from tfx_core.model.outputs import ModelOutput
@@ -28,6 +30,9 @@ class Head(nn.Module):
     def arrange(self, inputs: Inputs) -> Inputs:
         """The call's inputs as the backbone shall see them; by default unchanged."""
         return inputs
+
+    targets: Callable[[Tensor], Tensor] | None = None
+    """From labels ``(B, T)`` to the ids that a decoder beside an encoder reads to predict them; ``None`` without."""
 
 
 class NoHead(Head):
