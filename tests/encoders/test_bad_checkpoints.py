@@ -71,9 +71,9 @@ def test_a_folder_without_config_is_named(tmp_path: Path) -> None:
         tfx_core.load_model(tmp_path)
 
 
-def test_an_official_architecture_that_is_not_installed_says_what_to_install(folder: Path) -> None:
+def test_an_official_architecture_that_is_planned_says_so(folder: Path) -> None:
     change(folder, model_type="mmbt", architectures=["MMBTForClassification"])
-    with pytest.raises(UnknownNameError, match="'mmbt' is provided by tfx-multimodal: pip install tfx-multimodal"):
+    with pytest.raises(UnknownNameError, match="'mmbt' is planned for tfx-multimodal and not in release"):
         tfx_core.load_model(folder)
 
 
