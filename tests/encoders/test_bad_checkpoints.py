@@ -86,6 +86,19 @@ def test_an_unknown_architecture_head_and_task_are_named(folder: Path) -> None:
         tfx_core.pipeline("fil-mask", model=folder)
 
 
+def test_a_head_that_is_asked_for_wins_over_a_class_that_is_not_known(folder: Path) -> None:
+    change(folder, architectures=["BertForStrangeThings"])
+    with pytest.raises(TfxError, match="architectures=.*give head= to load it all the same"):
+        tfx_core.load_model(folder)
+    assert tfx_core.load_model(folder, head="masked-lm").head_name == "masked-lm"
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("Bert", "bert"), ("BERT", "bert")])
+def test_the_case_of_a_model_type_does_not_hide_what_was_meant(wrong: str, right: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean '{right}'"):
+        tfx_core.new_model(wrong)
+
+
 def test_a_folder_without_weights_says_what_was_looked_for(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"model\.safetensors"):

@@ -6,14 +6,13 @@ from what a folder says.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, read_tensors
-from tfx_core.checkpoint.folder import parse_json_value, read_json_bytes
+from tfx_core.checkpoint.folder import Subfolder, parse_json_value, read_json_bytes
 from tfx_core.embedding.pooling import Pooling
 from tfx_core.errors import CheckpointError, shown
 from tfx_core.fields import Count, Size, checked
@@ -147,22 +146,6 @@ def read_sentence_folder(folder: Folder) -> SentenceRecipe:
         prompts,
         default_prompt,
     )
-
-
-class Subfolder(Folder):
-    """A folder inside a checkpoint, local or on the hub."""
-
-    def __init__(self, parent: Folder, name: str) -> None:
-        self.parent = parent
-        self.name = name
-        self.label = f"{parent.label}/{name}"
-
-    def unchanged(self) -> bool:
-        """Whether the files of the whole checkpoint are what they were."""
-        return self.parent.unchanged()
-
-    def _find(self, name: str) -> Path | None:
-        return self.parent.path(f"{self.name}/{name}")
 
 
 class _Settings:

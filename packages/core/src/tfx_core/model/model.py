@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import WeightTable, collect_weights
 from tfx_core.errors import InputError, UnknownNameError
-from tfx_core.habits import hint, no_attribute
+from tfx_core.habits import hint, no_attribute, understands
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.backbone import Backbone, input_types, named_inputs
@@ -113,14 +113,27 @@ class Model(nn.Module):
         """Continue texts or decode from a source, see `tfx_core.generation.generate`."""
         return self.backbone.generate(self, input_ids, **options)
 
-    def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **options: Any) -> "Model":
+        """`tfx_core.load_model`."""
+        from tfx_core.model.loading import load_model
+
+        return load_model(path, **options)
+
+    @understands("save_pretrained")
+    def save_pretrained(
+        self, folder: str | Path, is_main_process: bool = True, *, max_shard_size: int | str = "5GB"
+    ) -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
+        Of many processes with the same model only the one writes that ``is_main_process``.
         Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
         """
         from tfx_core.generation.defaults import contents_of
         from tfx_core.generation.options import GenerationOptions
 
+        if not is_main_process:
+            return
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
         table = self.architecture.weight_table(config, self.head_name)
