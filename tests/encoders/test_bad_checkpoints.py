@@ -88,7 +88,7 @@ def test_an_unknown_architecture_head_and_task_are_named(folder: Path) -> None:
 
 def test_a_head_that_is_asked_for_wins_over_a_class_that_is_not_known(folder: Path) -> None:
     change(folder, architectures=["BertForStrangeThings"])
-    with pytest.raises(TfxError, match="architectures=.*give head= to load it all the same"):
+    with pytest.raises(TfxError, match=r"architectures=.*give head= to load it all the same"):
         tfx_core.load_model(folder)
     assert tfx_core.load_model(folder, head="masked-lm").head_name == "masked-lm"
 

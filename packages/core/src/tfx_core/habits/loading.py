@@ -45,7 +45,7 @@ NAMES = (
 """Of ``from transformers import …`` and ``from sentence_transformers import …``; class names: `class_hint`."""
 
 _ONE_DEVICE = "a model is on one device: device='cuda:0'; parts of models are spread by torch, FSDP2 for one"
-_NO_CODE = "nothing that comes with a checkpoint is executed; install a distribution that provides the architecture"
+NO_CODE = "nothing that comes with a checkpoint is executed; install a distribution that provides the architecture"
 _NO_QUANTISATION = "models are not quantised here; dtype='bfloat16' takes half the memory"
 _CONVERTED = "weights of other libraries are not read; save them with transformers, as safetensors"
 
@@ -82,11 +82,11 @@ _ANYWHERE = (
         "attention=: 'sdpa', which is torch's flash attention where it can be, or 'eager'",
         _kernel,
     ),
-    works("trust_remote_code=", _NO_CODE, needless(False, None)),
+    works("trust_remote_code=", NO_CODE, needless(False, None)),
 )
 """Keywords of whatever makes a model."""
 
-_FROM_HUB = (
+FROM_HUB = (
     works("revision="),
     works("subfolder="),
     works("cache_dir="),
@@ -97,13 +97,13 @@ _FROM_HUB = (
     works("resume_download=", "huggingface_hub always goes on where a download was cut", needless(None, True, False)),
     told("proxies=", "set HTTPS_PROXY in the environment, which huggingface_hub reads"),
     told("mirror=", "set HF_ENDPOINT in the environment, which huggingface_hub reads"),
-    works("code_revision=", _NO_CODE, needless(None)),
+    works("code_revision=", NO_CODE, needless(None)),
 )
 """Keywords of whatever is loaded by name."""
 
 LOAD_MODEL = (
     *_ANYWHERE,
-    *_FROM_HUB,
+    *FROM_HUB,
     works("config=", "a config, or the contents of its file"),
     works("num_labels="),
     works("id2label="),
@@ -137,8 +137,8 @@ LOAD_MODEL = (
 NEW_MODEL = (*_ANYWHERE, works("config=", "its fields", _fields), works("num_labels="), works("id2label="))
 
 LOAD_TOKENIZER = (
-    *_FROM_HUB,
-    works("trust_remote_code=", _NO_CODE, needless(False, None)),
+    *FROM_HUB,
+    works("trust_remote_code=", NO_CODE, needless(False, None)),
     works("use_fast=", "every tokenizer here is a fast one", needless(True, None)),
     works("from_slow=", "every tokenizer here is a fast one", needless(False, None)),
     works("padding_side="),
