@@ -173,7 +173,7 @@ def test_a_name_that_no_file_can_have_is_an_error(name: str, folder: Path) -> No
         (b"\n<!DOCTYPE html>\n<html>", "is a web page saved under this name"),
     ],
 )
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "spiece.model"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "spiece.model"])
 def test_a_file_that_stands_for_another_is_called_what_it_is(
     tmp_path: Path, contents: bytes, told: str, name: str
 ) -> None:

@@ -150,6 +150,8 @@ def configured(world: World) -> None:
     assert tfx_core.load_model(world.folder(), config=config.to_dict()).config.num_labels == 7
     with pytest.raises(tfx_core.TfxError, match=r"config of model_type .gpt2.: .* holds a bert"):
         tfx_core.load_model(world.folder(), config=world.model("gpt2").config)
+    with pytest.raises(tfx_core.TfxError, match=r"config='base': must be a config of tfx_core, or a dict"):
+        tfx_core.load_model(world.folder(), config="base")
 
 
 def variant(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
@@ -36,12 +37,12 @@ class HubFolder(Folder):
     in between. Raises `HubError` where it cannot be known whether a file exists.
     """
 
-    def __init__(self, model_id: str, options: HubOptions | None = None, otherwise: str = "") -> None:
+    def __init__(self, model_id: str, options: HubOptions, otherwise: Callable[[], str]) -> None:
         self.model_id = model_id
-        self.options = HubOptions() if options is None else options
+        self.options = options
         self.otherwise = otherwise
         """What else there is to say where nothing of this id is found."""
-        self.revision = self.options.get("revision")
+        self.revision = options.get("revision")
         self.label = model_id if self.revision is None else f"{model_id}@{self.revision}"
         self.commit: str | None = None
         self._found: dict[str, Path | None] = {}
@@ -99,7 +100,7 @@ class HubFolder(Folder):
 
     def _error(self, name: str, reason: str) -> HubError:
         where = self.model_id if self.revision is None else f"{self.model_id} at revision {self.revision!r}"
-        otherwise = f"; {self.otherwise}" if self.otherwise and self.commit is None else ""
+        otherwise = f"; {self.otherwise()}" if self.commit is None else ""
         return HubError(f"{where}: {name}: {reason}{otherwise}")
 
     @property

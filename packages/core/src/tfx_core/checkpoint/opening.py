@@ -80,7 +80,7 @@ def open_folder(path_or_id: str | os.PathLike[str], **options: Unpack[HubOptions
 
     from tfx_core.checkpoint.hub import HubFolder  # imports huggingface_hub, which a local folder never needs
 
-    folder = HubFolder(text, options, otherwise=f"there is no folder of this name here{_similar_folders(path)}")
+    folder = HubFolder(text, options, lambda: f"there is no folder of this name here{_similar_folders(path)}")
     return Subfolder(folder, subfolder) if subfolder else folder
 
 

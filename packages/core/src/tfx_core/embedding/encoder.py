@@ -182,7 +182,8 @@ class TextEncoder:
 
     @max_seq_length.setter
     def max_seq_length(self, length: int) -> None:
-        self.max_length = length_limit(self.model, self.tokenizer, checked(length, Size, "max_seq_length", InputError))
+        size = checked(length, Size, "max_seq_length", InputError)
+        self.max_length = length_limit(self.model, self.tokenizer, size, "max_seq_length")
 
     def get_max_seq_length(self) -> int | None:
         """``max_length``."""

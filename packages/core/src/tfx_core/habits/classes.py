@@ -3,9 +3,14 @@
 
 def class_hint(name: str) -> str | None:
     """What is typed here for ``BertModel``, ``BertTokenizerFast`` or ``BertConfig``; ``None`` for any other name."""
+    from tfx_core.errors import PluginError
     from tfx_core.plugins import registry
 
-    for spec in registry.architectures():
+    try:
+        specs = registry.architectures()
+    except PluginError:  # it is a plugin that asks, while it is loaded
+        return None
+    for spec in specs:
         if name in spec.hf_classes:
             return f"tfx_core.load_model(path, head={spec.hf_classes[name]!r}), of {spec.name} and others"
         if name.removesuffix("Fast") in {each.removesuffix("Fast") for each in spec.tokenizer_classes}:

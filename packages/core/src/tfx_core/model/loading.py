@@ -58,12 +58,11 @@ def load_model(
     ``config`` stands in the place of the folder's, ``variant`` is a part of the names of weight files.
 
     ``overrides`` are fields of the config, such as ``num_labels=5``, and `tfx_core.checkpoint.HubOptions`, such as
-    ``revision="v1.0"``; keywords of transformers' ``from_pretrained`` are
-    understood as `tfx_core.habits` says. ``provider`` is the distribution whose architecture it is to be, of several
-    that give the folder's ``model_type``. ``reads`` is the one capability of the backbone, ``"token-states"``, that is
-    read where there is no head: of parts that only others need, and the checkpoint lacks, there is no warning.
-    Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong
-    and what would do.
+    ``revision="v1.0"``; keywords of transformers' ``from_pretrained`` are understood as `tfx_core.habits` says.
+    ``provider`` is the distribution whose architecture it is to be, of several that give the folder's ``model_type``.
+    ``reads`` is the one capability of the backbone, ``"token-states"``, that is read where there is no head: of parts
+    that only others need, and the checkpoint lacks, there is no warning. Raises `ConfigError`, `CheckpointError`,
+    `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong and what would do.
     """
     hub = taken_hub_options(overrides)
     opened = read_whole(path, lambda folder: _open(folder, provider, head, variant), **hub)
@@ -178,6 +177,10 @@ def _open(folder: Folder, provider: str | None, asked: str | None, variant: str 
 
 def _config_in_place(given: ModelConfig | Mapping[str, Any], opened: _Opened) -> ModelConfig:
     """A config that a caller gives in the place of the checkpoint's, of the same architecture."""
+    if not isinstance(given, ModelConfig | Mapping):
+        raise ConfigError(
+            f"config={shown(given)}: must be a config of tfx_core, or a dict, as config.to_dict() gives one"
+        )
     stored, theirs = opened.config, given.get("model_type") if isinstance(given, Mapping) else given.model_type
     if theirs not in (None, stored.model_type):
         raise ConfigError(f"config of model_type {shown(theirs)}: {opened.folder.label} holds a {stored.model_type}")
