@@ -83,6 +83,8 @@ def needless(theirs: str, nothing: object, something: object) -> Callable[[World
         tfx_core.load_model(world.folder(), **{theirs: nothing})
         (habit,) = [each for each in loading.LOAD_MODEL if each.name == theirs]
         refused(habit, tfx_core.load_model, world.folder(), something)
+        if not habit.works:
+            tfx_core.load_model(world.folder(), **{theirs: something})
 
     return deed
 
@@ -178,16 +180,13 @@ def saved(world: World, **keywords: Any) -> list[str]:
         return [path.name for path in Path(folder).iterdir()]
 
 
-def refused_when_saved(world: World, **keywords: Any) -> None:
-    ((name, value),) = keywords.items()
-    (habit,) = [each for each in loading.SAVE if each.name == name]
-    refused(habit, world.model().save_pretrained, world.root / "never", value)
-
-
 def saved_or_told(theirs: str, nothing: object, something: object) -> Callable[[World], object]:
     def deed(world: World) -> None:
         assert "model.safetensors" in saved(world, **{theirs: nothing})
-        refused_when_saved(world, **{theirs: something})
+        (habit,) = [each for each in loading.SAVE if each.name == theirs]
+        refused(habit, world.model().save_pretrained, world.root / "never", something)
+        if not habit.works:
+            world.model().save_pretrained(world.root / "never", **{theirs: something})
 
     return deed
 

@@ -60,10 +60,10 @@ LOAD_ENCODER = (
     works("model_kwargs=", "keywords of load_model", _translated),
     works("tokenizer_kwargs=", "keywords of load_tokenizer"),
     works("processor_kwargs=", "tokenizer_kwargs=", renamed("tokenizer_kwargs")),
-    works("config_kwargs=", "fields of the config go into model_kwargs=", needless(None)),
+    told("config_kwargs=", "fields of the config go into model_kwargs=", needless(None)),
     works("trust_remote_code=", NO_CODE, needless(False, None)),
-    works("backend=", "torch alone computes here", needless("torch")),
-    works("model_card_data=", "no model card is written", needless(None)),
+    told("backend=", "torch alone computes here", needless("torch")),
+    told("model_card_data=", "no model card is written", needless(None)),
     told("modules=", "tfx_core.TextEncoder(model, tokenizer, pooling=…, stages=…) is made of parts"),
 )
 
@@ -79,7 +79,7 @@ ENCODE = (
     works("prompt_name="),
     works("truncate_dim="),
     works("precision=", "'int8', 'uint8', 'binary' and 'ubinary' as there"),
-    works("pool=", _PROCESSES, needless(None)),
-    works("chunk_size=", _PROCESSES, needless(None)),
+    told("pool=", _PROCESSES, needless(None)),
+    told("chunk_size=", _PROCESSES, needless(None)),
     told("encode([(a, b)])", "encode the two apart; pairs are read by tfx_core.pipeline('text-classification')"),
 )

@@ -112,13 +112,13 @@ LOAD_MODEL = (
     works("use_safetensors=", "it goes before a pickle, of which nothing is executed", needless(True, None)),
     works("weights_only=", "nothing of a pickle is executed", needless(True, False)),
     works("low_cpu_mem_usage=", "weights are mapped from their file in any case", needless(True, False, None)),
-    works("from_tf=", _CONVERTED, needless(False)),
-    works("from_flax=", _CONVERTED, needless(False)),
-    works("output_loading_info=", "what is initialised afresh is a warning, what misfits an error", needless(False)),
-    works("load_in_8bit=", _NO_QUANTISATION, needless(False, None)),
-    works("load_in_4bit=", _NO_QUANTISATION, needless(False, None)),
-    works("quantization_config=", _NO_QUANTISATION, needless(None)),
-    works("use_kernels=", "kernels are those of attention=", needless(False, None)),
+    told("from_tf=", _CONVERTED, needless(False)),
+    told("from_flax=", _CONVERTED, needless(False)),
+    told("output_loading_info=", "what is initialised afresh is a warning, what misfits an error", needless(False)),
+    told("load_in_8bit=", _NO_QUANTISATION, needless(False, None)),
+    told("load_in_4bit=", _NO_QUANTISATION, needless(False, None)),
+    told("quantization_config=", _NO_QUANTISATION, needless(None)),
+    told("use_kernels=", "kernels are those of attention=", needless(False, None)),
     told("gguf_file=", _CONVERTED),
     told("state_dict=", "make the model with tfx_core.new_model, then model.load_state_dict(state_dict)"),
     told("key_mapping=", "the weight rules of an architecture name the tensors of its checkpoints"),
@@ -126,7 +126,7 @@ LOAD_MODEL = (
     told("adapter_name=", "peft.PeftModel.from_pretrained(model, adapter) adds an adapter to a loaded model"),
     told("adapter_kwargs=", "peft.PeftModel.from_pretrained(model, adapter) adds an adapter to a loaded model"),
     *(
-        works(f"{name}=", _ONE_DEVICE, needless(None, False))
+        told(f"{name}=", _ONE_DEVICE, needless(None, False))
         for name in (
             *("max_memory", "offload_folder", "offload_state_dict", "offload_buffers"),
             *("tp_plan", "tp_size", "device_mesh"),
@@ -160,12 +160,12 @@ MODEL: tuple[Habit, ...] = (
 
 SAVE = (
     works("max_shard_size="),
-    works("safe_serialization=", "weights are saved as safetensors", needless(True, None)),
+    works("safe_serialization=", "weights are saved as safetensors, not as pickles", needless(True, None)),
     works("is_main_process=", "False writes nothing"),
     works("save_function=", "not called: files are written whole or not at all", lambda function: {}),
     works("save_peft_format=", "of adapters, which peft saves", lambda value: {}),
-    works("push_to_hub=", "huggingface_hub.upload_folder(repo_id=…, folder_path=folder) does it", needless(False)),
-    works("variant=", "save into a folder of its own", needless(None)),
+    told("push_to_hub=", "huggingface_hub.upload_folder(repo_id=…, folder_path=folder) does it", needless(False)),
+    told("variant=", "save into a folder of its own", needless(None)),
     told("state_dict=", "load it with model.load_state_dict, then save the model"),
 )
 """Keywords of ``save_pretrained``."""
