@@ -138,8 +138,9 @@ def test_what_is_neither_path_nor_hub_id(folder: Path) -> None:
         open_folder("")
     with pytest.raises(CheckpointError, match=r"config.json: is a file; give the folder"):
         open_folder(folder / "config.json")
-    with pytest.raises(CheckpointError, match="has no revision 'main'"):
-        open_folder(folder, revision="main")
+    with pytest.raises(CheckpointError, match="has no revision 'v1'"):
+        open_folder(folder, revision="v1")
+    assert open_folder(folder, revision="main").label == str(folder)
 
 
 def test_anything_else_is_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

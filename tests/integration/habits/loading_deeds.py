@@ -53,7 +53,6 @@ def hub_deeds(place: str, load: Callable[..., object]) -> Mapping[tuple[str, str
         "token": False,
         "use_auth_token": False,
         "resume_download": True,
-        "code_revision": None,
     }
     deeds = {(place, f"{name}="): from_hub(load, **{name: value}) for name, value in taken.items()}
     return {
@@ -63,6 +62,7 @@ def hub_deeds(place: str, load: Callable[..., object]) -> Mapping[tuple[str, str
         (place, "force_download="): told(load, force_download=True),  # of a folder it is as it is
         (place, "proxies="): told(load, proxies={"https": "proxy"}),
         (place, "mirror="): told(load, mirror="tuna"),
+        (place, "code_revision="): told(load, code_revision="v1"),
     }
 
 
@@ -251,7 +251,7 @@ DEEDS = {
     ("new_model", "num_labels="): lambda world: check(new(world, num_labels=3).config.num_labels == 3),
     ("new_model", "id2label="): lambda world: check(new(world, id2label={0: "a"}).config.num_labels == 1),
     ("load_tokenizer", "use_fast="): same_tokenizer(use_fast=True),
-    ("load_tokenizer", "from_slow="): same_tokenizer(from_slow=False),
+    ("load_tokenizer", "from_slow="): same_tokenizer(from_slow=True),
     ("load_tokenizer", "trust_remote_code="): same_tokenizer(trust_remote_code=False),
     ("load_tokenizer", "padding_side="): tokenizer(padding_side="left"),
     ("load_tokenizer", "truncation_side="): tokenizer(truncation_side="left"),

@@ -27,7 +27,7 @@ _MOST_NEIGHBOURS = 10_000
 class HubOptions(TypedDict, total=False):
     """Where in a hub a checkpoint is, and how its files come from there.
 
-    Of a local folder ``subfolder`` alone has a meaning, and a ``revision`` is an error.
+    Of a local folder ``subfolder`` alone has a meaning, and a ``revision`` but ``"main"`` is an error.
     """
 
     revision: str | None
@@ -67,7 +67,7 @@ def open_folder(path_or_id: str | os.PathLike[str], **options: Unpack[HubOptions
         raise CheckpointError(f"{text}: cannot be opened: {reason}") from error
     if path.is_dir():
         revision = options.get("revision")
-        if revision is not None:
+        if revision not in (None, "main"):
             raise CheckpointError(f"{path}: is a local folder and has no revision {revision!r}; leave revision out")
         return open_folder(path / subfolder) if subfolder else LocalFolder(path)
     if path.exists():

@@ -12,7 +12,7 @@ def class_hint(name: str) -> str | None:
         return None
     for spec in specs:
         if name in spec.hf_classes:
-            return f"tfx_core.load_model(path, head={spec.hf_classes[name]!r}), of {spec.name} and others"
+            return f"tfx_core.load_model(path, head={spec.hf_classes[name]!r})"
         if name.removesuffix("Fast") in {each.removesuffix("Fast") for each in spec.tokenizer_classes}:
             return "tfx_core.load_tokenizer(path)"
         if name in {f"{each.partition('For')[0].removesuffix('Model')}Config" for each in spec.hf_classes}:

@@ -97,7 +97,7 @@ FROM_HUB = (
     works("resume_download=", "huggingface_hub always goes on where a download was cut", needless(None, True, False)),
     told("proxies=", "set HTTPS_PROXY in the environment, which huggingface_hub reads"),
     told("mirror=", "set HF_ENDPOINT in the environment, which huggingface_hub reads"),
-    works("code_revision=", NO_CODE, needless(None)),
+    told("code_revision=", NO_CODE, needless(None)),
 )
 """Keywords of whatever is loaded by name."""
 
@@ -140,7 +140,7 @@ LOAD_TOKENIZER = (
     *FROM_HUB,
     works("trust_remote_code=", NO_CODE, needless(False, None)),
     works("use_fast=", "every tokenizer here is a fast one", needless(True, None)),
-    works("from_slow=", "every tokenizer here is a fast one", needless(False, None)),
+    told("from_slow=", "every tokenizer here is a fast one", needless(False, None)),
     works("padding_side="),
     works("truncation_side="),
     works("model_max_length="),
