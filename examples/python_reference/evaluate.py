@@ -107,6 +107,8 @@ def main() -> int:
     parser.add_argument("--model", help="folder or hub id of the encoder (default: the index's own)")
     parser.add_argument("--record", type=Path, help="write the results to this file")
     arguments = parser.parse_args()
+    if arguments.record and not arguments.record.parent.is_dir():
+        parser.error(f"--record: the folder {arguments.record.parent} does not exist")
 
     import tfx_core
     from tfx_retrieval import open_index
@@ -123,4 +125,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -7,6 +7,9 @@ completes three prompts. The folder that it writes works with ``tfx-core run tex
 import argparse
 import json
 import math
+import os
+import shlex
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -23,6 +26,8 @@ import tfx_core
 
 VOCABULARY, LENGTH, BATCH = 4096, 128, 16
 RATE, WARM_UP = 4e-3, 50
+SAID_AGAIN = 12.0
+"""Seconds after which the loss is printed again, if nothing else was."""
 END = "<|endoftext|>"
 PROMPTS = ("The with statement", "Return a list of", "A string literal is")
 
@@ -37,13 +42,23 @@ def main() -> None:
     arguments = parser.parse_args()
     if not hasattr(torch.optim, "Muon"):
         sys.exit(f"Error: torch {torch.__version__} has no torch.optim.Muon; 2.9 and later ones have")
+    try:
+        trained(arguments)
+    except KeyboardInterrupt:
+        print("\nInterrupted; a run that is to be whole begins anew.", file=sys.stderr)
+        sys.exit(130)
+
+
+def trained(arguments: argparse.Namespace) -> None:
+    """Train, print, and say where the results are."""
     training, held_out = split()
     train_bytes, held_bytes = ("\n".join(texts).encode() for texts in (training, held_out))
-    print(f"{len(training)} documents of {len(train_bytes) / 1e6:.1f} MB to learn from")
+    print(f"{len(training)} documents of {len(train_bytes) / 1e6:.1f} MB to learn from", flush=True)
     print(f"{len(held_out)} documents of {len(held_bytes) / 1e6:.2f} MB held out")
     for order in (3, 5):
         print(
-            f"byte model of order {order}: {ByteModel(train_bytes, order).bits_per_byte(held_bytes):.3f} bits per byte"
+            f"byte model of order {order}: {ByteModel(train_bytes, order).bits_per_byte(held_bytes):.3f} bits per byte",
+            flush=True,
         )
 
     tokenizer = trained_tokenizer(training, arguments.folder)
@@ -64,12 +79,24 @@ def main() -> None:
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    print(f"{model.num_parameters() / 1e6:.1f} M parameters, {len(ids) / 1e6:.2f} M tokens")
+    print(f"{model.num_parameters() / 1e6:.1f} M parameters, {len(ids) / 1e6:.2f} M tokens", flush=True)
     fit(model, ids, held_ids, len(held_bytes), arguments.minutes * 60)
     model.save_pretrained(arguments.folder)
-    print(f"held out: {bits_per_byte(model, held_ids, len(held_bytes)):.3f} bits per byte")
+    print(f"held out: {bits_per_byte(model, held_ids, len(held_bytes)):.3f} bits per byte", flush=True)
     for prompt in PROMPTS:
-        print("\n" + completed(model, tokenizer, prompt))
+        print(f"\n> {prompt}\n{completed(model, tokenizer, prompt)}")
+    folder = shlex.quote(str(arguments.folder))
+    print(f"\nThe model is in {arguments.folder}; > marks the prompts. To try next:")
+    print(f'  {tfx_core_command()} run text-generation --model {folder} "The with statement"')
+    print(f'  {tfx_core_command()} run perplexity --model {folder} "A string literal is a text."')
+
+
+def tfx_core_command() -> str:
+    """What to type for the tfx-core of this environment."""
+    script = Path(sys.executable).with_name("tfx-core")
+    if shutil.which("tfx-core") == str(script):
+        return "tfx-core"
+    return shlex.quote(os.path.relpath(script)) if script.exists() else f"{shlex.quote(sys.executable)} -m tfx_core"
 
 
 def trained_tokenizer(texts: list[str], folder: Path) -> tfx_core.Tokenizer:
@@ -103,7 +130,7 @@ def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, s
         torch.optim.Muon(matrices, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
     )
-    begin, step, told, mean = time.monotonic(), 0, 0.0, math.nan
+    begin, step, told, said, mean = time.monotonic(), 0, 0.0, 0.0, math.nan
     while (done := (time.monotonic() - begin) / seconds) < 1:
         rate = RATE * min(1.0, (step + 1) / WARM_UP) * (1 - done)
         starts = torch.randint(len(ids) - LENGTH, (BATCH,), generator=generator)
@@ -120,10 +147,15 @@ def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, s
             optimiser.zero_grad(set_to_none=True)
         step += 1
         mean = loss.item() if math.isnan(mean) else 0.95 * mean + 0.05 * loss.item()
+        if done < told and time.monotonic() - said < SAID_AGAIN:
+            continue
+        measured = ""
         if done >= told:
             told += 0.125
             bits = bits_per_byte(model, held_ids[: 80 * LENGTH], round(held_bytes * 80 * LENGTH / len(held_ids)))
-            print(f"{done:4.0%}  step {step:5d}  loss {mean:.3f}  held out {bits:.3f} bits per byte", flush=True)
+            measured = f"  held out {bits:.3f} bits per byte"
+        print(f"{done:4.0%}  step {step:5d}  loss {mean:.3f}{measured}", flush=True)
+        said = time.monotonic()
 
 
 @torch.no_grad()
@@ -144,11 +176,11 @@ def bits_per_byte(model: tfx_core.Model, ids: Tensor, size: int) -> float:
 
 
 def completed(model: tfx_core.Model, tokenizer: tfx_core.Tokenizer, prompt: str) -> str:
-    """The prompt with 60 more tokens, sampled."""
+    """60 tokens that go on with the prompt, sampled."""
     model.eval()
     batch = tokenizer([prompt], return_tensors="pt")
     ids = model.generate(**batch, max_new_tokens=60, do_sample=True, top_p=0.9, temperature=0.7, seed=0)
-    return tokenizer.decode(ids[0], skip_special_tokens=True)
+    return tokenizer.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True)
 
 
 if __name__ == "__main__":

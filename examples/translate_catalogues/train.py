@@ -8,6 +8,7 @@ import argparse
 import importlib.util
 import math
 import random
+import shlex
 import sys
 import time
 from collections import defaultdict
@@ -30,6 +31,8 @@ VOCABULARY, HELD_OUT = 2000, 500
 LENGTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Lengths in tokens: few different ones, because each shape of a matrix product costs time when it comes first."""
 LONGEST = LENGTHS[-1]
+SAID_AGAIN = 12.0
+"""Seconds after which the loss is printed again, if nothing else was."""
 TOKENS = 768
 """Tokens of the targets of a batch."""
 RATE, WARM_UP, SMOOTHING = 1.2e-3, 50, 0.1
@@ -53,6 +56,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if importlib.util.find_spec("sacrebleu") is None:
         sys.exit("Error: sacrebleu measures the translations; install it: pip install sacrebleu")
+    try:
+        trained_and_measured(arguments)
+    except KeyboardInterrupt:
+        print("\nInterrupted; a run that is to be whole begins anew.", file=sys.stderr)
+        sys.exit(130)
+
+
+def trained_and_measured(arguments: argparse.Namespace) -> None:
+    """Train, measure, print, and say where the results are."""
     try:
         found = pairs(arguments.catalogues)
         training, watched, measured = split(found, HELD_OUT)
@@ -97,7 +109,10 @@ def main() -> None:
     answers = translated(model, tokenizer, [source for source, _ in measured])
     report("the trained model", answers, targets)
     for (source, target), answer in zip(measured[:10], answers, strict=False):
-        print(f"\n  {source}\n  model:    {answer}\n  program:  {target}")
+        print(f"\n  > {source}\n  model:    {answer}\n  program:  {target}")
+    folder = shlex.quote(str(arguments.folder))
+    print(f"\nThe model is in {arguments.folder}. To try next:")
+    print(f'  {shlex.quote(sys.executable)} -m tfx_core run translation --model {folder} "Insert a new row."')
 
 
 def report(name: str, answers: list[str], targets: list[str]) -> None:
@@ -124,13 +139,17 @@ def fit(
     dropouts = [module for module in model.modules() if isinstance(module, nn.Dropout)]
     pad = vocabulary.token_to_id(PAD)
     held_out = list(batches(encoded(vocabulary, watched), pad, random.Random(0)))
-    begin, told, mean = time.monotonic(), 0.0, math.nan
+    begin, told, said, mean = time.monotonic(), 0.0, time.monotonic(), math.nan
     for step, (epoch, batch) in enumerate(endless(encoded(vocabulary, training), pad)):
         done = (time.monotonic() - begin) / seconds
         if done >= told or done >= 1:
             told += 0.1
             loss = watched_loss(model, held_out)
             print(f"{done:4.0%}  epoch {epoch:3d}  step {step:5d}  loss {mean:.3f}  held out {loss:.3f}", flush=True)
+            said = time.monotonic()
+        elif time.monotonic() - said >= SAID_AGAIN:
+            print(f"{done:4.0%}  epoch {epoch:3d}  step {step:5d}  loss {mean:.3f}", flush=True)
+            said = time.monotonic()
         if done >= 1:
             return
         if done >= 0.5:  # sooner it would only be slower, and without it the model learns the strings by heart

@@ -78,9 +78,12 @@ def mend(model: Any) -> None:
 
     def renamed(module: Any, args: Any, given: dict[str, Any], output: Any) -> dict[str, Any]:
         values = {"logits" if name == "prediction_scores" else name: value for name, value in output.items()}
-        mems = values.pop("mems", None)
-        # it remembers padding as if it was text
-        return values if mems is None or padded[0] else {**values, "mems": tuple(mems)}
+        if "losses" in values:  # its loss is the last result, and with labels its scores are an empty tuple
+            del values["logits"]
+            values = {"loss": values.pop("loss"), **values}
+        if "mems" in values:  # it remembers padding as if it was text
+            values["mems"] = () if padded[0] else tuple(values["mems"])
+        return values
 
     model.register_forward_pre_hook(without_mask, with_kwargs=True)
     model.register_forward_hook(renamed, with_kwargs=True)

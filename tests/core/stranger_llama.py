@@ -26,7 +26,7 @@ from tfx_core.nn import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class LlamaConfig(ModelConfig):
     """Keys of the reference's ``config.json``."""
 

@@ -4,6 +4,7 @@ import copy
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -16,7 +17,7 @@ from tfx_core.model.config import ModelConfig
 from tfx_core.nn import Activation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class SampleConfig(ModelConfig):
     model_type: ClassVar[str] = "sample"
     aliases: ClassVar[dict[str, str]] = {"n_embd": "hidden_size", "num_attention_heads": "heads"}
@@ -121,10 +122,69 @@ def test_a_name_that_stands_for_nothing_is_told() -> None:
         SampleConfig().replace(heads=4, num_attention_heads=3)
 
 
+# what can be set
+
+
+def test_a_name_is_set_as_it_is_replaced() -> None:
+    config = SampleConfig(num_labels=2)
+    config.update({"label2id": {"no": 0, "yes": 1}, "bos_token_id": 4, "heads": 3, "use_cache": False})
+    config.pad_token_id = 3
+    assert config == SampleConfig(
+        id2label={0: "no", 1: "yes"}, pad_token_id=3, bos_token_id=4, extra={"use_cache": False}
+    )
+    assert config.to_dict()["use_cache"] is False
+    assert (SampleConfig().use_cache, SampleConfig().torch_dtype) == (True, None)
+    for name in ("n_embd", "hidden_size", "num_attention_heads", "num_labels", "is_decoder"):
+        with pytest.raises(AttributeError, match=f"SampleConfig.{name} cannot be set: it shapes a model"):
+            setattr(config, name, 5)
+    with pytest.raises(AttributeError, match="SampleConfig has no 'pad_id'"):
+        config.pad_id = 3
+
+
+def test_keys_without_effect_are_taken_and_those_of_generation_told() -> None:
+    config = SampleConfig.of(use_cache=False, _note=[1], extra={"more": 2})
+    assert config.extra == {"more": 2, "use_cache": False, "_note": [1]}
+    assert config.replace(use_cache=True, heads=4).extra == {"more": 2, "use_cache": True, "_note": [1]}
+    assert config.replace(extra={}, prefix="so").extra == {"prefix": "so"}
+    with pytest.raises(ConfigError, match="use_cache=3: must be true or false"):
+        config.replace(use_cache=3)
+    for refused in (config.replace, SampleConfig.of):
+        with pytest.raises(TypeError, match=r"takes no 'num_beams': .*model\.generation_config"):
+            refused(num_beams=3)
+
+
+def test_the_numbers_of_classes_are_given_once() -> None:
+    names, numbers = {0: "no", 1: "yes"}, {"yes": 1, "no": 0}
+    assert SampleConfig.of(label2id=numbers) == SampleConfig.of(id2label=names, label2id=numbers)
+    assert SampleConfig().replace(label2id=numbers).id2label == names
+    assert SampleConfig().replace(label2id={**numbers, "both": 2}).num_labels == 3
+    with pytest.raises(ConfigError, match=r"^label2id=.*: id2label has other names or numbers; give one of them$"):
+        SampleConfig.of(label2id=numbers, id2label={0: "yes", 1: "no"})
+    with pytest.raises(ConfigError, match=r"label2id=.*: must be an object of a string to an integer"):
+        SampleConfig.of(label2id=names)
+
+
+def test_copies_are_apart_and_may_be_set() -> None:
+    config = SampleConfig()
+    for other in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config)), config.replace()):
+        other.pad_token_id = 5
+        assert (config.pad_token_id, other.pad_token_id) == (None, 5)
+
+
+def test_a_config_is_written_and_read_without_a_model(tmp_path: Path) -> None:
+    made = ToyConfig(vocab_size=9, eos_token_id=(1, 2))
+    made.save_pretrained(tmp_path)
+    for kind in (ModelConfig, ToyConfig):
+        read: Any = kind.from_pretrained(tmp_path, num_labels=3)
+        assert (read, read.name_or_path) == (made.replace(num_labels=3), str(tmp_path))
+    with pytest.raises(ConfigError, match=r"config\.json: model_type='toy': must be 'sample'"):
+        SampleConfig.from_pretrained(tmp_path)
+
+
 # a config within another
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class PairConfig(ModelConfig):
     model_type: ClassVar[str] = "pair"
 

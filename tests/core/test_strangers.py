@@ -47,6 +47,14 @@ def batch(side: str) -> tuple[Tensor, Tensor]:
     return ids, (ids > 0).long()
 
 
+def test_its_number_of_tokens_changes_as_that_of_others() -> None:
+    model: Any = tiny("causal-lm")
+    before = model(batch("right")[0]).logits
+    assert model.resize_token_embeddings(44) is model.get_input_embeddings()
+    assert (model.get_input_embeddings().num_embeddings, model.get_output_embeddings().out_features) == (44, 44)
+    torch.testing.assert_close(model(batch("right")[0]).logits[..., :40], before)
+
+
 @pytest.mark.parametrize("head", ["backbone", "causal-lm", "sequence-classification", "token-classification"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_text_gives_in_any_batch_what_it_gives_alone(head: str, side: str) -> None:
@@ -221,7 +229,7 @@ def test_what_a_spec_promises_must_be_there(
 # A model made of another one
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class OuterConfig(ModelConfig):
     """Nests the config of any architecture."""
 

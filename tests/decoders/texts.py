@@ -9,6 +9,8 @@ from tests.models.tiny import perturbed, tiny_config
 
 SPECIAL = ("<end>", "<sep>", "<cls>")
 IDS = byte_ids(SPECIAL)
+MORE = {"xlnet": 2, "transfo-xl": 1}
+"""How many tokens a family's tokenizer has besides: the ends of paragraphs and documents, formulas."""
 
 
 def save(folder: Path, model_type: str, *, begins: bool = True, ends: bool = False, **config: Any) -> str:
@@ -18,7 +20,8 @@ def save(folder: Path, model_type: str, *, begins: bool = True, ends: bool = Fal
     them, as XLNet's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {**tiny_config(model_type), "vocab_size": len(IDS), "eos_token_id": 0, "bos_token_id": None, **config}
+    size = len(IDS) + MORE.get(model_type, 0)
+    settings = {**tiny_config(model_type), "vocab_size": size, "eos_token_id": 0, "bos_token_id": None, **config}
     if begins:
         settings["bos_token_id"] = 0
     model = tfx_core.new_model(model_type, head="causal-lm", seed=4, **settings).eval()

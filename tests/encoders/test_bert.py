@@ -306,7 +306,7 @@ def test_a_type_is_chosen_while_loading(tmp_path: Path, dtype: str) -> None:
 
 def test_an_override_is_checked_like_the_file(tmp_path: Path) -> None:
     bert().save_pretrained(tmp_path)
-    with pytest.raises(TypeError, match="no field 'num_lables'"):
+    with pytest.raises(TypeError, match="no 'num_lables': did you mean 'num_labels'"):
         tfx_core.load_model(tmp_path, num_lables=3)
     with pytest.raises(ConfigError, match=r"hidden_dropout_prob=2: must be a number from 0 to 1"):
         tfx_core.load_model(tmp_path, hidden_dropout_prob=2)

@@ -1,15 +1,20 @@
 """The demonstration runs from start to end with a real model, and its question set means what it says."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from pydoc_data.topics import topics as reference
 
 import pytest
 
+from examples.python_reference.demo import QUESTIONS
 from examples.python_reference.evaluate import Question, read_questions, read_results
+from tests.processes import hear_interrupts
 
 DEMO = Path(__file__).parents[2] / "examples" / "python_reference" / "demo.py"
 
@@ -52,6 +57,33 @@ def test_a_second_run_reuses_the_index(folder: Path, first: str) -> None:
     assert "up to date" in second
     assert {path.name: path.stat().st_mtime_ns for path in index.iterdir()} == before
     assert second.replace("up to date,", "built,") == first
+
+
+def test_it_shows_questions_that_the_first_passage_answers() -> None:
+    ranks = read_results().ranks
+    assert [ranks[question] for question in QUESTIONS] == [1] * len(QUESTIONS)
+
+
+def test_it_says_where_the_results_are_and_what_to_try_next(folder: Path, first: str) -> None:
+    told, searching, building = first.splitlines()[-3:]
+    assert told.startswith(f"The index is in {folder / 'python-reference'}, ")
+    assert "index build --model" in building
+    found = subprocess.run(["bash", "-euc", searching], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[0].split("\t")[1:2] == ["1"]
+
+
+def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
+    started = subprocess.Popen(
+        [sys.executable, DEMO, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=hear_interrupts,
+    )  # fmt: skip
+    assert started.stdout is not None
+    assert started.stdout.readline().startswith("$ tfx-core index build")
+    time.sleep(1.0)
+    os.killpg(started.pid, signal.SIGINT)  # as a terminal does
+    _, stderr = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert stderr.split("\n")[1:] == ["Interrupted; the same command goes on with an index that is whole already.", ""]
 
 
 def test_there_are_enough_questions_of_enough_topics() -> None:

@@ -264,3 +264,39 @@ def test_a_mask_says_of_each_token_that_it_is_one_or_is_none(model_type: str, he
         masks = {"attention_mask": mask.flatten().index_fill(0, torch.tensor(1), wrong).view(mask.shape)}
         with pytest.raises(InputError, match=f"^attention_mask: {wrong:g} is neither 1, a token, nor 0, padding"):
             model(**{**text.inputs, **masks})
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_what_is_no_batch_of_ids_is_told_with_its_cure(model_type: str) -> None:
+    ids, target = random_ids(model_type, 2, 6), target_ids(model_type, "backbone", 2)
+    for model in variants(model_type):
+        for given, cure in (
+            ("a text", r"^input_ids of type str: .*; a model reads ids, which a tokenizer makes"),
+            (["a text", "another"], r"^input_ids of type list: .*; a model reads ids, which a tokenizer makes"),
+            ([[7, 8]], r"^input_ids of type list: must be a torch.Tensor; torch.tensor makes one"),
+            (ids.numpy(), r"^input_ids of type ndarray: must be a torch.Tensor; .* torch.from_numpy"),
+            ({"input_ids": ids}, r"^input_ids is a batch: write model\(\*\*batch\)"),
+            (ids[0], r"^input of shape \(6,\): .*; one text is a batch of one, ids\[None\]"),
+            (
+                ids.to("meta"),
+                r"^input_ids on meta: the model is on cpu; move one to the other: input_ids.to\(model.device\)",
+            ),
+        ):
+            with pytest.raises(InputError, match=cure):
+                model(given, **target)
+        with pytest.raises(
+            TypeError, match=r"only the ids may come without their name; write model\(ids, attention_mask"
+        ):
+            model(ids, torch.ones_like(ids), **target)
+        with pytest.raises(
+            TypeError, match=r"takes no 'labels': no loss of this model has them; .* load it with a head"
+        ):
+            model(ids, labels=ids, **target)
+
+
+@pytest.mark.parametrize(("model_type", "head"), heads_with_a_loss())
+def test_labels_that_are_no_tensor_are_told_with_their_cure(model_type: str, head: str) -> None:
+    model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
+    for name in (each for each in text.inputs if each == "labels" or each.endswith("_positions")):
+        with pytest.raises(InputError, match=rf"^{name} of type list: must be a torch.Tensor; torch.tensor makes one"):
+            model(**{**text.inputs, name: text.inputs[name].tolist()})

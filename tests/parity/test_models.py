@@ -56,6 +56,7 @@ def test_outputs_and_loss(case: Case, reference: Any, model: Model) -> None:
     inputs = case.inputs()
     with torch.no_grad():
         theirs, ours = reference(**inputs, **wanted, **uncached(reference)), model(**inputs, **wanted)
+    assert list(ours) == list(theirs)
     for name, value in flat(theirs):
         compare(name, dict(flat(ours))[name], value)
 
@@ -66,6 +67,7 @@ def test_outputs_on_real_tokens_of_a_padded_batch(case: Case, reference: Any, mo
     with torch.no_grad():
         theirs = reference(**inputs, output_hidden_states=True, **uncached(reference))
         ours = model(**inputs, output_hidden_states=True)
+    assert list(ours) == list(theirs)
     for name, value in flat(theirs):
         mine = dict(flat(ours))[name].reshape(value.shape)
         for rows in (mask, mask.flatten(0, -2)):

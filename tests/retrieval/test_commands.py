@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -151,9 +152,97 @@ def test_what_is_passed_over_is_told(tmp_path: Path, tiny_bert: Path) -> None:
     assert "passed over 1 files of other kinds (.py)" in built.output
 
 
+@pytest.fixture
+def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one good file, and four that cannot be read."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "good.md").write_text("# Cats\nthe cat sat")
+    (docs / "latin.txt").write_bytes(b"caf\xe9")
+    (docs / "bytes.txt").write_bytes(b"MZ\0\0")
+    (docs / "lines.jsonl").write_text('{"text": "fine"}\n{"txt": "not"}\n')
+    (docs / "big.txt").write_text("a " * 500)
+    monkeypatch.setattr("tfx_retrieval.sources.LARGEST", 900)
+    return docs
+
+
+def test_files_of_a_folder_that_cannot_be_read_are_told_at_the_end(
+    tmp_path: Path, tiny_bert: Path, mixed: Path
+) -> None:
+    command = ["index", "build", "-m", tiny_bert, "-s", mixed, "-o", tmp_path / "i"]
+    built = run(*command)
+    assert built.exit_code == 0
+    assert built.stdout == f"{tmp_path / 'i'}: built, 1 passages\n"
+    assert [line.split(";")[0] for line in built.stderr.splitlines()] == [
+        "passed over 4 files that cannot be read:",
+        f"  {mixed}/big.txt: too large (0 MB, at most 0)",
+        f"  {mixed}/bytes.txt: binary, not text",
+        f"  {mixed}/latin.txt: not UTF-8 (byte 0xe9 at position 3)",
+        f"  {mixed}/lines.jsonl: line 2: 'text' is missing",
+    ]
+    again = run(*command, "--json")
+    done = json.loads(again.stdout)
+    assert (done["built"], done["passages"], done["cut"]) == (False, 1, 0)
+    assert [Path(each["file"]).name for each in done["unread"]] == ["big.txt", "bytes.txt", "latin.txt", "lines.jsonl"]
+    assert done["unread"][1]["reason"] == "binary, not text"
+
+
+def test_strict_stops_at_such_a_file_and_exclude_passes_over_it(tmp_path: Path, tiny_bert: Path, mixed: Path) -> None:
+    command = ["index", "build", "-m", tiny_bert, "-s", mixed, "-o", tmp_path / "i"]
+    stopped = run(*command, "--strict")
+    assert (stopped.exit_code, stopped.stdout) == (1, "")
+    assert stopped.stderr.startswith(f"Error: {mixed}/latin.txt: not UTF-8")
+    assert not (tmp_path / "i").exists()
+    passing = run(*command, "--strict", *("--exclude", "l*", "--exclude", "b[iy]*.txt"))
+    assert (passing.exit_code, passing.stderr) == (0, "")
+    nothing = run(*command, "--exclude", "good.md")
+    assert nothing.exit_code == 1
+    assert nothing.stderr.startswith("passed over 4 files that cannot be read:\n")
+    assert nothing.stderr.endswith(f"Error: {mixed}: no text in it\n")
+    named = run("index", "build", "-m", tiny_bert, "-s", mixed / "latin.txt", "-o", tmp_path / "j")
+    assert (named.exit_code, "latin.txt: not UTF-8" in named.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--json", "--table"), ("--json", "--tsv"), ("--table", "--tsv"), ("--json", "--header"),
+        ("--table", "--header"), ("--json", "--lines", "2"), ("--tsv", "--lines", "2"), ("--lines", "2", "--header"),
+    ],
+)  # fmt: skip
+def test_options_that_contradict_each_other_are_wrong_usage(folder: Path, options: tuple[str, ...]) -> None:
+    refused = run("index", "search", folder, "the cat", *options)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "contradict each other; give one of them" in refused.stderr
+
+
+def test_a_header_names_the_values_of_lines_with_tabs(folder: Path) -> None:
+    lines = run("index", "search", folder, "the cat", "a boat", "-k", 1, "--header").stdout.splitlines()
+    assert lines[0].split("\t") == ["question", "rank", "score", "topic", "passage"]
+    assert len(lines) == 3
+
+
+def test_a_table_keeps_to_sixty_columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = run("index", "search", folder, "which of them sat on the mat " * 4, "--table").stdout.splitlines()
+    assert max(map(len, lines)) <= 60
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
+    refused = run("index", "serch", "x")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("Error: no command 'serch'; did you mean 'search'? there are: build, search")
+
+
+def test_options_are_named_as_they_are_typed(build: list[object]) -> None:
+    refused = run(*build, "--device", "gpu")
+    assert refused.stderr.startswith("Error: --device gpu: this machine has cpu")
+
+
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
+        ({"--output": ""}, 2, "an empty name"),
         ({"--source": "absent"}, 1, "absent: no such file or folder"),
         ({"--source": "empty"}, 1, "empty: no .jsonl, .md, .txt file in it"),
         ({"--source": "blank.txt"}, 1, "blank.txt: no text in it"),
@@ -230,7 +319,9 @@ def test_on_a_terminal_there_is_a_bar_and_a_table(tmp_path: Path, tiny_bert: Pat
     assert "/5000" in shown
     assert shown.rstrip().endswith("built, 5000 passages")
     found = on_a_terminal("index", "search", tmp_path / "index", "the cat", "-k", "1")
-    assert [line.split() for line in found.splitlines() if "rank" in line] == [["rank", "score", "topic", "passage"]]
+    assert [click.unstyle(line).split() for line in found.splitlines() if "rank" in line] == [
+        ["rank", "score", "topic", "passage"]
+    ]
 
 
 def on_a_terminal(*arguments: object) -> str:

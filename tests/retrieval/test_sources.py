@@ -1,10 +1,12 @@
 """What is read from files and folders, and what is refused, with the file and the place in the message."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,6 +164,42 @@ def test_sources_that_cannot_be_used(tmp_path: Path, write: Write) -> None:
             Collection(sources)
     with pytest.raises(InputError, match="passage words: -1 is negative"):
         Collection([tmp_path], words=-1)
+
+
+def test_patterns_exclude_by_name_by_path_and_by_folder(tmp_path: Path, write: Write) -> None:
+    for name in ("a.txt", "drafts/a.txt", "drafts/deep/b.txt", "kept/a.txt", "kept/old/c.txt"):
+        write(name, "words")
+    for patterns, left in (
+        ([], ["a.txt", "drafts/a.txt", "drafts/deep/b.txt", "kept/a.txt", "kept/old/c.txt"]),
+        (["a.txt"], ["drafts/deep/b.txt", "kept/old/c.txt"]),
+        (["drafts/"], ["a.txt", "kept/a.txt", "kept/old/c.txt"]),
+        (["kept/*.txt", "d*"], ["a.txt"]),
+        (["old", "drafts/deep"], ["a.txt", "drafts/a.txt", "kept/a.txt"]),
+    ):
+        assert [passage.id for passage in Collection([tmp_path], exclude=patterns)] == left
+    with pytest.raises(InputError, match="file in it that no pattern excludes"):
+        Collection([tmp_path], exclude=["*"])
+
+
+def test_what_may_not_be_opened_is_passed_over_where_nobody_named_it(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, _ = write("locked.txt", "words"), write("open.txt", "words")
+    opened = Path.open
+
+    def refusing(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    collection = Collection([tmp_path], strict=False)
+    for _ in range(2):
+        assert [passage.id for passage in collection] == ["open.txt"]
+        assert collection.unread == {locked: "cannot be read: Permission denied"}
+    for strict in (Collection([tmp_path]), Collection([locked], strict=False)):
+        with pytest.raises(InputError, match=r"locked\.txt: cannot be read: Permission denied"):
+            list(strict)
 
 
 def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:

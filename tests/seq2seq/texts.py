@@ -10,6 +10,8 @@ from tests.models.tiny import perturbed, tiny_config
 
 SPECIAL = ("<pad>", "</s>", "<s>")
 IDS = byte_ids(SPECIAL)
+MORE = {"t5": 100}
+"""How many tokens a family's tokenizer has besides: T5's sentinels."""
 
 
 def save(folder: Path, model_type: str, *, task_settings: dict[str, Any] | None = None, **config: Any) -> str:
@@ -19,7 +21,7 @@ def save(folder: Path, model_type: str, *, task_settings: dict[str, Any] | None 
     """
     folder.mkdir(parents=True, exist_ok=True)
     special = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "decoder_start_token_id": 1}
-    settings = {**tiny_config(model_type), "vocab_size": len(IDS), **special, **config}
+    settings = {**tiny_config(model_type), "vocab_size": len(IDS) + MORE.get(model_type, 0), **special, **config}
     model = tfx_core.new_model(model_type, head="conditional-generation", seed=4, **settings).eval()
     perturbed(model, 5, 0.3).save_pretrained(folder)
     if task_settings is not None:

@@ -217,6 +217,22 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         save_tensors(tmp_path / "file", numbered(1))
 
 
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CheckpointError, match=rf"file/model: could not be saved: .*: {tmp_path}/file is a file; "):
+        save_tensors(tmp_path / "file" / "model", numbered(1))
+
+
+def test_no_name_is_no_folder_and_a_tilde_is_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with pytest.raises(CheckpointError, match="an empty string names no place to save to; give a folder"):
+        save_tensors("", numbered(1))
+    save_tensors("~/model", numbered(1))
+    assert files(tmp_path) == ["home"]
+    assert read(tmp_path / "home" / "model") == {"t0": [0]}
+
+
 def test_a_tensor_that_cannot_be_stored_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"t0: a tensor without values"):
         save_tensors(tmp_path, {"t0": torch.ones(2, device="meta")})

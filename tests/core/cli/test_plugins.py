@@ -41,6 +41,21 @@ def test_the_table_shows_every_plugin_its_status_and_what_it_provides(
     ]
 
 
+def test_a_setting_that_names_nothing_installed_is_told_beside_the_list(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.install("tfx-alien", architectures("alien"))
+    monkeypatch.setenv("TFX_DISABLE_PLUGINS", "tfx-alian")
+    for arguments in (("plugins",), ("architectures",)):
+        discovery.rescan()
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert result.stderr == (
+            "Warning: TFX_DISABLE_PLUGINS names 'tfx-alian': no installed plugin is called that; tfx-alian: did you "
+            "mean tfx-alien?; installed: tfx-alien\n"
+        )
+
+
 def test_columns_are_aligned(site: FakeSite) -> None:
     site.install("tfx-a-distribution-with-a-long-name", architectures("alien"), version="10.20.30")
     header, *rows = run("plugins").stdout.splitlines()

@@ -23,12 +23,25 @@ def without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-def test_a_pipe_gets_nothing() -> None:
+def test_a_pipe_gets_nothing_of_short_work() -> None:
     pipe = io.StringIO()
     with ProgressBar("Embedding", 10, stream=pipe) as bar:
         bar.advance(5)
         bar.hide()
     assert pipe.getvalue() == ""
+
+
+def test_a_pipe_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 5.0, 12.0, 12.0, 20.0, 25.0, 25.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    pipe = io.StringIO()
+    with ProgressBar("Embedding", 40, stream=pipe) as bar:
+        for _ in range(4):
+            bar.advance(10)
+    assert pipe.getvalue().splitlines() == [
+        "Embedding   50%  20/40  1.67/s  0:12 left",
+        "Embedding  100%  40/40  1.6/s  0:00 left",
+    ]
 
 
 def test_a_terminal_shows_how_far_the_work_is() -> None:

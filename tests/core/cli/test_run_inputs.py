@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tfx_core.cli.task_inputs import Form, open_inputs
+from tfx_core.cli.task_inputs import Form, Unusable, open_inputs
 from tfx_core.errors import InputError
 
 
@@ -24,9 +24,9 @@ def write(tmp_path: Path, data: bytes, name: str = "texts.txt") -> str:
 
 
 def read(
-    *texts: str, file: str | None = None, form: Form | None = None, stdin: bytes = b""
+    *texts: str, file: str | None = None, form: Form | None = None, stdin: bytes = b"", strict: bool = False
 ) -> tuple[list[object], int | None]:
-    inputs = open_inputs(texts, file, form, io.BytesIO(stdin))
+    inputs = open_inputs(texts, file, form, io.BytesIO(stdin), strict=strict)
     return list(inputs.values), inputs.total
 
 
@@ -46,7 +46,7 @@ def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
 
 def test_a_file_of_json_lines_is_known_by_its_name(tmp_path: Path) -> None:
     data = '{"text": "é"}\n"plain"\n["a", "b"]\n'.encode()
-    values = [{"text": "é"}, "plain", ["a", "b"]]
+    values = ["é", "plain", ["a", "b"]]
     assert read(file=write(tmp_path, data, "x.jsonl")) == (values, 3)
     assert read(file=write(tmp_path, data, "x.txt"), form="jsonl") == (values, 3)
     assert read(stdin=data, form="jsonl") == (values, None)
@@ -67,18 +67,18 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
 def test_what_is_not_utf8_is_named_before_anything_runs(tmp_path: Path, form: Form) -> None:
     path = write(tmp_path, '"grün"\n'.encode() + b'"gr\xfcn"\n')
     with pytest.raises(InputError) as caught:
-        open_inputs((), path, form, io.BytesIO())
+        open_inputs((), path, form, io.BytesIO(), strict=True)
     assert str(caught.value).startswith(f"{path}, line 2: byte 11 (0xfc) is not UTF-8")
 
 
 def test_the_byte_is_counted_from_the_start_of_the_file_even_behind_a_mark(tmp_path: Path) -> None:
     path = write(tmp_path, b"\xef\xbb\xbfab\xff")
     with pytest.raises(InputError, match=r"line 1: byte 5 \(0xff\)"):
-        open_inputs((), path, None, io.BytesIO())
+        open_inputs((), path, None, io.BytesIO(), strict=True)
 
 
 def test_a_pipe_is_read_as_it_comes_and_its_errors_name_the_line() -> None:
-    inputs = open_inputs((), None, None, io.BytesIO(b"good\nb\xffd\n"))
+    inputs = open_inputs((), None, None, io.BytesIO(b"good\nb\xffd\n"), strict=True)
     assert next(inputs.values) == "good"
     with pytest.raises(InputError, match=r"standard input, line 2: byte 6 \(0xff\)"):
         next(inputs.values)
@@ -88,14 +88,27 @@ def test_a_pipe_is_read_as_it_comes_and_its_errors_name_the_line() -> None:
     ("data", "said"),
     [
         (b'"a"\n{"b": }\n', "line 2, column 7: not JSON: Expecting value"),
-        (b'"a"\n\n', "line 2, column 1: not JSON"),
+        (b'"a"\n\n', 'line 2: an empty line; each holds one value of JSON, "" for an empty text'),
         (b"[" * 100_000, "line 1: not usable JSON"),
     ],
 )
 def test_what_is_not_json_is_named_by_line_and_column(tmp_path: Path, data: bytes, said: str) -> None:
     with pytest.raises(InputError) as caught:
-        open_inputs((), write(tmp_path, data, "x.jsonl"), None, io.BytesIO())
+        read(file=write(tmp_path, data, "x.jsonl"), strict=True)
     assert said in str(caught.value)
+
+
+def test_lines_that_are_no_inputs_stand_in_their_places_with_the_reason(tmp_path: Path) -> None:
+    path = write(tmp_path, b'"a"\n{"b": }\n\n"gr\xfcn"\n"z"\n', "x.jsonl")
+    values, total = read(file=path)
+    assert total == 5
+    assert [values[0], values[4]] == ["a", "z"]
+    reasons = [value.reason for value in values[1:4] if isinstance(value, Unusable)]
+    assert [reason.removeprefix(f"{path}, line ").split(";")[0] for reason in reasons] == [
+        "2, column 7: not JSON: Expecting value",
+        "3: an empty line",
+        "4: byte 16 (0xfc) is not UTF-8",
+    ]
 
 
 def test_places_are_named_as_a_user_counts(tmp_path: Path) -> None:

@@ -1,13 +1,18 @@
 """How ``tfx-core run`` prints results."""
 
 import json
+import re
 from typing import Any
 
 import click
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tfx_core.cli.task_results import json_line, tabbed, table
+from tfx_core.cli import display_width
+from tfx_core.cli.task_inputs import Unusable
+from tfx_core.cli.task_results import json_line, tab_header, tabbed, table
 
 ONE = {"label": "GOOD", "score": 0.98765432}
 FILLED = [{"score": 0.5, "token": 7, "token_str": "a"}, {"score": 0.25, "token": 8, "token_str": "bb"}]
@@ -37,8 +42,36 @@ def test_json_is_one_line_that_strict_readers_take(result: Any, read_back: Any) 
 
 def test_one_result_for_each_input_is_one_line_for_each() -> None:
     assert list(tabbed(ONE, 3)) == ["GOOD\t0.987654"]
-    assert list(tabbed("a\tb\nc", 3)) == ["a b c"]
+    assert list(tabbed("a\tb\nc", 3)) == [r"a\tb\nc"]
     assert list(tabbed(np.array([1.0, 2.5]), 3)) == ["1\t2.5"]
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_a_text_is_one_line_that_gives_the_text_back(text: str) -> None:
+    (line,) = tabbed({"text": text}, 1)
+    assert "\n" not in line
+    assert "\t" not in line
+    marks = {"\\\\": "\\", "\\n": "\n", "\\t": "\t", "\\r": "\r"}
+    back = re.sub(r"\\(x..|.)", lambda found: marks.get(found[0]) or chr(int(found[1][1:], 16)), line)
+    assert back == text
+    assert list(tabbed({"text": text}, 1, verbatim=True)) == [text]
+
+
+def test_headers_name_what_the_lines_hold() -> None:
+    assert tab_header(ONE) == "label\tscore"
+    assert tab_header(FILLED) == "input\tscore\ttoken\ttoken_str"
+    assert tab_header([FILLED]) == "input\tpart\tscore\ttoken\ttoken_str"
+    assert tab_header("a summary") == "text"
+    assert tab_header([]) is None
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_table_keeps_to_its_width_and_cuts_no_number(width: int) -> None:
+    long = [{"score": 0.123456, "start": 1234567, "word": "東京 bob " * 12, "sequence": "x" * 80}]
+    for result in (long, long * 3, "a summary " * 20, np.zeros((40, 30)), Unusable("nothing of it " * 9)):
+        lines = plain(table("the text " * 20, result, width))
+        assert max(map(display_width, lines)) <= width
+    assert any("0.1235  1234567" in line for line in plain(table("t", long, width)))
 
 
 def test_several_results_begin_with_the_number_of_their_input() -> None:
@@ -49,28 +82,28 @@ def test_several_results_begin_with_the_number_of_their_input() -> None:
 
 
 def test_a_table_has_the_input_above_aligned_columns() -> None:
-    assert plain(table("the text", FILLED)) == [
+    assert plain(table("the text", FILLED, 80)) == [
         "the text",
         "   score  token  token_str",
         "  0.5000      7  a",
         "  0.2500      8  bb",
         "",
     ]
-    assert plain(table("t", ONE)) == ["t", "  label   score", "  GOOD   0.9877", ""]
+    assert plain(table("t", ONE, 80)) == ["t", "  label   score", "  GOOD   0.9877", ""]
 
 
 def test_tables_of_several_groups_nothing_text_and_vectors() -> None:
-    grouped = plain(table("t", [FILLED[:1], FILLED[1:]]))
+    grouped = plain(table("t", [FILLED[:1], FILLED[1:]], 80))
     assert [line for line in grouped if line in ("  1", "  2")] == ["  1", "  2"]
-    assert plain(table("t", [])) == ["t", "  (nothing)", ""]
-    assert plain(table("t", "a summary")) == ["t", "  a summary", ""]
-    assert plain(table("t", np.array([1.0, 2.0]))) == ["t", "  [1. 2.]", ""]
-    assert len(plain(table("t", np.zeros((500, 300))))) < 12
+    assert plain(table("t", [], 80)) == ["t", "  (nothing)", ""]
+    assert plain(table("t", "a summary", 80)) == ["t", "  a summary", ""]
+    assert plain(table("t", np.array([1.0, 2.0]), 80)) == ["t", "  [1. 2.]", ""]
+    assert len(plain(table("t", np.zeros((500, 300)), 80))) < 12
 
 
 def test_text_cannot_drive_a_terminal() -> None:
     hostile = {"word": "a\x1b[2Jb\x07\x9bc"}
-    for lines in (tabbed(hostile, 1), plain(table("\x1b[31mred", hostile))):
+    for lines in (tabbed(hostile, 1), plain(table("\x1b[31mred", hostile, 80))):
         assert not any(character in line for line in lines for character in "\x1b\x07\x9b")
 
 
@@ -80,4 +113,4 @@ def test_json_is_the_same_value_and_cannot_drive_a_terminal() -> None:
     assert line.isprintable()
     assert "é 東京" in line
     assert json.loads(line) == hostile
-    assert "\x1b" not in "".join(plain(table("t", [{"a\x1b[2J": 1}])))
+    assert "\x1b" not in "".join(plain(table("t", [{"a\x1b[2J": 1}], 80)))

@@ -140,6 +140,19 @@ def test_a_window_with_global_tokens_reports_its_attentions(mask: Tensor) -> Non
     assert backbone(ids, mask, chosen).last_hidden_state[real].equal(output.last_hidden_state[real])
 
 
+def test_a_backbone_of_its_own_sees_padding_where_that_is_asked_for(mask: Tensor) -> None:
+    backbone = WindowedBackbone(embeddings(), Stack([layer(attention(BandedAttention))])).eval()
+    ids = torch.randint(0, V, (B, S), generator=torch.Generator().manual_seed(2))
+    shapes: list[tuple[int, ...]] = []
+    for module in (backbone.embeddings.token, backbone.stack.layers[0]):
+        module.register_forward_hook(lambda *given: shapes.append(tuple(given[-1].shape)))
+    packed = backbone(ids, mask).last_hidden_state
+    backbone.packed = False
+    padded = backbone(ids, mask).last_hidden_state
+    assert shapes == [(int(mask.sum()), D)] * 2 + [(B, S, D)] * 2
+    torch.testing.assert_close(padded[mask.bool()], packed[mask.bool()])
+
+
 def test_what_is_banded_equals_what_is_dense(x: Tensor, mask: Tensor) -> None:
     banded = attention(BandedAttention).eval()
     real, chosen = RealTokens.of(x, mask), torch.zeros(B, S, dtype=torch.bool)

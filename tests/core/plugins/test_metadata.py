@@ -1,6 +1,7 @@
 """What is decided before a plugin is imported: its version, and whether it is switched on."""
 
 import sys
+import warnings
 
 import pytest
 
@@ -130,10 +131,19 @@ def test_the_deny_list_wins_over_the_allow_list(site: FakeSite, monkeypatch: pyt
     assert names() == set()
 
 
-def test_an_allow_list_that_names_nothing_installed_is_noticed(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TFX_PLUGINS", "tfx-encodrs")
-    with pytest.warns(PluginWarning, match="TFX_PLUGINS names 'tfx-encodrs'"):
+def test_names_in_the_lists_that_nothing_has_are_one_warning(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("tfx-encoders", architectures("one"))
+    monkeypatch.setenv("TFX_PLUGINS", "tfx-encodrs,tfx-core,builtin")
+    monkeypatch.setenv("TFX_DISABLE_PLUGINS", "Absent,tfx-encoders")
+    told = (
+        "TFX_PLUGINS names 'tfx-encodrs' and TFX_DISABLE_PLUGINS names 'absent': no installed plugin is called that; "
+        "tfx-encodrs: did you mean tfx-encoders?; installed: tfx-encoders"
+    )
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        discovery.discovered(strict=True)
         discovery.discovered()
+    assert [str(each.message) for each in warned] == [told]
 
 
 def test_an_empty_allow_list_is_none(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,14 @@ def test_a_task_is_registered_under_the_name_and_heads_of_its_class(task: str) -
 
 
 @pytest.mark.parametrize("task", HEADS)
+def test_a_task_reads_results_by_name_whatever_the_config_asks_for(task: str, folder: Folder) -> None:
+    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
+    expected = run(inputs_of(task, 2))
+    run.model.config.return_dict = False
+    same(run(inputs_of(task, 2)), expected)
+
+
+@pytest.mark.parametrize("task", HEADS)
 def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_padding(
     task: str, folder: Folder
 ) -> None:

@@ -27,7 +27,7 @@ WORDS = """
 VOCABULARY = [*SPECIAL, *WORDS.split()]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ToyConfig(ModelConfig):
     model_type = "toy"
 
@@ -77,7 +77,7 @@ ARCHITECTURE = Architecture(
             rules={"predictions": (Rename("predictions.{p}", "head.predictions.{p}"),)},
         ),
         "sequence-classification": HeadPlan(
-            lambda config, backbone: SequenceClassificationHead(nn.Linear(backbone.width, config.num_labels)),
+            lambda config, backbone: SequenceClassificationHead(nn.Linear(backbone.width, config.num_labels), config),
             rules={"sequence-classifier": CLASSIFIER},
         ),
         "token-classification": HeadPlan(

@@ -405,5 +405,16 @@ def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(TextError) as caught:
         tokenizer.save_pretrained(tmp_path / "file")
     assert str(caught.value) == (
-        f"{tmp_path}/file: could not be saved: Not a directory; what was there before is unchanged"
+        f"{tmp_path}/file: could not be saved: Not a directory: {tmp_path}/file is a file; what was there before is "
+        "unchanged"
     )
+
+
+def test_no_name_is_no_folder_and_a_tilde_is_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = small(tmp_path / "a")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with pytest.raises(TextError, match="an empty string names no place to save to"):
+        tokenizer.save_pretrained("")
+    assert str(tmp_path / "home" / "b" / "tokenizer.json") in tokenizer.save_pretrained("~/b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "home"]

@@ -236,6 +236,16 @@ DEEDS = {
     ("load_model", "config="): configured,
     ("load_model", "num_labels="): five_labels,
     ("load_model", "id2label="): named_labels,
+    ("load_model", "label2id="): lambda world: check(
+        dict(tfx_core.load_model(world.folder(), label2id={"bad": 0, "good": 1}).config.id2label)
+        == {0: "bad", 1: "good"}
+    ),
+    ("load_model", "output_hidden_states="): lambda world: check(
+        tfx_core.load_model(world.folder(), output_hidden_states=True)(**world.batch()).hidden_states
+    ),
+    ("load_model", "return_dict="): lambda world: check(
+        isinstance(tfx_core.load_model(world.folder(), return_dict=False)(**world.batch()), tuple)
+    ),
     ("load_model", "ignore_mismatched_sizes="): lambda world: other_classes(world, num_labels=3),
     ("load_model", "variant="): variant,
     ("load_model", "weights_only="): ignored("weights_only", True, False),

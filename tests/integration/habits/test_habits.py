@@ -14,7 +14,7 @@ from tfx_core.habits.table import PLACES, as_markdown
 Deed: TypeAlias = Callable[[World], object]
 
 ROOT = Path(__file__).parents[3]
-MODULES = ("calling", "configs", "encoding", "generating", "loading", "models", "pipelines", "text")
+MODULES = ("calling", "commands", "configs", "encoding", "generating", "loading", "models", "pipelines", "text")
 """Of `tfx_core.habits`; each has a module of deeds here. Training is done with others' libraries, in tests/trainers."""
 ELSEWHERE = ("training",)
 

@@ -131,7 +131,6 @@ Epsilon: TypeAlias = Annotated[float, Between(0, 1)]
 """A small number that keeps a divisor from being zero."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Checked:
     """Base of dataclasses whose values are checked against the annotations when an instance is made.
 

@@ -1,13 +1,14 @@
 """``tfx-core index``: build an index of passages and search it. Models and FAISS are imported when a command runs."""
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tfx_core.cli import Group, OutputPath, json_text, say, table_width
 from tfx_core.errors import InputError, in_one_line
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _PIPE_WIDTH = 100
 """Width of a table that does not go to a terminal."""
 
+_LISTED = 20
+"""Files that could not be read that are named one by one; ``--json`` has them all."""
+
 _QUESTIONS = 256
 """Questions that are searched together; their answers are printed before the next are read."""
 
 
-@click.group()
+@click.group(cls=Group)
 def index() -> None:
     """Build and search an index of passages."""
 
@@ -59,7 +63,7 @@ def _computing(command: Command) -> Command:
     "--output",
     "-o",
     required=True,
-    type=click.Path(path_type=Path),
+    type=OutputPath(path_type=Path),
     metavar="FOLDER",
     help="Where the index is kept; an index that is there is replaced as a whole.",
 )
@@ -75,6 +79,11 @@ def _computing(command: Command) -> Command:
 )
 @click.option("--topic-prefix/--no-topic-prefix", default=True, show_default=True, help="Embed TOPIC: TEXT.")
 @click.option("--force", is_flag=True, help="Build again even when nothing has changed.")
+@click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Pass over what has such a name or path in a folder. Repeatable."
+)
+@click.option("--strict", is_flag=True, help="Stop at a file in a folder that cannot be read, instead of passing over.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as one object of JSON.")
 @_computing
 def build(
     model: str,
@@ -85,6 +94,9 @@ def build(
     passage_words: int,
     topic_prefix: bool,
     force: bool,
+    exclude: tuple[str, ...],
+    strict: bool,
+    as_json: bool,
     revision: str | None,
     provider: str | None,
     device: str,
@@ -95,7 +107,8 @@ def build(
 
     A .txt or .md file is cut into passages at paragraphs, sentences and lines; the topic of a passage is the path of
     Markdown headings above it, else the name of the file. A .jsonl file has one object a line with "text" and, if you
-    like, "topic" (or "title") and "id". Everything is UTF-8.
+    like, "topic" (or "title") and "id". Everything is UTF-8. A file in a folder that cannot be read is passed over and
+    told at the end; one that SOURCE names is an error.
 
     When FOLDER holds an index of the same passages, made with the same model and options, nothing is done.
     """
@@ -106,7 +119,7 @@ def build(
     from tfx_retrieval.sources import Collection
 
     check_replaceable(output)
-    collection = Collection(sources, words=passage_words)
+    collection = Collection(sources, words=passage_words, exclude=exclude, strict=strict)
     found = _survey(collection, sources)
     encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
     wanted = Manifest(
@@ -119,13 +132,17 @@ def build(
         probed=True,
         options=options,
     )
-    if not force and is_current(output, wanted, encoder):
-        click.echo(f"{output}: up to date, {found.count} passages")
-        return
-    cut = _embed(collection, encoder, output, wanted)
+    current = not force and is_current(output, wanted, encoder)
+    cut = 0 if current else _embed(collection, encoder, output, wanted)
     if cut:
-        click.echo(f"{cut} passages were cut to the {encoder.limit} tokens that the model reads", err=True)
-    click.echo(f"{output}: built, {found.count} passages")
+        say(f"{cut} passages were cut to the {encoder.limit} tokens that the model reads", error=True)
+    _report_unread(collection)
+    if as_json:
+        unread = [{"file": str(path), "reason": reason} for path, reason in collection.unread.items()]
+        done = {"index": str(output), "built": not current, "passages": found.count, "cut": cut, "unread": unread}
+        click.echo(json_text(done))
+    else:
+        say(f"{output}: {'up to date' if current else 'built'}, {found.count} passages")
 
 
 def _survey(collection: "Collection", sources: Sequence[str]) -> "Survey":
@@ -136,6 +153,7 @@ def _survey(collection: "Collection", sources: Sequence[str]) -> "Survey":
     with ProgressBar("reading") as bar:
         found = survey(_noted(collection, lambda passage: bar.advance()))
     if found.count == 0:
+        _report_unread(collection)
         raise InputError(f"{', '.join(sources)}: no text in it")
     _report_skipped(collection)
     return found
@@ -177,12 +195,11 @@ def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, w
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="Read the questions from FILE, or from standard input for -, one on each line.",
 )
-@click.option("--table", "form", flag_value="table", help="Print a table, as on a terminal.")
-@click.option("--tsv", "form", flag_value="tsv", help="Print question, rank, score, topic and passage with tabs.")
-@click.option("--json", "form", flag_value="json", help="Print one line of JSON for each question.")
-@click.option(
-    "--lines", type=click.IntRange(0), default=4, show_default=True, help="Lines of a passage in a table; 0 for all."
-)
+@click.option("--table", is_flag=True, help="Print a table, as on a terminal.")
+@click.option("--tsv", is_flag=True, help="Print question, rank, score, topic and passage with tabs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each question.")
+@click.option("--header", is_flag=True, help="Print the names of the values above lines with tabs.")
+@click.option("--lines", type=click.IntRange(0), help="Lines of a passage in a table; 0 for all. [default: 4]")
 @_computing
 def search(
     folder: Path,
@@ -190,8 +207,11 @@ def search(
     model: str | None,
     top_k: int,
     file: str | None,
-    form: str | None,
-    lines: int,
+    table: bool,
+    tsv: bool,
+    as_json: bool,
+    header: bool,
+    lines: int | None,
     revision: str | None,
     provider: str | None,
     device: str,
@@ -199,6 +219,8 @@ def search(
     batch_tokens: int | None,
 ) -> None:
     """Find the passages of the index in FOLDER that answer each QUESTION."""
+    asked_for = {"--table": table, "--tsv": tsv, "--json": as_json, "--header": header, "--lines": lines is not None}
+    form = _form([name for name, given in asked_for.items() if given])
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
@@ -207,7 +229,7 @@ def search(
     model, revision = _model_of(folder, model, revision)
     encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
     opened = open_index(folder, encoder, model=model_identity(model, revision))
-    show = _printer(form or ("table" if sys.stdout.isatty() else "tsv"), lines)
+    show = _printer(form, 4 if lines is None else lines, header=header)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
@@ -216,6 +238,19 @@ def search(
             bar.hide()
             for one, hits in zip(asked, found, strict=True):
                 show(one, hits)
+
+
+def _form(given: Sequence[str]) -> str:
+    """What to print as; `click.UsageError` for two of these options that contradict each other."""
+    allowed = ({"--table", "--lines"}, {"--tsv", "--header"})
+    for first, second in combinations(given, 2):
+        if not any({first, second} <= both for both in allowed):
+            raise click.UsageError(f"{first} and {second} contradict each other; give one of them")
+    if "--json" in given:
+        return "json"
+    if "--table" in given or (sys.stdout.isatty() and not {"--tsv", "--header"} & {*given}):
+        return "table"
+    return "tsv"
 
 
 def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
@@ -230,11 +265,13 @@ def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[st
     return own.name, revision or own.revision
 
 
-def _printer(form: str, lines: int) -> "Callable[[str, Sequence[Hit]], None]":
+def _printer(form: str, lines: int, *, header: bool) -> "Callable[[str, Sequence[Hit]], None]":
     """What prints the passages that a question found; tables are parted by a blank line."""
     from tfx_retrieval import results
 
-    width = shutil.get_terminal_size((_PIPE_WIDTH, 0)).columns
+    if header:
+        click.echo("\t".join(results.HEADER))
+    width = table_width() or _PIPE_WIDTH
     parting: list[str] = []
 
     def show(question: str, hits: "Sequence[Hit]") -> None:
@@ -265,9 +302,18 @@ def _noted(collection: "Collection", note: "Callable[[Passage], None]") -> "Iter
         yield passage
 
 
-def _report_skipped(collection: "Collection") -> None:
-    from tfx_core.cli import say
+def _report_unread(collection: "Collection") -> None:
+    """Name the files of folders that could not be read."""
+    if not collection.unread:
+        return
+    say(f"passed over {len(collection.unread)} files that cannot be read:", error=True)
+    for path, reason in list(collection.unread.items())[:_LISTED]:
+        say("  " + in_one_line(f"{path}: {reason}", 500), error=True)
+    if len(collection.unread) > _LISTED:
+        say(f"  and {len(collection.unread) - _LISTED} more, which --json lists", error=True)
 
+
+def _report_skipped(collection: "Collection") -> None:
     if collection.skipped:
         kinds = sorted({path.suffix or path.name for path in collection.skipped})
         shown = ", ".join(kinds[:5]) + (", …" if len(kinds) > 5 else "")

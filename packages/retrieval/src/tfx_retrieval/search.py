@@ -1,5 +1,6 @@
 """Building, keeping and searching an index of passages: text in, passages out."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -122,7 +123,7 @@ def build_index(
 
     _write(
         embedded(),
-        Path(folder),
+        _place(folder),
         dimension=encoder.dimension,
         kind=kind,
         options=options,
@@ -145,7 +146,13 @@ def write_index(
 
     Such an index is searched by vector, or with an encoder that is not checked against it.
     """
-    _write(batches, Path(folder), dimension=dimension, kind=kind, options=options)
+    _write(batches, _place(folder), dimension=dimension, kind=kind, options=options)
+
+
+def _place(folder: str | Path) -> Path:
+    if not os.fspath(folder):
+        raise PassageIndexError("an empty string names no index; give a folder")
+    return Path(os.path.expanduser(folder))
 
 
 class _Counted:
@@ -210,7 +217,7 @@ def open_index(
     `build_index`. Raises `PassageIndexError` for a folder that is no index, is damaged or cut short, or was made with
     another model than the encoder's. All of it is of one build, also while another build replaces the folder.
     """
-    folder = Path(folder)
+    folder = _place(folder)
 
     def read(files: Folder) -> tuple[Manifest, Vectors | None, PassageIndex]:
         manifest = _checked_manifest(folder, files)

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tfx_core.embedding import Passage
@@ -23,6 +24,10 @@ PYTHON_REFERENCE = "pydoc:topics"
 """The source that is the Python language reference of the running interpreter, one document for each topic."""
 
 SUFFIXES = (".jsonl", ".md", ".txt")
+LARGEST = 100_000_000
+"""Bytes of a text in a folder that is read, for it is read as a whole; JSON Lines come one by one."""
+
+_BEGINNING = 8192
 _TOPIC_KEYS = ("topic", "title")
 
 
@@ -41,6 +46,8 @@ class SourceFile:
 
     path: Path
     name: str
+    found: bool = False
+    """In a folder; nobody named it."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +64,33 @@ class Collection:
 
     A source is a file, a folder that is searched through, or `PYTHON_REFERENCE`. Hidden files, other kinds of files
     (in `skipped`) and folders that are passage indexes themselves are passed over; a file named twice is read once.
+    In folders, so is what one of the patterns in ``exclude`` fits: a name, a path within the source, or a folder above.
     A document is named by its path within its source, and where several would have one name, by as many folders above
     it as tell them apart.
+
+    What cannot be read is an `InputError`. Unless the collection is ``strict``, what a folder holds is passed over
+    instead, with the reason in `unread`: once it was looked through, at the first iteration.
     """
 
-    def __init__(self, sources: Sequence[str | Path], *, words: int = DEFAULT_WORDS) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        *,
+        words: int = DEFAULT_WORDS,
+        exclude: Sequence[str] = (),
+        strict: bool = True,
+    ) -> None:
         if words < 0:
             raise InputError(f"passage words: {words} is negative; give a number, or 0 to leave every text whole")
         if not sources:
             raise InputError(f"no source: name a file ({', '.join(SUFFIXES)}), a folder or {PYTHON_REFERENCE}")
         self.words = words
         self.skipped: list[Path] = []
+        self.unread: dict[Path, str] = {}
+        """What was found in folders and cannot be read, and why."""
+        self._exclude = exclude
+        self._strict = strict
+        self._looked_through: set[Path] = set()
         self._parts: list[SourceFile | str] = []
         seen: set[Path] = set()
         for source in sources:
@@ -80,7 +103,8 @@ class Collection:
                     self._parts.append(file)
         self._parts = _told_apart(self._parts)
         if not self._parts:
-            raise InputError(f"{', '.join(map(str, sources))}: no {', '.join(SUFFIXES)} file in it")
+            left = " that no pattern excludes" if exclude else ""
+            raise InputError(f"{', '.join(map(str, sources))}: no {', '.join(SUFFIXES)} file in it{left}")
 
     def __iter__(self) -> Iterator[Passage]:
         for document in self.documents():
@@ -92,7 +116,24 @@ class Collection:
     def documents(self) -> Iterator[Document]:
         """Read the sources one document at a time."""
         for part in self._parts:
-            yield from _read_python_reference() if isinstance(part, str) else _read(part)
+            if isinstance(part, str):
+                yield from _read_python_reference()
+            elif self._is_readable(part):
+                yield from _read(part)
+
+    def _is_readable(self, file: SourceFile) -> bool:
+        """Look a file through that a folder holds, if this was not done before: all of its passages count, or none."""
+        if self._strict or not file.found or file.path in self._looked_through:
+            return file.path not in self.unread
+        self._looked_through.add(file.path)
+        try:
+            _check_kind(file.path)
+            for _ in _read(file):
+                pass
+        except InputError as error:
+            self.unread[file.path] = str(error).removeprefix(str(file.path)).lstrip(":, ")
+            return False
+        return True
 
     def _find(self, source: Path) -> Iterator[SourceFile]:
         if source.is_file():
@@ -108,20 +149,28 @@ class Collection:
 
     def _search(self, folder: Path) -> Iterator[SourceFile]:
         def fail(error: OSError) -> None:
-            raise InputError(f"{error.filename}: cannot be searched: {error.strerror}") from error
+            if self._strict or Path(error.filename) == folder:
+                raise InputError(f"{error.filename}: cannot be searched: {error.strerror}") from error
+            self.unread[Path(error.filename)] = f"cannot be searched: {error.strerror}"
 
         found: list[Path] = []
         for place, folders, names in os.walk(folder, onerror=fail):
             if MANIFEST in names:  # a passage index, whose own files must not become passages
                 folders.clear()
                 continue
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            found.extend(Path(place, name) for name in names if not name.startswith("."))
+            folders[:] = [name for name in folders if self._takes(folder, Path(place, name))]
+            found.extend(path for name in names if self._takes(folder, path := Path(place, name)))
         for path in sorted(found, key=lambda path: path.relative_to(folder).as_posix()):
             if path.suffix.lower() in SUFFIXES and path.is_file():
-                yield SourceFile(path, _readable(path.relative_to(folder).as_posix()))
+                yield SourceFile(path, _readable(path.relative_to(folder).as_posix()), found=True)
             else:
                 self.skipped.append(path)
+
+    def _takes(self, folder: Path, path: Path) -> bool:
+        """Whether what a search finds is neither hidden nor excluded."""
+        inner = path.relative_to(folder).as_posix()
+        fits = any(fnmatchcase(name, glob.rstrip("/")) for glob in self._exclude for name in (path.name, inner))
+        return not fits and not path.name.startswith(".")
 
 
 def _told_apart(parts: Sequence[SourceFile | str]) -> list[SourceFile | str]:
@@ -175,6 +224,22 @@ def _read_python_reference() -> Iterator[Document]:
         raise InputError(f"{PYTHON_REFERENCE}: this Python came without its language reference ({error})") from error
     for topic in sorted(topics):
         yield Document(topic, ((topic, topics[topic]),))
+
+
+def _check_kind(path: Path) -> None:
+    """Raise `InputError` for what bears the name of a text and is none that a user meant to be read."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            binary = b"\0" in stream.read(_BEGINNING)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if binary:
+        raise InputError(f"{path}: binary, not text")
+    if size > LARGEST and path.suffix.lower() != ".jsonl":
+        raise InputError(
+            f"{path}: too large ({size / 1e6:.0f} MB, at most {LARGEST / 1e6:.0f}); name it to have it read"
+        )
 
 
 def _read(file: SourceFile) -> Iterator[Document]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Backbone, HeadPlan, Inputs, ModelConfig, ModelOutput, ProblemType
+from tfx_core.model import Backbone, HeadPlan, Inputs, ModelConfig, ModelOutput
 from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss, whole_labels
 from tfx_core.nn import can_read, last_tokens
 from tfx_seq2seq.backbone import shift_right
@@ -27,10 +27,9 @@ class DecoderLMHead(CausalLMHead):
 class ConditionalGenerationHead(LanguageHead):
     """Predicts the target; its labels, shifted right, are the decoder's input where none is given."""
 
-    def __init__(self, predictions: nn.Module, start_token_id: int | None, pad_token_id: int | None) -> None:
+    def __init__(self, predictions: nn.Module, config: ModelConfig) -> None:
         super().__init__(predictions)
-        self.start_token_id = start_token_id
-        self.pad_token_id = pad_token_id
+        self.config = config
 
     def arrange(self, inputs: Inputs) -> Inputs:
         """Make the decoder's input out of the labels; raises `InputError` where both do not fit together."""
@@ -50,17 +49,16 @@ class ConditionalGenerationHead(LanguageHead):
 
         Raises `ConfigError` where the config has no start token.
         """
-        for key, value in (("decoder_start_token_id", self.start_token_id), ("pad_token_id", self.pad_token_id)):
+        start, pad = self.config.decoder_start_token_id, self.config.pad_token_id
+        for key, value in (("decoder_start_token_id", start), ("pad_token_id", pad)):
             if value is None:
-                raise ConfigError(
-                    f"{key}=None: labels are shifted right with it; set it in config.json or while loading"
-                )
-        assert self.start_token_id is not None
-        assert self.pad_token_id is not None
+                raise ConfigError(f"{key}=None: labels are shifted right with it; set model.config.{key}")
+        assert start is not None
+        assert pad is not None
         if labels.dim() != 2:
             raise InputError(f"labels of shape {tuple(labels.shape)}: must be (batch, tokens), the target")
         labels = whole_labels(labels, labels.shape)
-        return shift_right(labels, self.start_token_id, self.pad_token_id, mask)
+        return shift_right(labels, start, pad, mask)
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B, T)`` are the target itself; logits ``(B, T, V)``."""
@@ -71,11 +69,11 @@ class ConditionalGenerationHead(LanguageHead):
 class EndTokenClassificationHead(Head):
     """Classifies a text by the decoder's state at its last end token."""
 
-    def __init__(self, classifier: nn.Module, eos_token_id: int, problem_type: ProblemType | None) -> None:
+    def __init__(self, classifier: nn.Module, config: ModelConfig) -> None:
         super().__init__()
         self.classifier = classifier
-        self.eos_token_id = eos_token_id
-        self.problem_type = problem_type
+        self.config = config
+        _end_token(config)
 
     def forward(
         self,
@@ -96,14 +94,22 @@ class EndTokenClassificationHead(Head):
                 f"input_ids {given}: the text's end token is looked for in them, and its state among the decoder's, "
                 f"which are {tuple(state.shape[:2])}; give the decoder the text itself, or nothing"
             )
-        ends = input_ids == self.eos_token_id
+        end = _end_token(self.config)
+        ends: Tensor = input_ids == end
         if attention_mask is not None:  # some tokenizers fill up with the end token
             ends = ends & attention_mask.bool()
         if can_read(ends) and not bool(ends.any(dim=1).all()):
             row = int((~ends.any(dim=1)).nonzero()[0])
-            raise InputError(f"input_ids: row {row} has no end token {self.eos_token_id}, whose state is classified")
+            raise InputError(f"input_ids: row {row} has no end token {end}, whose state is classified")
         logits = self.classifier(last_tokens(state, ends))
-        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
+
+
+def _end_token(config: ModelConfig) -> int:
+    """The one that there must be; raises `ConfigError`."""
+    config.require(isinstance(config.eos_token_id, int), "eos_token_id", "one id for sequence-classification")
+    assert isinstance(config.eos_token_id, int)
+    return config.eos_token_id
 
 
 def end_token_classification(
@@ -112,8 +118,6 @@ def end_token_classification(
     """A classifier of the end token's state: dropout, dense, tanh, dropout, output."""
 
     def build(config: C, backbone: Backbone) -> EndTokenClassificationHead:
-        config.require(isinstance(config.eos_token_id, int), "eos_token_id", "one id for sequence-classification")
-        assert isinstance(config.eos_token_id, int)
         classifier = nn.Sequential(
             nn.Dropout(dropout(config)),
             nn.Linear(backbone.width, backbone.width),
@@ -121,7 +125,7 @@ def end_token_classification(
             nn.Dropout(dropout(config)),
             nn.Linear(backbone.width, config.num_labels),
         )
-        return EndTokenClassificationHead(classifier, config.eos_token_id, config.problem_type)
+        return EndTokenClassificationHead(classifier, config)
 
     rules = (
         Rename("classification_head.dense.{p}", "head.classifier.1.{p}"),

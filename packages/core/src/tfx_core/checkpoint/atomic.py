@@ -29,6 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, also after a power failure, and whoever has the old one open or mapped
     keeps it. The temporary name ends like the real one.
     """
+    path = Path(os.path.expanduser(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     with _working_on(path, path.parent, stands_for=path.parent) as folder:
@@ -47,7 +48,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     it cannot, there is a moment in which ``path`` does not exist. A symbolic link stays one: the folder that it points
     to is replaced.
     """
-    real = Path(os.path.realpath(path))
+    real = Path(os.path.realpath(os.path.expanduser(path)))
     real.parent.mkdir(parents=True, exist_ok=True)
     with _working_on(path, real.parent, stands_for=path) as new:
         yield new
@@ -75,7 +76,7 @@ def replacing_files(
 
     An exception puts everything back, and a process that was killed is as if it had not begun.
     """
-    real = Path(os.path.realpath(folder))
+    real = Path(os.path.realpath(os.path.expanduser(folder)))
     is_new = not real.exists()
     real.parent.mkdir(parents=True, exist_ok=True)
     with _working_on(folder, real.parent if is_new else real, stands_for=folder) as new:
@@ -87,11 +88,13 @@ def replacing_files(
 
 
 @contextmanager
-def save_errors(path: object, kind: type[TfxError]) -> Iterator[None]:
+def save_errors(path: str | os.PathLike[str], kind: type[TfxError]) -> Iterator[None]:
     """A disk that is full, or a folder that cannot be written, as one error of ours that names ``path``.
 
-    So is what no file can have: a name with a NUL, half of a surrogate pair.
+    So is what no file can have: no name at all, one with a NUL, half of a surrogate pair.
     """
+    if not os.fspath(path):
+        raise kind("an empty string names no place to save to; give a folder, '.' for the current one")
     try:
         if "\0" in str(path):
             raise OSError(errno.EINVAL, "no file can have this name")
@@ -100,7 +103,15 @@ def save_errors(path: object, kind: type[TfxError]) -> Iterator[None]:
         raise
     except (OSError, UnicodeEncodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else error.reason) or error
+        if isinstance(error, NotADirectoryError | FileExistsError):
+            reason = f"{reason}{_file_in_the_way(path)}"
         raise kind(f"{path}: could not be saved: {reason}; what was there before is unchanged") from error
+
+
+def _file_in_the_way(path: str | os.PathLike[str]) -> str:
+    place = Path(os.path.expanduser(path))
+    files = (each for each in (place, *place.parents) if each.is_file())
+    return next((f": {each} is a file" for each in files), "")
 
 
 @contextmanager

@@ -79,9 +79,8 @@ def write_folder(folder: str | Path) -> Iterator[Path]:
     of an earlier save that would be stale (other shards, an index) go, all other files stay. Raises `CheckpointError`
     when the disk is full or the folder cannot be written; the old files are whole then.
     """
-    folder = Path(folder)
-    with save_errors(folder, CheckpointError), replacing_files(folder, stale=_stale, last=_OPENED_FIRST) as staging:
-        yield staging
+    with save_errors(folder, CheckpointError), replacing_files(Path(folder), stale=_stale, last=_OPENED_FIRST) as new:
+        yield new
 
 
 def _stale(old: Collection[str], new: Collection[str]) -> list[str]:

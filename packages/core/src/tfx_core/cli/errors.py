@@ -11,8 +11,10 @@ from typing import IO, Any, TextIO
 import click
 from click.exceptions import Exit
 
+from tfx_core.cli.flags import in_flags
 from tfx_core.cli.output import say
 from tfx_core.errors import TfxError, described, in_one_line, traced
+from tfx_core.habits import hint
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
@@ -35,7 +37,9 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it on stderr."""
-        say(f"{self.trace}Error: {self.format_message()}", error=True)
+        if self.trace:
+            say(self.trace.rstrip("\n"), error=True)
+        say(self.format_message(), error=True, heading="Error")
 
 
 @contextmanager
@@ -48,8 +52,7 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
     except _HELP_ERROR:
         raise
     except click.UsageError as error:
-        hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
-        raise Failure(in_one_line(error.format_message(), 5_000).rstrip(".") + hint, 2) from error
+        raise Failure(_usage(error), 2) from error
     except click.ClickException as error:
         if type(error).show is not click.ClickException.show:
             raise  # a failure of ours, or one that shows itself in a way of its own
@@ -64,8 +67,17 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             raise Exit(READER_GONE) from None
         told = str(error) if isinstance(error, TfxError) else described(error)
-        hint = "" if debug or isinstance(error, TfxError) else " (tfx-core --debug … shows where)"
-        raise Failure(f"{told}{hint}", 1, traced(error) if debug else "") from error
+        where = "" if debug or isinstance(error, TfxError) else " (tfx-core --debug … shows where)"
+        raise Failure(f"{told}{where}", 1, traced(error) if debug else "") from error
+
+
+def _usage(error: click.UsageError) -> str:
+    """What is wrong with what was typed, and the cure."""
+    option = error.option_name if isinstance(error, click.NoSuchOption) else ""
+    said = in_one_line(error.format_message(), 5_000).rstrip(".")
+    cure = hint("tfx-core", option)
+    said = said if cure is None else f"No such option {option!r}: {cure}"
+    return f"{said} (see {error.ctx.command_path} --help)" if error.ctx is not None else said
 
 
 def _nobody_reads() -> bool:
@@ -94,6 +106,8 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, UserWarning):  # what tfx warns of is meant for the user, and needs no line of code
-        say(f"Warning: {in_one_line(str(message), 2_000)}", error=True)
+        context = click.get_current_context(silent=True)
+        told = in_one_line(str(message), 2_000)
+        say(told if context is None else in_flags(told, context.command), error=True, heading="Warning")
     else:
         say(warnings.formatwarning(message, category, filename, lineno, line).rstrip("\n"), error=True)

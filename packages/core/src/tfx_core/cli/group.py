@@ -10,14 +10,52 @@ from click.shell_completion import CompletionItem
 
 from tfx_core.cli import commands
 from tfx_core.cli.errors import one_line_errors
+from tfx_core.cli.flags import in_flags
 from tfx_core.cli.output import TerminalContext
-from tfx_core.errors import UnknownNameError
+from tfx_core.errors import InputError, TfxError, UnknownNameError
+from tfx_core.habits import hint, nearest
 
 
-class ListedGroup(click.Group):
-    """A group that lists its commands without having them, so that none can stop a listing."""
+class Command(click.Command):
+    """A command whose errors name options as they are typed."""
 
     context_class = TerminalContext
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise InputError(in_flags(str(error), self)) from error
+
+
+class Group(click.Group):
+    """A group of such commands that answers a mistyped one with the nearest."""
+
+    context_class = TerminalContext
+    command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's."""
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            error = self.unknown(ctx, name)
+            raise click.UsageError(str(error), ctx) if isinstance(error, UnknownNameError) else error
+        return super().resolve_command(ctx, args)
+
+    def unknown(self, ctx: click.Context, name: str) -> TfxError:
+        """What to say of a name that is no command here; `UnknownNameError` where the user typed it wrongly."""
+        known = self.list_commands(ctx)
+        close = nearest(name, known)
+        meant = f"did you mean {close!r}? " if close else ""
+        return UnknownNameError(f"no command {name!r}; {meant}there are: {', '.join(known)}")
+
+
+class ListedGroup(Group):
+    """A group that lists its commands without having them, so that none can stop a listing."""
+
     heading: ClassVar[str] = "Commands"
 
     @abstractmethod
@@ -58,17 +96,12 @@ class CommandLine(ListedGroup):
         """The command of a name."""
         return commands.find(cmd_name)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with an error that knows what is not installed and what failed."""
-        name = args[0]
-        if not name.startswith("-") and not ctx.resilient_parsing and commands.find(name) is None:
-            from tfx_core.plugins.registry import missing
+    def unknown(self, ctx: click.Context, name: str) -> TfxError:
+        """As a group's, of what is not installed and what failed too."""
+        from tfx_core.plugins.registry import missing
 
-            error = missing("command", name, commands.names())
-            raise click.UsageError(str(error), ctx) if isinstance(error, UnknownNameError) else error
-        return super().resolve_command(ctx, args)
+        told = hint("tfx-core", name)
+        return missing("command", name, commands.names()) if told is None else UnknownNameError(f"no {name!r}: {told}")
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

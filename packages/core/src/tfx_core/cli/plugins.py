@@ -7,7 +7,7 @@ import click
 
 from tfx_core.cli import commands
 from tfx_core.cli.output import print_json, print_table, say, strangers_on_stderr
-from tfx_core.plugins.discovery import Plugin, PluginWarning, with_targets
+from tfx_core.plugins.discovery import Plugin, PluginWarning, SettingWarning, with_targets
 
 
 @click.command()
@@ -21,7 +21,8 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     """
     debug = bool(ctx.find_root().params.get("debug"))
     with warnings.catch_warnings(), strangers_on_stderr():
-        warnings.simplefilter("ignore", PluginWarning)  # the list says it all
+        warnings.simplefilter("ignore", PluginWarning)  # the list says it all, but for names that are not in it
+        warnings.simplefilter("default", SettingWarning)
         answers = commands.ask(strict=False)
         if check:
             answers = replace(answers, plugins=[*map(with_targets, answers.plugins)])

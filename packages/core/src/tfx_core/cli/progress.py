@@ -1,4 +1,4 @@
-"""A progress bar on stderr: on a terminal only, so that pipes and logs stay clean."""
+"""Progress on stderr: a bar on a terminal, elsewhere a line now and then, so that logs stay short."""
 
 import shutil
 import sys
@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 _REDRAW_SECONDS = 0.1
+_TELL_SECONDS = 12.0
+"""Between two lines where there is no terminal; what is done sooner is silent there."""
 
 
 class ProgressBar:
@@ -27,7 +29,7 @@ class ProgressBar:
     def advance(self, count: int = 1) -> None:
         """Count ``count`` more things as done."""
         self.done += count
-        if self._shown and time.monotonic() - self._drawn >= _REDRAW_SECONDS:
+        if time.monotonic() - self._drawn >= (_REDRAW_SECONDS if self._shown else _TELL_SECONDS):
             self._draw()
 
     def hide(self) -> None:
@@ -47,20 +49,28 @@ class ProgressBar:
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
-        rate = self.done / max(self._drawn - self._started, 1e-9)
-        if self.total:
-            share = min(1.0, self.done / self.total)
-            left = (self.total - self.done) / rate if rate else 0.0
-            facts = f" {share:4.0%}  {self.done}/{self.total}  {rate:.3g}/s  {_clock(left)} left"
-            room = shutil.get_terminal_size().columns - len(self.label) - len(facts) - 5
-            filled = round(max(0, room) * share)
-            bar = f"[{'#' * filled}{' ' * (room - filled)}]" if room >= 8 else ""
-        else:
-            bar, facts = "", f" {self.done} done  {rate:.3g}/s"
-        line = f"{self.label} {bar}{facts}"[: shutil.get_terminal_size().columns - 1]
+        facts, share = self._facts()
+        if not self._shown:
+            self._stream.write(f"{self.label} {facts}\n")
+            self._stream.flush()
+            return
+        columns = shutil.get_terminal_size().columns
+        room = columns - len(self.label) - len(facts) - 5
+        filled = round(max(0, room) * (share or 0))
+        bar = f"[{'#' * filled}{' ' * (room - filled)}]" if share is not None and room >= 8 else ""
+        line = f"{self.label} {bar}{facts}"[: columns - 1]
         self._stream.write(f"\r{line}\x1b[K")
         self._stream.flush()
         self._visible = True
+
+    def _facts(self) -> tuple[str, float | None]:
+        """How far the work is, in words and as a share."""
+        rate = self.done / max(self._drawn - self._started, 1e-9)
+        if not self.total:
+            return f" {self.done} done  {rate:.3g}/s", None
+        share = min(1.0, self.done / self.total)
+        left = (self.total - self.done) / rate if rate else 0.0
+        return f" {share:4.0%}  {self.done}/{self.total}  {rate:.3g}/s  {_clock(left)} left", share
 
 
 def _clock(seconds: float) -> str:

@@ -1,26 +1,29 @@
 """``tfx-core run TASK``: any installed task on texts, files and pipes, with the options that the task declares."""
 
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from tfx_core.cli.group import ListedGroup
-from tfx_core.cli.output import TerminalContext, as_it_comes, in_a_cell
+from tfx_core.cli.group import Command, ListedGroup
+from tfx_core.cli.output import OutputPath, as_it_comes, in_a_cell
 from tfx_core.cli.progress import ProgressBar
-from tfx_core.cli.task_inputs import RunInputs, open_inputs
+from tfx_core.cli.task_answers import Unanswered, answers
+from tfx_core.cli.task_inputs import RunInputs, Unusable, open_inputs
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.fields import Above
 from tfx_core.plugins import TaskSpec, registry
-from tfx_core.tasks import ItemError, Task
+from tfx_core.tasks import Task
 from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
 from tfx_core.tasks.pipeline import load_task
+
+if TYPE_CHECKING:
+    from tfx_core.cli.task_results import Lines
 
 
 class Tasks(ListedGroup):
@@ -85,7 +88,7 @@ _PARAMETERS: list[click.Parameter] = [
     click.Option(["--tokenizer"], metavar="FOLDER|ID", help="Where the tokenizer comes from, if not from MODEL."),
     click.Option(["--revision"], metavar="REVISION", help="Branch, tag or commit of a hub id."),
     click.Option(["--provider"], metavar="NAME", help="Whose architecture, where several distributions give it."),
-    click.Option(["--device"], metavar="DEVICE", help="Where to compute: cpu, cuda, … [default: cpu]"),
+    click.Option(["--device"], metavar="DEVICE", help="Where to compute: cpu, cuda, cuda:1, … [default: cpu]"),
     click.Option(["--dtype"], metavar="DTYPE", help="Number type: float32, bfloat16, …, auto. [default: float32]"),
     click.Option(["--attention"], metavar="NAME", help="Attention kernel. [default: sdpa]"),
     click.Option(
@@ -100,10 +103,13 @@ _PARAMETERS: list[click.Parameter] = [
     ),
     click.Option(
         ["--output", "-o"],
-        type=click.Path(dir_okay=False, writable=True),
+        type=OutputPath(beside=True, dir_okay=False, writable=True),
         help="Write the results to FILE, which appears when all are done.",
     ),
     click.Option(["--json", "as_json"], is_flag=True, help="Print one line of JSON per input."),
+    click.Option(["--raw"], is_flag=True, help="Print texts as they are, with their line ends, tabs and backslashes."),
+    click.Option(["--header"], is_flag=True, help="Print the names of the values above lines with tabs."),
+    click.Option(["--strict"], is_flag=True, help="Stop at the first line of a file or a pipe that cannot be used."),
 ]
 _TASK_OPTION = "task_option_"
 
@@ -123,15 +129,18 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]]) -> clic
         options = {key: None if value is NONE else value for key, value in options.items()}
         _run(task, options, **{key: value for key, value in values.items() if key not in flags})
 
-    epilog = (
-        "Results are printed as a table on a terminal; elsewhere as lines with tabs, which begin with the number of "
-        "the input where an input can have several results. Generated text appears on a terminal as it comes."
-    )
-    return _TaskCommand(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=epilog)
+    return Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=_EPILOG)
 
 
-class _TaskCommand(click.Command):
-    context_class = TerminalContext
+_EPILOG = r"""
+Results are printed as a table on a terminal; elsewhere as lines with tabs, which begin with the number of the input
+where an input can have several results. Within a text \n is a line end, \t a tab and \\ a backslash, so that one result
+is one line; where a single TEXT, or one read as a whole, is answered with a text, it is printed as --raw has it.
+Generated text appears on a terminal as it comes.
+
+A line of a file or a pipe that cannot be used is told at the end, and the exit code is 1; the others are answered. In
+its place stands an empty line, or {"error": …} with --json. A line of JSON {"text": …} is that text, for every task.
+"""
 
 
 def _sentence(text: str) -> str:
@@ -179,63 +188,61 @@ def _run(
     read_as: Any,
     output: str | None,
     as_json: bool,
+    raw: bool,
+    header: bool,
+    strict: bool,
     **loading: str | None,
 ) -> None:
-    inputs = open_inputs(text, file, read_as, sys.stdin.buffer)
+    if as_json and (raw or header):
+        raise click.UsageError(f"--json and {'--raw' if raw else '--header'} contradict each other; give one of them")
+    from tfx_core.cli.task_results import Lines  # numpy, which a help page and a mistake do without
+
+    inputs = open_inputs(text, file, read_as, sys.stdin.buffer, strict=strict)
     loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
-    if output is None and not as_json and sys.stdout.isatty() and isinstance(loaded, Following) and loaded.can_follow():
+    on_a_terminal = output is None and sys.stdout.isatty()
+    if on_a_terminal and not (as_json or header) and isinstance(loaded, Following) and loaded.can_follow():
         _follow(loaded, inputs)
     else:
-        _write(loaded, inputs, output, as_json=as_json)
+        form = "json" if as_json else "tabs" if raw or header or not on_a_terminal else "table"
+        _write(loaded, inputs, output, Lines(form, header=header, raw=raw, single=inputs.single))
 
 
-def _write(task: Task[Any, Any, Any], inputs: RunInputs, output: str | None, *, as_json: bool) -> None:
+def _write(task: Task[Any, Any, Any], inputs: RunInputs, output: str | None, lines: "Lines") -> None:
     """Write the results of all inputs as they come."""
-    waiting: deque[object] = deque()
-
-    def noted() -> Iterator[object]:
-        for value in inputs.values:
-            waiting.append(value)
-            yield value
-
+    unanswered, number = Unanswered(), 0
     with ProgressBar(in_a_cell(task.name), inputs.total) as bar, _sink(output) as sink:
-        try:
-            for number, result in enumerate(task.stream(noted(), progress=bar.advance), 1):
-                value = waiting.popleft()
-                bar.hide()
-                for line in _lines(result, value, number, as_json=as_json, terminal=sink.isatty()):
-                    sink.write(f"{line}\n")
-        except ItemError as error:
-            raise InputError(f"{inputs.place(error.index)}: {error.reason}") from None
+        for number, (value, result) in enumerate(answers(task, inputs, bar.advance), 1):
+            bar.hide()
+            if isinstance(result, Unusable):
+                result = Unusable(unanswered.note(result))
+            for line in lines.of(value, result, number):
+                sink.write(f"{as_it_comes(line) if lines.raw and sink.isatty() else line}\n")
+        sink.writelines(f"{line}\n" for line in lines.rest())
+    unanswered.tell(number)
 
 
 def _follow(task: Following, inputs: RunInputs) -> None:
     """Write each text to the terminal while it is generated."""
-    for number, value in enumerate(inputs.values):
+    unanswered, number = Unanswered(), 0
+    for number, value in enumerate(inputs.values, 1):
         try:
+            if isinstance(value, Unusable):
+                raise InputError(value.reason)
             task.follow(value, _write_now)
         except InputError as error:
-            raise InputError(f"{inputs.place(number)}: {error}") from None
+            reason = str(error) if isinstance(value, Unusable) else f"{inputs.place(number - 1)}: {error}"
+            if inputs.strict:
+                raise InputError(reason) from None
+            unanswered.note(Unusable(reason))
         finally:
             sys.stdout.write("\n\n")
+    unanswered.tell(number)
 
 
 def _write_now(piece: str) -> None:
     """Show a piece of text at once."""
     sys.stdout.write(as_it_comes(piece))
     sys.stdout.flush()
-
-
-def _lines(result: Any, value: object, number: int, *, as_json: bool, terminal: bool) -> Iterator[str]:
-    from tfx_core.cli.task_results import json_line, tabbed, table  # numpy, which a help page does without
-
-    if as_json:
-        return iter([json_line(result)])
-    if not terminal:
-        return tabbed(result, number)
-    heading = value if isinstance(value, str) else json_line(value)
-    width = 100
-    return table(heading if len(heading) <= width else heading[: width - 1] + "…", result)
 
 
 @contextmanager

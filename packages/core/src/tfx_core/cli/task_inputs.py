@@ -17,22 +17,36 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
+class Unusable:
+    """A line of a file or a pipe that is no input, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class RunInputs:
     """The inputs of one run."""
 
     values: Iterator[object]
+    """What tasks take, and `Unusable` lines among them unless the run is ``strict``."""
     total: int | None
     """How many there are; None where that is known only at the end."""
     place: Callable[[int], str]
     """What messages call the input of this number, counted from 0."""
+    strict: bool
+    """Whether one that cannot be used ends the run; of lines all others are answered otherwise."""
+    single: bool = False
+    """Whether there is one by the way it was given."""
 
 
-def open_inputs(texts: Sequence[str], file: str | None, form: Form | None, stdin: BinaryIO) -> RunInputs:
+def open_inputs(
+    texts: Sequence[str], file: str | None, form: Form | None, stdin: BinaryIO, *, strict: bool = False
+) -> RunInputs:
     """The inputs that a command line names.
 
-    A file is read through once before anything runs, so that a mistake on its last line shows at once. Raises
-    `click.UsageError` when there is no input or more than one source, `InputError` that names line and byte for what is
-    not UTF-8 or not JSON.
+    A file is read through once before anything runs: it is counted, and where the run is ``strict`` a mistake on its
+    last line shows at once. Raises `click.UsageError` when there is no input or more than one source; for what is not
+    UTF-8 or not JSON, which a strict run does not take, `InputError` that names line and byte.
     """
     if file is None and list(texts) == ["-"]:
         texts, file = (), "-"
@@ -41,36 +55,44 @@ def open_inputs(texts: Sequence[str], file: str | None, form: Form | None, stdin
     if texts:
         if form is not None:
             raise click.UsageError(f"--read-as {form} is for files and pipes; each TEXT is one text")
-        return RunInputs(iter(texts), len(texts), lambda index: f"TEXT {index + 1}")
+        return RunInputs(iter(texts), len(texts), lambda index: f"TEXT {index + 1}", True, len(texts) == 1)
     if file is None and stdin.isatty():
         raise click.UsageError("nothing to read: give TEXT, --file or a pipe (or - to type it in)")
     if file is None or file == "-":
-        return _from(lambda: _values(stdin, "standard input", form or "lines"), None, "standard input", form)
+        return _from(_values(stdin, "standard input", form or "lines", strict), None, "standard input", form, strict)
     path = Path(file)
     form = form or ("jsonl" if path.suffix in (".jsonl", ".ndjson") else "lines")
 
     def values() -> Iterator[object]:
         with path.open("rb") as stream:
-            yield from _values(stream, file, form)
+            yield from _values(stream, file, form, strict)
 
     # what can be read only once, such as a named pipe, is not read ahead
     total = sum(1 for _ in values()) if path.is_file() else None
-    return _from(values, total, file, form)
+    return _from(values(), total, file, form, strict)
 
 
-def _from(values: Callable[[], Iterator[object]], total: int | None, label: str, form: Form | None) -> RunInputs:
-    return RunInputs(values(), total, lambda index: label if form == "whole" else f"{label}, line {index + 1}")
+def _from(values: Iterator[object], total: int | None, label: str, form: Form | None, strict: bool) -> RunInputs:
+    if form == "whole":
+        return RunInputs(values, total, lambda index: label, True, True)
+    return RunInputs(values, total, lambda index: f"{label}, line {index + 1}", strict)
 
 
-def _values(stream: BinaryIO, label: str, form: Form) -> Iterator[object]:
+def _values(stream: BinaryIO, label: str, form: Form, strict: bool) -> Iterator[object]:
     if form == "whole":
         yield _decoded(stream.read(), label, 0, 1)
         return
     offset = 0
     for number, line in enumerate(stream, 1):
-        text = _decoded(line, label, offset, number).rstrip("\r\n")
+        try:
+            text = _decoded(line, label, offset, number).rstrip("\r\n")
+            value = _parsed(text, label, number) if form == "jsonl" else text
+        except InputError as error:
+            if strict:
+                raise
+            value = Unusable(str(error))
         offset += len(line)
-        yield _parsed(text, label, number) if form == "jsonl" else text
+        yield value
 
 
 def _decoded(data: bytes, label: str, offset: int, line: int) -> str:
@@ -89,10 +111,15 @@ def _decoded(data: bytes, label: str, offset: int, line: int) -> str:
 
 
 def _parsed(text: str, label: str, line: int) -> object:
+    """The value of a line; an object with a text and nothing else is that text, for tasks of every kind."""
+    if not text.strip():
+        raise InputError(f'{label}, line {line}: an empty line; each holds one value of JSON, "" for an empty text')
     try:
         value: object = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{label}, line {line}, column {error.colno}: not JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
         raise InputError(f"{label}, line {line}: not usable JSON: {error}") from None
+    if isinstance(value, dict) and value.keys() == {"text"} and isinstance(value["text"], str):
+        return value["text"]
     return value

@@ -23,6 +23,7 @@ from tfx_core.embedding.similarity import checked_similarity, similarity, simila
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute, understands
+from tfx_core.model.devices import device_of
 from tfx_core.model.loading import load_model, load_tokenizer, read_config
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
@@ -77,7 +78,7 @@ class _Encode(Task[_Options, str, Vectors | Tensor]):
     def compute(
         self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: _Options
     ) -> list[Vectors] | list[Tensor]:
-        states, mask = self.model(**batch).last_hidden_state, batch["attention_mask"]
+        states, mask = self.model(**batch, return_dict=True).last_hidden_state, batch["attention_mask"]
         if options.tokens:
             return [own[real > 0].float().cpu() for own, real in zip(states, mask, strict=True)]
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
@@ -440,6 +441,7 @@ def load_encoder(
         tokenizer = load_tokenizer(recipe.transformer, provider=provider, **(tokenizer_kwargs or {}))
         return folder.label, recipe, model, tokenizer
 
+    device = device_of(device)
     label, recipe, model, tokenizer = read_whole(path, read, **options)
     known = {**recipe.prompts, **(prompts or {})}
     if default_prompt_name is not None and default_prompt_name not in known:

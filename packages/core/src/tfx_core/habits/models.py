@@ -1,5 +1,20 @@
 """Methods and attributes of a model."""
 
-from tfx_core.habits.habit import works
+from tfx_core.habits.habit import told, works
 
-HABITS = (works("save_pretrained(folder)"),)
+HABITS = (
+    works("save_pretrained(folder)", "what load_model would refuse is refused"),
+    works("get_input_embeddings()", "unscaled; model.backbone.embed(ids) gives what inputs_embeds takes"),
+    works("set_input_embeddings(module)"),
+    works("get_output_embeddings()", "None where the head predicts no tokens"),
+    works("set_output_embeddings(module)"),
+    works("resize_token_embeddings(len(tokenizer))", "of every architecture"),
+    works("resize_token_embeddings(pad_to_multiple_of=64)"),
+    works("resize_token_embeddings(…, mean_resizing=False)"),
+    works("tie_weights()"),
+    works("model.config.vocab_size"),
+    told(
+        "ids beyond the vocabulary",
+        "room for new tokens is made by model.resize_token_embeddings(len(tokenizer))",
+    ),
+)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tfx_core.habits import calling, configs, encoding, generating, loading, models, pipelines, text, training
+from tfx_core.habits import calling, commands, configs, encoding, generating, loading, models, pipelines, text, training
 from tfx_core.habits.habit import Habit
 
 PLACES: Mapping[str, Sequence[Habit]] = {
@@ -11,7 +11,7 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "new_model": loading.NEW_MODEL,
     "load_tokenizer": loading.LOAD_TOKENIZER,
     "config": configs.HABITS,
-    "model": (*models.HABITS, *loading.MODEL),
+    "model": (*models.HABITS, *calling.MODEL, *loading.MODEL),
     "save_pretrained": loading.SAVE,
     "model(…)": calling.INPUTS,
     "output": calling.OUTPUTS,
@@ -24,6 +24,7 @@ PLACES: Mapping[str, Sequence[Habit]] = {
     "encoder": encoding.ENCODER,
     "load_encoder": encoding.LOAD_ENCODER,
     "encode": encoding.ENCODE,
+    "tfx-core": commands.HABITS,
 }
 """What errors call a place -> the habits there."""
 

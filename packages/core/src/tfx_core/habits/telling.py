@@ -86,6 +86,9 @@ def _cure(place: str, theirs: str, name: str, known: Collection[str]) -> str | N
     said = hint(place, theirs)
     if said is not None:
         return said
-    others = {each.name for each in PLACES[place] if each.works and each.theirs.isidentifier() == theirs.isidentifier()}
+    if theirs.isidentifier():
+        others = {each.name for each in PLACES[place] if each.works and each.theirs.isidentifier()}
+    else:  # a keyword of ours is among those known, unless it is none of this very model's
+        others = {each.name for each in PLACES[place] if each.becomes is not None}
     close = nearest(name, {*known, *others})
     return None if close is None else f"did you mean {close!r}?"

@@ -5,10 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.nn import DecoderCache
+from tfx_core.nn import DecoderCache, Embeddings, padded_layouts
 
 if TYPE_CHECKING:
     from tfx_core.generation import GenerativeModel
@@ -26,6 +27,9 @@ class Backbone(nn.Module, ABC):
     ``pooler_output`` ``(B, D)`` where it has that part.
     """
 
+    packed: bool = True
+    """Whether its modules see the tokens of a padded batch alone, or rows with their padding; see `Model.packed`."""
+
     def __init__(self, width: int, *, max_positions: int | None = None, causal: bool = True) -> None:
         super().__init__()
         self.width = width
@@ -35,9 +39,24 @@ class Backbone(nn.Module, ABC):
         self.causal = causal
         """Whether it can predict what follows: false where every token sees the ones after it."""
 
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Run it, in the layout that is asked for."""
+        if self.packed or torch.compiler.is_compiling():  # what is compiled sees padding anyhow
+            return super().__call__(*inputs, **named)
+        with padded_layouts():
+            return super().__call__(*inputs, **named)
+
     @abstractmethod
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, T)`` -> the vectors ``(B, T, D)`` that ``inputs_embeds`` may give in their place."""
+
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """Where what turns ids into vectors is: modules, and the attributes of theirs that are all one and the same.
+
+        By default the token table of every `tfx_core.nn.Embeddings` in it.
+        """
+        return [(each, "token") for each in self.modules() if isinstance(each, Embeddings)]
 
     @property
     def input_names(self) -> frozenset[str]:

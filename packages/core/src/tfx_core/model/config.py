@@ -1,14 +1,17 @@
-"""Configurations: one frozen dataclass per architecture whose fields are the keys of ``config.json``."""
+"""Configurations: one dataclass per architecture whose fields are the keys of ``config.json``."""
 
 import dataclasses
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn, Self, TypeAlias
 
 from tfx_core.errors import ConfigError, UnknownNameError, shown
-from tfx_core.fields import Between, Checked, Nested, plain
-from tfx_core.habits import no_attribute, unknown
-from tfx_core.model.known_keys import GENERATION_KEYS, INERT_KEYS, NEUTRAL_VALUES
+from tfx_core.fields import Between, Checked, Nested, checked, plain
+from tfx_core.habits import hint, no_attribute, unknown
+from tfx_core.model.known_keys import GENERATION_KEYS, INERT_KEYS, NEUTRAL_VALUES, READ_WHERE_ABSENT
 from tfx_core.plugins import ArchitectureSpec, registry
 
 MOST_LABELS = 2**16
@@ -19,22 +22,35 @@ LARGEST = 10**9
 ProblemType: TypeAlias = Literal["regression", "single_label_classification", "multi_label_classification"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ModelConfig(Checked, Nested):
     """The keys that every ``config.json`` may have; an architecture's subclass adds its own.
 
     Values are checked against the annotations when an instance is made; `ConfigError` names key, value and what is
     allowed, and the file where there is one. A field may be the config of another model, an object in the file: of the
     class that annotates it, or, annotated as `ModelConfig`, of the architecture that the object's ``model_type`` names.
+
+    Fields that a call reads can be set, and are checked in the same way; those that shape a model when it is built
+    cannot: an `AttributeError` says what to do instead.
     """
 
     model_type: ClassVar[str] = ""
     aliases: ClassVar[Mapping[str, str]] = {}
     """Other spellings, found in released files or common to all architectures -> field name.
 
-    Width, depth and heads are ``hidden_size``, ``num_hidden_layers`` and ``num_attention_heads`` of every config: as
-    an attribute, in `replace` and in files an alias stands for its field.
+    Sizes are ``hidden_size``, ``num_hidden_layers``, ``num_attention_heads``, ``intermediate_size``, ``vocab_size`` and
+    ``max_position_embeddings`` of every config: as an attribute, in `replace` and in files an alias stands for its
+    field. Of an encoder-decoder they are the encoder's.
     """
+    absent: ClassVar[Mapping[str, str]] = {}
+    """Those of the common names that stand for nothing in this architecture, and read as ``None`` -> why."""
+    settable: ClassVar[Collection[str]] = frozenset({
+        "architectures", "id2label", "problem_type", "pad_token_id", "bos_token_id", "eos_token_id",
+        "decoder_start_token_id", "output_attentions", "output_hidden_states", "return_dict", "extra",
+    })  # fmt: skip
+    """Fields that are read at a call, not when a model is built."""
+    keys_to_ignore_at_inference: ClassVar[Collection[str]] = ("past_key_values", "mems")
+    """Results that a training loop of others does not gather."""
     inert_keys: ClassVar[Collection[str]] = ()
     """Keys of files that are no fields because they change no result here, beside those of every architecture."""
     neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {}
@@ -75,6 +91,12 @@ class ModelConfig(Checked, Nested):
     """Id, or ids, that end a text."""
     decoder_start_token_id: int | None = None
     """Id with which a decoder begins."""
+    output_attentions: bool = False
+    """Whether a call that does not say so reports attention weights."""
+    output_hidden_states: bool = False
+    """Whether it reports the states of every layer."""
+    return_dict: bool = True
+    """Whether it gives a `tfx_core.ModelOutput`, not the tuple of its values."""
     tfx_head: str | None = None
     """Head stored in the checkpoint when no class name of the reference stands for it (a third party's head)."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -106,6 +128,51 @@ class ModelConfig(Checked, Nested):
         object.__setattr__(self, "num_labels", len(labels))
         self.validate()
         object.__setattr__(self, "pruned_heads", self._counted_heads())
+        vars(self)["_name_or_path"] = ""  # the last of all: from here on what is set goes through `update`
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_name_or_path" in vars(self):
+            self.update({name: value})
+        else:
+            super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name} of a {type(self).__name__} cannot be deleted")
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set what is read at a call, named as for `of`; keys that have no effect are kept in ``extra``.
+
+        Raises `ConfigError` for a wrong value and `AttributeError` for what cannot be set; then nothing is.
+        """
+        given = dict(values)
+        origin = given.pop("name_or_path", given.pop("_name_or_path", self.name_or_path))
+        origin = checked(origin, str, "name_or_path")
+        for name, value in given.items():
+            self._check_settable(name, value)
+        changed = self.replace(**given)
+        if changed.num_labels != self.num_labels:
+            raise ConfigError(
+                f"id2label={shown(changed.id2label)}: names {changed.num_labels} classes, and the model has "
+                f"{self.num_labels}: {hint('config', 'config.hidden_size = 96')}"
+            )
+        self.become(changed)
+        vars(self)["_name_or_path"] = origin
+
+    def become(self, other: Self) -> None:
+        """Take the values of another config, for a model that was rebuilt by it: heads hold this very object."""
+        vars(self).update(vars(other))
+
+    def _check_settable(self, name: str, value: object) -> None:
+        """Raise `AttributeError` for what is not read at a call, unless it has the value already."""
+        own, kind = self.aliases.get(name, name), type(self).__name__
+        if own in self.settable or own == "label2id" or self._is_inert(name):
+            return
+        if name in self.absent:
+            raise AttributeError(f"{kind}.{name} cannot be set: {self.absent[name]}")
+        if own not in self.field_names():
+            raise AttributeError(self._lacks(name))
+        if value != getattr(self, own):
+            raise AttributeError(f"{kind}.{name} cannot be set: {hint('config', 'config.hidden_size = 96')}")
 
     def validate(self) -> None:
         """Check what concerns several fields at once, with `require`; subclasses extend it."""
@@ -163,6 +230,21 @@ class ModelConfig(Checked, Nested):
         return (*own, *within)
 
     @property
+    def name_or_path(self) -> str:
+        """The folder or hub id that its model was loaded from, empty where there is none."""
+        return str(vars(self)["_name_or_path"])
+
+    @property
+    def use_return_dict(self) -> bool:
+        """The reference's other name for ``return_dict``."""
+        return self.return_dict
+
+    @property
+    def asked_of_calls(self) -> dict[str, bool]:
+        """What a call reports that does not say so itself."""
+        return {name: True for name in ("output_attentions", "output_hidden_states") if getattr(self, name)}
+
+    @property
     def label2id(self) -> dict[str, int]:
         """Number of each class by its name."""
         return {label: number for number, label in self.id2label.items()}
@@ -188,6 +270,29 @@ class ModelConfig(Checked, Nested):
             raise type(error)(f"{where}: {error}" if where else str(error)) from None
 
     @classmethod
+    def from_pretrained(cls, path: str | Path, *, revision: str | None = None, **overrides: Any) -> Self:
+        """The config of a checkpoint folder or hub id, of whatever architecture it names; no weights are read.
+
+        ``overrides`` are as for `replace`. Raises `ConfigError` where the architecture is not that of this class.
+        """
+        from tfx_core.checkpoint import read_whole
+        from tfx_core.model.loading import read_config
+
+        config = read_whole(path, lambda folder: read_config(folder)[1], revision=revision)
+        if not isinstance(config, cls):
+            raise ConfigError(f"{path}/config.json: model_type={config.model_type!r}: must be {cls.model_type!r}")
+        config = config.replace(**overrides)
+        config.update({"name_or_path": str(path)})
+        return config
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write it as ``config.json``; raises `CheckpointError` where the folder cannot be written."""
+        from tfx_core.checkpoint import write_folder
+
+        with write_folder(folder) as staging:
+            self.to_json_file(staging / "config.json")
+
+    @classmethod
     def from_object(cls, values: Mapping[str, Any]) -> Self:
         """Read the config of a model that is part of another one: this class's, or what ``model_type`` names."""
         if not cls.model_type:
@@ -200,7 +305,10 @@ class ModelConfig(Checked, Nested):
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """A config with these values, by the names of its fields or their aliases; `TypeError` for any other name."""
+        """A config with these values, by the names of its fields or their aliases; `TypeError` for any other name.
+
+        Keys that have no effect are kept in ``extra``.
+        """
         return cls(**cls._by_field(values))
 
     def to_dict(self) -> dict[str, Any]:
@@ -215,14 +323,28 @@ class ModelConfig(Checked, Nested):
             del values["pruned_heads"]
         return {**values, **{key: value for key, value in self.extra.items() if key not in values}}
 
+    def to_json_string(self) -> str:
+        """What ``config.json`` is as a file."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def to_json_file(self, path: str | Path) -> None:
+        """Write `to_json_string` into a file."""
+        Path(path).write_text(self.to_json_string(), encoding="utf-8")
+
+    def get_text_config(self, decoder: bool = False) -> Self:
+        """Itself: there is no other for text."""
+        return self
+
     def replace(self, **changes: Any) -> Self:
         """A copy with other values, named as for `of`; ``num_labels`` alone renames the classes."""
-        changes = self._by_field(changes)
+        changes = self._by_field(changes, self.extra)
         if "num_labels" in changes and "id2label" not in changes and changes["num_labels"] != self.num_labels:
             changes["id2label"] = {}
         if "id2label" in changes and "num_labels" not in changes:
             changes["num_labels"] = 0
-        return dataclasses.replace(self, **changes)
+        changed = dataclasses.replace(self, **changes)
+        vars(changed)["_name_or_path"] = self.name_or_path
+        return changed
 
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
@@ -230,11 +352,18 @@ class ModelConfig(Checked, Nested):
         return tuple(each.name for each in dataclasses.fields(cls))
 
     @classmethod
-    def _by_field(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by the names of their fields."""
-        named: dict[str, Any] = {}
+    def _by_field(cls, values: Mapping[str, Any], extra: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """The values by the names of their fields; keys without effect, beside those in ``extra``, under that name."""
+        values = _by_number(values)
+        kept = {name: _kept(name, value) for name, value in values.items() if cls._is_inert(name)}
+        named: dict[str, Any] = {"extra": {**values.get("extra", extra), **kept}} if kept else {}
         for name, value in values.items():
             own = cls.aliases.get(name, name)
+            if name in kept or (name == "extra" and kept):
+                continue
+            why = cls.absent.get(name) or _of_generation(name)
+            if why is not None:
+                raise TypeError(f"{cls.__name__} takes no {name!r}: {why}")
             if own not in cls.field_names():
                 raise TypeError(unknown("config", [name], (*cls.field_names(), *cls.aliases), cls.__name__))
             if own in named:
@@ -242,13 +371,28 @@ class ModelConfig(Checked, Nested):
             named[own] = value
         return named
 
+    @classmethod
+    def _is_inert(cls, name: str) -> bool:
+        """Whether a key has no effect, here or at all."""
+        inert = name.startswith("_") or name in INERT_KEYS or name in cls.inert_keys
+        return inert and name not in ("label2id", "model_type", *cls.aliases)
+
+    def _lacks(self, name: str) -> str:
+        """What an `AttributeError` says of a name that stands for nothing."""
+        kind, cure = type(self).__name__, _of_generation(name)
+        if cure is not None:
+            return f"{kind} has no {name!r}: {cure}"
+        return no_attribute("config", name, (*self.field_names(), *self.aliases), kind)
+
     if not TYPE_CHECKING:  # a type checker would let every misspelled name pass
 
         def __getattr__(self, name: str) -> Any:
-            if name not in type(self).aliases:
-                known = (*self.field_names(), *self.aliases)
-                raise AttributeError(no_attribute("config", name, known, type(self).__name__))
-            return getattr(self, type(self).aliases[name])
+            if name in type(self).aliases:
+                return getattr(self, type(self).aliases[name])
+            kept = {**dict.fromkeys(self.absent), **READ_WHERE_ABSENT, **vars(self).get("extra", {})}
+            if name not in kept:
+                raise AttributeError(self._lacks(name))
+            return None if name in self.absent else kept[name]
 
 
 def named_architecture(values: Mapping[str, Any]) -> str:
@@ -258,6 +402,36 @@ def named_architecture(values: Mapping[str, Any]) -> str:
         known = ", ".join(sorted(spec.name for spec in registry.architectures()))
         raise ConfigError(f"model_type={shown(model_type)}: must name an architecture; installed are {known}")
     return model_type
+
+
+def _of_generation(name: str) -> str | None:
+    """What to do with a key that says how to generate; ``None`` for others."""
+    return hint("config", "config.num_beams = 4") if name in GENERATION_KEYS else None
+
+
+def _kept(name: str, value: object) -> object:
+    """The value of a key without effect, of the type of its default where it has one; JSON must be able to hold it."""
+    default = READ_WHERE_ABSENT.get(name)
+    if default is not None:
+        return checked(value, type(default), name)
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name}={shown(value)}: must be what JSON can hold") from None
+    return value
+
+
+def _by_number(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with ``id2label`` in the place of ``label2id``; `ConfigError` where these contradict each other."""
+    if "label2id" not in values:
+        return values
+    numbers: dict[str, int] = checked(values["label2id"], dict[str, int], "label2id")
+    names = {numbers[label]: label for label in sorted(numbers, key=numbers.__getitem__)}
+    if len(names) < len(numbers):
+        raise ConfigError(f"label2id={shown(numbers)}: each class must have a number of its own")
+    if checked(values.get("id2label", names), dict[int, str], "id2label") != names:
+        raise ConfigError(f"label2id={shown(numbers)}: id2label has other names or numbers; give one of them")
+    return {**{name: value for name, value in values.items() if name != "label2id"}, "id2label": names}
 
 
 def _integers(value: object) -> Iterator[int]:

@@ -24,12 +24,17 @@ INERT_KEYS: Collection[str] = frozenset({
     # how the reference computes or stores, not what; ours has its own way, or the caller says it
     "dtype", "torch_dtype", "use_cache", "chunk_size_feed_forward", "gradient_checkpointing", "torchscript",
     "use_bfloat16", "xla_device", "attn_implementation", "experts_implementation",
-    # what a call returns: each call asks for it
-    "return_dict", "output_attentions", "output_hidden_states", "output_past",
     # of other frameworks, and of models made of two
-    "tf_legacy_loss", "cross_attention_hidden_size",
+    "tf_legacy_loss", "cross_attention_hidden_size", "output_past",
 })  # fmt: skip
 """Keys that change no result; so are all that begin with ``_``, the reference's notes to itself."""
+
+READ_WHERE_ABSENT: Mapping[str, Any] = {
+    "use_cache": True, "chunk_size_feed_forward": 0, "torchscript": False, "gradient_checkpointing": False,
+    "dtype": None, "torch_dtype": None, "transformers_version": None, "finetuning_task": None, "prefix": None,
+    "task_specific_params": None, "tokenizer_class": None, "sep_token_id": None,
+}  # fmt: skip
+"""Those that the reference's users read of any config -> what they find where the file says nothing."""
 
 NEUTRAL_VALUES: Mapping[str, Collection[Any]] = {
     "tie_encoder_decoder": (False,),  # one set of weights for both stacks

@@ -24,6 +24,7 @@ from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, 
 from tfx_core.habits import understands
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
+from tfx_core.model.devices import device_of
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
 from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
@@ -64,6 +65,7 @@ def load_model(
     that only others need, and the checkpoint lacks, there is no warning. Raises `ConfigError`, `CheckpointError`,
     `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong and what would do.
     """
+    device = device_of(device)
     hub = taken_hub_options(overrides)
     opened = read_whole(path, lambda folder: _open(folder, provider, head, variant), **hub)
     architecture, stored = opened.architecture, opened.head
@@ -78,6 +80,7 @@ def load_model(
         most = len(opened.tensors) + _MOST_AFRESH
         model = _empty_model(architecture, settings, head, attention, opened.generation_config, most)
     model.origin = opened.folder.label
+    model.config.update({"name_or_path": opened.folder.label})
     load_weights(
         model,
         opened.tensors,
@@ -87,9 +90,9 @@ def load_model(
         ties=model.ties,
         apart=[name for name, _ in model.ties if not settings.begins_tied(name)],
         dtype=_dtype(dtype),
-        device=_device(device),
+        device=device,
         resized=ignore_mismatched_sizes,
-        initialise=lambda module, names: _initialise(module, architecture, settings, names),
+        initialise=lambda module, names: _initialise(module, settings, names),
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
     )
@@ -114,17 +117,16 @@ def new_model(
     ``config`` are the keys of its ``config.json``; an unknown one is a `TypeError`. The same ``seed`` gives the same
     weights; torch's global generator is left alone when one is given.
     """
+    device = device_of(device)
     architecture = load_architecture(model_type, provider=provider)
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)
     with _sizes():
         model.to_empty(device=torch.device("cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    _initialise(model, architecture, settings, None, generator)
-    for name, to in model.ties:
-        if settings.begins_tied(name):
-            model.tie(name, to)
-    return model.to(device=_device(device), dtype=_dtype(dtype))
+    _initialise(model, settings, None, generator)
+    model.tie_weights()
+    return model.to(device=device, dtype=_dtype(dtype))
 
 
 @understands("load_tokenizer")
@@ -280,22 +282,19 @@ def _empty_model(
 
 def _initialise(
     model: nn.Module,
-    architecture: Architecture[Any],
     config: ModelConfig,
     names: Iterable[str] | None,
     generator: torch.Generator | None = None,
 ) -> None:
     """Fill the parameters and buffers of these names, or all, as the architecture or the head's own plan does it."""
     assert isinstance(model, Model)
-    of_head = model.plan.initialise or architecture.initialise
     wanted = set(_tensors(model, remove_duplicate=False) if names is None else names)
     blank = {name: tensor for name, tensor in _tensors(model).items() if name in wanted}
     # or what nothing fills would be whatever the memory held
     versions = {name: tensor.detach().fill_(_blank(tensor))._version for name, tensor in blank.items()}
     for path, module in model.named_modules():
         if any(f"{path}.{name}" in wanted for name in _tensors(module, recurse=False)):
-            fill = of_head if path == "head" or path.startswith("head.") else architecture.initialise
-            fill(path, module, config, generator)
+            model.fill(path, module, generator)
     filled, saved = _tensors(model), model.state_dict(keep_vars=True)
     unfilled = [
         name
@@ -325,13 +324,6 @@ def _is_blank(tensor: Tensor, version: int) -> bool:
     if math.isnan(_blank(tensor)):
         return bool(tensor.isnan().any())
     return tensor._version == version and not tensor.any()
-
-
-def _device(device: str | int | torch.device) -> torch.device:
-    """The device of a name or number; ``"auto"`` is the accelerator, where there is none the CPU."""
-    if device == "auto":
-        device = (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or "cpu"
-    return torch.device(device)
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import WeightTable, collect_weights
+from tfx_core.checkpoint import WeightTable, collect_weights, unfilled_modules
 from tfx_core.errors import InputError, UnknownNameError
+from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute, understands
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
@@ -19,15 +20,21 @@ from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.language import LanguageHead
 from tfx_core.model.heads.plan import HeadPlan, Ties
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.resizing import check_shapes, resize_tokens
 from tfx_core.model.saving import save_model
 from tfx_core.model.signature import blank, class_of
+from tfx_core.model.switches import Switches
 from tfx_core.nn import AttentionKernel, can_read, sdpa
 
 if TYPE_CHECKING:
     from tfx_core.generation.options import GenerationOptions
 
 
-class Model(nn.Module):
+class NoLanguageHeadError(InputError, AttributeError):
+    """What asks for all attributes, as `torch.jit.trace` does, passes over this one."""
+
+
+class Model(Switches):
     """An architecture with one head.
 
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
@@ -36,6 +43,9 @@ class Model(nn.Module):
     ``generation_config`` are the contents of the file of that name, or `tfx_core.generation.GenerationOptions`; it may
     be replaced. ``origin`` is the folder that the model was loaded from, as errors call it.
     """
+
+    base_model_prefix: ClassVar[str] = "backbone"
+    """The attribute that `base_model` is."""
 
     made_of: ClassVar[tuple[Any, ...]]
     """What the class of an instance was made of."""
@@ -57,7 +67,7 @@ class Model(nn.Module):
         self.generation_config = generation_config
         self.origin: str | None = None
         # made once for the config and the file's contents beside it
-        self._generation_options: tuple[ModelConfig, object, GenerationOptions] | None = None
+        self._generation_options: tuple[object, object, GenerationOptions] | None = None
         plan = self.plan
         self.backbone: Backbone = architecture.backbone(config, frozenset(plan.parts))
         if not isinstance(self.backbone, Backbone):
@@ -74,13 +84,19 @@ class Model(nn.Module):
             (blank, self.made_of, self.__dict__) if "made_of" in vars(type(self)) else super().__reduce_ex__(protocol)
         )
 
-    def forward(self, input_ids: Tensor | None = None, *, return_dict: bool = True, **inputs: Any) -> Any:
+    def forward(
+        self, input_ids: Tensor | None = None, *more: Any, return_dict: bool | None = None, **inputs: Any
+    ) -> Any:
         """Run backbone and head; token ids may also come first without their name.
 
-        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values.
+        The result is a `ModelOutput`, with ``return_dict=False`` the tuple of its values. What a call does not ask for,
+        the config may: ``return_dict``, ``output_attentions`` and ``output_hidden_states``.
         """
+        if more:
+            raise TypeError(f"{type(self).__name__}: {hint('model(…)', 'model(ids, mask)')}")
         given = {"input_ids": input_ids, "attention": self.attention, **inputs}
-        given = {name: value for name, value in given.items() if value is not None}
+        given = self._without_cache({name: value for name, value in given.items() if value is not None})
+        given = {**self.config.asked_of_calls, **given}
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
             raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))
@@ -94,7 +110,7 @@ class Model(nn.Module):
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
         output = output if output is states else output.of_head()
-        return output if return_dict else output.to_tuple()
+        return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:
         """Raise `InputError` for an input that is not what it is declared as, for ids and masks of other numbers."""
@@ -103,7 +119,8 @@ class Model(nn.Module):
             if name == "input_ids" and isinstance(value, Mapping):
                 raise InputError(f"input_ids is a batch: {hint('model(…)', 'model(batch)')}")
             if not isinstance(value, kind):
-                raise InputError(f"{name} of type {type(value).__name__}: must be a {kind.__module__}.{kind.__name__}")
+                wanted = f"{kind.__module__}.{kind.__name__}"
+                raise InputError(f"{name} of type {type(value).__name__}: must be a {wanted}{_cure(name, value)}")
             if name.endswith("_ids") and isinstance(value, Tensor) and value.dtype not in (torch.int64, torch.int32):
                 raise InputError(f"{name} of type {value.dtype}: must be whole numbers, torch.int64 or torch.int32")
             if name.endswith("attention_mask") and isinstance(value, Tensor):
@@ -126,14 +143,16 @@ class Model(nn.Module):
     ) -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
-        Of many processes with the same model only the one writes that ``is_main_process``.
-        Raises `CheckpointError` where the folder cannot be written, with what was there before unchanged.
+        Of many processes with the same model only the one writes that ``is_main_process``. Raises `CheckpointError`
+        where the folder cannot be written, and `InputError` for a model that `load_model` would refuse, with what was
+        there before unchanged.
         """
         from tfx_core.generation.defaults import contents_of
         from tfx_core.generation.options import GenerationOptions
 
         if not is_main_process:
             return
+        check_shapes(self)
         config, stored = self.stored_config(), self.generation_config
         stored = contents_of(stored) if isinstance(stored, GenerationOptions) else stored
         table = self.architecture.weight_table(config, self.head_name)
@@ -173,12 +192,77 @@ class Model(nn.Module):
             pruned[layer] = (*before, *numbers)
         config = self.config.replace(pruned_heads=pruned)
         self.backbone.prune_heads(present)
-        self.config = config
+        self.config.become(config)
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
         owner, _, attribute = name.rpartition(".")
         setattr(self.get_submodule(owner), attribute, self.get_parameter(to))
+
+    def tie_weights(self) -> None:
+        """Make one of those parameters that the config ties: an output layer and the token table."""
+        for name, to in self.ties:
+            if self.config.begins_tied(name):
+                self.tie(name, to)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same.
+
+        Raises `InputError` where the backbone does not say where it is.
+        """
+        owner, name = self._token_tables[0]
+        return owner.get_submodule(name)
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        """Put another in its place; an output layer that was tied stays what it is until `tie_weights`."""
+        for owner, name in self._token_tables:
+            setattr(owner, name, embeddings)
+
+    def get_output_embeddings(self) -> nn.Module | None:
+        """The layer that turns states into scores of tokens, of rare ones where there are several; ``None`` without."""
+        place = self.head.output_layer
+        return None if place is None else place[0].get_submodule(place[1])
+
+    def set_output_embeddings(self, layer: nn.Module) -> None:
+        """Put another in its place; raises `InputError` where the head has none."""
+        if self.head.output_layer is None:
+            raise InputError(f"head {self.head_name!r} has no output layer of tokens")
+        setattr(*self.head.output_layer, layer)
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Module:
+        """Change the number of tokens, in ``config.vocab_size``, too; returns what `get_input_embeddings` does.
+
+        It is ``new_num_tokens``, by default what it was, made up to a multiple of ``pad_to_multiple_of``. Old rows stay
+        as they are. New ones are drawn from torch's generator, around the mean of the old ones or as a new model's;
+        optimizers made before know neither. Raises `ConfigError` for a size that the config cannot have.
+        """
+        config: Any = self.config
+        self.get_input_embeddings()
+        size = checked(new_num_tokens, Size | None, "new_num_tokens", InputError) or config.vocab_size
+        multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
+        size = -(-size // multiple) * multiple
+        if size != config.vocab_size:
+            resize_tokens(self, size, mean_resizing=mean_resizing)
+        return self.get_input_embeddings()
+
+    def unfilled(self, config: ModelConfig) -> "Model":
+        """A model like this one with this config, whose parameters have shapes and no values."""
+        with unfilled_modules():
+            return Model(self.architecture, config, self.head_name)
+
+    def fill(self, path: str, module: nn.Module, generator: torch.Generator | None = None) -> None:
+        """Fill the parameters of the module at a path as the architecture, or the head's own plan, does it."""
+        of_head = self.plan.initialise if f"{path}.".startswith("head.") else None
+        (of_head or self.architecture.initialise)(path, module, self.config, generator)
+
+    @property
+    def _token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        tables = self.backbone.token_tables
+        if not tables:
+            raise InputError(f"the backbone of {self.config.model_type} does not say what its token_tables are")
+        return tables
 
     @property
     def _class_name(self) -> str:
@@ -211,7 +295,7 @@ class Model(nn.Module):
             return self.head
         instead = [name for name in ("conditional-generation", "causal-lm") if name in self.architecture.heads]
         cure = f"; load the model with head={instead[0]!r}" if instead else ""
-        raise InputError(f"head {self.head_name!r} cannot generate{cure}")
+        raise NoLanguageHeadError(f"head {self.head_name!r} cannot generate{cure}")
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -227,16 +311,16 @@ class Model(nn.Module):
         """The checkpoint's defaults for `generate`, from its ``generation_config.json``, else its ``config.json``."""
         from tfx_core.generation import options_from_files
 
-        made = self._generation_options
-        if made is None or made[0] is not self.config or made[1] != self.generation_config:
+        made, config = self._generation_options, self.config.to_dict()
+        if made is None or made[0] != config or made[1] != self.generation_config:
             options = options_from_files(
                 self.generation_config,
-                self.config.to_dict(),
+                config,
                 where=self.file_label("generation_config.json"),
                 config_where=self.file_label("config.json"),
             )
             # a copy, for the contents of the file may be changed in place
-            made = self._generation_options = (self.config, deepcopy(self.generation_config), options)
+            made = self._generation_options = (config, deepcopy(self.generation_config), options)
         return made[2]
 
     @property
@@ -250,6 +334,9 @@ class Model(nn.Module):
             try:
                 return super().__getattr__(name)
             except AttributeError:
+                own = getattr(type(self), name, None)
+                if isinstance(own, property):  # which has failed, and says why
+                    return own.fget(self)
                 raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
 
     @property
@@ -262,9 +349,39 @@ class Model(nn.Module):
         """Type of the parameters."""
         return next(self.parameters()).dtype
 
-    def num_parameters(self) -> int:
-        """Number of numbers in all parameters, shared ones counted once."""
-        return sum(parameter.numel() for parameter in self.parameters())
+    @property
+    def base_model(self) -> Backbone:
+        """The backbone, which can be called alone."""
+        return self.backbone
+
+    @property
+    def name_or_path(self) -> str:
+        """The folder that it was loaded from; empty where it was made."""
+        return self.origin or ""
+
+    def can_generate(self) -> bool:
+        """Whether it predicts one token after another."""
+        return isinstance(self.head, LanguageHead) and self.backbone.causal
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Number of numbers in all parameters, shared ones counted once; in those that learn, without tables."""
+        tables = {id(each.weight) for each in self.modules() if isinstance(each, nn.Embedding) and exclude_embeddings}
+        counted = (each for each in self.parameters() if each.requires_grad or not only_trainable)
+        return sum(each.numel() for each in counted if id(each) not in tables)
+
+
+def _cure(name: str, value: object) -> str:
+    """What to give in the place of a value that is no tensor or cache."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    if isinstance(first, str):
+        habit = 'model("a text")'
+    elif name == "past_key_values":
+        habit = "past_key_values=((keys, values), …)"
+    elif isinstance(value, list | tuple) or hasattr(value, "__array__"):
+        habit = "model([[1, 2]])"
+    else:
+        return ""
+    return f"; {hint('model(…)', habit)}"
 
 
 def _check_mask(name: str, mask: Tensor) -> None:

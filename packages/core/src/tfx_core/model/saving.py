@@ -20,11 +20,9 @@ def save_model(
     max_shard_size: int | str,
 ) -> None:
     """Write configs and weights; `tfx_core.checkpoint.write_folder` says what an interrupted save leaves behind."""
-    files = {"config.json": config.to_dict()}
-    if generation_config is not None:
-        files["generation_config.json"] = dict(generation_config)
     with write_folder(folder) as staging:
         save_tensors(staging, tensors, max_shard_size)
-        for name, values in files.items():
-            text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
-            (staging / name).write_text(text + "\n", encoding="utf-8")
+        config.to_json_file(staging / "config.json")
+        if generation_config is not None:
+            text = json.dumps(dict(generation_config), indent=2, sort_keys=True, ensure_ascii=False)
+            (staging / "generation_config.json").write_text(text + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import (
@@ -136,7 +137,8 @@ def one_of(input_ids: Tensor | None, inputs_embeds: Tensor | None, width: int | 
         raise InputError("neither input_ids nor inputs_embeds was given; give one of them")
     axes = "(batch, tokens)" if inputs_embeds is None else "(batch, tokens, width)"
     if tokens.dim() != len(axes.split()) or 0 in tokens.shape[:2]:
-        raise InputError(f"input of shape {tuple(tokens.shape)}: must be {axes} with at least one of each")
+        one = f"; {hint('model(…)', 'model(torch.tensor([1, 2]))')}" if tokens.dim() == 1 else ""
+        raise InputError(f"input of shape {tuple(tokens.shape)}: must be {axes} with at least one of each{one}")
     if inputs_embeds is not None and width is not None and inputs_embeds.shape[-1] != width:
         raise InputError(f"inputs_embeds of shape {tuple(tokens.shape)}: this model reads vectors {width} wide")
     if inputs_embeds is not None and not inputs_embeds.is_floating_point():

@@ -31,6 +31,8 @@ from tfx_core.nn.embeddings import (
     OffsetPositions,
     SegmentEmbeddings,
     UnreadPositions,
+    check_device,
+    check_ids,
     look_up,
 )
 from tfx_core.nn.initialise import initialise_normal
@@ -48,7 +50,7 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
 )
-from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource
+from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, padded_layouts
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
@@ -140,6 +142,8 @@ __all__ = [
     "additive",
     "at_least_float32",
     "can_read",
+    "check_device",
+    "check_ids",
     "check_range",
     "copied_rows",
     "eager",
@@ -150,6 +154,7 @@ __all__ = [
     "last_tokens",
     "look_up",
     "mean_tokens",
+    "padded_layouts",
     "remember",
     "repeat_key_heads",
     "rows_of_sources",

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
+from tfx_core.nn.real_tokens import can_read
 
 
 class Embeddings(nn.Module):
@@ -76,13 +78,41 @@ class SegmentEmbeddings(Embeddings):
 
 
 def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
-    """The ids' vectors; raises `InputError` for an id that the table does not have (on a GPU torch itself fails)."""
+    """The ids' vectors; raises `InputError` for an id that the table does not have (on a GPU torch itself fails).
+
+    And for ids that are on another device.
+    """
+    check_device(table.weight, ids, name)
     try:
         vectors: Tensor = table(ids)
-    except IndexError:
-        wrong = next(int(each) for each in ids.flatten() if not 0 <= each < table.num_embeddings)
-        raise InputError(f"{name}: id {wrong} is not one of this model's, 0 to {table.num_embeddings - 1}") from None
+    except IndexError as error:
+        raise _beyond(ids, table.num_embeddings, name) or error from None
     return vectors
+
+
+def check_device(weight: Tensor, ids: Tensor, name: str) -> None:
+    """Raise `InputError` for ids that are not where the weights are; those on ``meta`` may be brought for the call."""
+    if ids.device != weight.device and weight.device.type != "meta":
+        cure = hint("model(…)", 'model(ids.to("cuda"))')
+        raise InputError(f"{name} on {ids.device}: the model is on {weight.device}; {cure}")
+
+
+def check_ids(ids: Tensor, size: int, name: str) -> None:
+    """Raise `InputError` for an id that a table of this size does not have; it waits for a device.
+
+    Nothing is checked while a call is recorded.
+    """
+    error = _beyond(ids, size, name) if can_read(ids) else None
+    if error is not None:
+        raise error
+
+
+def _beyond(ids: Tensor, size: int, name: str) -> InputError | None:
+    wrong = ids[(ids < 0) | (ids >= size)]
+    if not len(wrong):
+        return None
+    cure = f"; {hint('model', 'ids beyond the vocabulary')}" if "input_ids" in name else ""
+    return InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {size - 1}{cure}")
 
 
 class NoPositionEmbedding(nn.Module):

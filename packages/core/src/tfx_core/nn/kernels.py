@@ -60,7 +60,7 @@ def sdpa(
         is_causal=causal,
         dropout_p=dropout,
         scale=scale,
-        enable_gqa=query.shape[1] != key.shape[1],
+        enable_gqa=bool(query.shape[1] != key.shape[1]),  # no bool while torch.jit.trace records
     )
 
 

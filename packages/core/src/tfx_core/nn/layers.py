@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from tfx_core.errors import InputError
 from tfx_core.nn.attention import Attention, AttentionCall
@@ -179,6 +180,13 @@ class Stack(nn.Module):
     While training, each layer is left out with the probability ``layer_drop`` (LayerDrop, Fan et al. 2020).
     """
 
+    checkpointing: Mapping[str, Any] | None = None
+    """Keywords of `torch.utils.checkpoint.checkpoint`: while training, what layers computed is not kept for the
+    backward pass, which computes it again (Chen et al. 2016). ``None`` keeps it."""
+
+    input_requires_grad: bool = False
+    """Whether gradients reach what the first layer reads, though no parameter below it asks for them."""
+
     def __init__(
         self,
         layers: Iterable[nn.Module],
@@ -199,12 +207,32 @@ class Stack(nn.Module):
 
     def forward(self, x: Tensor, call: StackCall) -> Tensor:
         """``(…, D) -> (…, D)``; the call's recorder receives every layer's input and the last output."""
+        if self.input_requires_grad and torch.is_grad_enabled():
+            x = x if x.requires_grad else x.detach().requires_grad_()
         for step, index in enumerate(self.order):
             x = call.add_state(x)
             if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
                 continue
-            x = self.layers[index](x, call.layer(step))
+            x = self._run(self.layers[index], x, call.layer(step))
         return call.add_state(self.norm(x))
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether a call now would be computed again in its backward pass."""
+        return self.checkpointing is not None and self.training and torch.is_grad_enabled()
+
+    def _run(self, layer: nn.Module, x: Tensor, call: LayerCall) -> Tensor:
+        if not self.recomputes:
+            y: Tensor = layer(x, call)
+            return y
+        if call.cache is not None:
+            raise InputError(
+                "past_key_values: with gradient checkpointing a training call is computed twice, and would remember "
+                "its tokens twice; leave them out, or call model.eval() first"
+            )
+        # not the reentrant kind: the call brings tensors (a source, biases) that gradients have to reach
+        y = checkpoint(layer, x, call, use_reentrant=False, **(self.checkpointing or {}))
+        return y
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove self-attention heads: layer -> numbers of the heads, counted in the layer as it is now."""

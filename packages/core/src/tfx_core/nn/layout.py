@@ -1,8 +1,13 @@
 """Where the tokens of a batch lie in a tensor: the one place that knows padded from ragged."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 from torch import Tensor
+
+_packs = ContextVar("packs", default=True)
 
 
 class Layout(Protocol):
@@ -99,3 +104,18 @@ class RowsPerSource:
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, rows·T, d)`` -> packed tokens of width ``H·d``."""
         return self.pack(PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3]))
+
+
+def packs() -> bool:
+    """Whether layouts without padding are made here."""
+    return _packs.get()
+
+
+@contextmanager
+def padded_layouts() -> Iterator[None]:
+    """Within, this thread computes padding, too: `RealTokens.layout` of every mask is `PADDED`."""
+    before = _packs.set(False)
+    try:
+        yield
+    finally:
+        _packs.reset(before)

@@ -6,6 +6,7 @@ from typing import overload
 
 import torch
 from torch import Tensor
+from torch.export import register_dataclass
 
 from tfx_core.errors import InputError
 from tfx_core.nn.real_tokens import RealTokens
@@ -72,6 +73,10 @@ class Memory(Sequence[Tensor]):
     def __len__(self) -> int:
         """Number of layers."""
         return len(self.layers)
+
+
+# a pytree, so that what returns one can be exported
+register_dataclass(Memory, serialized_type_name=f"{Memory.__module__}.{Memory.__name__}")
 
 
 def remember(

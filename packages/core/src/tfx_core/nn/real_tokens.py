@@ -9,12 +9,13 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.nn.bias import Allowed
-from tfx_core.nn.layout import PADDED, Layout, Ragged
+from tfx_core.nn.layout import PADDED, Layout, Ragged, packs
 
 
 def can_read(tensor: Tensor) -> bool:
-    """Whether numbers of a tensor may decide what is computed: not on the meta device, nor in compilation."""
-    return tensor.device.type != "meta" and not torch.compiler.is_compiling()
+    """Whether numbers of a tensor may decide what is computed: not on the meta device, nor where calls are recorded."""
+    recorded = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None  # torch.jit.trace
+    return tensor.device.type != "meta" and not recorded
 
 
 def check_range(numbers: Tensor, size: int, name: str) -> None:
@@ -114,8 +115,8 @@ class RealTokens:
 
     @property
     def layout(self) -> Layout:
-        """Without padding, where that is known."""
-        return Ragged(self.mask) if self.mask is not None and can_read(self.mask) else PADDED
+        """Without padding, where that is known and nobody asked for it, see `padded_layouts`."""
+        return Ragged(self.mask) if self.mask is not None and can_read(self.mask) and packs() else PADDED
 
     def append(self, new: "RealTokens") -> "RealTokens":
         """These and, after them in every row, the ``new`` ones."""

@@ -9,7 +9,7 @@ def first_tokens(states: Tensor, attention_mask: Tensor | None) -> Tensor:
     if attention_mask is None or attention_mask.dim() != 2:
         return states[:, 0]
     places = attention_mask.long().argmax(dim=-1)
-    return states[torch.arange(len(states), device=states.device), places]
+    return states[torch.arange(states.shape[0], device=states.device), places]
 
 
 def last_tokens(states: Tensor, attention_mask: Tensor | None) -> Tensor:
@@ -17,7 +17,7 @@ def last_tokens(states: Tensor, attention_mask: Tensor | None) -> Tensor:
     if attention_mask is None or attention_mask.dim() != 2:
         return states[:, -1]
     places = attention_mask.shape[1] - 1 - attention_mask.long().flip(-1).argmax(dim=-1)
-    return states[torch.arange(len(states), device=states.device), places]
+    return states[torch.arange(states.shape[0], device=states.device), places]
 
 
 def mean_tokens(states: Tensor, attention_mask: Tensor | None) -> Tensor:

@@ -21,6 +21,7 @@ import pluggy
 
 import tfx_core
 from tfx_core.errors import PluginError, described, in_one_line, shown, traced
+from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import distributions, official
 from tfx_core.plugins.asking import ask, attach, misnamed
 from tfx_core.plugins.distributions import EntryPoint, normalise
@@ -38,6 +39,10 @@ _REASON = 1_500
 
 class PluginWarning(UserWarning):
     """A plugin that was left out, and why; given once for each."""
+
+
+class SettingWarning(PluginWarning):
+    """A name in ``TFX_PLUGINS`` or ``TFX_DISABLE_PLUGINS`` that nothing installed has; given once."""
 
 
 class Status(StrEnum):
@@ -233,8 +238,11 @@ class _Plugins:
                 if self._all is None:
                     self._all = _with_conflicts(self._installed + self._registered)
                 everything = self._all
-            if warn:  # after everything is in place, for a filter may turn the warning into an error
-                _warn_about(fresh, entries)
+            # after everything is in place, for a filter may turn a warning into an error
+            if fresh and (unknown := _unknown_in_lists(fresh)):
+                warnings.warn(unknown, SettingWarning, stacklevel=2)
+            if warn:
+                _warn_about(fresh)
         return everything
 
     def _scanned(self) -> list[EntryPoint]:
@@ -418,17 +426,25 @@ def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
     )
 
 
-def _warn_about(plugins: Sequence[Plugin], entries: Sequence[EntryPoint]) -> None:
-    if not plugins:
-        return
-    present = {normalise(name) for entry in entries for name in (entry.name, entry.distribution)}
-    for name in sorted(_listed("TFX_PLUGINS") - present - {"tfx-core"}):
-        message = f"TFX_PLUGINS names {name!r}, and no installed plugin or distribution of a plugin is called that"
-        warnings.warn(message, PluginWarning, stacklevel=2)
+def _warn_about(plugins: Sequence[Plugin]) -> None:
     for plugin in plugins:
         if plugin.problem:
             message = f"{plugin.outcome} (tfx-core --debug plugins --check tells more)"
             warnings.warn(message, PluginWarning, stacklevel=2)
+
+
+def _unknown_in_lists(plugins: Sequence[Plugin]) -> str:
+    """What is wrong with the names in the two lists, and what would do; empty where they are all known."""
+    known = {normalise(name) for plugin in plugins for name in (plugin.name, plugin.distribution)}
+    unknown = {variable: sorted(_listed(variable) - known) for variable in ("TFX_PLUGINS", "TFX_DISABLE_PLUGINS")}
+    named = [f"{variable} names {', '.join(map(shown, names))}" for variable, names in unknown.items() if names]
+    if not named:
+        return ""
+    installed = sorted({normalise(plugin.distribution) for plugin in plugins} - {official.CORE})
+    close = {name: nearest(name, known) for names in unknown.values() for name in names}
+    meant = "".join(f"; {name}: did you mean {each}?" for name, each in close.items() if each)
+    listed = ", ".join(installed) or "none"
+    return f"{' and '.join(named)}: no installed plugin is called that{meant}; installed: {listed}"
 
 
 def _switched_off(entry: EntryPoint) -> str:

@@ -9,6 +9,7 @@ from tfx_core.errors import InputError
 from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
+from tfx_core.tasks.vocabularies import check_vocabulary
 from tfx_core.tasks.windows import ItemError, TextWindow
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def __init__(self, model: "Model", tokenizer: "Tokenizer", **options: object) -> None:
         self.check_model(model)
+        check_vocabulary(model, tokenizer)
         self.model = model.eval()  # dropout would make results random
         self.tokenizer = tokenizer
         self.options = read_options(self.options_type(), options, self.name)
@@ -75,9 +77,11 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         ``provider`` made it.
         """
         from tfx_core.checkpoint import read_whole
+        from tfx_core.model.devices import device_of
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
+        device = None if device is None else device_of(device)
         given: dict[str, Any] = {"device": device, "dtype": dtype, "attention": attention, "revision": revision}
         given["provider"] = provider
         given = {name: value for name, value in given.items() if value is not None}

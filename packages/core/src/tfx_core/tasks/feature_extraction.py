@@ -65,7 +65,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
 
         from tfx_core.embedding.pooling import pool
 
-        output = self.model(**batch)
+        output = self.model(**batch, return_dict=True)
         if not hasattr(output, "last_hidden_state"):  # below the results of a head it is no item
             raise InputError(f"feature-extraction: the head {self.model.head_name!r} passes no states on")
         features = output.last_hidden_state.float()

@@ -83,9 +83,9 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         masks = batch["input_ids"].eq(self._mask).nonzero()  # (masks, 2): row and place
         rows = masks[:, 0]
         if self._predicts_anywhere:
-            logits = self.model(**batch, logits_positions=masks).logits
+            logits = self.model(**batch, logits_positions=masks, return_dict=True).logits
         else:
-            output = self.model(**batch)
+            output = self.model(**batch, return_dict=True)
             everywhere = output.prediction_logits if "prediction_logits" in output else output.logits
             logits = everywhere[rows, masks[:, 1]]
         probabilities = logits.float().softmax(-1)  # (masks, V)

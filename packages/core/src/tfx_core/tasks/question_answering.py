@@ -127,7 +127,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: QuestionAnsweringOptions
     ) -> list[SpanLogits]:
         """Start and end logits, (S,) each."""
-        output = self.model(**batch)
+        output = self.model(**batch, return_dict=True)
         starts, ends = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
         places = [self.place(window, starts.shape[1]) for window in windows]
         return [(starts[row, place], ends[row, place]) for row, place in enumerate(places)]

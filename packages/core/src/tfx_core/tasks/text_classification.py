@@ -82,7 +82,7 @@ class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
         self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: TextClassificationOptions
     ) -> list[Logits]:
         """The logits, (C,) each."""
-        return list(self.model(**batch).logits.float().cpu().numpy())
+        return list(self.model(**batch, return_dict=True).logits.float().cpu().numpy())
 
     def decode(
         self,

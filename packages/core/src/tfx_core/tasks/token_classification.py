@@ -112,7 +112,7 @@ class TokenClassification(Task[TokenClassificationOptions, Sentence, Logits]):
         self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: TokenClassificationOptions
     ) -> list[Logits]:
         """The logits, (S, C) each."""
-        logits = self.model(**batch).logits.float().cpu().numpy()
+        logits = self.model(**batch, return_dict=True).logits.float().cpu().numpy()
         length = logits.shape[1]
         return [own[self.place(window, length)] for own, window in zip(logits, windows, strict=True)]
 

@@ -70,7 +70,7 @@ def write_tokenizer(
     ):
         for name, contents in files.items():
             (new / name).write_bytes(contents)
-    return tuple(os.path.join(folder, name) for name in sorted(files))
+    return tuple(os.path.join(os.path.expanduser(folder), name) for name in sorted(files))
 
 
 def _config(tokens: KnownTokens, origin: Origin | None) -> dict[str, JSON]:

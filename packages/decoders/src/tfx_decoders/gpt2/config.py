@@ -9,13 +9,14 @@ from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class GPT2Config(ModelConfig):
     """Keys of a GPT-2's ``config.json``; the defaults are the smallest released model (Radford et al. 2019)."""
 
     model_type: ClassVar[str] = "gpt2"
     aliases: ClassVar[Mapping[str, str]] = {
         "hidden_size": "n_embd",
+        "intermediate_size": "n_inner",
         "max_position_embeddings": "n_positions",
         "num_attention_heads": "n_head",
         "num_hidden_layers": "n_layer",
@@ -82,6 +83,6 @@ class GPT2Config(ModelConfig):
         return self.n_layer, self.n_head
 
     @property
-    def inner_size(self) -> int:
+    def intermediate_size(self) -> int:
         """Width of the feed-forward layers."""
         return 4 * self.n_embd if self.n_inner is None else self.n_inner

@@ -57,9 +57,9 @@ def _layer(config: GPT2Config, number: int) -> Layer:
         feed_forward=_pre_norm(
             config,
             FeedForward(
-                nn.Linear(config.n_embd, config.inner_size),
+                nn.Linear(config.n_embd, config.intermediate_size),
                 ActivationFunction(config.activation_function),
-                nn.Linear(config.inner_size, config.n_embd),
+                nn.Linear(config.intermediate_size, config.n_embd),
             ),
         ),
     )

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.errors import InputError
-from tfx_core.nn import look_up
+from tfx_core.nn import check_device, check_ids, look_up
 
 
 class AdaptiveEmbeddings(nn.Module):
@@ -27,17 +26,19 @@ class AdaptiveEmbeddings(nn.Module):
         tables = [table for table in self.tables if isinstance(table, nn.Embedding)]
         if len(tables) == 1:
             return self._projected(0, look_up(tables[0], ids, "input_ids")) * self.scale
-        _check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
+        check_device(tables[0].weight, ids, "input_ids")
+        check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
         flat, begin = ids.flatten(), 0
-        places: list[Tensor] = []
-        vectors: list[Tensor] = []
+        x: Tensor | None = None  # (B·T, D)
         for cluster, table in enumerate(tables):
             end = begin + table.num_embeddings
-            places.append(((flat >= begin) & (flat < end)).nonzero()[:, 0])
-            vectors.append(self._projected(cluster, table(flat[places[-1]] - begin)))  # (n, D)
+            places = ((flat >= begin) & (flat < end)).nonzero()[:, 0]
+            vectors = self._projected(cluster, table(flat[places] - begin))  # (n, D)
+            x = vectors.new_zeros(len(flat), vectors.shape[-1]) if x is None else x
+            x = x.index_copy(0, places, vectors)
             begin = end
-        back = torch.cat(places).argsort()
-        return torch.cat(vectors)[back].view(*ids.shape, -1) * self.scale
+        assert x is not None
+        return x.view(*ids.shape, -1) * self.scale
 
     def _projected(self, cluster: int, vectors: Tensor) -> Tensor:
         projected: Tensor = self.projections[cluster](vectors)
@@ -96,7 +97,7 @@ class AdaptiveSoftmax(nn.Module):
         A cluster's scores are computed for its own words alone. Raises `InputError` for a label that is no word.
         """
         frequent, vocabulary = self.ends[0], self.ends[-1]
-        _check_ids(labels, vocabulary, "labels")
+        check_ids(labels, vocabulary, "labels")
         cluster = torch.bucketize(labels, torch.tensor(self.ends[:-1], device=labels.device), right=True)  # (N,)
         first = torch.where(cluster == 0, labels, frequent + cluster - 1)
         losses = F.cross_entropy(self._first(x).float(), first, reduction="none")
@@ -124,9 +125,3 @@ class AdaptiveSoftmax(nn.Module):
         assert isinstance(decoder, nn.Linear)
         words = slice((0, *self.ends)[cluster], self.ends[cluster])
         return F.linear(reduced, decoder.weight[words], decoder.bias[words])
-
-
-def _check_ids(ids: Tensor, vocabulary: int, name: str) -> None:
-    wrong = ids[(ids < 0) | (ids >= vocabulary)]
-    if len(wrong):
-        raise InputError(f"{name}: id {int(wrong[0])} is not one of this model's, 0 to {vocabulary - 1}")

@@ -11,18 +11,20 @@ from tfx_core.model import ModelConfig
 _PROJECTION = "head.predictions.reductions."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class TransfoXLConfig(ModelConfig):
     """Keys of a Transformer-XL's ``config.json``; the defaults are the released model (Dai et al. 2019)."""
 
     model_type: ClassVar[str] = "transfo-xl"
     aliases: ClassVar[Mapping[str, str]] = {
         "hidden_size": "d_model",
+        "intermediate_size": "d_inner",
         "n_token": "vocab_size",
         "num_attention_heads": "n_head",
         "num_hidden_layers": "n_layer",
         "tie_weight": "tie_word_embeddings",
     }
+    absent: ClassVar[Mapping[str, str]] = {"max_position_embeddings": "texts have no longest length here"}
     inert_keys: ClassVar[Collection[str]] = ("tgt_len",)
     neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {"ext_len": (0,)}  # tokens between text and memory
 

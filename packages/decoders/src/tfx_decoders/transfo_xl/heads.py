@@ -23,6 +23,12 @@ class AdaptiveLMHead(LanguageHead):
 
     predictions: AdaptiveSoftmax
 
+    @property
+    def output_layer(self) -> tuple[nn.Module, str]:
+        """That of the rarest words."""
+        decoders = self.predictions.decoders
+        return decoders, str(len(decoders) - 1)
+
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None, logits_to_keep: int = 0) -> ModelOutput:
         """Logits ``(B, T, V)`` are log-probabilities; with labels there are none, but ``losses`` and their mean.
 

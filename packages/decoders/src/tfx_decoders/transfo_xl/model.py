@@ -125,6 +125,11 @@ class TransfoXLBackbone(Backbone):
         self.rules = rules
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """The tables of all clusters together."""
+        return [(self, "embeddings")]
+
     def forward(
         self,
         input_ids: Tensor | None = None,

@@ -1,6 +1,6 @@
 """XLNet's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,18 +10,21 @@ from tfx_core.model.heads import SummaryKind
 from tfx_core.nn import Activation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class XLNetConfig(ModelConfig):
     """Keys of an XLNet's ``config.json``; the defaults are the large released model (Yang et al. 2019)."""
 
     model_type: ClassVar[str] = "xlnet"
     aliases: ClassVar[Mapping[str, str]] = {
         "hidden_size": "d_model",
+        "intermediate_size": "d_inner",
         "n_token": "vocab_size",
         "num_attention_heads": "n_head",
         "num_hidden_layers": "n_layer",
         "use_cache": "use_mems_eval",
     }
+    absent: ClassVar[Mapping[str, str]] = {"max_position_embeddings": "texts have no longest length here"}
+    settable: ClassVar[Collection[str]] = {*ModelConfig.settable, "use_mems_eval", "use_mems_train"}
 
     vocab_size: Size = 32000
     """Number of tokens."""

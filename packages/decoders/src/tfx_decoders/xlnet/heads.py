@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
-from tfx_core.model import Backbone, HeadPlan, Inputs, ModelOutput, ProblemType
+from tfx_core.model import Backbone, HeadPlan, Inputs, ModelOutput
 from tfx_core.model.heads import (
     AnswerClassifier,
     EndScorer,
@@ -35,16 +35,16 @@ class PermutationLMHead(LanguageHead):
 class SummaryClassificationHead(Head):
     """Classifies or scores a text by its summary."""
 
-    def __init__(self, summary: nn.Module, classifier: nn.Module, problem_type: ProblemType | None) -> None:
+    def __init__(self, summary: nn.Module, classifier: nn.Module, config: XLNetConfig) -> None:
         super().__init__()
         self.summary = summary
         self.classifier = classifier
-        self.problem_type = problem_type
+        self.config = config
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` as for sequence classification; logits ``(B, C)``."""
         logits = self.classifier(self.summary(states.last_hidden_state, states.token_mask))
-        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
 
 
 class SummaryChoiceHead(Head):
@@ -78,8 +78,7 @@ def _causal_lm(config: XLNetConfig, backbone: Backbone) -> PermutationLMHead:
 
 
 def _sequence_classification(config: XLNetConfig, backbone: Backbone) -> SummaryClassificationHead:
-    classifier = nn.Linear(backbone.width, config.num_labels)
-    return SummaryClassificationHead(_summary(config), classifier, config.problem_type)
+    return SummaryClassificationHead(_summary(config), nn.Linear(backbone.width, config.num_labels), config)
 
 
 def _multiple_choice(config: XLNetConfig, backbone: Backbone) -> SummaryChoiceHead:

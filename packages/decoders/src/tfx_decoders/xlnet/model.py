@@ -103,10 +103,27 @@ class StreamRecorder(Recorder):
 class MemoryRules:
     """What is remembered: the last ``length`` tokens, of each call the first ``reuse``; and whether by default."""
 
-    length: int | None
-    reuse: int | None
-    in_evaluation: bool
-    in_training: bool
+    config: XLNetConfig
+
+    @property
+    def length(self) -> int | None:
+        """Most tokens that are remembered."""
+        return self.config.mem_len
+
+    @property
+    def reuse(self) -> int | None:
+        """Tokens of a call that are."""
+        return self.config.reuse_len
+
+    @property
+    def in_evaluation(self) -> bool:
+        """Whether a call outside of training remembers."""
+        return self.config.use_mems_eval
+
+    @property
+    def in_training(self) -> bool:
+        """Whether one in training does."""
+        return self.config.use_mems_train
 
 
 class XLNetBackbone(Backbone):
@@ -126,6 +143,11 @@ class XLNetBackbone(Backbone):
         self.rules = rules
         self.memory = memory
         self.dropout = nn.Dropout(dropout)
+
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """The table, which both streams read."""
+        return [(self, "token")]
 
     def forward(
         self,
@@ -302,7 +324,7 @@ def build_backbone(config: XLNetConfig, parts: frozenset[str]) -> XLNetBackbone:
             same_length=config.same_length,
             backward_half=config.bi_data,
         ),
-        MemoryRules(config.mem_len, config.reuse_len, config.use_mems_eval, config.use_mems_train),
+        MemoryRules(config),
         dropout=config.dropout,
     )
 

@@ -9,7 +9,7 @@ from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BertConfig(ModelConfig):
     """Keys of a BERT's ``config.json``; the defaults are BERT-base, uncased (Devlin et al. 2019)."""
 

@@ -72,7 +72,7 @@ def _pretraining(config: BertConfig, backbone: Backbone) -> PretrainingHead:
 
 
 def _sequence_classification(config: BertConfig, backbone: Backbone) -> SequenceClassificationHead:
-    return SequenceClassificationHead(_classifier(config, config.num_labels), config.problem_type)
+    return SequenceClassificationHead(_classifier(config, config.num_labels), config)
 
 
 def _multiple_choice(config: BertConfig, backbone: Backbone) -> MultipleChoiceHead:

@@ -10,7 +10,7 @@ from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BartConfig(ModelConfig):
     """Keys of a BART's ``config.json``; the defaults are BART-large (Lewis et al. 2020)."""
 
@@ -18,6 +18,7 @@ class BartConfig(ModelConfig):
     default_num_labels: ClassVar[int] = 3
     aliases: ClassVar[Mapping[str, str]] = {
         "hidden_size": "d_model",
+        "intermediate_size": "encoder_ffn_dim",
         "num_hidden_layers": "encoder_layers",
         "num_attention_heads": "encoder_attention_heads",
         "classif_dropout": "classifier_dropout",

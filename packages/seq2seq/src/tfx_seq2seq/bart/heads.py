@@ -26,9 +26,7 @@ class BiasedPredictions(nn.Module):
 
 
 def _conditional_generation(config: BartConfig, backbone: Backbone) -> ConditionalGenerationHead:
-    return ConditionalGenerationHead(
-        BiasedPredictions(_output_layer(config)), config.decoder_start_token_id, config.pad_token_id
-    )
+    return ConditionalGenerationHead(BiasedPredictions(_output_layer(config)), config)
 
 
 def _causal_lm(config: BartConfig, backbone: Backbone) -> DecoderLMHead:

@@ -11,7 +11,7 @@ from tfx_core.nn import Activation
 _GATED = "gated-"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class T5Config(ModelConfig):
     """Keys of a T5's ``config.json``; the defaults are T5-small (Raffel et al. 2020).
 
@@ -25,11 +25,13 @@ class T5Config(ModelConfig):
     model_type: ClassVar[str] = "t5"
     aliases: ClassVar[Mapping[str, str]] = {
         "hidden_size": "d_model",
+        "intermediate_size": "d_ff",
         "num_hidden_layers": "num_layers",
         "num_attention_heads": "num_heads",
         "head_dim": "d_kv",
     }
-    inert_keys: ClassVar[Collection[str]] = ("n_positions",)  # relative positions have no last one
+    absent: ClassVar[Mapping[str, str]] = {"max_position_embeddings": "texts have no longest length here"}
+    inert_keys: ClassVar[Collection[str]] = ("n_positions",)
 
     vocab_size: Size = 32128
     """Number of tokens."""

@@ -26,9 +26,7 @@ class ScaledPredictions(nn.Module):
 def _conditional_generation(config: T5Config, backbone: Backbone) -> ConditionalGenerationHead:
     decoder = nn.Linear(config.d_model, config.vocab_size, bias=False)
     scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
-    return ConditionalGenerationHead(
-        ScaledPredictions(decoder, scale), config.decoder_start_token_id, config.pad_token_id
-    )
+    return ConditionalGenerationHead(ScaledPredictions(decoder, scale), config)
 
 
 PREDICTIONS = (Rename("lm_head.weight", "head.predictions.decoder.weight"),)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import InputError
 from tfx_core.model.backbone import Inputs
-from tfx_core.model.config import ProblemType
+from tfx_core.model.config import ModelConfig
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import classification_loss, token_loss
 from tfx_core.model.heads.plan import C, HeadPlan
@@ -19,25 +19,24 @@ from tfx_core.nn import last_tokens
 class SequenceClassificationHead(Head):
     """Classifies or scores a whole text from its pooled state."""
 
-    def __init__(self, classifier: nn.Module, problem_type: ProblemType | None = None) -> None:
+    def __init__(self, classifier: nn.Module, config: ModelConfig) -> None:
         super().__init__()
         self.classifier = classifier
-        self.problem_type = problem_type
+        self.config = config
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B,)`` classes or values, ``(B, C)`` for several at once; logits ``(B, C)``."""
         logits = self.classifier(states.pooler_output)
-        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
 
 
 class LastTokenClassificationHead(Head):
     """Classifies a text by the state of its last token; where there is no mask, the last that is not padding."""
 
-    def __init__(self, score: nn.Module, pad_token_id: int | None, problem_type: ProblemType | None) -> None:
+    def __init__(self, score: nn.Module, config: ModelConfig) -> None:
         super().__init__()
         self.score = score
-        self.pad_token_id = pad_token_id
-        self.problem_type = problem_type
+        self.config = config
 
     def forward(
         self,
@@ -49,10 +48,10 @@ class LastTokenClassificationHead(Head):
     ) -> ModelOutput:
         """``labels`` as for sequence classification; logits ``(B, C)``."""
         mask = states.token_mask
-        if attention_mask is None and input_ids is not None and self.pad_token_id is not None:
-            mask = input_ids != self.pad_token_id
+        if attention_mask is None and input_ids is not None and self.config.pad_token_id is not None:
+            mask = input_ids != self.config.pad_token_id
         logits = self.score(last_tokens(states.last_hidden_state, mask))
-        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.problem_type))
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
 
 
 class TokenClassificationHead(Head):
@@ -116,7 +115,7 @@ def last_token_classification() -> HeadPlan[C]:
     """A classifier of the last token, without a bias."""
     return HeadPlan(
         lambda config, backbone: LastTokenClassificationHead(
-            nn.Linear(backbone.width, config.num_labels, bias=False), config.pad_token_id, config.problem_type
+            nn.Linear(backbone.width, config.num_labels, bias=False), config
         ),
         rules={"score": (Rename("score.weight", "head.score.weight"),)},
     )

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
+from tfx_core.habits import hint
 from tfx_core.model.config import ProblemType
 from tfx_core.nn import can_read
 
@@ -37,7 +38,8 @@ def token_loss(
     except IndexError:
         wrong = next(int(each) for each in labels[counted] if not 0 <= each < logits.shape[-1])
         raise InputError(
-            f"{name}: {wrong} is none of 0 to {logits.shape[-1] - 1}; what shall not count is {IGNORED}"
+            f"{name}: {wrong} is none of 0 to {logits.shape[-1] - 1}, the {logits.shape[-1]} classes that there are; "
+            f"{hint('model(…)', 'labels=torch.tensor([0, 9])')}"
         ) from None
     return mean_of_counted(total, counted, name)
 
@@ -104,7 +106,9 @@ def classification_loss(
         return token_loss(logits, labels)
     wanted = logits.squeeze(-1) if labels.dim() < logits.dim() else logits
     if wanted.shape != labels.shape:
-        raise InputError(f"labels of shape {tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}")
+        cure = hint("model(…)", "labels=torch.tensor([0.0, 1.0])")
+        cure = f"; of type {labels.dtype}: {cure}" if labels.is_floating_point() and logits.shape[-1] > 1 else ""
+        raise InputError(f"labels of shape {tuple(labels.shape)}: {problem_type} asks for {tuple(wanted.shape)}{cure}")
     values = labels.float()
     if problem_type == "regression":
         return F.mse_loss(wanted.float(), values)
