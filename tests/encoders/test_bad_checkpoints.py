@@ -71,9 +71,9 @@ def test_a_folder_without_config_is_named(tmp_path: Path) -> None:
         tfx_core.load_model(tmp_path)
 
 
-def test_an_official_architecture_that_is_not_installed_says_what_to_install(folder: Path) -> None:
+def test_an_official_architecture_that_is_planned_says_so(folder: Path) -> None:
     change(folder, model_type="mmbt", architectures=["MMBTForClassification"])
-    with pytest.raises(UnknownNameError, match="'mmbt' is provided by tfx-multimodal: pip install tfx-multimodal"):
+    with pytest.raises(UnknownNameError, match="'mmbt' is planned for tfx-multimodal and not in release"):
         tfx_core.load_model(folder)
 
 
@@ -84,6 +84,19 @@ def test_an_unknown_architecture_head_and_task_are_named(folder: Path) -> None:
         tfx_core.load_model(folder, head="magic")
     with pytest.raises(UnknownNameError, match=r"'fil-mask'.*did you mean 'fill-mask'"):
         tfx_core.pipeline("fil-mask", model=folder)
+
+
+def test_a_head_that_is_asked_for_wins_over_a_class_that_is_not_known(folder: Path) -> None:
+    change(folder, architectures=["BertForStrangeThings"])
+    with pytest.raises(TfxError, match=r"architectures=.*give head= to load it all the same"):
+        tfx_core.load_model(folder)
+    assert tfx_core.load_model(folder, head="masked-lm").head_name == "masked-lm"
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("Bert", "bert"), ("BERT", "bert")])
+def test_the_case_of_a_model_type_does_not_hide_what_was_meant(wrong: str, right: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean '{right}'"):
+        tfx_core.new_model(wrong)
 
 
 def test_a_folder_without_weights_says_what_was_looked_for(folder: Path) -> None:

@@ -112,4 +112,4 @@ def test_another_familys_checkpoint_is_answered_with_what_to_install(tmp_path: P
     done = command("run", "translation", "--model", str(tmp_path), "x")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "pip install tfx-encoders" in done.stderr
+    assert "install tfx-encoders" in done.stderr

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,8 +138,9 @@ def test_what_is_neither_path_nor_hub_id(folder: Path) -> None:
         open_folder("")
     with pytest.raises(CheckpointError, match=r"config.json: is a file; give the folder"):
         open_folder(folder / "config.json")
-    with pytest.raises(CheckpointError, match="has no revision 'main'"):
-        open_folder(folder, revision="main")
+    with pytest.raises(CheckpointError, match="has no revision 'v1'"):
+        open_folder(folder, revision="v1")
+    assert open_folder(folder, revision="main").label == str(folder)
 
 
 def test_anything_else_is_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +165,41 @@ def test_a_name_that_no_file_can_have_is_an_error(name: str, folder: Path) -> No
     with pytest.raises(CheckpointError, match="too long for the name of a file, or no Unicode") as caught:
         open_folder(folder).path(name)
     assert len(str(caught.value)) < len(str(folder)) + 200
+
+
+@pytest.mark.parametrize(
+    ("contents", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "is a Git LFS pointer.*git lfs pull"),
+        (b"\n<!DOCTYPE html>\n<html>", "is a web page saved under this name"),
+    ],
+)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "spiece.model"])
+def test_a_file_that_stands_for_another_is_called_what_it_is(
+    tmp_path: Path, contents: bytes, told: str, name: str
+) -> None:
+    (tmp_path / name).write_bytes(contents)
+    with pytest.raises(CheckpointError, match=rf"{name}: {told}"):
+        open_folder(tmp_path).path(name)
+
+
+def test_folders_of_similar_names_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "models" / "bert-tiny").mkdir(parents=True)
+    for wrong in ("modles/bert-tiny", "models/bert_tiny1"):
+        right = "models" if wrong.startswith("modles") else "models/bert-tiny"
+        with pytest.raises(CheckpointError, match=f"there is no such folder; similar folders: {tmp_path}/{right}$"):
+            open_folder(tmp_path / wrong)
+
+
+def test_a_subfolder_of_a_local_folder(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part/config.json").write_text("{}")
+    assert open_folder(tmp_path, subfolder="part").json("config.json") == {}
+    with pytest.raises(CheckpointError, match=r"prt: there is no such folder; similar folders: .*/part$"):
+        open_folder(tmp_path, subfolder="prt")
+
+
+@pytest.mark.parametrize("nothing", [None, b"folder", 3])
+def test_what_is_no_name_is_refused(nothing: Any) -> None:
+    with pytest.raises(CheckpointError, match="names no checkpoint; give a folder or a hub id"):
+        open_folder(nothing)

@@ -24,11 +24,12 @@ import json, sys, time
 time.sleep = lambda seconds: None  # huggingface_hub waits between attempts
 from tfx_core.checkpoint import open_folder
 from tfx_core.errors import TfxError
-for model, revision, names in json.loads(sys.argv[1]):
+for model, options, names in json.loads(sys.argv[1]):
+    options = options if isinstance(options, dict) else {"revision": options}
     try:
-        folder = open_folder(model, revision=revision)
+        folder = open_folder(model, **options)
         paths = [folder.path(name) for name in names]
-        print(json.dumps({"paths": [path and str(path) for path in paths], "commit": folder.commit}))
+        print(json.dumps({"paths": [path and str(path) for path in paths], "commit": vars(folder).get("commit")}))
     except TfxError as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
 """
@@ -38,16 +39,25 @@ for model, revision, names in json.loads(sys.argv[1]):
 class Client:
     server: HubServer
     home: Path
+    folder: Path
+    """Where it is run."""
     stderr: str = ""
 
-    def load(self, *loads: tuple[str, str | None, list[str]], **environment: str) -> list[dict[str, Any]]:
-        """(model, revision, files) one after the other in one process."""
+    def load(
+        self, *loads: tuple[str, str | dict[str, Any] | None, list[str]], **environment: str
+    ) -> list[dict[str, Any]]:
+        """(model, revision or options, files) one after the other in one process."""
         own = {name: value for name, value in os.environ.items() if not name.lower().startswith(("hf_", "no_proxy"))}
         here = {"NO_PROXY": "127.0.0.1", "HF_HOME": str(self.home), "HF_ENDPOINT": self.server.endpoint}
         variables = {**own, **here, **environment}
         self.server.requests.clear()
         done = subprocess.run(
-            [sys.executable, "-c", LOADS, json.dumps(loads)], env=variables, capture_output=True, text=True, check=True
+            [sys.executable, "-c", LOADS, json.dumps(loads)],
+            env=variables,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         self.stderr = done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -63,7 +73,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
         server.repositories["org/model"] = Repository(
             {OLD: {**FILES, "config.json": b'{"version": 1}'}, NEW: dict(FILES)}, tags={"v1": OLD}
         )
-        yield Client(server, tmp_path / "home")
+        yield Client(server, tmp_path / "home", tmp_path)
 
 
 def test_files_are_downloaded_once_and_silently(client: Client) -> None:
@@ -150,6 +160,40 @@ def test_what_the_cache_has_is_used_when_the_server_is_gone(client: Client) -> N
     assert "cannot be reached; check the connection" in lacking["error"]
 
 
+def test_without_a_network_a_name_that_is_no_folder_is_answered_at_once(client: Client) -> None:
+    for name in ("org/my-model", "org/elsewhere", "my-modle"):
+        (client.folder / name).mkdir(parents=True)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        near, far = client.load(
+            *((each, None, ["config.json"]) for each in ("org/mymodel", "far")), HF_ENDPOINT=endpoint
+        )
+    assert near["error"].startswith("HubError: org/mymodel: config.json: is not in the cache and http://127.0.0.1:")
+    assert near["error"].endswith("; there is no folder of this name here; similar folders: org/my-model")
+    assert far["error"].endswith("; there is no folder of this name here")
+    assert client.stderr == ""  # where huggingface_hub tries again, it says so
+
+
 def test_the_token_is_sent(client: Client) -> None:
     client.load(("org/model", None, ["config.json"]), HF_TOKEN="hf_secret")
     assert "Bearer hf_secret" in client.server.tokens
+    client.load(("org/model", {"token": "hf_other", "force_download": True}, ["config.json"]))
+    assert client.server.tokens >= {"Bearer hf_other"}
+
+
+def test_a_folder_in_a_checkpoint_and_a_cache_of_ones_own(client: Client) -> None:
+    own = {"cache_dir": str(client.folder / "own"), "subfolder": "1_Pooling/"}
+    (load,) = client.load(("org/model", own, ["config.json"]))
+    assert load["paths"][0].startswith(str(client.folder / "own"))
+    assert Path(load["paths"][0]).read_bytes() == FILES["1_Pooling/config.json"]
+    assert not (client.home / "hub").exists()
+
+
+def test_local_files_only_asks_nobody(client: Client) -> None:
+    client.load(("org/model", None, ["config.json"]))
+    here = {"local_files_only": True}
+    cached, lacking = client.load(("org/model", here, ["config.json", "absent.json"]), ("org/other", here, ["x"]))
+    assert cached["paths"][1] is None
+    assert "x: is not in the cache and local_files_only=True; load it once online, or leave it out" in lacking["error"]
+    assert [each for each in client.server.requests if "/resolve/" in each] == []

@@ -152,7 +152,7 @@ def test_an_unknown_command_is_answered_with_what_was_meant(site: FakeSite) -> N
 def test_a_command_of_a_missing_official_distribution_is_answered_with_its_installation(site: FakeSite) -> None:
     result = run("index", "build")
     assert result.exit_code == 2
-    assert "'index' is provided by tfx-retrieval: pip install tfx-retrieval" in result.stderr
+    assert "'index' is provided by tfx-retrieval: install tfx-retrieval" in result.stderr
 
 
 def test_a_command_of_a_failed_official_plugin_is_answered_with_its_failure(site: FakeSite) -> None:

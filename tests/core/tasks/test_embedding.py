@@ -121,14 +121,34 @@ def test_long_texts_are_cut_to_what_the_encoder_takes(toy_folder: str) -> None:
     assert tfx_core.load_encoder(toy_folder, max_length=1000).max_length == 32
 
 
+def test_the_first_text_that_is_cut_is_a_warning_and_no_other(
+    toy_folder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = tfx_core.load_encoder(toy_folder, pooling="mean")
+    encoder.encode(["dog " * 30, "bob"])  # as long as it may be
+    assert caplog.messages == []
+    for _ in range(2):
+        encoder.encode(["bob", "dog " * 40, "dog " * 50])
+    assert len(caplog.messages) == 1
+    assert "tokens, and others like it, are cut to 32: max_length" in caplog.messages[0]
+
+
+def test_the_mean_that_nobody_asked_for_is_told(toy_folder: str, caplog: pytest.LogCaptureFixture) -> None:
+    tfx_core.load_encoder(toy_folder)
+    assert caplog.messages == [f"{toy_folder}: has no modules.json, so texts are pooled by the mean; pooling= says how"]
+    tfx_core.load_encoder(toy_folder, pooling="mean")
+    assert len(caplog.messages) == 1
+
+
 def test_no_texts_make_no_vectors_of_the_right_length(toy_folder: str) -> None:
     assert tfx_core.load_encoder(toy_folder).encode([]).shape == (0, 8)
 
 
 def test_bad_texts_are_named(toy_folder: str) -> None:
     encoder = tfx_core.load_encoder(toy_folder)
-    with pytest.raises(InputError, match="encode takes a list of texts, and this is a single one"):
-        encoder.encode("bob")
+    for wrong in (None, 3, {"text": "bob"}):
+        with pytest.raises(InputError, match="encode takes a text or a list of texts, not"):
+            encoder.encode(wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"texts\[1\] must be a string, not int"):
         encoder.encode(["bob", 3])  # type: ignore[list-item]
     with pytest.raises(InputError, match=r"texts\[0\] is not valid Unicode"):
@@ -363,3 +383,34 @@ def test_what_a_folder_says_wrong_is_named(break_it: Any, said: str, sentence: S
 def test_the_pooling_of_a_folder_is_not_to_be_overruled(sentence: SentenceFolder) -> None:
     with pytest.raises(InputError, match=r"pooling='cls': .*modules\.json says how this encoder pools"):
         sentence.pooling().encoder(pooling="cls")
+
+
+def test_what_is_saved_is_what_was_loaded(sentence: SentenceFolder, tmp_path: Path) -> None:
+    sentence.pooling(pooling_mode=["mean", "max"], include_prompt=False)
+    weight, activation = torch.arange(64.0).sin().view(4, 16), "torch.nn.modules.activation.GELU"
+    config = {
+        "in_features": 16,
+        "out_features": 4,
+        "activation_function": activation,
+        "use_residual": True,
+        "bias": False,
+    }
+    tensors = {"linear.weight": weight, "residual.weight": weight.flip(0)}
+    sentence.step("sentence_transformers.models.Dense", config=config, **tensors)
+    norm = {"norm.weight": torch.arange(4.0), "norm.bias": torch.ones(4)}
+    sentence.step("sentence_transformers.models.LayerNorm", config={"dimension": 4}, **norm)
+    sentence.step("sentence_transformers.models.Dropout", config={"dropout": 0.1}).step(NORMALIZE)
+    settings = {"prompts": {"query": "bob "}, "default_prompt_name": "query", "similarity_fn_name": "dot"}
+    sentence.write("config_sentence_transformers.json", settings)
+    sentence.write("sentence_bert_config.json", {"max_seq_length": 9, "do_lower_case": True})
+    encoder = sentence.encoder()
+    for folder in (tmp_path / "new", sentence.root):  # and over itself
+        encoder.save_pretrained(folder)
+        again = tfx_core.load_encoder(folder)
+        np.testing.assert_allclose(again.encode(TEXTS), encoder.encode(TEXTS), rtol=1e-4, atol=1e-5)
+        assert (again.max_length, again.lower_case, again.prompts) == (9, True, {"query": "bob "})
+        assert (again.default_prompt, again.similarity_fn_name) == ("query", "dot")
+    stage = tfx_core.TextEncoder(encoder.model, encoder.tokenizer, stages=[torch.nn.Tanh()])
+    with pytest.raises(InputError, match="a step Tanh has no place in a sentence-transformers folder"):
+        stage.save_pretrained(tmp_path / "never")
+    assert not (tmp_path / "never").exists()

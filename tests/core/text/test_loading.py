@@ -74,7 +74,6 @@ def test_tokenizer_json_goes_before_the_legacy_files(tmp_path: Path) -> None:
         (b"", "EOF while parsing"),
         (b"{not json", "line 1 column 2"),
         (b'{"model": {"type": "Nothing"}}', "ModelUntagged"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "expected value"),
         (b"\xff\xfe{}", "byte 0 is not UTF-8"),
     ],
 )

@@ -26,8 +26,10 @@ def on_first_use(
 def _unknown(package: str, name: str) -> Exception:
     """For a name that users of another library import, what says what to do instead."""
     from tfx_core.habits import hint
+    from tfx_core.habits.classes import class_hint
 
-    cure = hint("tfx_core", name) if package == "tfx_core" and not name.startswith("_") else None
+    asked = package == "tfx_core" and not name.startswith("_")
+    cure = (hint("tfx_core", name) or class_hint(name)) if asked else None
     if cure is None:
         return AttributeError(f"module {package!r} has no attribute {name!r}")
     # an AttributeError would lose its message in `from tfx_core import …`

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.filling import load_weights
     from tfx_core.checkpoint.folder import Folder, parse_json
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
-    from tfx_core.checkpoint.opening import open_folder, read_whole
+    from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
@@ -27,6 +27,7 @@ _HOMES = {
     "Drop": "rules",
     "Folder": "folder",
     "Fuse": "rules",
+    "HubOptions": "opening",
     "Legacy": "rules",
     "Rename": "rules",
     "Reshape": "rules",
@@ -50,6 +51,7 @@ _HOMES = {
     "replacing_folder": "atomic",
     "save_errors": "atomic",
     "save_tensors": "collecting",
+    "taken_hub_options": "opening",
     "tensors_of": "naming",
     "unfilled_modules": "unfilled",
     "write_folder": "collecting",
@@ -61,6 +63,7 @@ __all__ = [
     "Drop",
     "Folder",
     "Fuse",
+    "HubOptions",
     "Legacy",
     "Rename",
     "Reshape",
@@ -84,6 +87,7 @@ __all__ = [
     "replacing_folder",
     "save_errors",
     "save_tensors",
+    "taken_hub_options",
     "tensors_of",
     "unfilled_modules",
     "write_folder",

@@ -59,6 +59,7 @@ def load_weights(
     initialise: Callable[[nn.Module, Collection[str]], object] | None = None,
     label: str = "checkpoint",
     unread: Collection[str] = (),
+    resized: bool = False,
 ) -> None:
     """Fill a module that was built on the meta device, every parameter and buffer once.
 
@@ -71,6 +72,8 @@ def load_weights(
     ``stored_heads`` has that part, or every head of the table does. ``initialise`` meets every other parameter still on
     the meta device, so it cannot overwrite what comes from the checkpoint. Tensors that only other heads need are left
     out.
+
+    With ``resized``, so are parameters that the checkpoint has in another shape.
 
     ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
     only one of them or has two that are equal, and stay two where it has two that differ, or any two of which
@@ -93,6 +96,8 @@ def load_weights(
     new = [slot for slot in slots if slot.part in lacking and slot.same_as is None]
     filled = [slot for slot in slots if slot.part not in lacking and slot.same_as is None]
     faults += _missing(filled if initialise is not None else filled + new)
+    others = [slot for slot in filled if resized and _is_resized(slot)]
+    filled = [slot for slot in filled if slot not in others]
     faults += _misshapen(filled)
     faults += _unexpected(found, slots, table, head)
     if faults:
@@ -100,28 +105,45 @@ def load_weights(
         lines = "\n  ".join([*(in_one_line(fault, 400) for fault in faults[:_FAULTS]), *more])
         raise CheckpointError(
             f"{label}: its tensors do not fit its config.json with head {head!r} ({len(faults)} faults); correct the "
-            f"config or choose another head:\n  {lines}"
+            f"config or choose another head{_or_resized(faults)}:\n  {lines}"
         )
 
     device = torch.device(device)
-    if new and initialise is not None:
-        stored, asked = sum(entry.nbytes for entry in found.values()), sum(slot.meta.nbytes for slot in new)
-        if asked > _AFRESH + _AFRESH_FOR_EACH * stored:
-            raise CheckpointError(
-                f"{label}: has {stored} bytes, and its config.json with head {head!r} asks for {asked} more, "
-                f"for {_listed(new)}; correct the config or choose another head"
-            )
-        _initialise(module, new, dtype or _stored_dtype(filled), device, initialise)
-        read = [slot for slot in new if slot.part not in unread]
-        names = ", ".join(name for slot in read for name in slot.names)
-        told = f"{label}: initialised afresh, for the checkpoint has no {_listed(read)}: {names}"
-        if read:
-            _log.warning("%s", in_one_line(told, 4_000))
+    afresh = new + others
+    if afresh and initialise is not None:
+        _check_afresh(afresh, found, head, label)
+        _initialise(module, afresh, dtype or _stored_dtype(filled), device, initialise)
+        _tell_afresh([slot for slot in new if slot.part not in unread], others, label)
     for slot in filled:
         _place(module, slot, _filled(slot, dtype, device))
     for slot in slots:
         if slot.same_as is not None:
             _share(module, slot, _root(slot))
+
+
+def _or_resized(faults: Collection[str]) -> str:
+    only = all(fault.startswith("misshapen") for fault in faults)
+    return ", or let ignore_mismatched_sizes=True initialise these afresh" if only else ""
+
+
+def _check_afresh(slots: list[_Slot], found: Mapping[str, TensorEntry], head: str, label: str) -> None:
+    """Raise `CheckpointError` where far more is to be initialised than there is in the checkpoint."""
+    stored, asked = sum(entry.nbytes for entry in found.values()), sum(slot.meta.nbytes for slot in slots)
+    if asked > _AFRESH + _AFRESH_FOR_EACH * stored:
+        raise CheckpointError(
+            f"{label}: has {stored} bytes, and its config.json with head {head!r} asks for {asked} more, "
+            f"for {_listed(slots)}; correct the config or choose another head"
+        )
+
+
+def _tell_afresh(lacking: list[_Slot], resized: list[_Slot], label: str) -> None:
+    """A warning of one line for what the checkpoint lacks, and one for what it has in another size."""
+    told = {f"has no {_listed(lacking)}": lacking, "has another size of": resized}
+    for reason, slots in told.items():
+        if slots:
+            names = ", ".join(name for slot in slots for name in slot.names)
+            reason = f"{reason}: {names}" if slots is lacking else f"{reason} {names}"
+            _log.warning("%s", in_one_line(f"{label}: initialised afresh, for the checkpoint {reason}", 4_000))
 
 
 def _slots(module: nn.Module, table: WeightTable, head: str) -> list[_Slot]:
@@ -222,6 +244,11 @@ def _misshapen(slots: Iterable[_Slot]) -> Iterator[str]:
                 yield f"misshapen {entry.name}: is {entry.shape}, {slot.names[0]} needs {tuple(view.shape)}"
             elif view.dtype.is_floating_point != entry.dtype.is_floating_point:
                 yield f"mistyped {entry.name}: is {entry.dtype}, {slot.names[0]} needs {view.dtype}"
+
+
+def _is_resized(slot: _Slot) -> bool:
+    pairs = zip(slot.rule.views(slot.meta), slot.entries, strict=False)
+    return slot.is_complete and any(tuple(view.shape) != entry.shape for view, entry in pairs)
 
 
 def _unexpected(found: Mapping[str, TensorEntry], slots: list[_Slot], table: WeightTable, head: str) -> Iterator[str]:

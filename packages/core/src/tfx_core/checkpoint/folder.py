@@ -16,6 +16,8 @@ _LARGEST = 25_000_000
 _MOST_VALUES = 600_000
 """Values in them; an empty list is three bytes of a file and sixty of memory."""
 
+_WEB_PAGE = re.compile(rb"\s*<(!doctype html|html[\s>])", re.IGNORECASE)
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -31,8 +33,8 @@ class Folder(ABC):
         """The local file of this name (downloaded if need be), ``None`` when there is none.
 
         ``name`` may lie in a subfolder, ``"1_Pooling/config.json"``, but not outside the checkpoint: names also come
-        out of files that a stranger wrote. Raises `CheckpointError` for such a name, and for one that no file can have,
-        and `HubError` for a failed download.
+        out of files that a stranger wrote. Raises `CheckpointError` for such a name, for one that no file can have and
+        for a file that only stands for the one of its name, and `HubError` for a failed download.
         """
         if {"", ".", ".."} & set(name.split("/")) or "\\" in name or "\0" in name or PureWindowsPath(name).drive:
             raise CheckpointError(
@@ -41,7 +43,11 @@ class Folder(ABC):
             )
         if not _can_be_a_file(name):
             raise CheckpointError(f"{self.label}: {shown(name)} is too long for the name of a file, or no Unicode")
-        return self._find(name)
+        found = self._find(name)
+        stand_in = None if found is None else _stands_in(found)
+        if stand_in is not None:
+            raise CheckpointError(f"{self.label}/{name}: {stand_in}")
+        return found
 
     def unchanged(self) -> bool:
         """Whether every file that was looked for is still what it was then; a hub's files never change."""
@@ -68,6 +74,20 @@ class Folder(ABC):
     @cached_property
     def _parsed(self) -> dict[str, dict[str, Any]]:
         return {}
+
+
+def _stands_in(path: Path) -> str | None:
+    """What a file is that stands in the place of another, and the cure; ``None`` for the file itself."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(100)
+    except OSError:  # whoever reads the file says what is wrong
+        return None
+    if begin.startswith(b"version https://git-lfs.github.com/spec/"):
+        return "is a Git LFS pointer in place of the file; run `git lfs pull` in the clone, or download the file"
+    if _WEB_PAGE.match(begin):
+        return "is a web page saved under this name; download the file itself"
+    return None
 
 
 def _can_be_a_file(name: str) -> bool:
@@ -110,6 +130,22 @@ class LocalFolder(Folder):
         if found is None and is_there:  # to read a device or a pipe may never end
             raise CheckpointError(f"{path}: is no plain file; put a copy of the file itself there")
         return None if found is None else path
+
+
+class Subfolder(Folder):
+    """A folder inside a checkpoint, local or on the hub."""
+
+    def __init__(self, parent: Folder, name: str) -> None:
+        self.parent = parent
+        self.name = name
+        self.label = f"{parent.label}/{name}"
+
+    def unchanged(self) -> bool:
+        """Whether the files of the whole checkpoint are what they were."""
+        return self.parent.unchanged()
+
+    def _find(self, name: str) -> Path | None:
+        return self.parent.path(f"{self.name}/{name}")
 
 
 def read_json(path: Path, label: str) -> dict[str, Any]:

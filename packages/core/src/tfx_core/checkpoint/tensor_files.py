@@ -33,18 +33,21 @@ class TensorFiles(Mapping[str, TensorEntry]):
         return len(self._entries)
 
 
-def read_tensors(folder: Folder) -> TensorFiles:
+def read_tensors(folder: Folder, variant: str | None = None) -> TensorFiles:
     """The tensors of ``model.safetensors`` or its shards, else of ``pytorch_model.bin`` or its shards.
 
+    A ``variant`` stands in the names of files before what they end with: ``model.fp16.safetensors``.
     Nothing is executed, whatever the files hold. Raises `CheckpointError` that names file, tensor and cure when no file
     is there or one is damaged, hostile or does not fit its index.
     """
     looked_for = []
-    for name, reader in _FORMATS:
+    mark = "" if variant is None else f".{variant}"
+    for plain, reader in _FORMATS:
+        stem, _, kind = plain.rpartition(".")
+        name, index_name = f"{stem}{mark}.{kind}", f"{plain}.index{mark}.json"
         path = folder.path(name)
         if path is not None:
             return TensorFiles(folder.label, reader(path, f"{folder.label}/{name}"))
-        index_name = f"{name}.index.json"
         index = folder.json(index_name)
         if index is not None:
             return TensorFiles(folder.label, _read_shards(folder, index_name, index, reader))

@@ -33,10 +33,11 @@ def architectures(as_json: bool, also_missing: bool) -> None:
             )
         for name in missing:
             distribution = official.distribution_of("architecture", name)
-            print_json({"name": name, "distribution": distribution, "installed": False})
+            planned = official.is_planned("architecture", name)
+            print_json({"name": name, "distribution": distribution, "installed": False, "planned": planned})
         return
     rows = [(entry.spec.name, entry.distribution, ", ".join(entry.spec.heads)) for entry in entries]
     for name in missing:
-        distribution = official.distribution_of("architecture", name) or ""
-        rows.append((name, distribution, f"(not installed: pip install {distribution})"))
+        state = "planned" if official.is_planned("architecture", name) else "not installed"
+        rows.append((name, official.distribution_of("architecture", name) or "", f"({state})"))
     print_table(("ARCHITECTURE", "DISTRIBUTION", "HEADS"), rows)

@@ -6,22 +6,22 @@ from what a folder says.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, read_tensors
-from tfx_core.checkpoint.folder import parse_json_value, read_json_bytes
+from tfx_core.checkpoint.folder import Subfolder, parse_json_value, read_json_bytes
 from tfx_core.embedding.pooling import Pooling
+from tfx_core.embedding.similarity import SIMILARITIES
 from tfx_core.errors import CheckpointError, shown
 from tfx_core.fields import Count, Size, checked
 
 _Value = TypeVar("_Value")
 _Module = TypeVar("_Module", bound=nn.Module)
 
-_POOLING_NAMES: Mapping[str, Pooling] = {
+POOLING_NAMES: Mapping[str, Pooling] = {
     "cls": "cls",
     "max": "max",
     "mean": "mean",
@@ -30,7 +30,7 @@ _POOLING_NAMES: Mapping[str, Pooling] = {
     "lasttoken": "lasttoken",
 }
 
-_POOLING_FLAGS: Mapping[str, Pooling] = {
+POOLING_FLAGS: Mapping[str, Pooling] = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -39,6 +39,8 @@ _POOLING_FLAGS: Mapping[str, Pooling] = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 """Names in files written before release 6, in the order in which vectors of several are joined."""
+
+_SETTINGS = "config_sentence_transformers.json"
 
 _TRANSFORMER_FILES = tuple(
     f"sentence_{name}_config.json"
@@ -115,6 +117,8 @@ class SentenceRecipe:
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
     """Name of the prompt for texts that come without one."""
+    similarity: str = "cosine"
+    """How vectors are compared, see `tfx_core.embedding.similarity`."""
 
     def check_widths(self, width: int) -> None:
         """Raise `CheckpointError` for a stage that does not take what comes before; a state has ``width`` numbers."""
@@ -137,6 +141,7 @@ def read_sentence_folder(folder: Folder) -> SentenceRecipe:
     max_length, lower_case = _read_transformer(transformer)
     modes, pool_prompt = _read_pooling(pooling)
     prompts, default_prompt = _read_prompts(folder)
+    similarity = _Settings(folder, _SETTINGS).get("similarity_fn_name", Literal[tuple(SIMILARITIES)], "cosine")
     return SentenceRecipe(
         transformer,
         max_length,
@@ -146,23 +151,8 @@ def read_sentence_folder(folder: Folder) -> SentenceRecipe:
         tuple(_stage(kind, own, folder) for kind, own in steps[2:]),
         prompts,
         default_prompt,
+        similarity,
     )
-
-
-class Subfolder(Folder):
-    """A folder inside a checkpoint, local or on the hub."""
-
-    def __init__(self, parent: Folder, name: str) -> None:
-        self.parent = parent
-        self.name = name
-        self.label = f"{parent.label}/{name}"
-
-    def unchanged(self) -> bool:
-        """Whether the files of the whole checkpoint are what they were."""
-        return self.parent.unchanged()
-
-    def _find(self, name: str) -> Path | None:
-        return self.parent.path(f"{self.name}/{name}")
 
 
 class _Settings:
@@ -231,17 +221,17 @@ def _read_pooling(folder: Folder) -> tuple[tuple[Pooling, ...], bool]:
     include_prompt = settings.get("include_prompt", bool, True)
     named = settings.values.get("pooling_mode")
     if named is None:
-        flags = tuple(mode for flag, mode in _POOLING_FLAGS.items() if settings.get(flag, bool, False))
+        flags = tuple(mode for flag, mode in POOLING_FLAGS.items() if settings.get(flag, bool, False))
         return flags or ("mean",), include_prompt
     names = named if isinstance(named, list) else [named]
-    known = all(isinstance(name, str) and name in _POOLING_NAMES for name in names)
+    known = all(isinstance(name, str) and name in POOLING_NAMES for name in names)
     if not names or not known or len(set(names)) < len(names):
-        raise settings.refused("pooling_mode", f"one or several of {', '.join(_POOLING_NAMES)}")
-    return tuple(_POOLING_NAMES[name] for name in names), include_prompt
+        raise settings.refused("pooling_mode", f"one or several of {', '.join(POOLING_NAMES)}")
+    return tuple(POOLING_NAMES[name] for name in names), include_prompt
 
 
 def _read_prompts(folder: Folder) -> tuple[Mapping[str, str], str | None]:
-    settings = _Settings(folder, "config_sentence_transformers.json")
+    settings = _Settings(folder, _SETTINGS)
     prompts: Mapping[str, str] = settings.get("prompts", dict[str, str], {})
     default = settings.get("default_prompt_name", str, "")
     if default and default not in prompts:

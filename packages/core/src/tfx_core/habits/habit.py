@@ -18,7 +18,7 @@ class Habit:
     """Where it works, what it does here or another way to say it, may be empty; else what the error says."""
     works: bool
     becomes: Becomes | None = None
-    """Of a keyword that works and is not one of ours."""
+    """Of a keyword that is not one of ours."""
 
     @property
     def name(self) -> str:
@@ -31,9 +31,12 @@ def works(theirs: str, ours: str = "", becomes: Becomes | None = None) -> Habit:
     return Habit(theirs, ours, True, becomes)
 
 
-def told(theirs: str, ours: str) -> Habit:
-    """A habit that is an error, which says ``ours``: what to type instead, or why there is nothing."""
-    return Habit(theirs, ours, False)
+def told(theirs: str, ours: str, becomes: Becomes | None = None) -> Habit:
+    """A habit that is an error, which says ``ours``: what to type instead, or why there is nothing.
+
+    A keyword may be `needless` with a value that asks for nothing; any other is the error.
+    """
+    return Habit(theirs, ours, False, becomes)
 
 
 def renamed(keyword: str) -> Becomes:

@@ -10,11 +10,15 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
 
     Case and the kind of dash do not count: ``sequence_classification`` is ``sequence-classification``.
     """
+    return next(iter(similar(name, known)), None)
+
+
+def similar(name: object, known: Iterable[str], most: int = 3) -> list[str]:
+    """The names of those known that are like this one, the most like it first."""
     if not isinstance(name, str) or len(name) > 100:
-        return None
+        return []
     plain = {_plain(each): each for each in sorted(known, reverse=True)}
-    close = get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
-    return plain[close[0]] if close else None
+    return [plain[close] for close in get_close_matches(_plain(name), plain, n=most, cutoff=0.7)]
 
 
 def _plain(name: str) -> str:

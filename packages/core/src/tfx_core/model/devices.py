@@ -11,6 +11,7 @@ _MOST_NAMED = 16
 def device_of(name: "str | int | torch.device") -> torch.device:
     """The device of a name, or of a number as pipelines count: ``0`` is the first accelerator, ``-1`` the CPU.
 
+    ``"auto"`` is the accelerator, where there is none the CPU.
     Raises `InputError` that names the devices of this machine for one that it does not have.
     """
     try:
@@ -40,8 +41,8 @@ def _named(name: object) -> torch.device:
     if isinstance(name, torch.device):
         return name
     text = str(name)
-    if text == "-1":
-        return torch.device("cpu")
+    if text in ("-1", "auto"):
+        return torch.device((text == "auto" and _accelerator()) or "cpu")
     return torch.device(f"{_accelerator()}:{text}" if text.isascii() and text.isdigit() else text)
 
 

@@ -17,6 +17,7 @@ from tfx_core.checkpoint import (
     load_weights,
     read_tensors,
     read_whole,
+    taken_hub_options,
     tensors_of,
     unfilled_modules,
 )
@@ -43,9 +44,11 @@ def load_model(
     *,
     head: str | None = None,
     dtype: str | torch.dtype = "float32",
-    device: str | torch.device = "cpu",
+    device: str | int | torch.device = "cpu",
     attention: str | AttentionKernel = "sdpa",
-    revision: str | None = None,
+    config: ModelConfig | Mapping[str, Any] | None = None,
+    variant: str | None = None,
+    ignore_mismatched_sizes: bool = False,
     provider: str | None = None,
     reads: str | None = None,
     **overrides: Any,
@@ -53,27 +56,31 @@ def load_model(
     """Load a checkpoint folder (also one that is open already) or hub id, in evaluation mode.
 
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
-    initialised afresh, which a one-line warning reports. ``dtype`` may be ``"auto"``: as stored.
+    initialised afresh, which a one-line warning reports; so are, with ``ignore_mismatched_sizes``, parameters that it
+    has in another size. ``dtype`` may be ``"auto"``: as stored; ``device`` too: an accelerator where there is one.
+    ``config`` stands in the place of the folder's, ``variant`` is a part of the names of weight files.
 
-    ``overrides`` are fields of the config, such as ``num_labels=5``; keywords of transformers' ``from_pretrained`` are
-    understood as `tfx_core.habits` says. ``provider`` is the distribution whose architecture it is to be, of several
-    that give the folder's ``model_type``. ``reads`` is the one capability of the backbone, ``"token-states"``, that is
-    read where there is no head: of parts that only others need, and the checkpoint lacks, there is no warning.
-    Raises `ConfigError`, `CheckpointError`, `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong
-    and what would do.
+    ``overrides`` are fields of the config, such as ``num_labels=5``, and `tfx_core.checkpoint.HubOptions`, such as
+    ``revision="v1.0"``; keywords of transformers' ``from_pretrained`` are understood as `tfx_core.habits` says.
+    ``provider`` is the distribution whose architecture it is to be, of several that give the folder's ``model_type``.
+    ``reads`` is the one capability of the backbone, ``"token-states"``, that is read where there is no head: of parts
+    that only others need, and the checkpoint lacks, there is no warning. Raises `ConfigError`, `CheckpointError`,
+    `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong and what would do.
     """
     device = device_of(device)
-    opened = read_whole(path, lambda folder: _open(folder, provider), revision=revision)
-    architecture, config, stored = opened.architecture, opened.config, opened.head
+    hub = taken_hub_options(overrides)
+    opened = read_whole(path, lambda folder: _open(folder, provider, head, variant), **hub)
+    architecture, stored = opened.architecture, opened.head
+    settings = opened.config if config is None else _config_in_place(config, opened)
     head = stored or "backbone" if head is None else head
-    with _naming(_config_file(opened.folder), config.tfx_head if head == stored else None):
+    with _naming(_config_file(opened.folder), settings.tfx_head if head == stored else None):
         plan = architecture.plan(head)
         if head != stored:
-            config = plan.adapt(config)
-    config = config.replace(**overrides)
+            settings = plan.adapt(settings)
+    settings = settings.replace(**overrides)
     with _naming(_config_file(opened.folder)):
         most = len(opened.tensors) + _MOST_AFRESH
-        model = _empty_model(architecture, config, head, attention, opened.generation_config, most)
+        model = _empty_model(architecture, settings, head, attention, opened.generation_config, most)
     model.origin = opened.folder.label
     model.config.update({"name_or_path": opened.folder.label})
     load_weights(
@@ -83,10 +90,11 @@ def load_model(
         head=head,
         stored_heads=() if stored is None else (stored,),
         ties=model.ties,
-        apart=[name for name, _ in model.ties if not config.begins_tied(name)],
+        apart=[name for name, _ in model.ties if not settings.begins_tied(name)],
         dtype=_dtype(dtype),
         device=device,
-        initialise=lambda module, names: _initialise(module, config, names),
+        resized=ignore_mismatched_sizes,
+        initialise=lambda module, names: _initialise(module, settings, names),
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
     )
@@ -99,7 +107,7 @@ def new_model(
     *,
     head: str = "backbone",
     dtype: str | torch.dtype = "float32",
-    device: str | torch.device = "cpu",
+    device: str | int | torch.device = "cpu",
     attention: str | AttentionKernel = "sdpa",
     seed: int | None = None,
     provider: str | None = None,
@@ -124,15 +132,14 @@ def new_model(
 
 
 @understands("load_tokenizer")
-def load_tokenizer(
-    path: str | Path | Folder, *, revision: str | None = None, provider: str | None = None, **options: Any
-) -> Tokenizer:
+def load_tokenizer(path: str | Path | Folder, *, provider: str | None = None, **options: Any) -> Tokenizer:
     """The tokenizer of a checkpoint folder or hub id: its ``tokenizer.json``, else the family's released files.
 
-    ``provider`` is as for `load_model`. ``options`` are those of `Tokenizer` and of the family's recipe. Raises
-    `TextError` naming the file and the cure.
+    ``provider`` is as for `load_model`. ``options`` are those of `Tokenizer`, of the family's recipe and
+    `tfx_core.checkpoint.HubOptions`. Raises `TextError` naming the file and the cure.
     """
-    return read_whole(path, lambda folder: _read_tokenizer(folder, provider, options), revision=revision)
+    hub = taken_hub_options(options)
+    return read_whole(path, lambda folder: _read_tokenizer(folder, provider, options), **hub)
 
 
 def load_architecture(model_type: str, *, provider: str | None = None) -> Architecture[Any]:
@@ -162,14 +169,27 @@ class _Opened:
     tensors: TensorFiles
 
 
-def _open(folder: Folder, provider: str | None) -> _Opened:
+def _open(folder: Folder, provider: str | None, asked: str | None, variant: str | None) -> _Opened:
     architecture, config = read_config(folder, provider)
     if config.unknown_keys:
         names = cleaned(", ".join(config.unknown_keys), 500)
         _log.warning("%s: keys that nothing here knows, kept and without effect: %s", _config_file(folder), names)
-    head, generation_config = stored_head(architecture, config, folder), folder.json("generation_config.json")
-    tensors = files_of_state(read_tensors(folder), architecture)
+    head = stored_head(architecture, config, folder, asked)
+    generation_config = folder.json("generation_config.json")
+    tensors = files_of_state(read_tensors(folder, variant), architecture)
     return _Opened(folder, architecture, config, head, generation_config, tensors)
+
+
+def _config_in_place(given: ModelConfig | Mapping[str, Any], opened: _Opened) -> ModelConfig:
+    """A config that a caller gives in the place of the checkpoint's, of the same architecture."""
+    if not isinstance(given, ModelConfig | Mapping):
+        raise ConfigError(
+            f"config={shown(given)}: must be a config of tfx_core, or a dict, as config.to_dict() gives one"
+        )
+    stored, theirs = opened.config, given.get("model_type") if isinstance(given, Mapping) else given.model_type
+    if theirs not in (None, stored.model_type):
+        raise ConfigError(f"config of model_type {shown(theirs)}: {opened.folder.label} holds a {stored.model_type}")
+    return stored.from_dict(given) if isinstance(given, Mapping) else given
 
 
 def _read_tokenizer(folder: Folder, provider: str | None, options: Mapping[str, Any]) -> Tokenizer:
@@ -203,16 +223,21 @@ def read_config(folder: Folder, provider: str | None = None) -> tuple[Architectu
     return architecture, architecture.config.from_dict(values, where=where)
 
 
-def stored_head(architecture: Architecture[Any], config: ModelConfig, folder: Folder) -> str | None:
-    """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing."""
+def stored_head(
+    architecture: Architecture[Any], config: ModelConfig, folder: Folder, asked: str | None = None
+) -> str | None:
+    """The head that ``config.json`` says the checkpoint has, ``None`` if it says nothing.
+
+    A class that is not known is an error, unless a head is ``asked`` for.
+    """
     if config.tfx_head is not None:
         return config.tfx_head
     classes = architecture.spec.hf_classes
     known = [classes[name] for name in config.architectures if name in classes]
-    if config.architectures and not known:
+    if config.architectures and not known and asked is None:
         raise ConfigError(
             f"{_config_file(folder)}: architectures={shown(list(config.architectures))}: {config.model_type} has "
-            f"{', '.join(classes)}"
+            f"{', '.join(classes)}; give head= to load it all the same"
         )
     return known[0] if known else None
 
@@ -311,6 +336,7 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
         return dtype
     if dtype == "auto":
         return None
-    if dtype not in _DTYPES:
-        raise InputError(f"dtype={dtype!r}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
-    return _DTYPES[dtype]
+    name = str(dtype).removeprefix("torch.")
+    if name not in _DTYPES:
+        raise InputError(f"dtype={shown(dtype)}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
+    return _DTYPES[name]

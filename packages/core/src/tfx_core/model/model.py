@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import WeightTable, collect_weights, unfilled_modules
 from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.fields import Size, checked
-from tfx_core.habits import hint, no_attribute
+from tfx_core.habits import hint, no_attribute, understands
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.backbone import Backbone, input_types, named_inputs
@@ -161,12 +161,25 @@ class Model(Switches):
 
     _prepare_encoder_decoder_kwargs_for_generation = prepare_inputs_for_generation
 
-    def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = "5GB") -> None:
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **options: Any) -> "Model":
+        """`tfx_core.load_model`."""
+        from tfx_core.model.loading import load_model
+
+        return load_model(path, **options)
+
+    @understands("save_pretrained")
+    def save_pretrained(
+        self, folder: str | Path, is_main_process: bool = True, *, max_shard_size: int | str = "5GB"
+    ) -> None:
         """Write ``config.json`` and the weights as transformers reads them; an interrupted save leaves the old ones.
 
-        Raises `CheckpointError` where the folder cannot be written, and `InputError` for a model that `load_model`
-        would refuse, with what was there before unchanged.
+        Of many processes with the same model only the one writes that ``is_main_process``. Raises `CheckpointError`
+        where the folder cannot be written, and `InputError` for a model that `load_model` would refuse, with what was
+        there before unchanged.
         """
+        if not is_main_process:
+            return
         check_whole(self)
         check_shapes(self)
         config, stored = self.stored_config(), self.generation_config.contents()

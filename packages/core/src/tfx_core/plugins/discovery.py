@@ -387,7 +387,7 @@ def _examined(plugin: object, draft: Plugin) -> Plugin:
         upgrade = official.CORE if level > API else draft.distribution
         reason = (
             f"it speaks plugin API {shown(level)}, and tfx-core {tfx_core.__version__} speaks {speaks}; "
-            f"pip install --upgrade {upgrade}"
+            f"upgrade {upgrade}"
         )
         return replace(draft, status=Status.INCOMPATIBLE, reason=reason)
     manager = attach(plugin)

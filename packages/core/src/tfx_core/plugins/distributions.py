@@ -99,9 +99,9 @@ def misfit(entry: EntryPoint, core_version: str) -> str | None:
         if not operators:
             continue
         if operators <= {">=", ">"}:
-            cure = "pip install --upgrade tfx-core"
+            cure = "upgrade tfx-core"
         elif operators <= {"<", "<="}:
-            cure = f"it was made for an older core: pip install --upgrade {entry.distribution}"
+            cure = f"it was made for an older core: upgrade {entry.distribution}"
         else:
             cure = f"install versions of tfx-core and {entry.distribution} that fit each other"
         return f"it needs {in_one_line(requirement, 200)}, and {core_version} is installed; {cure}"

@@ -8,26 +8,40 @@ from tfx_core.plugins.specs import KINDS
 
 CORE = "tfx-core"
 
-NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-decoders": {"architecture": ("openai-gpt", "gpt2", "ctrl", "transfo-xl", "reformer", "xlnet")},
+_RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "tfx-decoders": {"architecture": ("gpt2", "transfo-xl", "xlnet")},
+    "tfx-encoders": {"architecture": ("bert",)},
+    "tfx-seq2seq": {"architecture": ("bart", "t5")},
+    "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
+}
+"""What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
+
+_PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "tfx-decoders": {"architecture": ("openai-gpt", "ctrl", "reformer")},
     "tfx-encoders": {
         "architecture": (
-            *("bert", "albert", "roberta", "distilbert", "convbert", "xlm", "xlm-roberta", "flaubert", "electra"),
+            *("albert", "roberta", "distilbert", "convbert", "xlm", "xlm-roberta", "flaubert", "electra"),
             *("funnel", "longformer"),
         )
     },
-    "tfx-seq2seq": {
-        "architecture": ("bart", "pegasus", "marian", "t5", "mt5", "mbart", "prophetnet", "xlm-prophetnet")
-    },
+    "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
         "architecture": ("dpr", "rag"),
         "task": ("open-domain-question-answering",),
-        "index": ("flat", "milvus"),
-        "command": ("index",),
+        "index": ("milvus",),
     },
 }
-"""Distribution -> kind -> names: `Spec.kind`, or ``"command"``. What comes with the core cannot be missing."""
+"""What later ones will provide; the names are kept for them."""
+
+NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    distribution: {
+        kind: (*_RELEASED.get(distribution, {}).get(kind, ()), *_PLANNED.get(distribution, {}).get(kind, ()))
+        for kind in sorted({*_RELEASED.get(distribution, ()), *_PLANNED.get(distribution, ())})
+    }
+    for distribution in sorted({*_RELEASED, *_PLANNED})
+}
+"""Distribution -> kind -> names. What comes with the core cannot be missing."""
 
 DISTRIBUTIONS = frozenset((CORE, *NAMES))
 
@@ -40,6 +54,11 @@ def names(kind: str) -> list[str]:
 def distribution_of(kind: str, name: str) -> str | None:
     """The tfx distribution that provides a name, or ``None`` when none does."""
     return next((distribution for distribution, kinds in NAMES.items() if name in kinds.get(kind, ())), None)
+
+
+def is_planned(kind: str, name: str) -> bool:
+    """Whether no release so far provides an official name."""
+    return any(name in kinds.get(kind, ()) for kinds in _PLANNED.values())
 
 
 def owner(kind: str, name: str) -> str | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, cast
 
+from tfx_core import __version__
 from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described, shown
 from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import discovery, official
@@ -164,7 +165,7 @@ def _missing_from(distribution: str, kind: type[Spec], name: str) -> TfxError:
             f"{present[0].distribution} is installed and provides no {kind.kind} {shown(name)}{offer}"
         )
     if normalise(distribution) == official.distribution_of(kind.kind, name):
-        return UnknownNameError(_to_install(name, normalise(distribution)))
+        return UnknownNameError(_to_install(kind.kind, name))
     others = [entry.distribution for entry in _by_name(kind).get(name, ())]
     hint = f"; {shown(name)} is provided by {' and '.join(others)}" if others else ""
     return UnknownNameError(f"no plugin of a distribution {shown(distribution)} is installed{hint}")
@@ -191,14 +192,15 @@ def missing(kind: str, name: str, installed: Iterable[str], others: Sequence[str
             if not plugin.usable:
                 return _unusable(plugin, name)
         choice = f", or say {' or '.join(map(repr, others))} for what is installed" if others else ""
-        if present:
-            newer = f"a newer {home} than the installed {present[0].version}: pip install --upgrade {home}"
+        if present and not official.is_planned(kind, name):
+            newer = f"a newer {home} than the installed {present[0].version}: upgrade {home}"
             return UnknownNameError(f"{shown(name)} is provided by {newer}{choice}")
-        return UnknownNameError(_to_install(name, home) + choice)
+        return UnknownNameError(_to_install(kind, name) + choice)
     installed = sorted(installed)
     close = nearest(name, {*installed, *official.names(kind)})
-    where = "" if close is None or close in installed else f" of {official.distribution_of(kind, close)}"
-    hint = "" if close is None else f"did you mean {close!r}{where}? "
+    hint = "" if close is None else f"did you mean {close!r}? "
+    if close is not None and close not in installed:
+        hint += f"{_to_install(kind, close)}; "
     return UnknownNameError(
         f"no {kind} {shown(name)} is installed; {hint}installed: {', '.join(installed) or 'none'}{_suspects()}"
     )
@@ -214,8 +216,12 @@ def _unusable(plugin: Plugin, name: str) -> PluginError:
     return error
 
 
-def _to_install(name: str, distribution: str) -> str:
-    return f"{shown(name)} is provided by {distribution}: pip install {distribution}"
+def _to_install(kind: str, name: str) -> str:
+    """Of an official name that nothing installed provides: how to get it, or that nobody can yet."""
+    home = official.distribution_of(kind, name)
+    if official.is_planned(kind, name):
+        return f"{shown(name)} is planned for {home} and not in release {__version__}"
+    return f"{shown(name)} is provided by {home}: install {home}"
 
 
 def _suspects() -> str:
