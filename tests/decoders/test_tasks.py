@@ -358,8 +358,8 @@ def test_a_pipe_gets_lines(saved: str, generate: Any) -> None:
     ("arguments", "stdin", "code", "said"),
     [
         (["--max-new-tokens", "0", "a"], None, 2, "0 is not in the range"),
-        (["--num-return-sequences", "2", "--no-do-sample", "a"], None, 1, "num_return_sequences=2"),
-        ([], b"ab\n\xff\n", 1, "standard input, line 2: byte 3 (0xff) is not UTF-8"),
+        (["--num-return-sequences", "2", "--no-do-sample", "a"], None, 1, "--num-return-sequences 2"),
+        (["--strict"], b"ab\n\xff\n", 1, "standard input, line 2: byte 3 (0xff) is not UTF-8"),
         (["a", "b" * 60], None, 1, "TEXT 2: a prompt of 60 tokens"),
     ],
 )

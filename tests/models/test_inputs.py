@@ -186,7 +186,7 @@ def test_so_is_an_id_in_generation(model_type: str) -> None:
     head = next((each for each in ("conditional-generation", "causal-lm") if each in spec.heads), None)
     assert head is not None
     model = tfx_core.new_model(model_type, head=head, seed=1, **case_of(model_type).tiny).eval()
-    with pytest.raises(InputError, match=r"^input_ids of type list: must be a torch.Tensor"):
+    with pytest.raises(InputError, match=r"^input_ids is a list: write torch.tensor"):
         model.generate([[7, 8]])
     with pytest.raises(InputError, match=r"^attention_mask of type list: must be a torch.Tensor"):
         model.generate(torch.tensor([[7, 8]]), attention_mask=[[1, 1]])

@@ -65,6 +65,7 @@ def test_the_switch_is_the_models_own(model_type: str) -> None:
         assert seen_by_layers(model, inputs) == padded
         thread.join()
         assert seen == [packed]
+    torch.compiler.reset()
     compiled: Any = torch.compile(model, backend="eager", fullgraph=case_of(model_type).one_graph)
     with torch.no_grad():
         same(compiled(**inputs).values(), other(**inputs).values(), inputs["attention_mask"])

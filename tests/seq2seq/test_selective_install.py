@@ -45,13 +45,15 @@ sys.argv[0] = "tfx-core"
 main()
 """
 
+ADDED = {"t5": 100}
+"""Tokens that a family's tokenizer has besides."""
+
 
 def saved(folder: Path, model_type: str) -> Path:
     """A random model that reads and writes bytes, and its tokenizer."""
     ids = byte_ids(TOKENIZERS[model_type])
-    model = tfx_core.new_model(
-        model_type, head="conditional-generation", seed=1, **{**tiny_config(model_type), "vocab_size": len(ids)}
-    ).eval()
+    config = {**tiny_config(model_type), "vocab_size": len(ids) + ADDED.get(model_type, 0)}
+    model = tfx_core.new_model(model_type, head="conditional-generation", seed=1, **config).eval()
     perturbed(model, 2, 0.3)
     model.generation_config = {
         "decoder_start_token_id": model.config.decoder_start_token_id,

@@ -53,6 +53,14 @@ def refused(task: str = "text-classification", **options: Any) -> Callable[[Worl
     return lambda world: pipe(world, task, **options)
 
 
+def of_a_subfolder(world: World) -> None:
+    folder = world.folder("bert", "sequence-classification")
+    classify = tfx_core.pipeline("text-classification", folder.parent, subfolder=folder.name)
+    assert classify("a") == pipe(world)("a")
+    of_its_head = tfx_core.pipeline(model=folder.parent, subfolder=world.folder("bert", "masked-lm").name)
+    assert of_its_head.task == "fill-mask"
+
+
 def of_the_head(world: World) -> None:
     assert tfx_core.pipeline(model=world.folder("bert", "masked-lm")).task == "fill-mask"
     assert tfx_core.pipeline(model=world.model(), tokenizer=world.tokenizer()).task == "feature-extraction"
@@ -174,6 +182,10 @@ MAKING: dict[str, Callable[[World], object]] = {
     "torch_dtype=": loaded_with(torch_dtype=torch.bfloat16),
     "model_kwargs=": loaded_with(model_kwargs={"torch_dtype": "bfloat16"}),
     "revision=": made(anything, revision=None),
+    "device_map=": made(lambda classify: classify.device.type == "cpu", device_map="cpu"),
+    "attn_implementation=": made(anything, attn_implementation="eager"),
+    "token=": made(anything, token=False),
+    "subfolder=": of_a_subfolder,
     "trust_remote_code=": made(anything, trust_remote_code=False),
     "framework=": made(anything, framework="pt"),
     "use_fast=": made(anything, use_fast=True),

@@ -10,6 +10,8 @@ from tests.models.bytes import byte_ids, save_byte_tokenizer
 
 SPECIAL = ("[PAD]", "[BOS]", "[EOS]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = len(byte_ids(SPECIAL))
+ADDED = {"t5": 100}
+"""Tokens that a family's tokenizer has besides."""
 
 
 class World:
@@ -32,7 +34,7 @@ class World:
         """The keys of a small config, with the tokenizer's ids."""
         ids = byte_ids(SPECIAL)
         special = {"pad_token_id": ids["[PAD]"], "bos_token_id": ids["[BOS]"], "eos_token_id": ids["[EOS]"]}
-        return {**case_of(model_type).tiny, **special, "vocab_size": VOCABULARY}
+        return {**case_of(model_type).tiny, **special, "vocab_size": VOCABULARY + ADDED.get(model_type, 0)}
 
     def model(self, model_type: str = "bert", head: str = "backbone", **config: Any) -> tfx_core.Model:
         """A model of its own, which may be changed."""

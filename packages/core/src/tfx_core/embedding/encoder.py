@@ -35,8 +35,6 @@ from tfx_core.text import Batch, Tokenizer
 _log = logging.getLogger("tfx_core")
 
 Output: TypeAlias = Literal["sentence_embedding", "token_embeddings"]
-_UNLIMITED = 512
-"""Tokens that count as the longest text where nothing limits it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,8 +271,8 @@ class TextEncoder:
         the states of a text's tokens (S, D) instead, each text's in a tensor of its own.
 
         ``convert_to_tensor`` gives a tensor on the encoder's device, ``convert_to_numpy=False`` a list of tensors.
-        ``device`` moves the encoder there first. A forward pass holds ``batch_tokens`` tokens, or as many as
-        ``batch_size`` of the longest texts have, where those are fewer. ``progress`` is called with the number of texts
+        ``device`` moves the encoder there first. A forward pass holds at most ``batch_tokens`` tokens and
+        ``batch_size`` texts. ``progress`` is called with the number of texts
         done since its last call; ``True`` shows a bar. Keywords of sentence-transformers are understood as
         `tfx_core.habits` says. Raises `InputError` for what is no text and for an unknown prompt.
         """
@@ -284,7 +282,8 @@ class TextEncoder:
         if device is not None:
             self.to(device)
         options = {
-            "batch_tokens": self._budget(batch_size) if batch_tokens is None else batch_tokens,
+            "batch_tokens": batch_tokens,
+            "batch_size": batch_size,
             "normalize": normalize,
             "truncate_dim": self.truncate_dim if truncate_dim is None else truncate_dim,
         }
@@ -331,13 +330,6 @@ class TextEncoder:
         if to_tensor:
             return torch.from_numpy(vectors).to(self.device)
         return vectors if to_numpy else [*torch.from_numpy(vectors).to(self.device)]
-
-    def _budget(self, batch_size: int | None) -> int | None:
-        """Tokens of a forward pass of so many texts of the greatest length, but not more than suit the device."""
-        if batch_size is None:
-            return None
-        size: int = checked(batch_size, Size, "batch_size", InputError)
-        return min(size * (self.max_length or _UNLIMITED), self._task.token_budget(_Options()))
 
     def _prompted(self, options: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
         """The options, with the first prompt of these names that the folder has where they name none."""

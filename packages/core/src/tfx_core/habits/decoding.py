@@ -20,7 +20,7 @@ GENERATE = (
     works("inputs_embeds= beside input_ids", "of decoders: ids are what the result shows, and processors see"),
     works("encoder_outputs=", "an encoder's output, its last state, or a tuple with that first"),
     told("generate(decoder_inputs_embeds=…)", "give decoder_input_ids, which the result begins with"),
-    told("generate(labels=…)", "nothing is learned here; leave them out of the batch"),
+    works("generate(labels=…)", "not read"),
     works("mems=", "of models with segment recurrence"),
     works("output_attentions=True, return_dict_in_generate=True", "a tuple of layers for each new token"),
     works("output_hidden_states=True, return_dict_in_generate=True"),

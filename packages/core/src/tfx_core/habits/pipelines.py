@@ -55,6 +55,7 @@ HABITS = (
     works("torch_dtype=", "dtype=", renamed("dtype")),
     works("model_kwargs=", "further keywords of load_model, also by their names there"),
     works("revision="),
+    *(works(f"{name}=", "as of load_model") for name in ("device_map", "attn_implementation", "token", "subfolder")),
     works(
         "trust_remote_code=",
         "nothing that comes with a checkpoint is executed; install a distribution that provides the architecture",

@@ -140,7 +140,8 @@ class Model(Switches):
 
         ``labels``, which a batch to learn from has, are not read.
         """
-        return self.backbone.generate(self, input_ids, generation_config=generation_config, **options)
+        options |= {} if generation_config is None else {"generation_config": generation_config}
+        return self.backbone.generate(self, input_ids, **options)
 
     def compute_transition_scores(
         self,
@@ -257,6 +258,11 @@ class Model(Switches):
         split_layers(self, self.weight_table, self.head_name)
         return self
 
+    @property
+    def has_split_layers(self) -> bool:
+        """Whether `split_layers` was called."""
+        return any(isinstance(part, SplitLinear) for part in self.modules())
+
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
         owner, _, attribute = name.rpartition(".")
@@ -353,7 +359,7 @@ class Model(Switches):
 
     def _table_of(self, config: ModelConfig) -> WeightTable:
         table = self.architecture.weight_table(config, self.head_name)
-        return table.of_parts() if any(isinstance(part, SplitLinear) for part in self.modules()) else table
+        return table.of_parts() if self.has_split_layers else table
 
     @property
     def language_head(self) -> LanguageHead:

@@ -53,8 +53,9 @@ def resize_tokens(model: "Model", size: int, *, mean_resizing: bool) -> None:
 
 def check_shapes(model: "Model") -> None:
     """Raise `InputError` for a parameter that is not as the config says: `tfx_core.load_model` would refuse it."""
-    given = dict(model.named_parameters(remove_duplicate=False))
-    for name, wanted in model.unfilled(model.config).named_parameters(remove_duplicate=False):
+    given, whole = dict(model.named_parameters(remove_duplicate=False)), model.unfilled(model.config)
+    whole = whole.split_layers() if model.has_split_layers else whole
+    for name, wanted in whole.named_parameters(remove_duplicate=False):
         present = given.get(name)
         is_like = present is not None and present.is_floating_point() == wanted.is_floating_point()
         if present is None or not is_like or present.shape != wanted.shape:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from tfx_core.errors import InputError
-from tfx_core.habits import no_attribute
+from tfx_core.habits import no_attribute, translated
 from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
 from tfx_core.tasks.options import TaskOptions, read_options
@@ -82,7 +82,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         ``model_kwargs`` are further keywords of `tfx_core.load_model`. A model that was loaded before needs its
         tokenizer, is moved to a ``device``, and else is what it was loaded as.
         """
-        from tfx_core.checkpoint import read_whole
+        from tfx_core.checkpoint import read_whole, taken_hub_options
         from tfx_core.model.devices import device_of
         from tfx_core.model.loading import load_model, load_tokenizer
 
@@ -91,12 +91,14 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         given = {name: value for name, value in given.items() if value is not None} | {**(model_kwargs or {})}
         place: dict[str, Any] = {} if device is None else {"device": device_of(device)}
         if isinstance(model, str | Path):
+            given = translated("load_model", given)
+            hub = taken_hub_options(given)
 
             def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
                 loaded = load_model(folder, head=cls.head_for(folder, provider), reads=cls.reads, **given, **place)
                 return loaded, load_tokenizer(folder, provider=provider) if tokenizer is None else tokenizer
 
-            loaded, tokenizer = read_whole(model, read, revision=revision)
+            loaded, tokenizer = read_whole(model, read, **hub)
         elif given:
             raise InputError(f"{', '.join(given)}: for a model that is loaded by name; this one is loaded already")
         elif tokenizer is None:

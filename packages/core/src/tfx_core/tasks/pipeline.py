@@ -1,7 +1,7 @@
 """From the name of a task and a model to something to call."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tfx_core.errors import InputError, PluginError, UnknownNameError, shown
 from tfx_core.habits import hint, nearest, understands
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from tfx_core.checkpoint import Folder
+    from tfx_core.checkpoint import Folder, HubOptions
     from tfx_core.model.model import Model
     from tfx_core.nn import AttentionKernel
     from tfx_core.text import Tokenizer
@@ -45,9 +45,12 @@ def pipeline(
     """
     if model is None:
         raise InputError(f"pipeline({shown(task)}): {hint('pipeline', 'pipeline(task)')}")
-    name, stated = (task_for(model, revision, provider), {}) if task is None else named(task)
+    from tfx_core.checkpoint import taken_hub_options
+
+    hub = taken_hub_options({"revision": revision, **options, **(model_kwargs or {})})
+    name, stated = (task_for(model, provider, **hub), {}) if task is None else named(task)
     chosen = load_task(name)
-    own = {each.name for each in describe_options(chosen.options_type)}
+    own = {*(each.name for each in describe_options(chosen.options_type)), *chosen.options_type.further}
     loading = {key: options.pop(key) for key in [*options] if key not in own and row("load_model", f"{key}=")}
     return chosen.load(
         model,
@@ -105,9 +108,9 @@ def _cure(name: str, entries: "Sequence[registry.Registered[TaskSpec]]") -> str 
     return hint("pipeline", f'"{name}"') or (f"did you mean {close!r}?" if close in aliases else None)
 
 
-def task_for(model: "str | Path | Model", revision: str | None = None, provider: str | None = None) -> str:
+def task_for(model: "str | Path | Model", provider: str | None = None, **hub: "Unpack[HubOptions]") -> str:
     """The one task that a model's head serves; `InputError` where there are several, or none."""
-    head = _stored_head(model, revision, provider) if isinstance(model, str | Path) else model.head_name
+    head = _stored_head(model, provider, **hub) if isinstance(model, str | Path) else model.head_name
     found = [registry.spelled(entry) for entry in registry.specs(TaskSpec) if serves(head, entry.spec.heads)]
     if len(found) > 1:
         choice = f"serves {', '.join(found)}; say which: pipeline({found[0]!r}, model)"
@@ -117,11 +120,11 @@ def task_for(model: "str | Path | Model", revision: str | None = None, provider:
     return found[0]
 
 
-def _stored_head(model: "str | Path", revision: str | None, provider: str | None) -> str:
+def _stored_head(model: "str | Path", provider: str | None, **hub: "Unpack[HubOptions]") -> str:
     from tfx_core.checkpoint import read_whole
     from tfx_core.model.loading import read_config, stored_head
 
     def read(folder: "Folder") -> str:
         return stored_head(*read_config(folder, provider), folder) or "backbone"
 
-    return read_whole(model, read, revision=revision)
+    return read_whole(model, read, **hub)
