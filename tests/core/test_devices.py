@@ -18,7 +18,7 @@ def test_the_cpu_has_several_names(name: str | int | torch.device) -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "foo", "", "vulkan", 99, None])
 def test_what_this_machine_lacks_is_told_with_what_it_has(name: object) -> None:
-    with pytest.raises(InputError, match=f"^device=.*: this machine has {', '.join(devices())}"):
+    with pytest.raises(InputError, match=f"^device=.*: on this machine it is one of {', '.join(devices())}"):
         device_of(name)  # type: ignore[arg-type]
 
 
@@ -36,5 +36,5 @@ def test_it_is_looked_at_before_anything_is_loaded(tmp_path: Path) -> None:
             lambda path: tfx_core.pipeline("fill-mask", model=path, device="gpu"),
         ):
             for path in (saved, tmp_path / "absent"):
-                with pytest.raises(InputError, match="device='gpu': this machine has cpu"):
+                with pytest.raises(InputError, match="device='gpu': on this machine it is one of cpu"):
                     load(path)

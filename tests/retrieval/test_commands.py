@@ -236,7 +236,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
 
 def test_options_are_named_as_they_are_typed(build: list[object]) -> None:
     refused = run(*build, "--device", "gpu")
-    assert refused.stderr.startswith("Error: --device gpu: this machine has cpu")
+    assert refused.stderr.startswith("Error: --device gpu: on this machine it is one of cpu")
 
 
 @pytest.mark.parametrize(

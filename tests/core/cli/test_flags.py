@@ -60,7 +60,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--device", "gpu"), "Error: --device gpu: this machine has cpu"),
+        (("--device", "gpu"), "Error: --device gpu: on this machine it is one of cpu"),
         (("--dtype", "float"), "Error: --dtype float: must be 'auto' or one of 'float32'"),
     ],
 )

@@ -86,6 +86,16 @@ def test_one_is_one_line_and_strict_stops(model: str, texts: Path) -> None:
     assert strict.stderr == f"Error: {texts}, line 2, column 1: not JSON: Expecting value\n"
 
 
+def test_a_pipe_that_begins_with_an_object_is_read_as_json(model: str) -> None:
+    lines = '{"text": "a dog"}\n"a cat"\n'
+    piped = running.run("run", "echo", "-m", model, stdin=lines)
+    assert piped.stdout.splitlines() == ["a dog", "a cat"]
+    as_lines = running.run("run", "echo", "-m", model, "--read-as", "lines", stdin=lines)
+    assert as_lines.stdout.splitlines() == lines.splitlines()
+    for text in ('"a"\n', "{a}\n", "[1]\n", "{\n", ""):
+        assert running.run("run", "echo", "-m", model, stdin=text).stdout == text
+
+
 def test_many_that_cannot_be_used_are_counted(model: str) -> None:
     result = running.run("run", "echo", "-m", model, "--read-as", "jsonl", stdin="{\n" * 30)
     assert result.stderr.count("\n") == 21

@@ -104,4 +104,9 @@ __all__ = [
     "unregister",
 ]
 
-__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)
+_PACKAGES = (
+    *("checkpoint", "collators", "embedding", "generation", "habits", "model", "nn", "plugins", "tasks", "text"),
+    *("errors", "fields"),
+)
+
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__, _PACKAGES)

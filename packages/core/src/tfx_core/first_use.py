@@ -6,13 +6,18 @@ from importlib import import_module
 
 
 def on_first_use(
-    package: str, homes: Mapping[str, str], public: Sequence[str]
+    package: str, homes: Mapping[str, str], public: Sequence[str], packages: Sequence[str] = ()
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """A package's ``__getattr__`` and ``__dir__``; ``homes`` says in which of its modules each name is."""
+    """A package's ``__getattr__`` and ``__dir__``; ``homes`` says in which of its modules each name is.
+
+    ``packages`` are those within it that are names of its own, ``tfx_core.collators``.
+    """
 
     def get(name: str) -> object:
+        if name in packages:
+            return import_module(f"{package}.{name}")
         if name not in homes:
-            raise _unknown(package, name)
+            raise _unknown(package, name, public)
         value: object = getattr(import_module(f"{package}.{homes[name]}"), name)
         vars(sys.modules[package])[name] = value  # the next access finds it without coming here
         return value
@@ -23,14 +28,17 @@ def on_first_use(
     return get, listed
 
 
-def _unknown(package: str, name: str) -> Exception:
+def _unknown(package: str, name: str, public: Sequence[str]) -> Exception:
     """For a name that users of another library import, what says what to do instead."""
-    from tfx_core.habits import hint
+    from tfx_core.habits import hint, nearest
     from tfx_core.habits.classes import class_hint
+    from tfx_core.habits.table import PLACES
 
-    asked = package == "tfx_core" and not name.startswith("_")
-    cure = (hint("tfx_core", name) or class_hint(name)) if asked else None
-    if cure is None:
+    if package != "tfx_core" or name.startswith("_"):
         return AttributeError(f"module {package!r} has no attribute {name!r}")
-    # an AttributeError would lose its message in `from tfx_core import …`
-    return ImportError(f"tfx_core has no {name!r}: {cure}")
+    close = nearest(name, {*public, *(habit.theirs for habit in PLACES[package])})
+    cure = hint(package, name) or class_hint(name) or (None if close is None else f"did you mean {close!r}?")
+    said = f"{package} has no {name!r}" + ("" if cure is None else f": {cure}")
+    # `from tfx_core import …` asks through importlib, and would lose the message of an AttributeError
+    importing = cure is not None and sys._getframe(2).f_code.co_name == "_handle_fromlist"
+    return ImportError(said) if importing else AttributeError(said)

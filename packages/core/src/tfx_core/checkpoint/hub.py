@@ -73,11 +73,11 @@ class HubFolder(Folder):
             offline = here or isinstance(error.__cause__, OfflineModeIsEnabled)
             if offline and self._cached_snapshot() is not None:
                 return None  # offline, what the cache holds of a commit is all there is
-            raise self._error(name, _unreachable(fault or error.__cause__ or error, offline, here)) from error
+            raise self._error(name, _unreachable(fault or error.__cause__ or error, offline, here)) from None
         except EntryNotFoundError:
             return None
         except Exception as error:  # also those of the transport, which is requests or httpx
-            raise self._error(name, _reason(error, self.model_id)) from error
+            raise self._error(name, _reason(error, self.model_id)) from None
         snapshot = path.parents[name.count("/")]  # …/snapshots/<commit>
         self.commit = self.commit or snapshot.name
         return path

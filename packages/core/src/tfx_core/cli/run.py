@@ -100,7 +100,8 @@ _PARAMETERS: list[click.Parameter] = [
     click.Option(
         ["--read-as"],
         type=click.Choice(["lines", "jsonl", "whole"]),
-        help="One text per line, one JSON value per line, or all as one text. [default: jsonl for .jsonl, else lines]",
+        help="One text per line, one JSON value per line, or all as one text. [default: jsonl for .jsonl, and for a "
+        "pipe that begins with an object, else lines]",
     ),
     click.Option(
         ["--output", "-o"],

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
 
@@ -59,7 +60,11 @@ def open_inputs(
     if file is None and stdin.isatty():
         raise click.UsageError("nothing to read: give TEXT, --file or a pipe (or - to type it in)")
     if file is None or file == "-":
-        return _from(_values(stdin, "standard input", form or "lines", strict), None, "standard input", form, strict)
+        lines: BinaryIO | Iterator[bytes] = stdin
+        if form is None:
+            first = stdin.readline()
+            form, lines = "jsonl" if _is_object(first) else "lines", chain([first] if first else [], stdin)
+        return _from(_values(lines, "standard input", form, strict), None, "standard input", form, strict)
     path = Path(file)
     form = form or ("jsonl" if path.suffix in (".jsonl", ".ndjson") else "lines")
 
@@ -78,9 +83,17 @@ def _from(values: Iterator[object], total: int | None, label: str, form: Form | 
     return RunInputs(values, total, lambda index: f"{label}, line {index + 1}", strict)
 
 
-def _values(stream: BinaryIO, label: str, form: Form, strict: bool) -> Iterator[object]:
+def _is_object(line: bytes) -> bool:
+    """Whether the first line of a pipe, which has no name that would say so, is an object of JSON."""
+    try:
+        return line.lstrip(_BYTE_ORDER_MARK).lstrip().startswith(b"{") and isinstance(json.loads(line), dict)
+    except (RecursionError, ValueError):
+        return False
+
+
+def _values(stream: BinaryIO | Iterator[bytes], label: str, form: Form, strict: bool) -> Iterator[object]:
     if form == "whole":
-        yield _decoded(stream.read(), label, 0, 1)
+        yield _decoded(b"".join(stream), label, 0, 1)
         return
     offset = 0
     for number, line in enumerate(stream, 1):

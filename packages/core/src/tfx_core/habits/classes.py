@@ -4,6 +4,8 @@
 def class_hint(name: str) -> str | None:
     """What is typed here for ``BertModel``, ``BertTokenizerFast`` or ``BertConfig``; ``None`` for any other name."""
     from tfx_core.errors import PluginError
+    from tfx_core.habits.nearest import nearest
+    from tfx_core.habits.table import PLACES
     from tfx_core.plugins import registry
 
     try:
@@ -17,5 +19,7 @@ def class_hint(name: str) -> str | None:
             return "tfx_core.load_tokenizer(path)"
         if name in {f"{each.partition('For')[0].removesuffix('Model')}Config" for each in spec.hf_classes}:
             return f"tfx_core.new_model({spec.name!r}, …).config, or tfx_core.load_model(path).config"
-    others = name.startswith(("AutoModelFor", "AutoVideo", "AutoBackbone"))
-    return "models here are of text, and none has such a head" if others else None
+    if not name.startswith(("AutoModelFor", "AutoVideo", "AutoBackbone")):
+        return None
+    close = nearest(name, [each.theirs for each in PLACES["tfx_core"]])
+    return f"did you mean {close!r}?" if close else "models here are of text, and none has such a head"

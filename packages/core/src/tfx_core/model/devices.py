@@ -20,11 +20,11 @@ def device_of(name: "str | int | torch.device") -> torch.device:
     except KeyboardInterrupt:
         raise
     except Exception:  # each backend has errors of its own
-        known = devices()
+        known = [*devices(), "auto"]
         close = nearest(str(name), known)
         meant = f"; did you mean {close!r}?" if close else ""
         said = str(name) if isinstance(name, torch.device) else name
-        raise InputError(f"device={shown(said)}: this machine has {', '.join(known)}{meant}") from None
+        raise InputError(f"device={shown(said)}: on this machine it is one of {', '.join(known)}{meant}") from None
     return device
 
 

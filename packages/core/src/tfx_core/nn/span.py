@@ -91,7 +91,7 @@ class Span:
         if counted and last >= limit:
             raise InputError(
                 f"text of {last + 1} tokens: this model has positions for {limit}; "
-                "shorten it, or tokenize with truncation=True"
+                f"shorten it, or tokenize with truncation=True, max_length={limit}"
             )
         if first < 0 or last >= limit:
             wrong = first if first < 0 else last

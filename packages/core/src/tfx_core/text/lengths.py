@@ -1,5 +1,6 @@
 """How long the rows of a call become: which truncation and padding its arguments ask for, and whether they agree."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,7 @@ def plan_truncation(
     if strategy == "only_second" and not paired:
         raise InputError("truncation='only_second' needs pairs of texts; pass truncation=True for single ones")
     if is_unlimited(max_length):
+        warnings.warn("truncation cuts nothing: neither max_length nor model_max_length is set", stacklevel=4)
         return None
     room = max_length - special_tokens
     if room < 0:

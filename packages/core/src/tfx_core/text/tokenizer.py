@@ -248,11 +248,11 @@ class Tokenizer(Chats, Framing):
     def _padding(
         self, vocabulary: Vocabulary, option: PaddingOption, limit: int, multiple_of: int | None, side: Side | None
     ) -> Padding | None:
+        side = check_side(self.padding_side if side is None else side, "padding_side")
         padded, length = plan_padding_length(option, limit)
         if not padded:
             return None
         token, number = vocabulary.roles.get("pad_token"), vocabulary.role_id("pad_token")
         if token is None or number is None:
             raise InputError(f"this tokenizer has no pad_token to pad with; {hint('tokenizer(…)', 'padding=True')}")
-        side = check_side(self.padding_side if side is None else side, "padding_side")
         return Padding(token.content, number, self.pad_token_type_id, side, length, multiple_of)
