@@ -102,7 +102,7 @@ CALL = (
     works("num_workers=", "nothing: texts are tokenized by threads of the tokenizers library", _anything),
     works("top_k="),
     works("topk=", "top_k=", renamed("top_k")),
-    works("return_all_scores=", "top_k=None", lambda value: {"top_k": None if value else 1}),
+    works("return_all_scores=", "in the order of the classes' numbers; with top_k=None the best comes first"),
     works("function_to_apply="),
     works("aggregation_strategy="),
     works(
