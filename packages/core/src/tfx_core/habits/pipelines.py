@@ -141,7 +141,11 @@ CALL = (
         "the text stays as the model wrote it; tokenizer.decode can clean up",
         needless(False, None),
     ),
-    works("return_tensors=", "results are texts and arrays; for ids call model.generate", needless(False, None)),
+    works(
+        "return_tensors=",
+        "results are texts and arrays, of which torch.from_numpy makes tensors; for ids call model.generate",
+        needless(False, None),
+    ),
     told("return_type=", "results are texts; for ids call model.generate"),
     told("streamer=", "follow a text with generator.follow(prompt, write)"),
     works("generation_config=", "a GenerationConfig, ours or theirs, or a dict; its fields may be keywords as well"),
