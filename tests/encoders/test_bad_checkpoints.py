@@ -71,6 +71,26 @@ def test_a_folder_without_config_is_named(tmp_path: Path) -> None:
         tfx_core.load_model(tmp_path)
 
 
+def test_a_folder_of_an_adapter_says_whose_it_is(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"holds an adapter and no model; .* peft.PeftModel.from_pretrained"):
+        tfx_core.load_model(tmp_path)
+
+
+def test_values_of_another_kind_are_told_before_anything_is_loaded(folder: Path) -> None:
+    for load in (tfx_core.load_model, tfx_core.new_model):
+        with pytest.raises(InputError, match="dtype='int8': must be 'auto' or one of 'float32'"):
+            load(folder, dtype=torch.int8)  # type: ignore[operator]
+        with pytest.raises(InputError, match="head=3: must be a string"):
+            load(folder, head=3)  # type: ignore[operator]
+    with pytest.raises(InputError, match="name=None: must be a string"):
+        tfx_core.new_model(None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"device=\['cpu'\]: this machine has cpu"):
+        tfx_core.load_model(folder, device_map=["cpu"])
+    for theirs in ("dtype", "torch_dtype"):
+        assert tfx_core.load_model(folder, **{theirs: None}).dtype == torch.float32
+
+
 def test_an_official_architecture_that_is_planned_says_so(folder: Path) -> None:
     change(folder, model_type="mmbt", architectures=["MMBTForClassification"])
     with pytest.raises(UnknownNameError, match="'mmbt' is planned for tfx-multimodal and not in release"):

@@ -236,6 +236,17 @@ def test_text_classification(save: Save, config: dict[str, Any], function: str |
     same(ours(TEXTS[:3], top_k=2, **given), theirs(TEXTS[:3], top_k=2, **given))
 
 
+@pytest.mark.filterwarnings("ignore:.return_all_scores. is now deprecated")
+@pytest.mark.parametrize("options", [{}, {"top_k": None}, {"top_k": 2}, {"return_all_scores": True}], ids=str)
+def test_one_text_alone_is_classified_in_the_same_form(save: Save, options: dict[str, Any]) -> None:
+    folder = save("ForSequenceClassification", num_labels=4)
+    ours, theirs = both("text-classification", folder)
+    same(ours(TEXTS[0], **options), theirs(TEXTS[0], **options))
+    ours, _ = both("text-classification", folder, **options)
+    theirs = transformers.pipeline("text-classification", folder, device="cpu", **options)
+    same(ours(TEXTS[0]), theirs(TEXTS[0]))
+
+
 def test_text_classification_of_pairs_beside_single_texts(save: Save) -> None:
     ours, theirs = both("text-classification", save("ForSequenceClassification", num_labels=4))
     pairs = [{"text": text, "text_pair": other} for text, other in zip(TEXTS[:6], TEXTS[5:], strict=False)]

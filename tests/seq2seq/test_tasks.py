@@ -162,6 +162,9 @@ def test_a_model_without_positions_takes_any_length_and_is_cut_where_it_was_trai
     run = task("summarization", t5)
     assert run(LONG) != run(LONG, long_input="truncate")
     assert run(LONG, long_input="truncate") == run(LONG[:29])  # model_max_length=30 counts the end token
+    assert run(LONG, long_input="truncate") == run(LONG, truncation=True)
+    with pytest.raises(InputError, match="truncation and long_input say the same"):
+        run(LONG, truncation=True, long_input="split")
     assert run(LONG, max_source_length=10, long_input="truncate") == run(LONG[:9])
 
 

@@ -131,6 +131,11 @@ def test_a_path_object_is_not_looked_up() -> None:
         open_folder(Path("bert-base-uncased"))
 
 
+def test_an_address_is_no_hub_id() -> None:
+    with pytest.raises(CheckpointError, match=r"https://huggingface.co/org/name: is an address; give the hub id alone"):
+        open_folder("https://huggingface.co/org/name")
+
+
 def test_what_is_neither_path_nor_hub_id(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="a hub id reads"):
         open_folder("my model")

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
+from tfx_core.embedding import cut_untold
 from tfx_core.errors import CheckpointError, InputError
 from tfx_core.tasks import batching
 
@@ -131,6 +132,43 @@ def test_the_first_text_that_is_cut_is_a_warning_and_no_other(
         encoder.encode(["bob", "dog " * 40, "dog " * 50])
     assert len(caplog.messages) == 1
     assert "tokens, and others like it, are cut to 32: max_length" in caplog.messages[0]
+
+
+def test_what_is_cut_untold_leaves_the_warning_for_the_next(toy_folder: str, caplog: pytest.LogCaptureFixture) -> None:
+    encoder = tfx_core.load_encoder(toy_folder, pooling="mean")
+    with cut_untold():
+        encoder.encode("dog " * 50)
+    assert caplog.messages == []
+    encoder.encode("dog " * 40)
+    assert len(caplog.messages) == 1
+
+
+def test_an_option_that_there_is_not_is_no_option_of_a_hub(toy_folder: str) -> None:
+    with pytest.raises(TypeError, match="load_encoder takes no 'trucate_dim': did you mean 'truncate_dim'"):
+        tfx_core.load_encoder(toy_folder, trucate_dim=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"it takes attention, cache_dir, .*, truncate_dim$"):
+        tfx_core.load_encoder(toy_folder, zzz=2)  # type: ignore[call-arg]
+    assert tfx_core.load_encoder(toy_folder, revision="main", pooling="mean", device=None).dimension == 8  # type: ignore[arg-type]
+
+
+def test_vectors_of_any_type_are_compared_and_of_one_length_only(toy_folder: str) -> None:
+    encoder = tfx_core.load_encoder(toy_folder, pooling="mean")
+    vectors = encoder.encode(TEXTS)
+    expected = encoder.similarity(vectors, vectors)
+    for others in (vectors.tolist(), vectors.astype(np.float64), torch.from_numpy(vectors).half()):
+        torch.testing.assert_close(encoder.similarity(others, vectors).float(), expected, rtol=1e-3, atol=1e-3)
+    for wrong in (TEXTS, None, [[1.0], [1.0, 2.0]]):
+        with pytest.raises(InputError, match="vectors are needed, as encode gives them"):
+            encoder.similarity(wrong, vectors)
+    with pytest.raises(InputError, match="vectors of 8 and of 3 numbers cannot be compared"):
+        encoder.similarity(vectors, vectors[:, :3])
+    with pytest.raises(InputError, match="4 and 2 vectors are no pairs"):
+        encoder.similarity_pairwise(vectors, vectors[:2])
+
+
+def test_a_device_that_is_not_there_is_named(toy_folder: str) -> None:
+    with pytest.raises(InputError, match="device='gpu': this machine has cpu"):
+        tfx_core.load_encoder(toy_folder, pooling="mean").encode("bob", device="gpu")
 
 
 def test_the_mean_that_nobody_asked_for_is_told(toy_folder: str, caplog: pytest.LogCaptureFixture) -> None:

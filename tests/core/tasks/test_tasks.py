@@ -372,6 +372,11 @@ def test_keywords_of_load_model_reach_it_and_mistakes_are_told(folder: Folder) -
         tfx_core.pipeline("fill-mask", saved, top_k=2, topk=3)
     with pytest.raises(InputError, match="there are no default models"):
         tfx_core.pipeline("fill-mask")
+    with pytest.raises(UnknownNameError, match="did you mean 'fill-mask'"):
+        tfx_core.pipeline("fil-mask")
+    with pytest.raises(TypeError, match="device and device_map are the same"):
+        tfx_core.pipeline("fill-mask", saved, device=-1, device_map="auto")
+    assert tfx_core.pipeline("fill-mask", saved, model_kwargs={"head": "masked-lm"}).model.head_name == "masked-lm"
     model, tokenizer = tfx_core.load_model(saved), tfx_core.load_tokenizer(saved)
     assert tfx_core.pipeline("fill-mask", model, tokenizer=tokenizer, device=-1).device.type == "cpu"
 

@@ -306,9 +306,11 @@ def test_a_settings_file_that_is_no_json_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_option_is_a_type_error_that_names_the_known_ones(tmp_path: Path) -> None:
     small(tmp_path)
-    with pytest.raises(TypeError, match=r"unexpected options: lower, use_fast; it takes .*do_lower_case"):
-        read(tmp_path, use_fast=True, lower=True)
-    with pytest.raises(TypeError, match="unexpected options: do_lower_case"):
+    with pytest.raises(TypeError, match=r"load_tokenizer takes no 'lower', 'quick': it takes .*do_lower_case"):
+        read(tmp_path, quick=True, lower=True)
+    with pytest.raises(TypeError, match="takes no 'paddingside': did you mean 'padding_side'"):
+        read(tmp_path, paddingside="left")
+    with pytest.raises(TypeError, match="load_tokenizer takes no 'do_lower_case'"):
         read(write(tmp_path, {"tokenizer.json": words_json()}), None, do_lower_case=True)
 
 

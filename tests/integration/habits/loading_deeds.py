@@ -250,6 +250,7 @@ DEEDS = {
     ("load_model", "variant="): variant,
     ("load_model", "weights_only="): ignored("weights_only", True, False),
     ("load_model", "low_cpu_mem_usage="): ignored("low_cpu_mem_usage", True, False),
+    ("new_model", "new_model(config)"): lambda world: tfx_core.new_model(world.model().config),
     ("new_model", "torch_dtype="): lambda world: check(new(world, torch_dtype="bfloat16").dtype == torch.bfloat16),
     ("new_model", "dtype="): lambda world: check(new(world, dtype="torch.bfloat16").dtype == torch.bfloat16),
     ("new_model", "device_map="): lambda world: check(new(world, device_map="cpu").device.type == "cpu"),

@@ -238,7 +238,7 @@ CALL: dict[str, Callable[[World], object]] = {
     "num_workers=": called(anything, ["a"], num_workers=2),
     "top_k=": called(lambda found: len(found) == 2, "a", top_k=2),
     "topk=": called(lambda found: len(found) == 2, "a", topk=2),
-    "return_all_scores=": called(lambda found: len(found[0]) == 2, ["a"], return_all_scores=True),
+    "return_all_scores=": called(lambda found: len(found[0]) == 2, "a", return_all_scores=True),
     "function_to_apply=": called(anything, "a", function_to_apply="none"),
     "aggregation_strategy=": called(
         lambda found: "entity_group" in found[0], "a", "token-classification", aggregation_strategy="simple"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tfx_core.embedding import Vectors
+from tfx_core.embedding import Vectors, cut_untold
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval.arrays import are_searchable, open_array
 
@@ -52,7 +52,8 @@ def probe(encoder: Encoder) -> Vectors:
 
     Raises `InputError` for an encoder that gives nan or inf.
     """
-    probes = np.concatenate([encoder.encode_document(DOCUMENTS), encoder.encode_query(QUERIES)]).astype(np.float32)
+    with cut_untold():
+        probes = np.concatenate([encoder.encode_document(DOCUMENTS), encoder.encode_query(QUERIES)]).astype(np.float32)
     if not are_searchable(probes):
         raise InputError("the encoder gives vectors that hold nan or inf, or their squares do")
     return probes

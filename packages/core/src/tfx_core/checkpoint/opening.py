@@ -57,6 +57,8 @@ def open_folder(path_or_id: str | os.PathLike[str], **options: Unpack[HubOptions
     `CheckpointError`.
     """
     text, subfolder = _text(path_or_id), (options.get("subfolder") or "").strip("/")
+    if text.startswith(("https://", "http://")):
+        raise CheckpointError(f"{text}: is an address; give the hub id alone, 'org/name' or 'name'")
     path = Path(os.path.expanduser(text))  # keeps an unknown ~user, where Path.expanduser raises RuntimeError
     try:
         path.stat()

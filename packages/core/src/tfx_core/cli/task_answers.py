@@ -81,4 +81,5 @@ class Unanswered:
         for reason in self._reasons:
             say(reason, error=True)
         if self._count:
-            raise InputError(f"{self._count} of {total} inputs have no answer; the others do")
+            others = "; the others do" if self._count < total else ""
+            raise InputError(f"{self._count} of {total} inputs have no answer{others}")

@@ -1,6 +1,6 @@
 """Texts as vectors: encoders with their pooling, and the interface of what finds passages by vector."""
 
-from tfx_core.embedding.encoder import TextEncoder, load_encoder
+from tfx_core.embedding.encoder import TextEncoder, cut_untold, load_encoder
 from tfx_core.embedding.passage_index import (
     Passage,
     PassageBatch,
@@ -21,6 +21,7 @@ __all__ = [
     "RowNumbers",
     "TextEncoder",
     "Vectors",
+    "cut_untold",
     "load_encoder",
     "pool",
 ]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ from tfx_core.tasks.windows import TextWindow, check_text, length_limit, tokeniz
 from tfx_core.text import Batch, Tokenizer
 
 _log = logging.getLogger("tfx_core")
+_tells_cut = ContextVar("tells_cut", default=True)
 
 Output: TypeAlias = Literal["sentence_embedding", "token_embeddings"]
 
@@ -69,7 +71,7 @@ class _Encode(Task[_Options, str, Vectors | Tensor]):
 
     def encode(self, items: Sequence[str], options: _Options) -> list[list[TextWindow]]:
         windows = tokenize(self.model, self.tokenizer, items, truncation=True, max_length=options.max_length)
-        if not self._has_cut and options.max_length is not None:
+        if not self._has_cut and options.max_length is not None and _tells_cut.get():
             self._tell_cut(items, windows, options.max_length)
         return [[window] for window in windows]
 
@@ -257,7 +259,7 @@ class TextEncoder:
         output_value: Output = "sentence_embedding",
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
-        device: str | torch.device | None = None,
+        device: str | int | torch.device | None = None,
         batch_size: int | None = None,
         batch_tokens: int | None = None,
         progress: Progress | bool | None = None,
@@ -280,7 +282,7 @@ class TextEncoder:
         checked(output_value, Output, "output_value", InputError)
         items = _texts(texts)
         if device is not None:
-            self.to(device)
+            self.to(device_of(device))
         options = {
             "batch_tokens": batch_tokens,
             "batch_size": batch_size,
@@ -374,6 +376,16 @@ def _texts(texts: object) -> list[str]:
     if any(isinstance(text, list | tuple) for text in found):
         raise InputError(f"a text is not a pair: {hint('encode', 'encode([(a, b)])')}")
     return [check_text(text, f"texts[{index}]") for index, text in enumerate(found)]
+
+
+@contextmanager
+def cut_untold() -> Iterator[None]:
+    """Let encoders cut texts without the warning, which is left for the next: of texts that are nobody's own."""
+    token = _tells_cut.set(False)
+    try:
+        yield
+    finally:
+        _tells_cut.reset(token)
 
 
 @contextmanager

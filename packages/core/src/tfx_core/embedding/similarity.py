@@ -38,22 +38,46 @@ SIMILARITIES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 def similarity(a: Any, b: Any, how: str) -> Tensor:
     """Of each of (N, D) with each of (M, D), (N, M); a single vector is one row."""
-    a, b = (each if each.ndim > 1 else each.unsqueeze(0) for each in map(as_vectors, (a, b)))
-    return SIMILARITIES[how](a, b.to(a.device))
+    a, b = (each if each.ndim > 1 else each.unsqueeze(0) for each in _comparable(a, b))
+    return SIMILARITIES[how](a, b)
 
 
 def similarity_pairwise(a: Any, b: Any, how: str) -> Tensor:
     """Of each of (N, D) with the one of (N, D) in its place, (N,); of two single vectors a number."""
-    a, b = (each.unsqueeze(-2) for each in map(as_vectors, (a, b)))
-    return SIMILARITIES[how](a, b.to(a.device)).squeeze(-1).squeeze(-1)
+    a, b = _comparable(a, b)
+    if a.ndim == b.ndim > 1 and a.shape[0] != b.shape[0]:
+        raise InputError(f"{a.shape[0]} and {b.shape[0]} vectors are no pairs; similarity compares each with each")
+    return SIMILARITIES[how](a.unsqueeze(-2), b.unsqueeze(-2)).squeeze(-1).squeeze(-1)
+
+
+def _comparable(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Both on one device, in the finer type of the two; `InputError` for vectors of two lengths."""
+    a, b = as_vectors(a), as_vectors(b)
+    if a.shape[-1] != b.shape[-1]:
+        raise InputError(f"vectors of {a.shape[-1]} and of {b.shape[-1]} numbers cannot be compared")
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(dtype), b.to(a.device, dtype)
 
 
 def as_vectors(vectors: Any) -> Tensor:
-    """Arrays, tensors and lists of them as one tensor of numbers with a fraction."""
+    """Arrays, tensors and lists of them as one tensor of numbers with a fraction; `InputError` for anything else."""
     if isinstance(vectors, list | tuple) and vectors and isinstance(vectors[0], Tensor):
         vectors = torch.stack(list(vectors))
-    tensor = vectors if isinstance(vectors, Tensor) else torch.from_numpy(np.asarray(vectors))
+    tensor = vectors if isinstance(vectors, Tensor) else _of_array(vectors)
+    if not tensor.ndim:
+        raise InputError("a single number is no vector")
     return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def _of_array(vectors: Any) -> Tensor:
+    try:
+        array = np.asarray(vectors)
+    except ValueError:  # of vectors of several lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise InputError("vectors are needed, as encode gives them: an array, a tensor or a list of them")
+    plain = not isinstance(vectors, np.ndarray) and array.dtype == np.float64  # lists of Python's numbers
+    return torch.from_numpy(array.astype(np.float32) if plain else array)
 
 
 def checked_similarity(how: object) -> str:

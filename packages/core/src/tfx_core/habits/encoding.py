@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.habits.habit import needless, renamed, told, works
+from tfx_core.habits.habit import needless, renamed, told, unless_none, works
 from tfx_core.habits.loading import FROM_HUB, NO_CODE
 
 _TRAINED = "an encoder is trained as a model is: encoder.model, in a loop or in the Trainer of transformers"
+_MODULE = "the module is encoder.model; to encode is always evaluation"
 _PROCESSES = "torch uses all cores in one process; give each process of your own an encoder"
 
 ENCODER = (
@@ -33,6 +34,9 @@ ENCODER = (
     told("auto_model", "the transformer is encoder.model"),
     told("preprocess", "encoder.tokenize(texts)"),
     told("half", "encoder.to(torch.float16), or load_encoder(path, dtype='float16')"),
+    told("cuda", "encoder.to('cuda')"),
+    told("cpu", "encoder.to('cpu')"),
+    *(told(name, _MODULE) for name in ("eval", "train", "parameters", "named_parameters", "state_dict", "forward")),
     told("fit", _TRAINED),
     told("evaluate", "encode the texts of a set and compare them with encoder.similarity"),
     told("start_multi_process_pool", _PROCESSES),
@@ -50,8 +54,8 @@ def _translated(kwargs: Any) -> Mapping[str, Any]:
 
 LOAD_ENCODER = (
     *FROM_HUB,
-    works("torch_dtype=", "dtype=", renamed("dtype")),
-    works("device=", "'cpu' unless one is given; 'auto' is an accelerator where there is one"),
+    works("torch_dtype=", "dtype=", unless_none("dtype")),
+    works("device=", "'cpu' unless one is given; 'auto' is an accelerator where there is one", unless_none("device")),
     works("cache_folder=", "cache_dir=", renamed("cache_dir")),
     works("prompts="),
     works("default_prompt_name="),

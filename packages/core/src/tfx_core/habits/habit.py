@@ -44,6 +44,11 @@ def renamed(keyword: str) -> Becomes:
     return lambda value: {keyword: value}
 
 
+def unless_none(keyword: str) -> Becomes:
+    """The same value under our keyword; None asks for what happens without it."""
+    return lambda value: {} if value is None else {keyword: value}
+
+
 def needless(*values: object) -> Becomes:
     """Nothing: with one of these values it asks for what happens anyhow; other ones are refused by `translated`."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_core.errors import InputError
-from tfx_core.habits.habit import Habit, needless, renamed, told, works
+from tfx_core.errors import InputError, shown
+from tfx_core.habits.habit import Habit, needless, renamed, told, unless_none, works
 
 _LOAD = "tfx_core.load_model(path, head={!r})"
 _HEADS = {
@@ -36,6 +36,16 @@ NAMES = (
     told("PretrainedConfig", "tfx_core.ModelConfig"),
     told("Trainer", "a model trains in the Trainer of transformers itself, in accelerate or in a plain loop"),
     told("TrainingArguments", "a model trains in the Trainer of transformers itself, with its arguments"),
+    told("Seq2SeqTrainer", "a model trains in the Seq2SeqTrainer of transformers itself"),
+    told("Seq2SeqTrainingArguments", "a model trains in the Seq2SeqTrainer of transformers itself, with its arguments"),
+    told("DataCollatorWithPadding", "tfx_core.collators.Padding(tokenizer), or that of transformers itself"),
+    told("DataCollatorForTokenClassification", "tfx_core.collators.Padding(tokenizer), or that of transformers itself"),
+    told("DataCollatorForSeq2Seq", "tfx_core.collators.Padding(tokenizer), or that of transformers itself"),
+    told(
+        "DataCollatorForLanguageModeling",
+        "tfx_core.collators.MaskedTokens(tokenizer), or NextTokens(tokenizer) for causal text",
+    ),
+    told("BitsAndBytesConfig", "models are not quantised here; dtype='bfloat16' takes half the memory"),
     told("set_seed", "torch.manual_seed(seed), or the seed= of tfx_core.new_model"),
     told("SentenceTransformer", "tfx_core.load_encoder(path)"),
     told("CrossEncoder", "tfx_core.pipeline('text-classification', model=path), whose inputs may be pairs"),
@@ -51,10 +61,10 @@ _CONVERTED = "weights of other libraries are not read; save them with transforme
 
 def _placed(value: Any) -> Mapping[str, Any]:
     """``device_map`` as ours: the one device that it names."""
-    devices = set(value.values()) if isinstance(value, Mapping) else {value}
+    devices = {str(each): each for each in (value.values() if isinstance(value, Mapping) else (value,))}
     if len(devices) != 1:
-        raise InputError(f"device_map={value!r}: {_ONE_DEVICE}")
-    (device,) = devices
+        raise InputError(f"device_map={shown(value)}: {_ONE_DEVICE}")
+    (device,) = devices.values()
     automatic = device in ("balanced", "balanced_low_0", "sequential")
     return {} if device is None else {"device": "auto" if automatic else device}
 
@@ -73,8 +83,8 @@ def _fields(config: Any) -> Mapping[str, Any]:
 
 
 _ANYWHERE = (
-    works("torch_dtype=", "dtype=", renamed("dtype")),
-    works("dtype=", "also 'auto', 'float16' and 'torch.float16'"),
+    works("torch_dtype=", "dtype=", unless_none("dtype")),
+    works("dtype=", "also 'auto', 'float16' and 'torch.float16'", unless_none("dtype")),
     works("device_map=", f"device=, 'auto' for an accelerator where there is one; {_ONE_DEVICE}", _placed),
     works(
         "attn_implementation=",
@@ -136,7 +146,13 @@ LOAD_MODEL = (
     ),
 )
 
-NEW_MODEL = (*_ANYWHERE, works("config=", "its fields", _fields), works("num_labels="), works("id2label="))
+NEW_MODEL = (
+    *_ANYWHERE,
+    told("new_model(config)", "write new_model(config.model_type, config=config), and head= for a head"),
+    works("config=", "its fields", _fields),
+    works("num_labels="),
+    works("id2label="),
+)
 
 LOAD_TOKENIZER = (
     *FROM_HUB,

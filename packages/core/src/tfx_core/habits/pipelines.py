@@ -102,7 +102,7 @@ CALL = (
     works("num_workers=", "nothing: texts are tokenized by threads of the tokenizers library", _anything),
     works("top_k="),
     works("topk=", "top_k=", renamed("top_k")),
-    works("return_all_scores=", "top_k=None", lambda value: {"top_k": None if value else 1}),
+    works("return_all_scores=", "in the order of the classes' numbers; with top_k=None the best comes first"),
     works("function_to_apply="),
     works("aggregation_strategy="),
     works(
@@ -141,7 +141,11 @@ CALL = (
         "the text stays as the model wrote it; tokenizer.decode can clean up",
         needless(False, None),
     ),
-    works("return_tensors=", "results are texts and arrays; for ids call model.generate", needless(False, None)),
+    works(
+        "return_tensors=",
+        "results are texts and arrays, of which torch.from_numpy makes tensors; for ids call model.generate",
+        needless(False, None),
+    ),
     told("return_type=", "results are texts; for ids call model.generate"),
     told("streamer=", "follow a text with generator.follow(prompt, write)"),
     works("generation_config=", "a GenerationConfig, ours or theirs, or a dict; its fields may be keywords as well"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack, get_args, get_origin
 
 from tfx_core.errors import InputError, in_one_line, shown
 from tfx_core.habits.habit import Habit, NotNeedlessError
@@ -21,14 +21,18 @@ def understands(place: str) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         parameters = signature(function).parameters
-        takes_any = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
+        further = [each.annotation for each in parameters.values() if each.kind is Parameter.VAR_KEYWORD]
+        listed = [get_args(each)[0].__annotations__ for each in further if get_origin(each) is Unpack]
+        named = {name for name, each in parameters.items() if each.kind is not Parameter.VAR_KEYWORD}
+        known = named | {name for names in listed for name in names}
+        takes_any = len(listed) < len(further)
 
         @wraps(function)
         def understanding(*values: Any, **keywords: Any) -> Any:
             ours = translated(place, keywords)
-            strange = () if takes_any else ours.keys() - parameters.keys()
+            strange = () if takes_any else ours.keys() - known
             if strange:
-                raise TypeError(unknown(place, strange, parameters.keys() - {"self"}))
+                raise TypeError(unknown(place, strange, known - {"self"}))
             return function(*values, **ours)
 
         return understanding  # type: ignore[return-value]

@@ -22,7 +22,8 @@ from tfx_core.checkpoint import (
     unfilled_modules,
 )
 from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, UnknownNameError, cleaned, shown
-from tfx_core.habits import understands
+from tfx_core.fields import checked
+from tfx_core.habits import hint, understands
 from tfx_core.model.architecture import Architecture
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.devices import device_of
@@ -67,7 +68,8 @@ def load_model(
     that only others need, and the checkpoint lacks, there is no warning. Raises `ConfigError`, `CheckpointError`,
     `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong and what would do.
     """
-    device = device_of(device)
+    device, kind = device_of(device), _dtype(dtype)
+    checked(head, str | None, "head", InputError)
     hub = taken_hub_options(overrides)
     opened = read_whole(path, lambda folder: _open(folder, provider, head, variant), **hub)
     architecture, stored = opened.architecture, opened.head
@@ -91,7 +93,7 @@ def load_model(
         stored_heads=() if stored is None else (stored,),
         ties=model.ties,
         apart=[name for name, _ in model.ties if not settings.begins_tied(name)],
-        dtype=_dtype(dtype),
+        dtype=kind,
         device=device,
         resized=ignore_mismatched_sizes,
         initialise=lambda module, names: _initialise(module, settings, names),
@@ -119,7 +121,10 @@ def new_model(
     ``config`` are the keys of its ``config.json``; an unknown one is a `TypeError`. The same ``seed`` gives the same
     weights; torch's global generator is left alone when one is given.
     """
-    device = device_of(device)
+    if hasattr(model_type, "model_type"):  # a config, whoever's
+        raise InputError(f"new_model: {hint('new_model', 'new_model(config)')}")
+    device, kind = device_of(device), _dtype(dtype)
+    checked(head, str, "head", InputError)
     architecture = load_architecture(model_type, provider=provider)
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)
@@ -128,7 +133,7 @@ def new_model(
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, settings, None, generator)
     model.tie_weights()
-    return model.to(device=device, dtype=_dtype(dtype))
+    return model.to(device=device, dtype=kind)
 
 
 @understands("load_tokenizer")
@@ -214,6 +219,11 @@ def read_config(folder: Folder, provider: str | None = None) -> tuple[Architectu
     described = folder.json("config.json")
     where = _config_file(folder)
     values = config_of_state(folder) if described is None else described
+    if values is None and folder.path("adapter_config.json") is not None:
+        raise CheckpointError(
+            f"{folder.label}: holds an adapter and no model; load the model that it was made for, then "
+            "peft.PeftModel.from_pretrained(model, folder)"
+        )
     if values is None:
         raise CheckpointError(f"{where}: there is no such file; a checkpoint needs it to say what it holds")
     with _naming(where):
@@ -332,11 +342,10 @@ def _is_blank(tensor: Tensor, version: int) -> bool:
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
     """The type to load as; ``None`` for ``"auto"``, as stored."""
-    if isinstance(dtype, torch.dtype):
-        return dtype
     if dtype == "auto":
         return None
     name = str(dtype).removeprefix("torch.")
     if name not in _DTYPES:
-        raise InputError(f"dtype={shown(dtype)}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
+        said = name if isinstance(dtype, torch.dtype) else dtype
+        raise InputError(f"dtype={shown(said)}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
     return _DTYPES[name]

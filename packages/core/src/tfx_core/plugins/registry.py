@@ -17,6 +17,7 @@ from typing import Generic, TypeAlias, TypeVar, cast
 
 from tfx_core import __version__
 from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described, shown
+from tfx_core.fields import checked
 from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.discovery import Plugin, Status
@@ -103,6 +104,7 @@ def _is_at(target: str, thing: object) -> bool:
 
 
 def _entry(kind: type[S], name: str, provider: str | None) -> Registered[S]:
+    checked(name, str, "name", InputError)
     distribution, _, bare = name.rpartition(":")
     if provider and distribution and normalise(provider) != normalise(distribution):
         raise InputError(

@@ -93,9 +93,12 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         if isinstance(model, str | Path):
             given = translated("load_model", given)
             hub = taken_hub_options(given)
+            if given.keys() & place.keys():
+                raise TypeError(f"{cls.name}: device and device_map are the same; give one of them")
 
             def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
-                loaded = load_model(folder, head=cls.head_for(folder, provider), reads=cls.reads, **given, **place)
+                head = given["head"] if "head" in given else cls.head_for(folder, provider)
+                loaded = load_model(folder, reads=cls.reads, **{**given, **place, "head": head})
                 return loaded, load_tokenizer(folder, provider=provider) if tokenizer is None else tokenizer
 
             loaded, tokenizer = read_whole(model, read, **hub)
@@ -140,8 +143,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """
         if self.is_single(inputs):
             result = next(self.stream([inputs], progress=progress, **options))
-            is_text = not isinstance(inputs, Mapping | tuple)
-            return [result] if self.listed and is_text and not isinstance(result, list) else result
+            return result if isinstance(inputs, Mapping | tuple) else self.alone(result, options)
         results = self.stream(inputs, progress=progress, **options)
         return results if is_lazy(inputs) else list(results)
 
@@ -192,6 +194,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     def is_single(self, inputs: object) -> bool:
         """Whether this is one input, and not several."""
         return isinstance(inputs, str | Mapping | tuple)
+
+    def alone(self, result: Result, options: Mapping[str, object]) -> Result:
+        """What a single text gives whose result in a list is this one, in a call with these options."""
+        return [result] if self.listed and not isinstance(result, list) else result
 
     @abstractmethod
     def parse(self, value: object, options: OptionsT) -> ItemT:

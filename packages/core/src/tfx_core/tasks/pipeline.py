@@ -44,6 +44,8 @@ def pipeline(
     `InputError` where no model is given or a head serves several tasks, and what loading raises.
     """
     if model is None:
+        if task is not None:
+            load_task(named(task)[0])  # a mistyped name of a task is the first thing to mend
         raise InputError(f"pipeline({shown(task)}): {hint('pipeline', 'pipeline(task)')}")
     from tfx_core.checkpoint import taken_hub_options
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, shown
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import (
@@ -34,6 +34,19 @@ class Text2TextOptions(GeneratingOptions):
     max_source_length: Annotated[
         int | None, Between(1), Help("most tokens of an input (default: what model and tokenizer take)")
     ] = None
+
+    further: ClassVar[frozenset[str]] = GeneratingOptions.further | {"truncation"}
+
+    def replaced(self, **values: Any) -> Self:
+        """A copy with these values; ``truncation`` is another word for cutting or refusing a ``long_input``."""
+        if "truncation" not in values:
+            return super().replaced(**values)
+        cuts = values.pop("truncation")
+        if not isinstance(cuts, bool | None):
+            raise InputError(f"truncation={shown(cuts)}: must be True or False; for more there is long_input")
+        if "long_input" in values:
+            raise InputError("truncation and long_input say the same; give one of them")
+        return super().replaced(**values, **({} if cuts is None else {"long_input": "truncate" if cuts else "error"}))
 
 
 @dataclass(frozen=True, kw_only=True)

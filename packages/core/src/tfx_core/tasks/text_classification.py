@@ -1,14 +1,14 @@
 """Text classification: the classes of a text, or of a text and its pair, with their scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
-from tfx_core.fields import Between, Help
+from tfx_core.fields import Between, Help, checked
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import LengthOptions
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text, tokenize
@@ -33,17 +33,37 @@ class TextClassificationOptions(LengthOptions):
         Help("what makes scores of logits (default: what the model was trained with)"),
     ] = None
 
+    further: ClassVar[frozenset[str]] = frozenset({"return_all_scores"})
+
+    by_number: bool = field(init=False, repr=False, default=False)
+    """Whether all classes come in the order of their numbers, as ``return_all_scores`` asks for them."""
+
+    def replaced(self, **values: Any) -> Self:
+        """A copy with these values; ``return_all_scores`` sets the number of classes and their order."""
+        every = checked(values.pop("return_all_scores", None), bool | None, "return_all_scores", InputError)
+        if every is not None and "top_k" in values:
+            raise InputError("top_k and return_all_scores say the same; give one of them")
+        options = super().replaced(**values, **({} if every is None else {"top_k": None if every else 1}))
+        kept = self.by_number and "top_k" not in values
+        object.__setattr__(options, "by_number", kept if every is None else every)
+        return options
+
 
 class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
     """Strings, ``{"text": …, "text_pair": …}`` or pairs in, ``{"label": …, "score": …}`` out.
 
-    The result is one dict with ``top_k=1``, else a list of dicts, the best first; of a string alone always a list.
+    The result is one dict with ``top_k=1``, else a list of dicts, the best first. Of a string alone it is in a list, as
+    in the reference library, unless the call itself asks with ``top_k`` for a list of dicts.
     """
 
     name = "text-classification"
     heads = ("sequence-classification",)
     options_type = TextClassificationOptions
     listed = True
+
+    def alone(self, result: Result, options: Mapping[str, object]) -> Result:
+        """The result in a list; one that is a list already where the call names ``top_k``."""
+        return result if isinstance(result, list) and options.keys() & {"top_k", "topk"} else [result]
 
     def parse(self, value: object, options: TextClassificationOptions) -> TextOrPair:
         """A text, or a text and its pair."""
@@ -95,9 +115,8 @@ class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
         """The best class, or a list of the best."""
         scores = apply(options.function_to_apply or self._default_function(), rows[0])
         labels = self.model.config.id2label
-        ranked = [
-            {"label": labels[int(index)], "score": float(scores[index])} for index in np.argsort(-scores, kind="stable")
-        ]
+        order = range(len(scores)) if options.by_number else np.argsort(-scores, kind="stable")
+        ranked = [{"label": labels[int(index)], "score": float(scores[index])} for index in order]
         return ranked[0] if options.top_k == 1 else ranked[: options.top_k]
 
     def _default_function(self) -> Function:

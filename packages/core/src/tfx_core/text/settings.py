@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokenizers import AddedToken
 
 from tfx_core.errors import TextError, shown
+from tfx_core.habits import unknown
 from tfx_core.text.added_tokens import token_flags
 from tfx_core.text.lengths import UNLIMITED, is_unlimited
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Settings, TextFacts
@@ -52,10 +53,10 @@ def read_settings(
     Raises `TextError` that names file, key and value for a value that cannot be used, and `TypeError` for an override
     that is neither in `GENERAL_OPTIONS` nor in ``options``.
     """
-    unknown = sorted(set(overrides) - set(GENERAL_OPTIONS) - set(options))
-    if unknown:
-        accepted = ", ".join(sorted({*GENERAL_OPTIONS, *options}))
-        raise TypeError(f"load_tokenizer() got unexpected options: {', '.join(unknown)}; it takes {accepted}")
+    accepted = {*GENERAL_OPTIONS, *options}
+    strange = overrides.keys() - accepted
+    if strange:
+        raise TypeError(unknown("load_tokenizer", strange, accepted))
     label = f"{folder.label}/{CONFIG_FILE}"
     stored = _read_files(folder)
     added = _added_tokens_decoder(stored.pop("added_tokens_decoder", None), label)
