@@ -38,7 +38,8 @@ def _unknown(package: str, name: str, public: Sequence[str]) -> Exception:
         return AttributeError(f"module {package!r} has no attribute {name!r}")
     close = nearest(name, {*public, *(habit.theirs for habit in PLACES[package])})
     cure = hint(package, name) or class_hint(name) or (None if close is None else f"did you mean {close!r}?")
-    said = f"{package} has no {name!r}" + ("" if cure is None else f": {cure}")
+    if cure is None:
+        return AttributeError(f"module {package!r} has no attribute {name!r}")
     # `from tfx_core import …` asks through importlib, and would lose the message of an AttributeError
-    importing = cure is not None and sys._getframe(2).f_code.co_name == "_handle_fromlist"
-    return ImportError(said) if importing else AttributeError(said)
+    importing = sys._getframe(2).f_code.co_name == "_handle_fromlist"
+    return (ImportError if importing else AttributeError)(f"{package} has no {name!r}: {cure}")

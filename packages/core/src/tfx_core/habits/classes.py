@@ -21,5 +21,6 @@ def class_hint(name: str) -> str | None:
             return f"tfx_core.new_model({spec.name!r}, …).config, or tfx_core.load_model(path).config"
     if not name.startswith(("AutoModelFor", "AutoVideo", "AutoBackbone")):
         return None
-    close = nearest(name, [each.theirs for each in PLACES["tfx_core"]])
-    return f"did you mean {close!r}?" if close else "models here are of text, and none has such a head"
+    heads = [each.theirs.removeprefix("AutoModelFor") for each in PLACES["tfx_core"]]
+    close = nearest(name.removeprefix("AutoModelFor"), heads)
+    return f"did you mean {f'AutoModelFor{close}'!r}?" if close else "models here are of text, and none has such a head"
