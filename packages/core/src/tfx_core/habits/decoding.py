@@ -42,6 +42,7 @@ INPUTS = (
 """Of a call."""
 
 MODEL = (
+    works("get_encoder()(ids, return_dict=True)"),
     works("get_encoder()", "model.backbone.encoder; of a model that only encodes, model.backbone"),
     works("get_decoder()", "model.backbone.decoder; of a model that only decodes, model.backbone"),
     told("get_encoder(), where there is none", "has no encoder; its network is model.backbone"),
