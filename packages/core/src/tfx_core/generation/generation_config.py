@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 from tfx_core.errors import CheckpointError, ConfigError, InputError, shown
 from tfx_core.fields import checked, forms
-from tfx_core.generation.defaults import contents_of, values_from_files
+from tfx_core.generation.defaults import SPECIAL_TOKENS, contents_of, values_from_files
 from tfx_core.generation.options import DEFAULTS, OFF, OPTION_NAMES, GenerationOptions, over
 from tfx_core.habits import hint, no_attribute, translated, unknown
 
@@ -138,7 +138,9 @@ class GenerationConfig:
         if not self._own:
             return None if self._file is None else dict(self._file)
         others = {name: x for name, x in (self._file or {}).items() if name not in OPTION_NAMES}
-        return {**others, **contents_of(GenerationOptions(**self.set_values()))}
+        # of these a file says that there is none, or they would be read of config.json
+        none = {name: None for name in SPECIAL_TOKENS if self._own.get(name, 0) is None}
+        return {**others, **none, **contents_of(GenerationOptions(**self.set_values()))}
 
     def to_json_string(self) -> str:
         """What a file is to say."""
