@@ -12,6 +12,7 @@ _NO_DEFAULTS = (
     "pipeline(task, 'folder or hub id')"
 )
 _TEXT_ONLY = "the tasks here read and write text"
+_GENERATE = "call generator.model.generate, with the ids that generator.tokenizer makes"
 _ROWS = "the rows of a batch are padded as need be, which changes no result"
 
 
@@ -144,5 +145,10 @@ CALL = (
     works("return_tensors=", "results are texts and arrays; for ids call model.generate", needless(False, None)),
     told("return_type=", "results are texts; for ids call model.generate"),
     told("streamer=", "follow a text with generator.follow(prompt, write)"),
+    told("logits_processor=", _GENERATE),
+    told("stopping_criteria=", _GENERATE),
+    told("prefix_allowed_tokens_fn=", _GENERATE),
+    told("negative_prompt_ids=", _GENERATE),
+    told("assistant_model=", _GENERATE),
     works("generation_config=", "a GenerationConfig, ours or theirs, or a dict; its fields may be keywords as well"),
 )
