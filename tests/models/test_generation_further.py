@@ -188,6 +188,23 @@ def test_a_chat_of_turns_is_one_text(models: tuple[Model, Model]) -> None:
         assert torch.equal(output.sequences, model.generate(**given, **options).sequences)
 
 
+def test_a_cache_that_does_not_fit_is_told(models: tuple[Model, Model]) -> None:
+    model, ids = models[0], prompts(models[0])["input_ids"].clamp(min=5)
+    if "past_key_values" not in model.input_names or model.config.is_encoder_decoder or model.head_name in CHOICE_HEADS:
+        return
+    source = {each: value for each, value in prompts(model).items() if each.startswith("encoder")}
+    past = model(ids, **source, use_cache=True).past_key_values
+    with pytest.raises(InputError, match="past_key_values has 3 rows, this call 2; must be alike"):
+        model(ids[:2], **{each: value[:2] for each, value in source.items()}, past_key_values=past)
+    past.layers = past.layers[:1]
+    with pytest.raises(InputError, match="past_key_values of 1 layers: this model has"):
+        model.generate(torch.cat((ids, ids), dim=1), **source, past_key_values=past)
+    past = model.backbone.new_cache()
+    past.layers[0].self_attention.append(torch.ones(3, 1, 2, 3), torch.ones(3, 1, 2, 3))
+    with pytest.raises(InputError, match="past_key_values of 1 heads of width 3: not this model's; a cache goes on in"):
+        model(ids, **source, past_key_values=past)
+
+
 def test_a_cache_of_a_call_begins_a_text(models: tuple[Model, Model]) -> None:
     model, inputs, options = models[0], prompts(models[0]), settings(models[0])
     if "past_key_values" not in model.input_names or model.config.is_encoder_decoder or model.head_name in CHOICE_HEADS:

@@ -57,6 +57,19 @@ def test_packed_texts_do_not_see_each_other(model: Model | None, kernel: Any) ->
     assert not torch.allclose(packed[0], together[0], atol=1e-3)
 
 
+def test_a_row_may_begin_within_a_text(model: Model | None) -> None:
+    """As where a stream of texts is cut into rows of one length."""
+    if model is None:
+        return
+    first, second = texts(model)[2][:, :3], texts(model)[0]
+    moved, plain = torch.tensor([[4, 5, 6]]), torch.arange(second.shape[1])[None]
+    with torch.no_grad():
+        packed = of_tokens(model(torch.cat((first, second), dim=1), position_ids=torch.cat((moved, plain), dim=1)))
+        alone = [of_tokens(model(first, position_ids=moved)), of_tokens(model(second))]
+    for number, each in enumerate(packed):
+        torch.testing.assert_close(each, torch.cat([one[number] for one in alone], dim=1), atol=1e-5, rtol=1e-4)
+
+
 def test_packed_texts_teach_what_they_teach_alone(model: Model | None) -> None:
     if model is None or model.head_name not in ("causal-lm", "masked-lm"):
         return

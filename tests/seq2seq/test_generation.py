@@ -108,6 +108,22 @@ def test_a_given_beginning_is_continued_behind_the_start_token(model: Model) -> 
     assert torch.equal(found[:, :3], torch.cat((start, beginning), dim=1))
 
 
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_padded_beginning_is_continued_as_alone(model: Model, left: int, started: bool) -> None:
+    """All rows are padded, so that no first column is a start token."""
+    ids, mask = sources(model)
+    beginning = random_ids(model.config.model_type, ROWS, 3, seed=9)[:, :2]
+    if started:
+        beginning = torch.cat((torch.full((ROWS, 1), STARTS[model.config.model_type]), beginning), dim=1)
+    options = {"attention_mask": mask, "max_new_tokens": 4, "eos_token_id": None}
+    alone = model.generate(ids, decoder_input_ids=beginning, **options)
+    padded = torch.nn.functional.pad(beginning, (left, 1), value=7)
+    real = torch.nn.functional.pad(torch.ones_like(beginning), (left, 1))
+    found = model.generate(ids, decoder_input_ids=padded, decoder_attention_mask=real, **options)
+    assert torch.equal(found[:, -alone.shape[1] :], alone)
+
+
 def test_samples_of_one_source_share_what_was_read_of_it(model: Model) -> None:
     ids, mask = sources(model)
     seen: list[int] = []

@@ -50,7 +50,10 @@ def test_a_field_that_is_set_counts_and_the_others_stay() -> None:
     assert (config.num_beams, config.top_k) == (1, 0)
     assert repr(config) == "GenerationConfig(max_new_tokens=5)"
     assert config.to_dict().keys() == OPTION_NAMES
-    assert config.contents() == {"max_new_tokens": 5, "top_k": 0, "transformers_version": "4.57.6"}
+    contents = {"max_new_tokens": 5, "top_k": 0, "eos_token_id": None, "transformers_version": "4.57.6"}
+    assert config.contents() == contents
+    again = GenerationConfig.of_file(contents).above({"eos_token_id": 7, "bos_token_id": 1}, "f", "c")
+    assert (again.eos_token_id, again.bos_token_id) == (None, 1)
 
 
 def test_the_older_keys_stay_when_a_field_is_set() -> None:

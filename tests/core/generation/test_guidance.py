@@ -78,6 +78,14 @@ def test_guidance_that_cannot_be_meant() -> None:
         generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=torch.ones(3, 1, dtype=torch.long))
     with pytest.raises(InputError, match=r"negative_prompt_ids of type list: must be a torch\.Tensor"):
         generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=[[3]])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"negative_prompt_attention_mask of shape \(2, 3\): negative_prompt_ids are"):
+        generate(
+            toy_model(),
+            ids,
+            guidance_scale=2.0,
+            negative_prompt_ids=ids,
+            negative_prompt_attention_mask=torch.ones(2, 3),
+        )
     with pytest.raises(InputError, match="negative_prompt_ids: must be token ids"):
         generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=torch.ones(2, 1))
     with pytest.raises(InputError, match=r"negative_prompt_ids of 9 tokens, and 4 new ones: .* positions for 10"):

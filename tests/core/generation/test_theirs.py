@@ -77,6 +77,22 @@ def test_one_answer_of_a_criterion_is_for_all_rows() -> None:
     assert beams.sequences.shape == (3, 5)
 
 
+def test_a_criterion_sees_the_scores_that_are_kept() -> None:
+    seen: list[Any] = []
+
+    def criterion(input_ids: Tensor, scores: Any) -> bool:
+        seen.append(scores)
+        return False
+
+    given = {"stopping_criteria": [criterion]}
+    output = run(Table(), TEXTS, max_new_tokens=3, output_scores=True, return_dict_in_generate=True, arguments=given)
+    assert output.scores is not None
+    assert [len(each) for each in seen] == [1, 2, 3]
+    assert all(map(torch.equal, seen[-1], output.scores))
+    run(Table(), TEXTS, max_new_tokens=3, arguments=given)
+    assert seen[-1] is None
+
+
 class ByPlace:
     def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:
         return scores

@@ -119,6 +119,13 @@ def encoders(world: World) -> None:
     assert bert.get_encoder() is bert.backbone
 
 
+def encoder_alone(world: World) -> None:
+    model, ids = generator(world, "t5"), ids_of(world, "t5")
+    encoded = model.get_encoder()(ids, attention_mask=torch.ones_like(ids), return_dict=True)
+    as_tuple = model.get_encoder()(input_ids=ids, return_dict=False)
+    assert torch.equal(as_tuple[0], encoded.last_hidden_state)
+
+
 def decoders(world: World) -> None:
     model, gpt2 = generator(world, "bart"), generator(world)
     assert model.get_decoder() is model.backbone.decoder
@@ -179,6 +186,7 @@ DEEDS = {
         output(world).past_key_values.get_seq_length() == ids_of(world).shape[1] + 5
     ),
     ("model", "get_encoder()"): encoders,
+    ("model", "get_encoder()(ids, return_dict=True)"): encoder_alone,
     ("model", "get_decoder()"): decoders,
     ("model", "get_encoder(), where there is none"): lambda world: generator(world).get_encoder(),
     ("model", "get_decoder(), where there is none"): lambda world: world.model().get_decoder(),

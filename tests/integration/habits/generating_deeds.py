@@ -1,5 +1,6 @@
 """What is given to ``generate``, and set in a model's ``generation_config``."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import tfx_core
 from tests.integration.habits.calling_deeds import check
 from tests.integration.habits.loading_deeds import imported
 from tests.integration.habits.world import World
+from tfx_core.errors import InputError
 from tfx_core.habits.generating import COMPUTING
 
 NEW = 4
@@ -212,6 +214,21 @@ def updated(world: World) -> None:
     assert config.to_dict()["num_beams"] == 2
 
 
+def told_in_words(world: World) -> None:
+    config = tfx_core.GenerationConfig.from_dict({"num_beams": 2, "temperature": 1.0, "watermarking_config": None})
+    assert config.to_diff_dict() == {"num_beams": 2}
+    assert tfx_core.GenerationConfig.from_dict(json.loads(config.to_json_string())).num_beams == 2
+
+
+def validated(world: World) -> None:
+    config = tfx_core.GenerationConfig(num_beams=3, num_beam_groups=2, diversity_penalty=0.5)
+    try:
+        config.validate()
+    except InputError:
+        return
+    raise AssertionError
+
+
 def without_effect(world: World, name: str) -> None:
     """A row says nothing where its value is harmless."""
     values = {"cache_implementation": "dynamic", "return_legacy_cache": False, "synced_gpus": False}
@@ -275,7 +292,11 @@ CONFIG: dict[str, Callable[[World], object]] = {
     "GenerationConfig(max_new_tokens=5)": own_config,
     "GenerationConfig.from_pretrained(folder)": saved,
     "generation_config.update(num_beams=2)": updated,
+    "GenerationConfig.from_dict(values)": told_in_words,
     "generation_config.to_dict()": updated,
+    "generation_config.to_diff_dict()": told_in_words,
+    "generation_config.to_json_string()": told_in_words,
+    "generation_config.validate()": validated,
     "generation_config.save_pretrained(folder)": saved,
 }
 

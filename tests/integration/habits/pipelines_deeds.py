@@ -276,6 +276,11 @@ CALL: dict[str, Callable[[World], object]] = {
     "return_tensors=": called(anything, "a", **generation, return_tensors=False),
     "return_type=": refused("text-generation", return_type=1),
     "streamer=": refused("text-generation", streamer=None),
+    "logits_processor=": refused("text-generation", logits_processor=[]),
+    "stopping_criteria=": refused("text-generation", stopping_criteria=[]),
+    "prefix_allowed_tokens_fn=": refused("text-generation", prefix_allowed_tokens_fn=len),
+    "negative_prompt_ids=": refused("text-generation", negative_prompt_ids=[3]),
+    "assistant_model=": refused("text-generation", assistant_model="folder"),
     "generation_config=": configured,
 }
 

@@ -27,6 +27,7 @@ def values_from_files(
     given = _checked({name: config[name] for name in names if name in config}, config_where)
     if generation_config is not None:
         given.update(_checked(_understood(generation_config, where), where))
+        given = {name: x for name, x in given.items() if generation_config.get(name, x) is not None}
     if given.get("max_length") == _DEFAULT_MAX_LENGTH or "max_new_tokens" in given:
         given.pop("max_length", None)  # 20 is what the reference library writes for "not set"
     if "min_new_tokens" in given:

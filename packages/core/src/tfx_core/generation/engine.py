@@ -162,14 +162,15 @@ def decode(
         pad = padding_token(options, prompts, limits, bool(stopping_criteria or strings))
         batch = WholeBatch(prompts, options, pad)
         processors = processors_of(logits_processor, batch)
-        criteria = (*criteria_of(stopping_criteria, batch, processors, beams=strategy.is_beam), *strings)
+        recorder = ScoreRecorder.of(options, len(prompts), pad, state)
+        criteria = (*criteria_of(stopping_criteria, batch, processors, recorder, beams=strategy.is_beam), *strings)
         search = Search(
             options=options,
             prompts=prompts,
             limits=limits,
             processors=build_processors(options, _read(prompts, source), prefix_allowed_tokens_fn, processors),
             stopping=Stopping(options.eos_ids, options.max_time, criteria),
-            recorder=ScoreRecorder.of(options, len(prompts), pad, state),
+            recorder=recorder,
             pad=pad,
             source=source,
             streamer=streamer,

@@ -7,9 +7,9 @@ from typing import Any, Self, TypeAlias
 
 from tfx_core.errors import CheckpointError, ConfigError, InputError, shown
 from tfx_core.fields import checked, forms
-from tfx_core.generation.defaults import contents_of, values_from_files
+from tfx_core.generation.defaults import SPECIAL_TOKENS, contents_of, values_from_files
 from tfx_core.generation.options import DEFAULTS, OFF, OPTION_NAMES, GenerationOptions, over
-from tfx_core.habits import no_attribute, translated, unknown
+from tfx_core.habits import hint, no_attribute, translated, unknown
 
 _FILE = "generation_config.json"
 
@@ -59,6 +59,13 @@ class GenerationConfig:
         raise InputError(f"generation_config={shown(given)}: must be a GenerationConfig, GenerationOptions or a dict")
 
     @classmethod
+    def from_dict(cls, values: Mapping[str, Any], **options: Any) -> Self:
+        """Of a dict, with ``options`` over it."""
+        made = cls(**values)
+        made.update(**options)
+        return made
+
+    @classmethod
     def from_pretrained(cls, folder: str | Path, **options: Any) -> Self:
         """Of the file of a checkpoint, a folder or a hub id, with ``options`` over it; `ConfigError` without one."""
         from tfx_core.checkpoint import open_folder
@@ -77,18 +84,20 @@ class GenerationConfig:
         """
         from tfx_core.checkpoint import replacing, save_errors
 
-        text = json.dumps(self.contents() or {}, indent=2, sort_keys=True)
+        text = self.to_json_string()
         with save_errors(folder, CheckpointError):
             Path(folder).mkdir(parents=True, exist_ok=True)
             with replacing(Path(folder) / _FILE) as staging:
-                staging.write_text(text + "\n", encoding="utf-8")
+                staging.write_text(text, encoding="utf-8")
 
     def update(self, *, defaults_only: bool = False, **options: Any) -> None:
         """Set several fields; a bound ends its counterpart, as in `GenerationOptions.updated`.
 
         ``defaults_only`` leaves what is set as it is.
         """
-        given = translated("generate", {name: x for name, x in options.items() if not name.startswith("_")})
+        # of what there is not, None says so, as the reference's own to_dict() does
+        given = {n: x for n, x in options.items() if x is not None or hint("generate", f"{n}=") is None}
+        given = translated("generate", {name: x for name, x in given.items() if not name.startswith("_")})
         given = {name: x for name, x in given.items() if not (defaults_only and name in self.set_values())}
         if wrong := given.keys() - OPTION_NAMES:
             raise TypeError(unknown("generate", wrong, OPTION_NAMES, type(self).__name__))
@@ -129,7 +138,21 @@ class GenerationConfig:
         if not self._own:
             return None if self._file is None else dict(self._file)
         others = {name: x for name, x in (self._file or {}).items() if name not in OPTION_NAMES}
-        return {**others, **contents_of(GenerationOptions(**self.set_values()))}
+        # of these a file says that there is none, or they would be read of config.json
+        none = {name: None for name in SPECIAL_TOKENS if self._own.get(name, 0) is None}
+        return {**others, **none, **contents_of(GenerationOptions(**self.set_values()))}
+
+    def to_json_string(self) -> str:
+        """What a file is to say."""
+        return json.dumps(self.contents() or {}, indent=2, sort_keys=True) + "\n"
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """What is set to something else than its default."""
+        return {name: x for name, x in self.to_dict().items() if x != DEFAULTS[name]}
+
+    def validate(self, strict: bool = False) -> None:
+        """Raise `InputError` for what does not go together; each value is checked when it is set."""
+        self.options()
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, set or not."""

@@ -108,6 +108,11 @@ class ScoreRecorder:
             state=state if isinstance(state, ReportingState) else None,
         )
 
+    @property
+    def kept_scores(self) -> tuple[Tensor, ...] | None:
+        """Those so far, a tensor for each new token; ``None`` where they are not wanted."""
+        return None if self._scores is None else tuple(self._scores)
+
     def scores(self, values: Tensor, places: Tensor, positions: Tensor) -> None:
         """Note ``(R, V)`` for new token ``positions`` ``(R,)`` of rows ``places`` ``(R,)``."""
         if self._scores is not None:

@@ -12,6 +12,7 @@ from tfx_core.generation.options import GenerationOptions, Strategy
 from tfx_core.generation.state import GenerativeModel
 from tfx_core.nn import DecoderCache
 
+_MASKS = {"decoder_input_ids": "decoder_attention_mask", "negative_prompt_ids": "negative_prompt_attention_mask"}
 _NEW_TOKENS = 20
 """Of texts whose length nobody limits."""
 
@@ -224,7 +225,7 @@ def _cut(inputs: dict[str, Any], prefix: str, known: Tensor, new: Tensor) -> Non
 
 def _check_mask(mask: Tensor, tokens: Tensor, what: str) -> None:
     if mask.shape != tokens.shape[:2]:
-        name = "decoder_attention_mask" if what.startswith("decoder_") else "attention_mask"
+        name = _MASKS.get(what, "attention_mask")
         raise InputError(f"{name} of shape {tuple(mask.shape)}: {what} are {tuple(tokens.shape[:2])}; must be alike")
 
 
@@ -281,12 +282,19 @@ def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tup
     start = start.expand(batch, 1)
     if ids is None:
         return start, mask
-    if "past_key_values" in inputs or bool((ids[:, :1] == start).any()):
+    if "past_key_values" in inputs or bool((_first(ids, mask) == start).any()):
         return ids, mask
     # as in transformers: the start token is put before what does not begin with it
     if mask is not None:
         mask = torch.cat((torch.ones_like(mask[:, :1]), mask), dim=1)
     return torch.cat((start, ids), dim=1), mask
+
+
+def _first(ids: Tensor, mask: Tensor | None) -> Tensor:
+    """The first token ``(B, 1)`` of each row that is no padding, wherever that is."""
+    if mask is None or mask.shape != ids.shape:
+        return ids[:, :1]
+    return ids.gather(1, (mask.to(ids.device) != 0).to(torch.uint8).argmax(dim=1, keepdim=True))
 
 
 def _batch(inputs: Mapping[str, Any]) -> tuple[int, torch.device]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError, shown
 from tfx_core.generation.options import GenerationOptions
+from tfx_core.generation.output import ScoreRecorder
 from tfx_core.generation.processors import Processor
 from tfx_core.generation.prompts import Prompts
 from tfx_core.generation.rows import Rows
@@ -78,16 +79,17 @@ class TheirProcessor:
 
 @dataclass(frozen=True)
 class TheirCriterion:
-    """Called with ids, of the whole batch where no beams compete, and no scores."""
+    """Called with ids, of the whole batch where no beams compete, and there with all scores if they are kept."""
 
     call: Callable[[Tensor, Any], Any]
     batch: WholeBatch
     beams: bool
+    recorder: ScoreRecorder
 
     def __call__(self, rows: Rows) -> Tensor:
         """Which rows end; one answer stands for all of them."""
         ids = self.batch.of_rows(rows) if self.beams else self.batch.ids(rows)
-        given = torch.as_tensor(self.call(ids, None), device=ids.device)
+        given = torch.as_tensor(self.call(ids, None if self.beams else self.recorder.kept_scores), device=ids.device)
         if given.numel() not in (1, len(ids)):
             raise InputError(f"stopping_criteria: {shown(self.call)} gave {given.numel()} answers for {len(ids)} rows")
         ends = given.bool().flatten().expand(len(ids))
@@ -102,14 +104,14 @@ def processors_of(given: object, batch: WholeBatch) -> tuple[Processor, ...]:
 
 
 def criteria_of(
-    given: object, batch: WholeBatch, processors: Sequence[Processor], *, beams: bool
+    given: object, batch: WholeBatch, processors: Sequence[Processor], recorder: ScoreRecorder, *, beams: bool
 ) -> tuple[StoppingCriterion, ...]:
     """What is given as ``stopping_criteria``, each in the form of ours; ``processors`` are those beside them."""
     seen = not beams and any(isinstance(each, TheirProcessor) for each in processors)
     criteria: list[StoppingCriterion] = [batch.note] if seen else []
     for each in _listed(given, "stopping_criteria"):
         several = len(_parameters(each, "stopping_criteria")) > 1
-        criteria.append(TheirCriterion(each, batch, beams) if several else each)
+        criteria.append(TheirCriterion(each, batch, beams, recorder) if several else each)
     return tuple(criteria)
 
 

@@ -22,8 +22,11 @@ GENERATE = (
     told("generate(decoder_inputs_embeds=…)", "give decoder_input_ids, which the result begins with"),
     works("generate(labels=…)", "not read"),
     works("mems=", "of models with segment recurrence"),
-    works("output_attentions=True, return_dict_in_generate=True", "a tuple of layers for each new token"),
-    works("output_hidden_states=True, return_dict_in_generate=True"),
+    works(
+        "output_attentions=True, return_dict_in_generate=True",
+        "a tuple of layers for each new token; of models that keep a key-value cache, not of those with mems",
+    ),
+    works("output_hidden_states=True, return_dict_in_generate=True", "of the same models"),
     told("output_attentions=True, prompt_lookup_num_tokens=3", "its steps are not one token of one text each"),
     works("output[0], output.keys(), output['sequences']"),
     works("output.scores", "None where they were not asked for"),
@@ -42,6 +45,7 @@ INPUTS = (
 """Of a call."""
 
 MODEL = (
+    works("get_encoder()(ids, return_dict=True)"),
     works("get_encoder()", "model.backbone.encoder; of a model that only encodes, model.backbone"),
     works("get_decoder()", "model.backbone.decoder; of a model that only decodes, model.backbone"),
     told("get_encoder(), where there is none", "has no encoder; its network is model.backbone"),

@@ -91,7 +91,11 @@ CONFIG = (
     works("GenerationConfig(max_new_tokens=5)", "tfx_core.GenerationConfig"),
     works("GenerationConfig.from_pretrained(folder)"),
     works("generation_config.update(num_beams=2)"),
+    works("GenerationConfig.from_dict(values)"),
     works("generation_config.to_dict()"),
+    works("generation_config.to_diff_dict()", "what is not the default"),
+    works("generation_config.to_json_string()"),
+    works("generation_config.validate()", "values are checked when they are set, combinations here"),
     works("generation_config.save_pretrained(folder)"),
 )
 """Of the object ``model.generation_config``."""

@@ -12,6 +12,7 @@ _NO_DEFAULTS = (
     "pipeline(task, 'folder or hub id')"
 )
 _TEXT_ONLY = "the tasks here read and write text"
+_GENERATE = "call generator.model.generate, with the ids that generator.tokenizer makes"
 _ROWS = "the rows of a batch are padded as need be, which changes no result"
 
 
@@ -148,5 +149,10 @@ CALL = (
     ),
     told("return_type=", "results are texts; for ids call model.generate"),
     told("streamer=", "follow a text with generator.follow(prompt, write)"),
+    told("logits_processor=", _GENERATE),
+    told("stopping_criteria=", _GENERATE),
+    told("prefix_allowed_tokens_fn=", _GENERATE),
+    told("negative_prompt_ids=", _GENERATE),
+    told("assistant_model=", _GENERATE),
     works("generation_config=", "a GenerationConfig, ours or theirs, or a dict; its fields may be keywords as well"),
 )

@@ -39,12 +39,14 @@ class Backbone(nn.Module, ABC):
         self.causal = causal
         """Whether it can predict what follows: false where every token sees the ones after it."""
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """Run it, in the layout that is asked for."""
+    def __call__(self, *inputs: Any, return_dict: bool | None = None, **named: Any) -> Any:
+        """Run it, in the layout that is asked for; with ``return_dict=False`` the result is a tuple."""
         if self.packed or torch.compiler.is_compiling():  # what is compiled sees padding anyhow
-            return super().__call__(*inputs, **named)
-        with padded_layouts():
-            return super().__call__(*inputs, **named)
+            output = super().__call__(*inputs, **named)
+        else:
+            with padded_layouts():
+                output = super().__call__(*inputs, **named)
+        return output.to_tuple() if return_dict is False else output
 
     @abstractmethod
     def embed(self, input_ids: Tensor) -> Tensor:

@@ -73,6 +73,8 @@ class TransformerBackbone(Backbone):
         """
         tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.embedding_dim)
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
+        if cache is not None:
+            cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
         span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
         span.check_positions(self.max_positions)
         if self.position_bias is not None:

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from tfx_core.errors import InputError
 from tfx_core.nn.real_tokens import RealTokens
+
+_OF_ANOTHER = "a cache goes on in the model that made it"
 
 
 class AttentionCache(Protocol):
@@ -52,6 +55,9 @@ class SelfAttentionCache:
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Add ``(B, G, T, d)``; return views of all ``length`` keys and values."""
+        held = key.shape if self._key is None else self._key.shape
+        if (held[1], held[3]) != (key.shape[1], key.shape[3]):
+            raise InputError(f"past_key_values of {held[1]} heads of width {held[3]}: not this model's; {_OF_ANOTHER}")
         start, self.length = self.length, self.length + key.shape[2]
         if torch.is_grad_enabled() and key.requires_grad:
             self._key = key if start == 0 else torch.cat((self._view(self._key, start), key), dim=2)
@@ -224,6 +230,13 @@ class DecoderCache:
     def get_seq_length(self) -> int:
         """`length`, as transformers asks for it."""
         return self.length
+
+    def check_fits(self, rows: int, layers: int) -> None:
+        """Raise `InputError` where a call of so many rows, to so many layers, cannot go on from here."""
+        if len(self.layers) != layers:
+            raise InputError(f"past_key_values of {len(self.layers)} layers: this model has {layers}; {_OF_ANOTHER}")
+        if self.real is not None and self.batch != rows:
+            raise InputError(f"past_key_values has {self.batch} rows, this call {rows}; must be alike")
 
     def append(self, new: RealTokens) -> RealTokens:
         """Note the tokens of this call; return all."""

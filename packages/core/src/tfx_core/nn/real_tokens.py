@@ -29,11 +29,11 @@ def check_range(numbers: Tensor, size: int, name: str) -> None:
 def packed_texts(positions: Tensor) -> Allowed | None:
     """Hides from each other the texts that rows are packed of, as their ``positions`` ``(B, S)`` tell; else ``None``.
 
-    They do if all rows begin at 0, each position is the next one or 0 again, and both occur.
+    They do if each position is the next one or 0 again, and both occur; a row may begin within a text.
     """
     starts = positions == 0
     follows = positions[:, 1:] == positions[:, :-1] + 1
-    packed = (follows | starts[:, 1:]).all() & starts[:, 0].all() & starts[:, 1:].any() & follows.any()
+    packed = (follows | starts[:, 1:]).all() & starts[:, 1:].any() & follows.any()
     if can_read(positions) and not bool(packed):
         return None
     text = starts.cumsum(1)

@@ -48,8 +48,8 @@ class Span:
         A mask with three axes says all that each token sees, so ``causal`` is then the caller's business, as in the
         reference. ``position_ids`` ``(B|1, T)`` move tokens in every mechanism of positions; what comes before a token
         for ``causal`` is told by its column all the same. Tokens after a cache are counted on from its last position.
-        Without mask and cache, positions that begin at 0 and begin there again tell texts that are packed into a row:
-        they do not see each other (`packed_texts`).
+        Without mask and cache, positions that begin at 0 again tell texts that are packed into a row: they do not see
+        each other (`packed_texts`).
         """
         length, past = tokens.shape[1], 0 if cache is None else cache.length
         mask = _checked_mask(attention_mask, tokens.shape[0], length, past)
