@@ -115,6 +115,9 @@ LOAD_MODEL = (
     *FROM_HUB,
     works("config=", "a config, or the contents of its file"),
     works("num_labels="),
+    told(
+        "num_labels=2 where nothing has classes", "name the head that shall have them, head='sequence-classification'"
+    ),
     works("id2label="),
     works("label2id="),
     works("output_hidden_states="),

@@ -34,6 +34,7 @@ from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
 from tfx_core.text import Tokenizer, family_of, read_tokenizer
 
 _log = logging.getLogger("tfx_core")
+_CLASSES = frozenset({"num_labels", "id2label", "label2id"})
 _MOST_AFRESH, _MOST_NEW = 1000, 100_000
 """Tensors that a model may have beside those of its checkpoint, and that a new model may have."""
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
@@ -74,6 +75,7 @@ def load_model(
     opened = read_whole(path, lambda folder: _open(folder, provider, head, variant), **hub)
     architecture, stored = opened.architecture, opened.head
     settings = opened.config if config is None else _config_in_place(config, opened)
+    classes = "" if head is not None else ", ".join(sorted(overrides.keys() & _CLASSES))
     head = stored or "backbone" if head is None else head
     with _naming(_config_file(opened.folder), settings.tfx_head if head == stored else None):
         plan = architecture.plan(head)
@@ -83,6 +85,9 @@ def load_model(
     with _naming(_config_file(opened.folder)):
         most = len(opened.tensors) + _MOST_AFRESH
         model = _empty_model(architecture, settings, head, attention, opened.generation_config, most)
+    if classes and not _has_classes(model):
+        cure = hint("load_model", "num_labels=2 where nothing has classes")
+        raise InputError(f"{opened.folder.label}: {classes}: the checkpoint's head, {head!r}, has no classes; {cure}")
     model.origin = opened.folder.label
     model.config.update({"name_or_path": opened.folder.label})
     load_weights(
@@ -250,6 +255,12 @@ def stored_head(
             f"{', '.join(classes)}; give head= to load it all the same"
         )
     return known[0] if known else None
+
+
+def _has_classes(model: Model) -> bool:
+    """Whether the number of classes shapes anything."""
+    other = model.unfilled(model.config.replace(num_labels=model.config.num_labels + 1)).parameters()
+    return any(one.shape != another.shape for one, another in zip(model.parameters(), other, strict=True))
 
 
 def _config_file(folder: Folder) -> str:
