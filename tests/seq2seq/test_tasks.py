@@ -136,7 +136,7 @@ def test_languages_that_are_not_known_or_not_chosen(options: dict[str, str], sai
 
 
 def test_languages_of_a_model_that_names_none(t5: str) -> None:
-    with pytest.raises(InputError, match="tgt_lang=.de.: this model has no language codes"):
+    with pytest.raises(InputError, match=r"tgt_lang=.de.: this model has no language codes"):
         task("translation", t5)("a dog", tgt_lang="de")
     with pytest.raises(TypeError, match="summarization takes no 'tgt_lang'"):
         task("summarization", t5)("a dog", tgt_lang="de")
