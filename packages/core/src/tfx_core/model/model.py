@@ -431,6 +431,13 @@ class Model(Switches):
         """The longest input in tokens, ``None`` where there is no limit."""
         return self.backbone.max_positions
 
+    def _lacks(self, name: str) -> str:
+        """What an `AttributeError` says of a name that stands for nothing."""
+        kind, config = type(self).__name__, vars(self).get("config")
+        if config is not None and name == config.model_type.replace("-", "_"):
+            return f"{kind} has no {name!r}: {hint('model', 'the model_type as an attribute')}"
+        return no_attribute("model", name, dir(type(self)), kind)
+
     if not TYPE_CHECKING:  # a type checker would let every misspelled name pass
 
         def __getattr__(self, name: str) -> Any:
@@ -440,7 +447,7 @@ class Model(Switches):
                 own = getattr(type(self), name, None)
                 if isinstance(own, property):  # which has failed, and says why
                     return own.fget(self)
-                raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
+                raise AttributeError(self._lacks(name)) from None
 
     @property
     def device(self) -> torch.device:
