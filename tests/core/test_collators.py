@@ -165,3 +165,14 @@ def test_a_loader_with_workers_collates(tokenizer: tfx_core.Tokenizer) -> None:
     first, again = epochs(), epochs()
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
     assert len({tuple(labels.flatten().tolist()) for labels in first}) == 4
+
+
+@pytest.mark.parametrize("kind", [Padding, NextTokens, MaskedTokens])
+def test_what_is_no_row_is_told(tokenizer: tfx_core.Tokenizer, kind: type[Padding]) -> None:
+    collate: Any = kind(tokenizer)
+    for rows in (["cats", "sleep"], tokenizer(["cats", "sleep"])):
+        with pytest.raises(InputError, match="must be a list of rows, each what a tokenizer gives for one text"):
+            collate(rows)
+    for rows in ([tokenizer("cats", return_tensors="pt")], [tokenizer(["cats", "a lot"])]):
+        with pytest.raises(InputError, match=r"row 0: input_ids=.*must be the ids of one text"):
+            collate(rows)

@@ -145,6 +145,27 @@ def test_an_output_is_rebuilt_from_its_parts(model_type: str, head: str) -> None
 
 
 @pytest.mark.parametrize(("model_type", "head"), HEADS)
+def test_a_copy_of_an_output_has_tensors_of_its_own(model_type: str, head: str) -> None:
+    with torch.no_grad():
+        output = tiny_model(model_type, head)(**inputs_of(model_type, head))
+    again = copy.deepcopy(output)
+    assert type(again) is type(output)
+    assert list(again) == list(output)
+    assert again[0] is not output[0]
+    assert torch.equal(again[0], output[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*[Bb]ackward hook:UserWarning")  # of what gives no tensor, and of ids
+@pytest.mark.parametrize(("model_type", "head"), HEADS)
+def test_every_module_may_be_hooked(model_type: str, head: str) -> None:
+    model, seen = tiny_model(model_type, head).train(), set()
+    for name, module in model.named_modules():
+        module.register_full_backward_hook(lambda *_, name=name: seen.add(name))
+    total(model(**inputs_of(model_type, head))).backward()
+    assert any("layers" in name for name in seen)
+
+
+@pytest.mark.parametrize(("model_type", "head"), HEADS)
 def test_a_call_with_other_parameters_or_computed_twice_is_the_same(model_type: str, head: str) -> None:
     model, inputs = tiny_model(model_type, head), inputs_of(model_type, head)
     expected = model(**inputs)

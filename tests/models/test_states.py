@@ -90,6 +90,17 @@ def test_a_copied_model_is_the_same_with_its_ties(case: tuple[str, str], tmp_pat
         assert not {id(each) for each in again.parameters()} & {id(each) for each in model.parameters()}
 
 
+def test_a_tensor_of_another_shape_is_no_part_of_a_state(case: tuple[str, str]) -> None:
+    model = made(case)
+    state = model.state_dict_for_files()
+    own = {each.untyped_storage().data_ptr() for each in model.parameters()}  # not what files have besides
+    held = [each for each in state.values() if each.untyped_storage().data_ptr() in own and each.numel() > 1]
+    for tensor in {each.data_ptr(): each for each in held}.values():
+        damage = {name: each.flatten()[:1] for name, each in state.items() if each.data_ptr() == tensor.data_ptr()}
+        with pytest.raises(TfxError, match="misshapen"):
+            model.load_state_dict({**state, **damage})
+
+
 def test_a_damaged_state_is_one_error(case: tuple[str, str], tmp_path: Path) -> None:
     state = made(case).state_dict()
     name = next(name for name, tensor in state.items() if tensor.dim() == 2)

@@ -136,6 +136,24 @@ def test_what_is_computed_again_has_the_same_gradients(model_type: str, head: st
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_some_layers_are_computed_again_and_what_is_kept_may_be_kept_elsewhere(model_type: str) -> None:
+    model, inputs = forgetful(model_type, "backbone"), inputs_of(model_type, "backbone")
+    kept, expected = learned(model, inputs)
+    model.activation_checkpointing_enable(offload=True)
+    fewest, found = learned(model, inputs)
+    assert all(each is None or torch.equal(each, found[name]) for name, each in expected.items())
+    model.activation_checkpointing_enable({"use_reentrant": True}, every_n_layers=2)
+    assert model.is_activation_checkpointing
+    fewer, found = learned(model, inputs)
+    assert fewest < fewer < kept
+    assert all(each is None or torch.equal(each, found[name]) for name, each in expected.items())
+    model.activation_checkpointing_disable()
+    assert learned(model, inputs)[0] == kept
+    with pytest.raises(InputError, match="every_n_layers=0"):
+        model.gradient_checkpointing_enable(every_n_layers=0)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_only_training_computes_anything_again(model_type: str) -> None:
     model, inputs = tiny_model(model_type, "backbone"), inputs_of(model_type, "backbone")
     kept, _ = learned(model, inputs)

@@ -59,6 +59,7 @@ class Trained:
         collator: Any = None,
         metrics: Callable[[Any], dict[str, float]] | None = None,
         rows: Any = None,
+        processing_class: Any = None,
         **changes: Any,
     ) -> Trainer:
         seq2seq = model_type == "t5"
@@ -84,6 +85,7 @@ class Trained:
             eval_dataset=self.rows(model_type, 8) if rows is None else rows,
             data_collator=collator or self.collator(model_type),
             compute_metrics=metrics,
+            processing_class=processing_class,
         )
 
 

@@ -73,6 +73,9 @@ DEEDS: dict[str, Callable[..., object]] = {
     "gradient_accumulation_steps=2": lambda trained: test_trainer.learns(
         trained, "bert", gradient_accumulation_steps=2
     ),
+    "gradient_checkpointing=True": lambda trained: test_trainer.learns(trained, "t5", gradient_checkpointing=True),
+    "neftune_noise_alpha=5": test_trainer.test_noise_is_added_where_layers_see_rows,
+    "processing_class=tokenizer": test_trainer.test_a_tokenizer_is_saved_with_the_model,
     "Seq2SeqTrainer(…, predict_with_generate=True)": test_trainer.test_it_writes_in_evaluation,
     "DataCollatorWithPadding(tokenizer)": with_collator("bert", transformers.DataCollatorWithPadding),
     "DataCollatorForTokenClassification(tokenizer)": test_trainer.test_ours_give_what_its_own_give,

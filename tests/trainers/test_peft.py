@@ -115,9 +115,48 @@ def test_all_linear_layers_as_they_are(trained: Trained) -> None:
 
 
 def test_names_that_are_not_there_yet_are_an_error_not_a_part_of_them(trained: Trained) -> None:
-    for model_type, head, _ in TASKS:
+    for model_type, head, task in TASKS:
         with pytest.raises(ValueError, match="not found in the base model"):
             get_peft_model(trained.model(model_type, head), LoraConfig())
+        with pytest.raises(ValueError, match=r"not found in the base model|No modules were targeted"):
+            get_peft_model(
+                trained.model(model_type, head), LoraConfig(task_type=task, target_modules=NAMES[model_type])
+            )
+
+
+def test_all_linear_layers_are_merged_but_the_output_layer(trained: Trained) -> None:
+    config = LoraConfig(target_modules="all-linear", exclude_modules=["decoder"], init_lora_weights=False)
+    wrapped, ids = get_peft_model(trained.model("gpt2"), config).eval(), inputs("CAUSAL_LM")["input_ids"]
+    expected = wrapped(ids).logits
+    torch.testing.assert_close(wrapped.merge_and_unload()(ids).logits, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("model_type", "head", "task"), TASKS[:3])
+def test_a_new_head_learns_beside_the_adapter(trained: Trained, model_type: str, head: str, task: str) -> None:
+    wrapped = get_peft_model(trained.model(model_type, head).split_layers(), LoraConfig(task_type=task))
+    trained_ones = {name for name, each in wrapped.named_parameters() if each.requires_grad}
+    assert any(".head." in name for name in trained_ones)
+
+
+@pytest.mark.parametrize("model_type", ["bert", "gpt2", "transfo-xl", "xlnet", "bart", "t5"])
+def test_tables_are_adapted_too(trained: Trained, model_type: str) -> None:
+    model = trained.model(model_type, "conditional-generation" if model_type in ("bart", "t5") else "causal-lm")
+    names = [name for name, each in model.named_modules() if isinstance(each, torch.nn.Embedding | torch.nn.Linear)]
+    wrapped = get_peft_model(model.train(), LoraConfig(target_modules=names, init_lora_weights=False))
+    ids = torch.arange(10, 50, 3)[None]
+    wrapped(input_ids=ids, labels=ids).loss.backward()
+    learning = {name: each for name, each in wrapped.named_parameters() if each.requires_grad}
+    assert all(each.grad is not None and each.grad.any() for each in learning.values())
+
+
+def test_some_rows_of_the_table_are_adapted(trained: Trained) -> None:
+    config = LoraConfig(task_type="CAUSAL_LM", target_modules=["c_attn"], trainable_token_indices=[11, 12])
+    wrapped, given = get_peft_model(trained.model("gpt2").split_layers(), config), inputs("CAUSAL_LM")
+    losses = learn(wrapped.train(), given)
+    assert losses[-1] < losses[0]
+    wrapped.save_pretrained(trained.root / "adapter")
+    again = peft.PeftModel.from_pretrained(trained.model("gpt2").split_layers(), trained.root / "adapter")
+    torch.testing.assert_close(again.eval()(**given).logits, wrapped.eval()(**given).logits)
 
 
 def test_an_adapter_learns_in_the_trainer(trained: Trained) -> None:

@@ -14,7 +14,7 @@ from transformers import (
 )
 
 import tfx_core
-from tests.trainers.learning import NEW, Trained, losses, same
+from tests.trainers.learning import HEADS, NEW, Trained, losses, same
 from tfx_core.collators import MaskedTokens, NextTokens, Padding
 
 
@@ -64,6 +64,23 @@ def learns(trained: Trained, model_type: str, make: Any = None, **changes: Any) 
     trainer = trained.trainer(model_type, collator=collator, **changes)
     trainer.train()
     assert losses(trainer)[-1] < losses(trainer)[0]
+
+
+@pytest.mark.parametrize("model_type", HEADS)
+def test_noise_is_added_where_layers_see_rows(trained: Trained, model_type: str) -> None:
+    model = trained.model(model_type)
+    model.packed = False
+    trainer = trained.trainer(model_type, model, neftune_noise_alpha=1, gradient_checkpointing=True)
+    trainer.train()
+    assert losses(trainer)[-1] < losses(trainer)[0]
+
+
+def test_a_tokenizer_is_saved_with_the_model(trained: Trained) -> None:
+    tokenizer = trained.tokenizer()
+    trainer = trained.trainer("bert", processing_class=tokenizer, save_strategy="no")
+    trainer.train()
+    trainer.save_model(str(trained.root / "saved"))
+    assert tfx_core.load_tokenizer(trained.root / "saved").get_vocab() == tokenizer.get_vocab()
 
 
 def test_columns_that_no_model_takes_are_removed(trained: Trained) -> None:

@@ -85,7 +85,8 @@ ARCHITECTURE = Architecture(
             rules={"token-classifier": CLASSIFIER},
         ),
         "question-answering": HeadPlan(
-            lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2)), rules={"spans": CLASSIFIER}
+            lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2)),
+            rules={"spans": (Rename("classifier.{p}", "head.qa_outputs.{p}"),)},
         ),
     },
     weights=lambda config, parts: BackboneRules(

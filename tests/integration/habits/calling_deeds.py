@@ -102,6 +102,8 @@ def computed_again(world: World) -> None:
     model = classifier(world).train()
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": True})
     assert model.is_gradient_checkpointing
+    model.activation_checkpointing_enable({"use_reentrant": False}, every_n_layers=2, offload=True)
+    assert model.is_activation_checkpointing
     model(**world.batch(), labels=torch.tensor([0, 1])).loss.backward()
     assert all(each.grad is not None for each in model.parameters())
     model.gradient_checkpointing_disable()
@@ -239,6 +241,8 @@ DEEDS = {
     ("model", "gradient_checkpointing_enable()"): computed_again,
     ("model", "gradient_checkpointing_disable()"): computed_again,
     ("model", "gradient_checkpointing_kwargs={'use_reentrant': …}"): computed_again,
+    ("model", "gradient_checkpointing_enable(…, every_n_layers=2, offload=True)"): computed_again,
+    ("model", "activation_checkpointing_enable()"): computed_again,
     ("model", "is_gradient_checkpointing"): computed_again,
     ("model", "supports_gradient_checkpointing"): lambda world: check(world.model().supports_gradient_checkpointing),
     ("model", "enable_input_require_grads()"): frozen_below,

@@ -65,8 +65,12 @@ def beyond(world: World) -> None:
     world.model()(tokenizer("a <new> token", return_tensors="pt")["input_ids"])
 
 
+PARTS = ("transformer", "model", "classifier", "score", "lm_head", "cls", "qa_outputs", "classification_head")
+
 DEEDS = {
     ("model", "ids beyond the vocabulary"): beyond,
+    ("model", "the model_type as an attribute"): lambda world: world.model().bert,
+    **{("model", name): lambda world, name=name: getattr(world.model(), name) for name in PARTS},
     ("model", "save_pretrained(folder)"): save_pretrained,
     ("model", "get_input_embeddings()"): exchanged,
     ("model", "set_input_embeddings(module)"): exchanged,

@@ -46,7 +46,10 @@ def entries_as_in_files(table: WeightTable, head: str, entries: Mapping[str, Ten
 
 
 def from_files(table: WeightTable, head: str, module: nn.Module, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by the names of a checkpoint, by ours; what no parameter takes keeps its name, what lacks is left out."""
+    """Tensors by the names of a checkpoint, by ours; what no parameter takes keeps its name, what lacks is left out.
+
+    Raises `CheckpointError` for a tensor of another shape than the module has room for.
+    """
     left, found = {name: theirs[own] for name, own in table.present_names(theirs).items()}, dict[str, Tensor]()
     taken: set[str] = set()
     for name, like in tensors_of(module).items():
@@ -54,9 +57,14 @@ def from_files(table: WeightTable, head: str, module: nn.Module, theirs: Mapping
         held = [next((each for each in (s, *table.second_names(s)) if each in left), None) for s in sources]
         if rule is None or None in held:
             continue
-        parts = [left[each] for each in held if each is not None]
-        found[name] = tensor = torch.empty_like(like, dtype=parts[0].dtype, device=parts[0].device)
-        for view, part in zip(rule.views(tensor), parts, strict=True):
+        parts = {each: left[each] for each in held if each is not None}
+        first = next(iter(parts.values()))
+        found[name] = tensor = torch.empty_like(like, dtype=first.dtype, device=first.device)
+        for view, (own, part) in zip(rule.views(tensor), parts.items(), strict=True):
+            if view.shape != part.shape:  # copying would broadcast it where it can
+                raise CheckpointError(
+                    f"misshapen {in_one_line(own, 200)} {tuple(part.shape)}: must be {tuple(view.shape)}"
+                )
             view.copy_(part)
         taken |= {each for source in sources for each in (source, *table.second_names(source))}
     return found | {name: tensor for name, tensor in left.items() if name not in taken and not table.ignores(name)}

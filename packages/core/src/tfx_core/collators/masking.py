@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from tfx_core.collators.padding import Padding, real_tokens
+from tfx_core.collators.padding import Padding, check_rows, real_tokens
 from tfx_core.errors import InputError
 from tfx_core.model.heads import IGNORED
 from tfx_core.text import Batch, Tokenizer
@@ -47,6 +47,7 @@ class MaskedTokens(Padding):
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
         """The batch, with ``labels`` ``(B, S)``, -100 where nothing is to be guessed."""
+        check_rows(rows)
         words = [row["word_ids"] if "word_ids" in row else self._words(list(row["input_ids"])) for row in rows]
         dropped = ("labels", "word_ids", "special_tokens_mask", "offset_mapping")
         batch = super().__call__([{name: row[name] for name in row if name not in dropped} for row in rows])

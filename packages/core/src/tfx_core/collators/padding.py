@@ -89,14 +89,28 @@ def real_tokens(batch: Mapping[str, Tensor], rows: Sequence[Mapping[str, Any]], 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Name -> values of all rows, as lists and numbers."""
+    check_rows(rows)
     first = rows[0].keys() if rows else ()
-    for number, row in enumerate(rows):
-        if row.keys() != first or "input_ids" not in row:
-            raise InputError(f"row {number} has {shown(sorted(row))}; each needs input_ids, and all the same columns")
     names = {name: "labels" if name in _LABELS else name for name in first}
     if not names or len(set(names.values())) < len(names):
         raise InputError(f"columns {sorted(names)}: there must be rows, and labels under one name")
     return {ours: [_plain(row[name]) for row in rows] for name, ours in names.items()}
+
+
+def check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `InputError` for what is no list of rows with ids and the same columns."""
+    if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows):
+        raise InputError(f"{shown(rows)}: must be a list of rows, each what a tokenizer gives for one text or pair")
+    first = rows[0].keys() if rows else ()
+    for number, row in enumerate(rows):
+        if row.keys() != first or "input_ids" not in row:
+            raise InputError(f"row {number} has {shown(sorted(row))}; each needs input_ids, and all the same columns")
+        ids = _plain(row["input_ids"])
+        if not isinstance(ids, list) or not _are_whole(ids):
+            raise InputError(
+                f"row {number}: input_ids={shown(ids)}: must be the ids of one text, as a tokenizer gives them without "
+                "return_tensors"
+            )
 
 
 def _plain(value: Any) -> Any:

@@ -63,6 +63,8 @@ MODEL = (
     works("gradient_checkpointing_enable()", "activations of layers are computed again in the backward pass"),
     works("gradient_checkpointing_disable()"),
     works("gradient_checkpointing_kwargs={'use_reentrant': …}", "either; gradients are the same"),
+    works("gradient_checkpointing_enable(…, every_n_layers=2, offload=True)"),
+    works("activation_checkpointing_enable()", "gradient_checkpointing_enable()"),
     works("is_gradient_checkpointing"),
     works("supports_gradient_checkpointing"),
     works("enable_input_require_grads()"),

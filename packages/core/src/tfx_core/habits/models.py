@@ -2,6 +2,9 @@
 
 from tfx_core.habits.habit import told, works
 
+_NETWORK = "the network is model.backbone, also model.base_model, and its parameters' names begin with 'backbone.'"
+_HEAD = "the head is model.head, and its parameters' names begin with 'head.'"
+
 HABITS = (
     works("save_pretrained(folder)", "what load_model would refuse is refused"),
     works("get_input_embeddings()", "unscaled; model.backbone.embed(ids) gives what inputs_embeds takes"),
@@ -17,4 +20,13 @@ HABITS = (
         "ids beyond the vocabulary",
         "room for new tokens is made by model.resize_token_embeddings(len(tokenizer))",
     ),
+    told("the model_type as an attribute", _NETWORK),
+    told("transformer", _NETWORK),
+    told("model", _NETWORK),
+    told("classifier", _HEAD),
+    told("score", _HEAD),
+    told("lm_head", _HEAD),
+    told("cls", _HEAD),
+    told("qa_outputs", _HEAD),
+    told("classification_head", _HEAD),
 )

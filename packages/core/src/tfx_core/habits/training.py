@@ -16,6 +16,12 @@ TRAINER = (
     works("label_smoothing_factor=0.1"),
     works("bf16=True"),
     works("gradient_accumulation_steps=2"),
+    works("gradient_checkpointing=True"),
+    works("neftune_noise_alpha=5", "with model.packed = False, for it hooks the token table and counts on rows"),
+    works(
+        "processing_class=tokenizer",
+        "with data_collator=tfx_core.collators.Padding(tokenizer): a Trainer pads for its own tokenizers alone",
+    ),
     works("Seq2SeqTrainer(…, predict_with_generate=True)", "labels in a batch do not disturb generate"),
 )
 
@@ -41,7 +47,11 @@ LOOPS = (
 ADAPTERS = (
     works("get_peft_model(model, LoraConfig(task_type='SEQ_CLS'))", _SPLIT),
     works("LoraConfig(target_modules=['query', 'value'])", _SPLIT),
-    works("LoraConfig(target_modules='all-linear')", "as they are, queries, keys and values in one"),
+    works(
+        "LoraConfig(target_modules='all-linear')",
+        "as they are, queries, keys and values in one; with exclude_modules=['decoder'] where the output layer is the "
+        "token table, which merging would change as well",
+    ),
     works("wrapped.save_pretrained(folder)", "the adapter alone, which PeftModel.from_pretrained reads"),
     works("wrapped.merge_and_unload().save_pretrained(folder)"),
     works("wrapped.generate(…)"),

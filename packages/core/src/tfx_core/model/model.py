@@ -222,7 +222,7 @@ class Model(Switches):
             architectures=tuple(named[:1] or backbone[:1]), tfx_head=None if named else self.head_name
         )
         if self.ties:
-            tied = {name: self.get_parameter(name) is self.get_parameter(to) for name, to in self.ties}
+            tied = {name: self._held(name) is self._held(to) for name, to in self.ties}
             config = config.with_ties(tied)
         extra = {**config.extra, "torch_dtype": str(self.dtype).removeprefix("torch.")}
         extra.pop("dtype", None)  # a later name of the same, which the reference would believe
@@ -249,7 +249,7 @@ class Model(Switches):
         self.config.become(config)
 
     def split_layers(self) -> Self:
-        """Give the linear layers of the stacks the reference's names, for adapters and tools that look for these.
+        """Give linear layers of stacks and poolers the reference's names, for adapters and tools that look for these.
 
         What is fused here becomes a layer for each: ``projections.qkv`` gets ``query``, ``key`` and ``value``, or
         whatever they are called there. Results and saved files are the same; calls take a little longer. Gives the
@@ -262,6 +262,11 @@ class Model(Switches):
     def has_split_layers(self) -> bool:
         """Whether `split_layers` was called."""
         return any(isinstance(part, SplitLinear) for part in self.modules())
+
+    def _held(self, name: str) -> object:
+        """The parameter of this name, or what an adapter that wraps its layer gives for it."""
+        owner, _, attribute = name.rpartition(".")
+        return getattr(self.get_submodule(owner), attribute)
 
     def tie(self, name: str, to: str) -> None:
         """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
@@ -426,6 +431,13 @@ class Model(Switches):
         """The longest input in tokens, ``None`` where there is no limit."""
         return self.backbone.max_positions
 
+    def _lacks(self, name: str) -> str:
+        """What an `AttributeError` says of a name that stands for nothing."""
+        kind, config = type(self).__name__, vars(self).get("config")
+        if config is not None and name == config.model_type.replace("-", "_"):
+            return f"{kind} has no {name!r}: {hint('model', 'the model_type as an attribute')}"
+        return no_attribute("model", name, dir(type(self)), kind)
+
     if not TYPE_CHECKING:  # a type checker would let every misspelled name pass
 
         def __getattr__(self, name: str) -> Any:
@@ -435,7 +447,7 @@ class Model(Switches):
                 own = getattr(type(self), name, None)
                 if isinstance(own, property):  # which has failed, and says why
                     return own.fget(self)
-                raise AttributeError(no_attribute("model", name, dir(type(self)), type(self).__name__)) from None
+                raise AttributeError(self._lacks(name)) from None
 
     @property
     def device(self) -> torch.device:

@@ -1,7 +1,6 @@
 """The result of a model call."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from torch.utils._pytree import Context, KeyEntry, MappingKey, register_pytree_node
@@ -116,7 +115,7 @@ class ModelOutput(dict[str, Any]):
         return tuple(self.values())
 
     def __reduce__(self) -> Any:
-        return partial(type(self), dict(self), token_mask=self.token_mask, passed_on=self.passed_on), ()
+        return _remade, (type(self), dict(self), self.token_mask, self.passed_on)
 
     def __getattr__(self, name: str) -> Any:
         # reached only for what is neither a method nor a slot
@@ -176,6 +175,10 @@ class _ResultName(str):
     def __getattr__(self, name: str) -> NoReturn:
         cure = hint("output", "loss, logits = out")
         raise AttributeError(f"{str(self)!r} is the name of a result and has no {name!r}: {cure}")
+
+
+def _remade(kind: type[ModelOutput], results: Any, token_mask: Any, passed_on: Any) -> ModelOutput:
+    return kind(results, token_mask=token_mask, passed_on=passed_on)
 
 
 def _read_only(name: str) -> str:

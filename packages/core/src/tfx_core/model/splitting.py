@@ -8,14 +8,14 @@ from torch import nn
 from tfx_core.checkpoint import WeightTable
 from tfx_core.nn import split_linear
 
-_IN_STACK = re.compile(r"\.layers\.\d+\.")
-"""Others are tied, or read by more than a call."""
+_NAMED = re.compile(r"\.layers\.\d+\.|\.pooler\.")
+"""Those of stacks and poolers; others are tied, or read by more than a call."""
 
 
 def split_layers(model: nn.Module, table: WeightTable, head: str) -> None:
-    """Put a `tfx_core.nn.SplitLinear` in the place of each linear layer of a stack whose parts have names."""
+    """Put a `tfx_core.nn.SplitLinear` in the place of each linear layer of a stack or pooler whose parts have names."""
     for path, layer in list(model.named_modules()):
-        parts = _parts(layer, table, head, path) if type(layer) is nn.Linear and _IN_STACK.search(path) else {}
+        parts = _parts(layer, table, head, path) if type(layer) is nn.Linear and _NAMED.search(path) else {}
         if parts:
             owner, _, name = path.rpartition(".")
             setattr(model.get_submodule(owner), name, split_linear(layer, parts))

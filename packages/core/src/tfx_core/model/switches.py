@@ -8,9 +8,10 @@ from typing import Any, Self
 from torch import nn
 
 from tfx_core.errors import InputError
+from tfx_core.fields import Size, checked
 from tfx_core.habits import unknown
 from tfx_core.model.backbone import Backbone
-from tfx_core.nn import Stack
+from tfx_core.nn import Recomputing, Stack
 
 _KEYWORDS = frozenset({"context_fn", "debug", "determinism_check", "preserve_rng_state", "use_reentrant"})
 
@@ -51,11 +52,17 @@ class Switches(nn.Module):
         """Whether `gradient_checkpointing_enable` was called."""
         return any(each.checkpointing is not None for each in self._stacks())
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None) -> None:
+    def gradient_checkpointing_enable(
+        self,
+        gradient_checkpointing_kwargs: Mapping[str, Any] | None = None,
+        every_n_layers: int = 1,
+        offload: bool = False,
+    ) -> None:
         """While training, compute in the backward pass again what layers computed: less memory, more time.
 
         The keywords are those of `torch.utils.checkpoint.checkpoint`; ``use_reentrant`` may be either, for gradients
-        are the same, and nothing has to require them. Raises `InputError` where the layers are in no `Stack`.
+        are the same, and nothing has to require them. It is done for one layer of ``every_n_layers`` in each stack;
+        with ``offload`` what that keeps is kept on the CPU. Raises `InputError` where the layers are in no `Stack`.
         """
         if not self.supports_gradient_checkpointing:
             raise InputError("gradient_checkpointing_enable: this model's layers are in no tfx_core.nn.Stack")
@@ -63,13 +70,32 @@ class Switches(nn.Module):
         if given.keys() - _KEYWORDS:
             raise TypeError(unknown("model", given.keys() - _KEYWORDS, _KEYWORDS, "gradient_checkpointing_kwargs"))
         given.pop("use_reentrant", None)
+        every = checked(every_n_layers, Size, "every_n_layers", InputError)
         for each in self._stacks():
-            each.checkpointing = given
+            each.checkpointing = Recomputing(given, every, offload)
 
     def gradient_checkpointing_disable(self) -> None:
         """Keep what layers compute for the backward pass."""
         for each in self._stacks():
             each.checkpointing = None
+
+    def activation_checkpointing_enable(
+        self,
+        activation_checkpointing_kwargs: Mapping[str, Any] | None = None,
+        every_n_layers: int = 1,
+        offload: bool = False,
+    ) -> None:
+        """`gradient_checkpointing_enable`, as transformers 5 calls it."""
+        self.gradient_checkpointing_enable(activation_checkpointing_kwargs, every_n_layers, offload)
+
+    def activation_checkpointing_disable(self) -> None:
+        """`gradient_checkpointing_disable`."""
+        self.gradient_checkpointing_disable()
+
+    @property
+    def is_activation_checkpointing(self) -> bool:
+        """`is_gradient_checkpointing`."""
+        return self.is_gradient_checkpointing
 
     def enable_input_require_grads(self) -> None:
         """Let gradients reach what the first layer reads, though the embeddings are frozen."""

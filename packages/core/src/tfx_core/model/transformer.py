@@ -71,7 +71,7 @@ class TransformerBackbone(Backbone):
         and takes none for padding. With ``use_cache``, or a cache to go on from, pass only the new tokens. Raises
         `InputError` for inputs that contradict each other or the positions that there are.
         """
-        tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.embedding_dim)
+        tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.weight.shape[1])
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
         if cache is not None:
             cache.check_fits(rows=len(tokens), layers=len(self.stack.order))

@@ -47,6 +47,7 @@ from tfx_core.nn.layers import (
     Pooler,
     PostNorm,
     PreNorm,
+    Recomputing,
     Stack,
     StackCall,
 )
@@ -123,6 +124,7 @@ __all__ = [
     "RMSNorm",
     "Ragged",
     "RealTokens",
+    "Recomputing",
     "Recorder",
     "RecurrentCall",
     "RelativeBiases",

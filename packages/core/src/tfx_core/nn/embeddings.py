@@ -73,8 +73,9 @@ class SegmentEmbeddings(Embeddings):
 
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add the segments' vectors."""
-        # a lookup of zeros would give the same; the row itself broadcasts
-        return x + (self.segment.weight[0] if segments is None else look_up(self.segment, segments, "token_type_ids"))
+        if segments is None:  # of one zero, which broadcasts
+            segments = torch.zeros((), dtype=torch.int64, device=x.device)
+        return x + look_up(self.segment, segments, "token_type_ids")
 
 
 def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
@@ -86,7 +87,7 @@ def look_up(table: nn.Embedding, ids: Tensor, name: str) -> Tensor:
     try:
         vectors: Tensor = table(ids)
     except IndexError as error:
-        raise _beyond(ids, table.num_embeddings, name) or error from None
+        raise _beyond(ids, len(table.weight), name) or error from None
     return vectors
 
 

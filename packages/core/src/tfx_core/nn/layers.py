@@ -1,11 +1,13 @@
 """Transformer layers and stacks out of built parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import save_on_cpu
 from torch.utils.checkpoint import checkpoint
 
 from tfx_core.errors import InputError
@@ -174,15 +176,33 @@ class Layer(nn.Module):
         return x
 
 
+@dataclass(frozen=True)
+class Recomputing:
+    """What layers computed is not kept for the backward pass, which computes it again (Chen et al. 2016)."""
+
+    options: Mapping[str, Any]
+    """Keywords of `torch.utils.checkpoint.checkpoint`."""
+    every: int = 1
+    """Of so many layers the first one; what others computed is kept."""
+    offload: bool = False
+    """Whether what is kept for it is kept on the CPU."""
+
+    def run(self, layer: nn.Module, x: Tensor, call: LayerCall) -> Tensor:
+        """``(…, D) -> (…, D)``."""
+        with save_on_cpu(pin_memory=x.is_cuda) if self.offload else nullcontext():
+            # not the reentrant kind: the call brings tensors (a source, biases) that gradients have to reach
+            y: Tensor = checkpoint(layer, x, call, use_reentrant=False, **self.options)
+        return y
+
+
 class Stack(nn.Module):
     """Layers in ``order`` (by default each once), then a norm; ALBERT's shared layer is ``order=(0,) * 12``.
 
     While training, each layer is left out with the probability ``layer_drop`` (LayerDrop, Fan et al. 2020).
     """
 
-    checkpointing: Mapping[str, Any] | None = None
-    """Keywords of `torch.utils.checkpoint.checkpoint`: while training, what layers computed is not kept for the
-    backward pass, which computes it again (Chen et al. 2016). ``None`` keeps it."""
+    checkpointing: Recomputing | None = None
+    """Which layers are computed again in the backward pass of a training; ``None`` keeps what they computed."""
 
     input_requires_grad: bool = False
     """Whether gradients reach what the first layer reads, though no parameter below it asks for them."""
@@ -213,7 +233,7 @@ class Stack(nn.Module):
             x = call.add_state(x)
             if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
                 continue
-            x = self._run(self.layers[index], x, call.layer(step))
+            x = self._run(self.layers[index], x, call.layer(step), step)
         return call.add_state(self.norm(x))
 
     @property
@@ -221,8 +241,8 @@ class Stack(nn.Module):
         """Whether a call now would be computed again in its backward pass."""
         return self.checkpointing is not None and self.training and torch.is_grad_enabled()
 
-    def _run(self, layer: nn.Module, x: Tensor, call: LayerCall) -> Tensor:
-        if not self.recomputes:
+    def _run(self, layer: nn.Module, x: Tensor, call: LayerCall, step: int) -> Tensor:
+        if self.checkpointing is None or not self.recomputes or step % self.checkpointing.every:
             y: Tensor = layer(x, call)
             return y
         if call.cache is not None:
@@ -230,9 +250,7 @@ class Stack(nn.Module):
                 "past_key_values: with gradient checkpointing a training call is computed twice, and would remember "
                 "its tokens twice; leave them out, or call model.eval() first"
             )
-        # not the reentrant kind: the call brings tensors (a source, biases) that gradients have to reach
-        y = checkpoint(layer, x, call, use_reentrant=False, **(self.checkpointing or {}))
-        return y
+        return self.checkpointing.run(layer, x, call)
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove self-attention heads: layer -> numbers of the heads, counted in the layer as it is now."""
@@ -251,12 +269,12 @@ def _new_cache(layer: nn.Module) -> LayerCache:
 class Pooler(nn.Module):
     """One token's state through a linear layer and an activation (BERT's pooler, with the first token)."""
 
-    def __init__(self, dense: nn.Linear, activation: nn.Module) -> None:
+    def __init__(self, project: nn.Linear, activation: nn.Module) -> None:
         super().__init__()
-        self.dense = dense
+        self.project = project
         self.activation = activation
 
     def forward(self, state: Tensor) -> Tensor:
         """``(B, D) -> (B, D)``."""
-        pooled: Tensor = self.activation(self.dense(state))
+        pooled: Tensor = self.activation(self.project(state))
         return pooled

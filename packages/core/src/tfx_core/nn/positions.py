@@ -59,7 +59,7 @@ class BucketedBias(nn.Module):
 
     def bucket(self, distances: Tensor) -> Tensor:
         """Query position minus key position -> number of the bucket."""
-        buckets = self.table.num_embeddings
+        buckets = len(self.table.weight)
         if not self.bidirectional:
             return self._one_sided(distances.clamp(min=0), buckets)
         after = (distances < 0).long() * (buckets // 2)

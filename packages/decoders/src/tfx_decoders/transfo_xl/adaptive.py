@@ -23,15 +23,15 @@ class AdaptiveEmbeddings(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """``(B, T) -> (B, T, D)``; raises `InputError` for an id that no table has."""
-        tables = [table for table in self.tables if isinstance(table, nn.Embedding)]
+        tables: list[nn.Embedding] = list(self.tables)  # type: ignore[arg-type]
         if len(tables) == 1:
             return self._projected(0, look_up(tables[0], ids, "input_ids")) * self.scale
         check_device(tables[0].weight, ids, "input_ids")
-        check_ids(ids, sum(table.num_embeddings for table in tables), "input_ids")
+        check_ids(ids, sum(len(table.weight) for table in tables), "input_ids")
         flat, begin = ids.flatten(), 0
         x: Tensor | None = None  # (B·T, D)
         for cluster, table in enumerate(tables):
-            end = begin + table.num_embeddings
+            end = begin + len(table.weight)
             places = ((flat >= begin) & (flat < end)).nonzero()[:, 0]
             vectors = self._projected(cluster, table(flat[places] - begin))  # (n, D)
             x = vectors.new_zeros(len(flat), vectors.shape[-1]) if x is None else x
@@ -121,7 +121,8 @@ class AdaptiveSoftmax(nn.Module):
         if len(self.decoders) > 1:
             scores: Tensor = self.decoders[cluster](reduced)
             return scores
-        decoder = self.decoders[0]
-        assert isinstance(decoder, nn.Linear)
-        words = slice((0, *self.ends)[cluster], self.ends[cluster])
+        decoder, words = self.decoders[0], slice((0, *self.ends)[cluster], self.ends[cluster])
+        if not isinstance(decoder, nn.Linear):  # what an adapter computes only it knows
+            scores = decoder(reduced)[..., words]
+            return scores
         return F.linear(reduced, decoder.weight[words], decoder.bias[words])

@@ -12,7 +12,7 @@ def backbone_rules(config: BertConfig, parts: frozenset[str], prefix: str = "ber
         core += _relative_positions(theirs, ours)
     if config.is_decoder and config.add_cross_attention:
         core += _cross_attention(theirs, ours)
-    pooler = (Rename(prefix + "pooler.dense.{p}", "backbone.pooler.dense.{p}"),)
+    pooler = (Rename(prefix + "pooler.dense.{p}", "backbone.pooler.project.{p}"),)
     return BackboneRules(core, parts={"pooler": pooler}, prefix=prefix, optional={"pooler"})
 
 

@@ -21,6 +21,8 @@ class BiasedPredictions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, V)``."""
         logits: Tensor = self.decoder(x)
+        if logits.requires_grad:  # what hooks the layer may hold them
+            return logits + self.logits_bias
         logits += self.logits_bias  # in place: the logits are most of what a step of decoding writes
         return logits
 

@@ -15,9 +15,9 @@ from tfx_core.model.outputs import ModelOutput
 class QuestionAnsweringHead(Head):
     """Scores every token as the start and as the end of the answer."""
 
-    def __init__(self, classifier: nn.Module) -> None:
+    def __init__(self, outputs: nn.Module) -> None:
         super().__init__()
-        self.classifier = classifier
+        self.qa_outputs = outputs  # by this name adapters know what they have to train besides
 
     def forward(
         self,
@@ -27,7 +27,7 @@ class QuestionAnsweringHead(Head):
         end_positions: Tensor | None = None,
     ) -> ModelOutput:
         """Positions ``(B,)``, ignored where they lie outside the text; both logits ``(B, S)``, lowest on padding."""
-        logits = self.classifier(states.last_hidden_state)
+        logits = self.qa_outputs(states.last_hidden_state)
         mask = states.token_mask
         if mask is not None:
             # else the loss, a softmax over the text, would depend on the amount of padding
@@ -41,7 +41,7 @@ def question_answering(*, parts: Collection[str] = (), prefix: str | None = None
     """Start and end scores of every token by one layer."""
     return HeadPlan(
         lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2)),
-        rules={"spans": (Rename("qa_outputs.{p}", "head.classifier.{p}"),)},
+        rules={"spans": (Rename("qa_outputs.{p}", "head.qa_outputs.{p}"),)},
         parts=parts,
         prefix=prefix,
     )
