@@ -85,7 +85,7 @@ def test_values_of_another_kind_are_told_before_anything_is_loaded(folder: Path)
             load(folder, head=3)  # type: ignore[operator]
     with pytest.raises(InputError, match="name=None: must be a string"):
         tfx_core.new_model(None)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"device=\['cpu'\]: this machine has cpu"):
+    with pytest.raises(InputError, match=r"device=\['cpu'\]: on this machine it is one of cpu"):
         tfx_core.load_model(folder, device_map=["cpu"])
     for theirs in ("dtype", "torch_dtype"):
         assert tfx_core.load_model(folder, **{theirs: None}).dtype == torch.float32
