@@ -167,7 +167,7 @@ def test_vectors_of_any_type_are_compared_and_of_one_length_only(toy_folder: str
 
 
 def test_a_device_that_is_not_there_is_named(toy_folder: str) -> None:
-    with pytest.raises(InputError, match="device='gpu': this machine has cpu"):
+    with pytest.raises(InputError, match="device='gpu': on this machine it is one of cpu"):
         tfx_core.load_encoder(toy_folder, pooling="mean").encode("bob", device="gpu")
 
 
