@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -58,6 +59,12 @@ def _make_model(folder: Path, *, model_type: str) -> None:
     torch.manual_seed(0)
     new_model(model_type, head=head, **case_of(model_type).tiny).save_pretrained(folder)
     (folder / "generation_config.json").write_text(json.dumps(_GENERATION))
+
+
+def _make_state(folder: Path, *, model_type: str) -> None:
+    """What a training loop saves: tensors with the config among them, and no other file."""
+    model = new_model(model_type, seed=0, **case_of(model_type).tiny)
+    save_file(model.state_dict(), folder / "model.safetensors")
 
 
 _GENERATION = {
@@ -172,6 +179,7 @@ for _name in sorted({spec.name for spec in registry.architectures()}):
     for _file in ("config.json", "generation_config.json"):
         READERS[f"{_file} of {_name}"] = (partial(_make_model, model_type=_name), _read_model)
         DAMAGED[f"{_file} of {_name}"] = (_file,)
+    READERS[f"state dict of {_name}"] = (partial(_make_state, model_type=_name), _read_model)
 
 if find_spec("tfx_retrieval") is not None:
     READERS["index"] = (_make_index, _read_index)

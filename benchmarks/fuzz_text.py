@@ -57,6 +57,21 @@ def _settings(folder: Path) -> None:
     _write(folder, tokenizer_config__json={**config, "added_tokens_decoder": {str(len(WORDS)): token}})
 
 
+def _chat(folder: Path) -> None:
+    _wordpiece(folder)
+    template = (
+        "{% for message in messages %}{% if message.role == 'user' and loop.index0 % 2 %}{{ raise_exception('turns') }}"
+        "{% endif %}{{ '[CLS] ' + message['content'] | trim }} {{ message | tojson }}{% endfor %}"
+    )
+    _write(folder, tokenizer_config__json={"chat_template": [{"name": "default", "template": template}]})
+    _write(folder, chat_template__jinja=template.encode())
+
+
+def _read_chat(folder: Path) -> object:
+    # not rendered: an error of a template is told with a traceback that jinja2 makes of code
+    return read_tokenizer(open_folder(folder), WORDPIECE).get_chat_template()
+
+
 def _special(folder: Path) -> None:
     _wordpiece(folder)
     _write(
@@ -152,6 +167,7 @@ def _tokenizer_json(model: str) -> Callable[[Path], None]:
 READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "vocab.txt": (_wordpiece, _reader(WORDPIECE)),
     "tokenizer_config.json": (_settings, _reader(WORDPIECE)),
+    "chat templates": (_chat, _read_chat),
     "special_tokens_map.json, added_tokens.json": (_special, _reader(WORDPIECE)),
     "vocab.json, merges.txt": (_byte_bpe, _reader(BYTE_BPE)),
     "spiece.model, Unigram": (_spiece(1), _reader(SPIECE)),

@@ -143,7 +143,7 @@ def test_no_template_and_several_are_told(tokenizer: Tokenizer) -> None:
         tokenizer.chat_templat  # noqa: B018
 
 
-@pytest.mark.parametrize("value", [3, ["x"], [{"name": "a"}], {"a": 1}], ids=str)
+@pytest.mark.parametrize("value", [3, ["x"], [{"name": "a"}], [{"name": ["a"], "template": "x"}], {"a": 1}], ids=str)
 def test_what_is_no_template_in_a_file_is_named(value: object, tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"tokenizer_config.json: chat_template is .*; it must be a template"):
         small(tmp_path / "small", {"chat_template": value})

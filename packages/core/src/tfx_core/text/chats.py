@@ -151,14 +151,14 @@ def read_templates(value: object, where: str) -> ChatTemplate:
     """Templates as ``tokenizer_config.json`` has them: one, or a list of named ones; raises `TextError`."""
     if value is None or isinstance(value, str):
         return value
-    named = value
+    pairs: list[tuple[object, object]] | None = [*value.items()] if isinstance(value, Mapping) else None
     if isinstance(value, list | tuple) and all(isinstance(each, Mapping) for each in value):
-        named = {each.get("name"): each.get("template") for each in value}
-    if not isinstance(named, Mapping) or not all(isinstance(each, str) for each in (*named, *named.values())):
+        pairs = [(each.get("name"), each.get("template")) for each in value]
+    if pairs is None or not all(isinstance(name, str) and isinstance(text, str) for name, text in pairs):
         raise TextError(
             f'{where} is {shown(value)}; it must be a template, or a list of {{"name": …, "template": …}} of strings'
         )
-    return dict(named)
+    return {str(name): str(text) for name, text in pairs}
 
 
 def template_files(template: ChatTemplate) -> dict[str, bytes]:
