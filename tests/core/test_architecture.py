@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.core.tasks.toy import ARCHITECTURE, CLASSIFIER, ToyBackbone, ToyConfig
+from tests.core.tasks.toy import ARCHITECTURE, ToyBackbone, ToyConfig
 from tfx_core import ArchitectureSpec
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
@@ -25,7 +25,8 @@ def no_head(config: ToyConfig, backbone: object) -> NoHead:
 
 
 def test_heads_share_tensors_by_the_name_of_their_part() -> None:
-    table = with_heads(twin=HeadPlan(no_head, rules={"spans": CLASSIFIER})).weight_table(ToyConfig(), "twin")
+    spans = ARCHITECTURE.heads["question-answering"].rules["spans"]
+    table = with_heads(twin=HeadPlan(no_head, rules={"spans": spans})).weight_table(ToyConfig(), "twin")
     assert table.heads["twin"] == table.heads["question-answering"] == ("core", "spans")
     assert table.exclusive == {"spans", "sequence-classifier", "token-classifier"}
 

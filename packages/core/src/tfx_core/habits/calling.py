@@ -2,7 +2,7 @@
 
 from tfx_core.habits.habit import told, works
 
-_MAKE_A_TENSOR = "a tokenizer makes tensors with return_tensors='pt', torch.tensor one of lists"
+_MAKE_A_TENSOR = "torch.tensor makes one of lists, a tokenizer does with return_tensors='pt'"
 
 INPUTS = (
     works("model(**batch)"),
