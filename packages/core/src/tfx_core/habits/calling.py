@@ -2,7 +2,9 @@
 
 from tfx_core.habits.habit import told, works
 
-_MAKE_A_TENSOR = "torch.tensor makes one of lists, a tokenizer does with return_tensors='pt'"
+_MAKE_A_TENSOR = (
+    "torch.tensor makes one of lists, torch.from_numpy of an array, and a tokenizer with return_tensors='pt'"
+)
 
 INPUTS = (
     works("model(**batch)"),
