@@ -11,9 +11,7 @@ from torch import Tensor
 
 import tfx_core
 from tests.models.bytes import save_byte_tokenizer
-from tests.parity.case import Case
-from tests.parity.reference import reference_model
-from tests.parity.test_generation_models import GENERATORS, prompts
+from tests.parity.test_generation_models import GENERATORS, prompts, sharpened
 from tfx_core.generation import TextStreamer
 from tfx_core.model.model import Model
 
@@ -27,14 +25,7 @@ RECORDED = Path(__file__).parents[1] / "core/generation/reference_options.json"
 
 @pytest.fixture(scope="module", params=["gpt2", "bart", "t5"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Model]:
-    case: Case = GENERATORS[request.param]
-    folder: Path = tmp_path_factory.mktemp("generator")
-    reference = reference_model(case, seed=6)
-    with torch.no_grad():  # sharper, so that texts end at different steps
-        for parameter in reference.parameters():
-            parameter.mul_(1.6)
-    reference.save_pretrained(folder)
-    return reference, tfx_core.load_model(folder)
+    return sharpened(GENERATORS[request.param], tmp_path_factory.mktemp("generator"), seed=6)
 
 
 def begin(model: Model) -> int:

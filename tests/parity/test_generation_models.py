@@ -38,10 +38,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", params=list(GENERATORS))
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Model]:
-    case = GENERATORS[request.param]
-    folder: Path = tmp_path_factory.mktemp("generator")
-    reference = reference_model(case, seed=4)
-    with torch.no_grad():  # sharper, so that texts end at different steps
+    return sharpened(GENERATORS[request.param], tmp_path_factory.mktemp("generator"), seed=4)
+
+
+def sharpened(case: Case, folder: Path, seed: int) -> tuple[Any, Model]:
+    """The reference's model, whose texts end at different steps for its parameters are larger, and ours of it."""
+    reference = reference_model(case, seed=seed)
+    with torch.no_grad():
         for parameter in reference.parameters():
             parameter.mul_(1.6)
     reference.save_pretrained(folder)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder, save_errors
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
-    from tfx_core.checkpoint.folder import Folder, parse_json
+    from tfx_core.checkpoint.folder import Folder, parse_json, written_json
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
     from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
     from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
@@ -55,6 +55,7 @@ _HOMES = {
     "tensors_of": "naming",
     "unfilled_modules": "unfilled",
     "write_folder": "collecting",
+    "written_json": "folder",
 }
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "tensors_of",
     "unfilled_modules",
     "write_folder",
+    "written_json",
 ]
 
 __getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

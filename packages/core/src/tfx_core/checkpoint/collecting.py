@@ -1,6 +1,5 @@
 """From a module to the files of a checkpoint folder, as transformers reads them."""
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from tfx_core.checkpoint.atomic import replacing_files, save_errors
+from tfx_core.checkpoint.folder import written_json
 from tfx_core.checkpoint.naming import tensors_of
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.table import WeightTable
@@ -69,7 +69,7 @@ def save_tensors(folder: str | Path, tensors: Mapping[str, Tensor], max_shard_si
             weight_map.update(dict.fromkeys(names, file))
         total = sum(tensor.nbytes for tensor in tensors.values())
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-        (staging / _INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (staging / _INDEX).write_text(written_json(index), encoding="utf-8")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -168,6 +169,11 @@ def parse_json(data: bytes, label: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"{label}: holds a JSON {type(value).__name__}; an object {{…}} is expected")
     return value
+
+
+def written_json(value: Mapping[str, object]) -> str:
+    """The text of a JSON file of ours: of the same values the same text, whoever gives them in which order."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def parse_json_value(data: bytes, label: str) -> Any:

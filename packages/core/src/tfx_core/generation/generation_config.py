@@ -1,6 +1,5 @@
 """The object ``model.generation_config``: options that are set, over those of a checkpoint's files."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -98,7 +97,8 @@ class GenerationConfig:
         # of what there is not, None says so, as the reference's own to_dict() does
         given = {n: x for n, x in options.items() if x is not None or hint("generate", f"{n}=") is None}
         given = translated("generate", {name: x for name, x in given.items() if not name.startswith("_")})
-        given = {name: x for name, x in given.items() if not (defaults_only and name in self.set_values())}
+        already = self.set_values() if defaults_only else {}
+        given = {name: x for name, x in given.items() if name not in already}
         if wrong := given.keys() - OPTION_NAMES:
             raise TypeError(unknown("generate", wrong, OPTION_NAMES, type(self).__name__))
         allowed = forms(GenerationOptions)
@@ -144,7 +144,9 @@ class GenerationConfig:
 
     def to_json_string(self) -> str:
         """What a file is to say."""
-        return json.dumps(self.contents() or {}, indent=2, sort_keys=True) + "\n"
+        from tfx_core.checkpoint import written_json
+
+        return written_json(self.contents() or {})
 
     def to_diff_dict(self) -> dict[str, Any]:
         """What is set to something else than its default."""

@@ -325,7 +325,9 @@ class ModelConfig(Checked, Nested):
 
     def to_json_string(self) -> str:
         """What ``config.json`` is as a file."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        from tfx_core.checkpoint import written_json
+
+        return written_json(self.to_dict())
 
     def to_json_file(self, path: str | Path) -> None:
         """Write `to_json_string` into a file."""

@@ -1,13 +1,12 @@
 """From a model's config and tensors to a folder that transformers and tfx both read."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from tfx_core.checkpoint import save_tensors, write_folder
+from tfx_core.checkpoint import save_tensors, write_folder, written_json
 from tfx_core.model.config import ModelConfig
 
 
@@ -24,5 +23,5 @@ def save_model(
         save_tensors(staging, tensors, max_shard_size)
         config.to_json_file(staging / "config.json")
         if generation_config is not None:
-            text = json.dumps(dict(generation_config), indent=2, sort_keys=True, ensure_ascii=False)
-            (staging / "generation_config.json").write_text(text + "\n", encoding="utf-8")
+            text = written_json(generation_config)
+            (staging / "generation_config.json").write_text(text, encoding="utf-8")

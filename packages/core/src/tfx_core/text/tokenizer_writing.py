@@ -1,6 +1,5 @@
 """Writing a tokenizer so that this library and transformers read it back with the same ids."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken
 
+from tfx_core.checkpoint import written_json
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, template_entry, template_files
@@ -126,4 +126,4 @@ def _short(token: AddedToken) -> JSON:
 
 
 def _json(value: Mapping[str, object]) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
+    return written_json(value).encode("utf-8")
