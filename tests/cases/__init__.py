@@ -25,6 +25,10 @@ def _no_inputs(head: str, ids: Tensor) -> Inputs:
     return {}
 
 
+def _no_labels(head: str, token_labels: Tensor, generator: torch.Generator) -> Inputs | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Variant:
     """A configuration to compare with the reference, for all heads of the architecture or the named ones."""
@@ -68,6 +72,10 @@ class ArchitectureCase:
 
     target_heads: tuple[str, ...] = ()
     """Heads of an encoder-decoder whose decoder reads a target, not the source again."""
+
+    labels: Callable[[str, Tensor, torch.Generator], Inputs | None] = _no_labels
+    """Labels of the heads that no other architecture has in this form: of a head, given labels ``(B, S)`` that name a
+    token of the vocabulary for each place or `IGNORED`; ``None`` for the heads that all have."""
 
     optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
     """Inputs of a head, given token ids, without which a call leaves some parameters out."""

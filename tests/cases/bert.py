@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.models.vocabularies import word_pieces
@@ -26,6 +27,16 @@ def pairs(case: Case, generator: torch.Generator) -> Inputs:
     mask = torch.rand(BATCH, LENGTH, LENGTH, generator=generator) > 0.3
     made["attention_mask"] = (mask | torch.eye(LENGTH, dtype=torch.bool)).long()
     return made
+
+
+def labels(head: str, token_labels: Tensor, generator: torch.Generator) -> Inputs | None:
+    """Of pretraining: masked tokens and whether the second sentence follows."""
+    if head != "pretraining":
+        return None
+    return {
+        "labels": token_labels,
+        "next_sentence_label": torch.randint(0, 2, (len(token_labels),), generator=generator),
+    }
 
 
 CASE = ArchitectureCase(
@@ -62,5 +73,6 @@ CASE = ArchitectureCase(
             heads=("sequence-classification",),
         ),
     ),
+    labels=labels,
     released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )

@@ -82,11 +82,12 @@ def _with_labels(model_type: str, head: str, length: int, seed: int) -> Inputs:
     inputs: Inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     labels = random(case_of(model_type).tiny["vocab_size"] - 6, *shape) + 5
     labels[..., 1 : length - 3] = IGNORED
+    own = case_of(model_type).labels(head, labels, generator)
+    if own is not None:
+        return {**inputs, **own}
     match head:
         case "masked-lm" | "causal-lm":
             return {**inputs, "labels": labels}
-        case "pretraining":
-            return {**inputs, "labels": labels, "next_sentence_label": random(2, 1)}
         case "token-classification":
             return {**inputs, "labels": labels.clamp(max=1)}
         case "conditional-generation":

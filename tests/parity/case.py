@@ -132,8 +132,9 @@ def head_labels(case: Case, vocab: int, labels: int, generator: torch.Generator)
 
     token_labels = random(vocab, BATCH, LENGTH)
     token_labels[:, 2:4] = -100
-    if case.head == "pretraining":
-        return {"labels": token_labels, "next_sentence_label": random(2, BATCH)}
+    own = case_of(case.model_type).labels(case.head, token_labels, generator)
+    if own is not None:
+        return own
     if case.head == "double-heads":
         return {
             "labels": random(vocab, BATCH, CHOICES, LENGTH),

@@ -30,6 +30,9 @@ class Backbone(nn.Module, ABC):
     packed: bool = True
     """Whether its modules see the tokens of a padded batch alone, or rows with their padding; see `Model.packed`."""
 
+    first_position: int = 0
+    """The number that ``position_ids`` give to a text's first token: RoBERTa's tables have others before it."""
+
     def __init__(self, width: int, *, max_positions: int | None = None, causal: bool = True) -> None:
         super().__init__()
         self.width = width

@@ -27,7 +27,8 @@ class TransformerBackbone(Backbone):
 
     ``causal`` lets each token see only itself and what came before. ``pooler`` reads the state of the first token.
     ``position_bias`` makes a bias ``(B|1, H, T, S)`` of a `Geometry`, which all layers add to their scores. ``width``
-    is that of the token vectors unless it is given.
+    is that of the token vectors unless it is given. `first_position` moves ``position_ids`` alone: the embeddings get
+    positions from 0 on.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class TransformerBackbone(Backbone):
         pooler: nn.Module | None = None,
         position_bias: nn.Module | None = None,
         causal: bool = False,
+        first_position: int = 0,
         max_positions: int | None = None,
         width: int | None = None,
     ) -> None:
         width = embeddings.token.embedding_dim if width is None else width
         super().__init__(width, max_positions=max_positions, causal=causal)
+        self.first_position = first_position
         self.embeddings = embeddings
         self.stack = stack
         self.pooler = pooler
@@ -75,8 +78,9 @@ class TransformerBackbone(Backbone):
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
         if cache is not None:
             cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
-        span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
-        span.check_positions(self.max_positions)
+        given = None if position_ids is None else position_ids - self.first_position
+        span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=given, cache=cache)
+        span.check_positions(self.max_positions, self.first_position)
         if self.position_bias is not None:
             span = span.biased(self.position_bias(span.geometry))
         call = StackCall(

@@ -76,8 +76,11 @@ class Span:
         """The span with numbers ``(B|1, H, T, S)`` added to its scores: what every layer of a stack shares."""
         return replace(self, bias=together((self.bias, DenseBias(numbers))))
 
-    def check_positions(self, limit: int | None) -> None:
-        """Raise `InputError` where a token stands at ``limit`` or beyond, or before 0; padding does not count."""
+    def check_positions(self, limit: int | None, named_from: int = 0) -> None:
+        """Raise `InputError` where a token stands at ``limit`` or beyond, or before 0; padding does not count.
+
+        The caller's own ``position_ids`` called the first position ``named_from``.
+        """
         counted, length = self.new.given is None, self.geometry.key_positions.shape[1]
         # so many tokens have positions wherever their padding is: nothing to read, nothing to wait for
         if limit is None or (counted and length <= limit):
@@ -94,8 +97,10 @@ class Span:
                 f"shorten it, or tokenize with truncation=True, max_length={limit}"
             )
         if first < 0 or last >= limit:
-            wrong = first if first < 0 else last
-            raise InputError(f"position_ids: {wrong} is none of this model's; it has positions for {limit}, from 0 on")
+            wrong = (first if first < 0 else last) + named_from
+            raise InputError(
+                f"position_ids: {wrong} is none of this model's; it has positions for {limit}, from {named_from} on"
+            )
 
     def self_attention(self, kernel: AttentionKernel) -> AttentionCall:
         """The call for attention among these tokens and the remembered ones."""

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
+from tfx_core.fields import Count, Positive, Rate, Size
 from tfx_core.model import ModelConfig
-from tfx_core.model.heads import SummaryKind
+from tfx_core.model.heads import SpanBeamConfig, SummaryConfig, SummaryKind
 from tfx_core.nn import Activation
 
 
 @dataclass(kw_only=True)
-class XLNetConfig(ModelConfig):
+class XLNetConfig(SummaryConfig, SpanBeamConfig):
     """Keys of an XLNet's ``config.json``; the defaults are the large released model (Yang et al. 2019)."""
 
     model_type: ClassVar[str] = "xlnet"
@@ -46,8 +46,6 @@ class XLNetConfig(ModelConfig):
     """Whether a token may see what follows (XLNet), or only itself and what came before (Transformer-XL)."""
     initializer_range: Positive = 0.02
     """Standard deviation of a new model's weights."""
-    layer_norm_eps: Epsilon = 1e-12
-    """Added to the variance in every layer norm."""
     dropout: Rate = 0.1
     """Dropout of embeddings, attention weights and every sublayer's output."""
     mem_len: Count | None = 512
@@ -66,20 +64,10 @@ class XLNetConfig(ModelConfig):
     """Whether, with ``attn_type`` ``uni``, every token looks back as far as the memory is long."""
     summary_type: SummaryKind = "last"
     """Which state the classifiers of texts and choices read; ``cls_index`` is the last one, too."""
-    summary_use_proj: bool = True
-    """Whether that state is projected."""
     summary_activation: Activation | None = "tanh"
     """Activation after the projection."""
-    summary_proj_to_labels: bool = False
-    """Not possible here: the classifier is a layer of its own."""
-    summary_first_dropout: Rate = 0.0
-    """Dropout before the projection."""
     summary_last_dropout: Rate = 0.1
     """Dropout after the activation."""
-    start_n_top: Size = 5
-    """Number of starts that the beam head considers."""
-    end_n_top: Size = 5
-    """Number of ends that it considers for each."""
     pad_token_id: int | None = 5
     """Id of the padding token."""
     bos_token_id: int | None = 1
@@ -93,4 +81,4 @@ class XLNetConfig(ModelConfig):
         self.require(self.d_model % 2 == 0, "d_model", "even, for sines and cosines")
         width = self.d_model // self.n_head
         self.require(self.d_head in (None, width), "d_head", f"d_model / n_head = {width}")
-        self.require(not self.summary_proj_to_labels, "summary_proj_to_labels", "false")
+        self.require(not self.summary_proj_to_labels, "summary_proj_to_labels", "false: the classifier is a layer")

@@ -2,21 +2,19 @@
 
 from torch import Tensor, nn
 
-from tfx_core.checkpoint import Rename, Same
+from tfx_core.checkpoint import Rename
 from tfx_core.model import Backbone, HeadPlan, ModelOutput
-from tfx_core.model.heads import (
-    CausalLMHead,
-    Head,
-    LMHead,
-    MaskedLMHead,
-    MultipleChoiceHead,
-    SequenceClassificationHead,
-    question_answering,
-    token_classification,
-    token_loss,
-)
-from tfx_core.nn import ActivationFunction
+from tfx_core.model.heads import Head, LMHead, question_answering, token_classification, token_loss
 from tfx_encoders.bert.config import BertConfig
+from tfx_encoders.heads import (
+    TIES,
+    build_predictions,
+    causal_lm,
+    masked_lm,
+    pooled_choice,
+    pooled_classification,
+    prediction_rules,
+)
 
 
 class NextSentenceHead(Head):
@@ -55,12 +53,9 @@ class PretrainingHead(Head):
         )
 
 
-def _masked_lm(config: BertConfig, backbone: Backbone) -> MaskedLMHead:
-    return MaskedLMHead(_predictions(config))
-
-
-def _causal_lm(config: BertConfig, backbone: Backbone) -> CausalLMHead:
-    return CausalLMHead(_predictions(config))
+def _predictions(config: BertConfig) -> LMHead:
+    width = config.hidden_size
+    return build_predictions(width, width, config.vocab_size, config.hidden_act, config.layer_norm_eps)
 
 
 def _next_sentence(config: BertConfig, backbone: Backbone) -> NextSentenceHead:
@@ -71,46 +66,21 @@ def _pretraining(config: BertConfig, backbone: Backbone) -> PretrainingHead:
     return PretrainingHead(_predictions(config), nn.Linear(backbone.width, 2))
 
 
-def _sequence_classification(config: BertConfig, backbone: Backbone) -> SequenceClassificationHead:
-    return SequenceClassificationHead(_classifier(config, config.num_labels), config)
+def _dropout(config: BertConfig) -> float:
+    return config.head_dropout
 
 
-def _multiple_choice(config: BertConfig, backbone: Backbone) -> MultipleChoiceHead:
-    return MultipleChoiceHead(_classifier(config, 1))
-
-
-def _classifier(config: BertConfig, classes: int) -> nn.Module:
-    return nn.Sequential(nn.Dropout(config.head_dropout), nn.Linear(config.hidden_size, classes))
-
-
-def _predictions(config: BertConfig) -> LMHead:
-    transform = nn.Sequential(
-        nn.Linear(config.hidden_size, config.hidden_size),
-        ActivationFunction(config.hidden_act),
-        nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps),
-    )
-    return LMHead(nn.Linear(config.hidden_size, config.vocab_size), transform)
-
-
-PREDICTIONS = (
-    Rename("cls.predictions.transform.dense.{p}", "head.predictions.transform.0.{p}"),
-    Rename("cls.predictions.transform.LayerNorm.{p}", "head.predictions.transform.2.{p}"),
-    Rename("cls.predictions.decoder.weight", "head.predictions.decoder.weight"),
-    Same("cls.predictions.decoder.bias", "cls.predictions.bias", written=True),  # read by it where nothing is tied
-    Rename("cls.predictions.bias", "head.predictions.decoder.bias"),
+PREDICTIONS = prediction_rules(
+    "cls.predictions.transform.dense",
+    "cls.predictions.transform.LayerNorm",
+    "cls.predictions.decoder",
+    "cls.predictions.bias",
 )
 RELATIONSHIP = (Rename("cls.seq_relationship.{p}", "head.relationship.{p}"),)
-CLASSIFIER = (Rename("classifier.{p}", "head.classifier.1.{p}"),)
-TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
 
 HEADS: dict[str, HeadPlan[BertConfig]] = {
-    "masked-lm": HeadPlan(_masked_lm, rules={"predictions": PREDICTIONS}, ties=TIES),
-    "causal-lm": HeadPlan(
-        _causal_lm,
-        rules={"predictions": PREDICTIONS},
-        ties=TIES,
-        adapt=lambda config: config.replace(is_decoder=True),
-    ),
+    "masked-lm": masked_lm(_predictions, PREDICTIONS),
+    "causal-lm": causal_lm(_predictions, PREDICTIONS),
     "next-sentence": HeadPlan(_next_sentence, rules={"relationship": RELATIONSHIP}, parts={"pooler"}),
     "pretraining": HeadPlan(
         _pretraining,
@@ -118,10 +88,8 @@ HEADS: dict[str, HeadPlan[BertConfig]] = {
         parts={"pooler"},
         ties=TIES,
     ),
-    "sequence-classification": HeadPlan(
-        _sequence_classification, rules={"sequence-classifier": CLASSIFIER}, parts={"pooler"}
-    ),
-    "token-classification": token_classification(lambda config: config.head_dropout),
+    "sequence-classification": pooled_classification(_dropout),
+    "token-classification": token_classification(_dropout),
     "question-answering": question_answering(),
-    "multiple-choice": HeadPlan(_multiple_choice, rules={"choice-classifier": CLASSIFIER}, parts={"pooler"}),
+    "multiple-choice": pooled_choice(_dropout),
 }

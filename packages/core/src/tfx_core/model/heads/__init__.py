@@ -24,8 +24,17 @@ from tfx_core.model.heads.losses import (
     whole_places,
 )
 from tfx_core.model.heads.question_answering import QuestionAnsweringHead, question_answering
-from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamHead
-from tfx_core.model.heads.summary import SequenceSummary, SummaryKind
+from tfx_core.model.heads.span_beam import AnswerClassifier, EndScorer, SpanBeamConfig, SpanBeamHead, span_beam
+from tfx_core.model.heads.summary import (
+    SequenceSummary,
+    SummaryChoiceHead,
+    SummaryClassificationHead,
+    SummaryConfig,
+    SummaryKind,
+    sequence_summary,
+    summary_choice,
+    summary_classification,
+)
 
 __all__ = [
     "IGNORED",
@@ -42,7 +51,11 @@ __all__ = [
     "QuestionAnsweringHead",
     "SequenceClassificationHead",
     "SequenceSummary",
+    "SpanBeamConfig",
     "SpanBeamHead",
+    "SummaryChoiceHead",
+    "SummaryClassificationHead",
+    "SummaryConfig",
     "SummaryKind",
     "TokenClassificationHead",
     "choices_shape",
@@ -53,7 +66,11 @@ __all__ = [
     "next_labels",
     "next_token_loss",
     "question_answering",
+    "sequence_summary",
+    "span_beam",
     "span_loss",
+    "summary_choice",
+    "summary_classification",
     "token_classification",
     "token_loss",
     "whole_labels",

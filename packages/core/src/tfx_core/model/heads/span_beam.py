@@ -1,12 +1,20 @@
 """Extractive question answering in which the end depends on the start (Yang et al. 2019; Lample & Conneau 2019)."""
 
+from dataclasses import dataclass
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tfx_core.checkpoint import Rename
 from tfx_core.errors import InputError
+from tfx_core.fields import Epsilon, Size
+from tfx_core.model.backbone import Backbone
+from tfx_core.model.config import ModelConfig
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.losses import span_loss, whole_places
+from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import check_range, last_tokens
 
@@ -158,3 +166,46 @@ def _top(probabilities: Tensor, count: int, barred: Tensor | None) -> tuple[Tens
         missing = choices.gather(-1, index)
         best, index = best.masked_fill(missing, 0.0), index.masked_fill(missing, -1)
     return F.pad(best, (0, count - best.shape[-1])), F.pad(index, (0, count - index.shape[-1]), value=-1)
+
+
+@dataclass(kw_only=True)
+class SpanBeamConfig(ModelConfig):
+    """Keys of the configs whose architecture has a `SpanBeamHead`."""
+
+    layer_norm_eps: Epsilon = 1e-12
+    """Added to the variance in every layer norm."""
+    start_n_top: Size = 5
+    """Number of starts that the beam head considers."""
+    end_n_top: Size = 5
+    """Number of ends that it considers for each."""
+
+
+_S = TypeVar("_S", bound=SpanBeamConfig)
+
+
+def span_beam(prefix: str = "") -> HeadPlan[_S]:
+    """The head whose tensors' names begin with ``prefix`` in a checkpoint."""
+    return HeadPlan(
+        _built,
+        rules={
+            "beam": (
+                Rename(prefix + "start_logits.dense.{p}", "head.start.{p}"),
+                Rename(prefix + "end_logits.dense_0.{p}", "head.end.join.{p}"),
+                Rename(prefix + "end_logits.LayerNorm.{p}", "head.end.norm.{p}"),
+                Rename(prefix + "end_logits.dense_1.{p}", "head.end.score.{p}"),
+                Rename(prefix + "answer_class.dense_0.{p}", "head.answer.join.{p}"),
+                Rename(prefix + "answer_class.dense_1.{p}", "head.answer.score.{p}"),
+            )
+        },
+    )
+
+
+def _built(config: SpanBeamConfig, backbone: Backbone) -> SpanBeamHead:
+    width = backbone.width
+    return SpanBeamHead(
+        nn.Linear(width, 1),
+        EndScorer(nn.Linear(2 * width, width), nn.LayerNorm(width, eps=config.layer_norm_eps), nn.Linear(width, 1)),
+        AnswerClassifier(nn.Linear(2 * width, width), nn.Linear(width, 1, bias=False)),
+        start_n_top=config.start_n_top,
+        end_n_top=config.end_n_top,
+    )

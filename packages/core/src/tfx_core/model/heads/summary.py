@@ -1,11 +1,22 @@
-"""One vector for a text out of the states of its tokens."""
+"""One vector for a text out of the states of its tokens, and the heads that read it."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.nn import first_tokens, last_tokens, mean_tokens
+from tfx_core.checkpoint import Rule
+from tfx_core.fields import Rate
+from tfx_core.model.backbone import Inputs
+from tfx_core.model.config import ModelConfig
+from tfx_core.model.heads.base import Head
+from tfx_core.model.heads.classification import choices_shape, flatten_choices
+from tfx_core.model.heads.losses import classification_loss, token_loss
+from tfx_core.model.heads.plan import C, HeadPlan
+from tfx_core.model.outputs import ModelOutput
+from tfx_core.nn import Activation, ActivationFunction, first_tokens, last_tokens, mean_tokens
 
 SummaryKind: TypeAlias = Literal["last", "first", "mean", "cls_index"]
 """``summary_type`` of config files."""
@@ -41,3 +52,96 @@ class SequenceSummary(nn.Module):
             state = states[torch.arange(len(states), device=states.device), index]
         summary: Tensor = self.last_dropout(self.activation(self.project(self.first_dropout(state))))
         return summary
+
+
+@dataclass(kw_only=True)
+class SummaryConfig(ModelConfig):
+    """Keys of the configs that describe their `SequenceSummary`."""
+
+    summary_type: SummaryKind = "first"
+    """Which state the heads that classify texts or choices read; ``cls_index`` is the last one, too."""
+    summary_use_proj: bool = True
+    """Whether that state is projected."""
+    summary_activation: Activation | None = None
+    """Activation after the projection."""
+    summary_proj_to_labels: bool = False
+    """Whether the projection gives the logits of the classes, without a classifier behind it."""
+    summary_first_dropout: Rate = 0.0
+    """Dropout before the projection."""
+    summary_last_dropout: Rate = 0.0
+    """Dropout after the activation."""
+
+
+def sequence_summary(config: SummaryConfig, width: int) -> SequenceSummary:
+    """What a config describes, of states ``width`` wide."""
+    classes = config.num_labels if config.summary_proj_to_labels else width
+    return SequenceSummary(
+        config.summary_type,
+        nn.Linear(width, classes) if config.summary_use_proj else nn.Identity(),
+        nn.Identity() if config.summary_activation is None else ActivationFunction(config.summary_activation),
+        config.summary_first_dropout,
+        config.summary_last_dropout,
+    )
+
+
+class SummaryClassificationHead(Head):
+    """Classifies or scores a text by its summary."""
+
+    def __init__(self, summary: nn.Module, classifier: nn.Module, config: ModelConfig) -> None:
+        super().__init__()
+        self.summary = summary
+        self.classifier = classifier
+        self.config = config
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
+        """``labels`` as for sequence classification; logits ``(B, C)``."""
+        logits = self.classifier(self.summary(states.last_hidden_state, states.token_mask))
+        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
+
+
+class SummaryChoiceHead(Head):
+    """Scores the choices of each example, ``(B, choices, S)``, by their summaries."""
+
+    def __init__(self, summary: nn.Module, classifier: nn.Module) -> None:
+        super().__init__()
+        self.summary = summary
+        self.classifier = classifier
+
+    def arrange(self, inputs: Inputs) -> Inputs:
+        """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
+        return flatten_choices(inputs)
+
+    def forward(
+        self,
+        states: ModelOutput,
+        *,
+        input_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ModelOutput:
+        """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
+        summary = self.summary(states.last_hidden_state, states.token_mask)
+        logits = self.classifier(summary).view(choices_shape(input_ids, inputs_embeds))
+        return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+
+def summary_classification(
+    summary: Callable[[C, int], SequenceSummary], rules: Sequence[Rule], part: str = "summary"
+) -> HeadPlan[C]:
+    """A classifier of texts by a summary, made of the config and the width of the states, as wide as they are."""
+    return HeadPlan(
+        lambda config, backbone: SummaryClassificationHead(
+            summary(config, backbone.width), nn.Linear(backbone.width, config.num_labels), config
+        ),
+        rules={part: rules},
+    )
+
+
+def summary_choice(
+    summary: Callable[[C, int], SequenceSummary], rules: Sequence[Rule], part: str = "summary"
+) -> HeadPlan[C]:
+    """A score of each choice by its summary, made as for `summary_classification`."""
+    return HeadPlan(
+        lambda config, backbone: SummaryChoiceHead(summary(config, backbone.width), nn.Linear(backbone.width, 1)),
+        rules={part: rules},
+    )

@@ -1,4 +1,4 @@
-"""Relative positions of BERT's ``position_embedding_type``."""
+"""Relative positions of ``position_embedding_type``: terms of attention that depend on the distance."""
 
 from torch import Tensor, nn
 

@@ -1,0 +1,100 @@
+"""Heads that encoders have in common, and how they name their tensors."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from torch import nn
+
+from tfx_core.checkpoint import Rename, Rule, Same
+from tfx_core.model import HeadPlan, ModelConfig
+from tfx_core.model.heads import (
+    CausalLMHead,
+    LMHead,
+    MaskedLMHead,
+    MultipleChoiceHead,
+    SequenceClassificationHead,
+    SequenceSummary,
+)
+from tfx_core.nn import Activation, ActivationFunction
+
+C = TypeVar("C", bound=ModelConfig)
+
+TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
+
+
+def build_predictions(width: int, embedding_width: int, vocab_size: int, activation: Activation, eps: float) -> LMHead:
+    """States ``width`` wide through a layer as wide as the token vectors, an activation and a norm, to logits."""
+    transform = nn.Sequential(
+        nn.Linear(width, embedding_width), ActivationFunction(activation), nn.LayerNorm(embedding_width, eps=eps)
+    )
+    return LMHead(nn.Linear(embedding_width, vocab_size), transform)
+
+
+def prediction_rules(dense: str, norm: str, decoder: str, bias: str | None = None) -> tuple[Rule, ...]:
+    """The rules of `build_predictions`, by the names of its layers in a checkpoint.
+
+    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well.
+    """
+    rules: tuple[Rule, ...] = (
+        Rename(dense + ".{p}", "head.predictions.transform.0.{p}"),
+        Rename(norm + ".{p}", "head.predictions.transform.2.{p}"),
+        Rename(decoder + ".weight", "head.predictions.decoder.weight"),
+    )
+    if bias is not None:  # the other one is read by it where nothing is tied
+        rules += (Same(decoder + ".bias", bias, written=True),)
+    return (*rules, Rename(bias or decoder + ".bias", "head.predictions.decoder.bias"))
+
+
+def masked_lm(predictions: Callable[[C], LMHead], rules: Sequence[Rule]) -> HeadPlan[C]:
+    """The head that predicts masked tokens, its output layer tied to the token vectors."""
+    return HeadPlan(lambda config, backbone: MaskedLMHead(predictions(config)), rules={"predictions": rules}, ties=TIES)
+
+
+def causal_lm(predictions: Callable[[C], LMHead], rules: Sequence[Rule]) -> HeadPlan[C]:
+    """The same as a language model, with a causal mask."""
+    return HeadPlan(
+        lambda config, backbone: CausalLMHead(predictions(config)),
+        rules={"predictions": rules},
+        ties=TIES,
+        adapt=lambda config: config.replace(is_decoder=True),
+    )
+
+
+def pooled_classification(dropout: Callable[[C], float]) -> HeadPlan[C]:
+    """A classifier of texts by what the pooler makes of the first token."""
+    return HeadPlan(
+        lambda config, backbone: SequenceClassificationHead(
+            _classifier(dropout(config), backbone.width, config.num_labels), config
+        ),
+        rules={"sequence-classifier": _CLASSIFIER},
+        parts={"pooler"},
+    )
+
+
+def pooled_choice(dropout: Callable[[C], float]) -> HeadPlan[C]:
+    """A score of each choice by what the pooler makes of its first token."""
+    return HeadPlan(
+        lambda config, backbone: MultipleChoiceHead(_classifier(dropout(config), backbone.width, 1)),
+        rules={"choice-classifier": _CLASSIFIER},
+        parts={"pooler"},
+    )
+
+
+_CLASSIFIER = (Rename("classifier.{p}", "head.classifier.1.{p}"),)
+
+
+def _classifier(dropout: float, width: int, classes: int) -> nn.Module:
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, classes))
+
+
+def first_token(width: int, activation: nn.Module, first_dropout: float, last_dropout: float) -> SequenceSummary:
+    """The first token's state through dropout, a layer, an activation and dropout (Liu et al. 2019, RoBERTa's code)."""
+    return SequenceSummary("first", nn.Linear(width, width), activation, first_dropout, last_dropout)
+
+
+def first_token_rules(dense: str, classifier: str) -> tuple[Rule, ...]:
+    """The rules of a classifier that reads `first_token`."""
+    return (
+        Rename(dense + ".{p}", "head.summary.project.{p}"),
+        Rename(classifier + ".{p}", "head.classifier.{p}"),
+    )
