@@ -4,7 +4,7 @@ A file sets ``CASE``: a tiny config, what its inputs must have, and the variants
 exception with its reason. It imports the reference library only inside of functions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -76,6 +76,13 @@ class ArchitectureCase:
     labels: Callable[[str, Tensor, torch.Generator], Inputs | None] = _no_labels
     """Labels of the heads that no other architecture has in this form: of a head, given labels ``(B, S)`` that name a
     token of the vocabulary for each place or `IGNORED`; ``None`` for the heads that all have."""
+
+    layouts: Mapping[str, Callable[[dict[str, Tensor]], dict[str, Tensor]]] = field(default_factory=dict)
+    """The other ways in which released files lay their tensors out: what each is -> the tensors in it, of those that
+    are saved here. With the present one these are all that is read."""
+
+    refused: Sequence[tuple[dict[str, Any], str]] = ()
+    """Keys with which a config is refused, and a regular expression of what is said."""
 
     optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
     """Inputs of a head, given token ids, without which a call leaves some parameters out."""

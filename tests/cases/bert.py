@@ -39,6 +39,22 @@ def labels(head: str, token_labels: Tensor, generator: torch.Generator) -> Input
     }
 
 
+def with_tensorflows_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The norms as TensorFlow's code calls them."""
+    ends = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    renamed = {}
+    for name, tensor in tensors.items():
+        end = next((end for end in ends if name.endswith(end)), "")
+        renamed[name.removesuffix(end) + ends.get(end, "")] = tensor
+    return renamed
+
+
+def with_position_ids(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With the numbers of the positions, which were once a buffer."""
+    prefix = next(name for name in tensors if "embeddings." in name).partition("embeddings.")[0]
+    return {**tensors, f"{prefix}embeddings.position_ids": torch.arange(40)[None]}
+
+
 CASE = ArchitectureCase(
     TINY,
     (
@@ -74,5 +90,13 @@ CASE = ArchitectureCase(
         ),
     ),
     labels=labels,
+    layouts={
+        "gamma and beta (first conversions)": with_tensorflows_names,
+        "position_ids (up to 4.30)": with_position_ids,
+    },
+    refused=(
+        ({"num_attention_heads": 5}, "num_attention_heads=5: must be a divisor of hidden_size=24"),
+        ({"position_embedding_type": "rotary"}, "position_embedding_type='rotary': must be one of 'absolute'"),
+    ),
     released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )
