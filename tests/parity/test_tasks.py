@@ -186,8 +186,17 @@ def as_in_the_text(found: list[Any], text: str) -> list[Any]:
     return mended
 
 
+def plain(tokenizer: Any) -> list[str]:
+    """Texts of words of whose tokens none is torn, and none a blank alone."""
+    words = [word for word in " ".join(SENTENCES).split() if word.isascii()]
+    whole = [word for word in words if not {"Ġ", "▁"} & {*tokenizer.tokenize(f" {word}")}]
+    return [" ".join(whole[at : at + 9]) for at in range(0, len(whole), 9)]
+
+
 WORDPIECE = pytest.mark.parametrize("save", ["wordpiece"], indirect=True)
 """Where the others differ by rule: the reference counts the blank before a word, and tears characters."""
+
+WHOLE = pytest.mark.parametrize("save", ["roberta", "xlm-roberta"], indirect=True)
 
 
 # fill-mask
@@ -342,6 +351,16 @@ def test_token_classification_of_words(save: Save) -> None:
         same(ours(words, **given), expected)
 
 
+@pytest.mark.parametrize("strategy", ["none", "simple", "first", "average", "max"])
+@pytest.mark.filterwarnings("ignore:.*aggregation_strategy", "ignore:Tokenizer does not support real words")
+@WHOLE
+def test_token_classification_where_no_token_is_a_blank(save: Save, strategy: str) -> None:
+    ours, theirs = both("token-classification", save("ForTokenClassification", id2label=dict(enumerate(LABELS))))
+    texts, options = plain(ours.tokenizer), {"aggregation_strategy": strategy, "ignore_labels": []}
+    assert len(texts) > 3
+    same(ours(texts, **options), [as_in_the_text(theirs(text, **options), text) for text in texts])
+
+
 # question-answering
 
 
@@ -399,6 +418,19 @@ def test_question_answering(save: Save, options: dict[str, Any]) -> None:
 def test_question_answering_in_long_contexts(save: Save, options: dict[str, Any]) -> None:
     ours, theirs = both("question-answering", save("ForQuestionAnswering"))
     compare_answers(ours, theirs, asked([LONG, TEXTS[0]]), **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 5}, {"top_k": 3, "handle_impossible_answer": True}], ids=str)
+@WHOLE
+def test_question_answering_where_no_token_is_a_blank(save: Save, options: dict[str, Any]) -> None:
+    ours, theirs = both("question-answering", save("ForQuestionAnswering"))
+    for own in asked([text for text in plain(ours.tokenizer) if len(text.split()) > 5]):
+        answers = ours(own, **options), theirs(**own, **options)
+        found, expected = (each if isinstance(each, list) else [each] for each in answers)
+        for each in expected:
+            if each["answer"].startswith(" "):
+                each.update(answer=each["answer"][1:], start=each["start"] + 1)
+        same(found, expected)
 
 
 # feature-extraction
