@@ -5,12 +5,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Variant
+from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.bert import TINY as BERT
 from tests.cases.bert import pairs, with_position_ids, with_tensorflows_names
 from tests.models.vocabularies import byte_bpe
+from tests.parity.case import LENGTH, Case, encoder_inputs
 
 TINY: dict[str, Any] = {**BERT, "max_position_embeddings": 42, "type_vocab_size": 2, "pad_token_id": 1}
+
+
+def given_positions(case: Case, generator: torch.Generator) -> Inputs:
+    """With positions in another order, of which the first is 2."""
+    made = encoder_inputs(case, generator)
+    order = torch.randperm(LENGTH, generator=generator) + 2
+    return {**made, "position_ids": order.expand_as(made["input_ids"])}
 
 
 def with_tied_output(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -41,6 +49,7 @@ CASE = ArchitectureCase(
         Variant("relative_key", {"position_embedding_type": "relative_key", "hidden_act": "gelu_new"}),
         Variant("relative_key_query", {"position_embedding_type": "relative_key_query"}),
         Variant("another padding token", {"pad_token_id": 4, "type_vocab_size": 3, "layer_norm_eps": 1e-3}),
+        Variant("positions that are given", heads=("backbone", "multiple-choice"), inputs=given_positions),
         Variant("pruned", {"pruned_heads": {"0": [1, 2], "2": [0]}}),
         Variant("untied", {"tie_word_embeddings": False}, heads=("masked-lm", "causal-lm")),
         Variant("decoder", {"is_decoder": True}, heads=("backbone", "causal-lm")),
