@@ -34,11 +34,14 @@ def generators() -> list[tuple[str, str, dict[str, Any]]]:
         if load_architecture(spec.name).decoding is None:
             continue
         for head in spec.heads:
-            made = tfx_core.new_model(spec.name, head=head, seed=0, **tiny_config(spec.name))
-            if not isinstance(made.head, LanguageHead):
+            plain, crossing = (
+                tfx_core.new_model(spec.name, head=head, seed=0, **{**tiny_config(spec.name), **changes})
+                for changes in ({}, CROSSING)
+            )
+            if not isinstance(plain.head, LanguageHead):
                 continue
             found.append((spec.name, head, {}))
-            if "encoder_hidden_states" in made.input_names and spec.name in ("gpt2", "bert"):
+            if crossing.num_parameters() > plain.num_parameters():
                 found.append((spec.name, head, CROSSING))
     return found
 

@@ -43,7 +43,7 @@ def test_tokens_in_another_order_at_their_own_positions_are_the_same(model_type:
     for stack in stacks(model_type):
         seen = torch.ones(6, 6).tril() if stack.causal else torch.ones(6, 6)
         pairs = seen[order][:, order].expand(2, -1, -1)
-        moved = stack(ids[:, order], pairs, position_ids=order[None]).last_hidden_state
+        moved = stack(ids[:, order], pairs, position_ids=order[None] + stack.first_position).last_hidden_state
         torch.testing.assert_close(moved, stack(ids).last_hidden_state[:, order], rtol=1e-4, atol=1e-5)
 
 
@@ -52,25 +52,25 @@ def test_tokens_in_another_order_at_their_own_positions_are_the_same(model_type:
 def test_positions_are_those_of_real_tokens_in_any_batch(model_type: str, side: str) -> None:
     texts = texts_of(model_type, "sequence-classification")
     batch = padded_batch(texts, side)
-    given = torch.full(batch["input_ids"].shape, 10**9)  # padding stands nowhere
-    for row, text in enumerate(texts):
-        given[row, text.columns(side)] = 2 * torch.arange(text.length)
     for stack in stacks(model_type):
+        given = torch.full(batch["input_ids"].shape, 10**9)  # padding stands nowhere
+        for row, text in enumerate(texts):
+            given[row, text.columns(side)] = 2 * torch.arange(text.length) + stack.first_position
         together = stack(batch["input_ids"], batch["attention_mask"], position_ids=given).last_hidden_state
         for row, text in enumerate(texts):
-            ids = text.inputs["input_ids"]
-            apart = stack(ids, position_ids=2 * torch.arange(text.length)).last_hidden_state
+            ids, own = text.inputs["input_ids"], given[row, text.columns(side)]
+            apart = stack(ids, position_ids=own).last_hidden_state
             assert not torch.allclose(apart, stack(ids).last_hidden_state, atol=1e-3)
             torch.testing.assert_close(together[row : row + 1, text.columns(side)], apart, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_a_cache_goes_on_from_the_positions_that_were_given(model_type: str) -> None:
-    ids, given = random_ids(model_type, 2, 7), torch.tensor([[2, 3, 7, 8, 9, 10, 11], [0, 5, 6, 7, 8, 9, 10]])
-    swapped = torch.tensor([1, 0])
+    ids, swapped = random_ids(model_type, 2, 7), torch.tensor([1, 0])
     for stack in stacks(model_type):
         if not stack.causal:
             continue
+        given = torch.tensor([[2, 3, 7, 8, 9, 10, 11], [0, 5, 6, 7, 8, 9, 10]]) + stack.first_position
         whole = stack(ids, position_ids=given).last_hidden_state
         first = stack(ids[:, :4], position_ids=given[:, :4], use_cache=True)
         cache = first.past_key_values
@@ -86,7 +86,8 @@ def test_so_does_generation(model_type: str) -> None:
         return
     for changes in {str(each.changes): each.changes for each in case_of(model_type).variants}.values():
         model = tiny_model(model_type, "causal-lm", **{**changes, "eos_token_id": None})
-        ids, given = random_ids(model_type, 2, 4), torch.tensor([[3, 4, 6, 7], [0, 1, 2, 9]])
+        ids = random_ids(model_type, 2, 4)
+        given = torch.tensor([[3, 4, 6, 7], [0, 1, 2, 9]]) + model.backbone.first_position
         made = model.generate(ids, position_ids=given, max_new_tokens=4)
         for _ in range(4):
             following = model(ids, position_ids=given).logits[:, -1].argmax(-1, keepdim=True)
@@ -105,9 +106,11 @@ def test_positions_are_refused_where_they_are_not_read(model_type: str) -> None:
     for wrong in (torch.arange(5), torch.arange(18).view(3, 6)):
         with pytest.raises(InputError, match=r"position_ids of shape \(.*\): these tokens ask for \(2, 6\)"):
             model(ids, position_ids=wrong)
-    for number in (-1, 40):
-        with pytest.raises(InputError, match=f"position_ids: {number} is none of this model's; .* for 40, from 0 on"):
-            model(ids, position_ids=torch.tensor([0, 1, 2, number, 4, 5]))
+    first, limit = model.backbone.first_position, model.max_positions
+    for beside in (-1, limit):
+        said = f"position_ids: {first + beside} is none of this model's; .* for {limit}, from {first} on"
+        with pytest.raises(InputError, match=said):
+            model(ids, position_ids=torch.tensor([0, 1, 2, beside, 4, 5]) + first)
 
 
 MASKS = (None, torch.tensor([[1] * 6, [1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1], [1] * 6]))

@@ -29,9 +29,9 @@ def texts(model: Model) -> list[Tensor]:
     return list(ids.split(LENGTHS, dim=1))
 
 
-def in_a_row(parts: list[Tensor]) -> dict[str, Tensor]:
-    """As `transformers.DataCollatorWithFlattening` makes it, but for labels."""
-    positions = [torch.arange(part.shape[1])[None] for part in parts]
+def in_a_row(model: Model, parts: list[Tensor]) -> dict[str, Tensor]:
+    """As `transformers.DataCollatorWithFlattening` makes it, but for labels and for where a model's positions begin."""
+    positions = [torch.arange(part.shape[1])[None] + model.backbone.first_position for part in parts]
     return {"input_ids": torch.cat(parts, dim=1), "position_ids": torch.cat(positions, dim=1)}
 
 
@@ -49,9 +49,9 @@ def test_packed_texts_do_not_see_each_other(model: Model | None, kernel: Any) ->
         return
     parts = texts(model)
     with torch.no_grad():
-        packed = of_tokens(model(**in_a_row(parts), attention=kernel))
+        packed = of_tokens(model(**in_a_row(model, parts), attention=kernel))
         alone = [of_tokens(model(part, attention=kernel)) for part in parts]
-        together = of_tokens(model(in_a_row(parts)["input_ids"], attention=kernel))
+        together = of_tokens(model(in_a_row(model, parts)["input_ids"], attention=kernel))
     for number, each in enumerate(packed):
         torch.testing.assert_close(each, torch.cat([one[number] for one in alone], dim=1), atol=1e-5, rtol=1e-4)
     assert not torch.allclose(packed[0], together[0], atol=1e-3)
@@ -62,7 +62,8 @@ def test_a_row_may_begin_within_a_text(model: Model | None) -> None:
     if model is None:
         return
     first, second = texts(model)[2][:, :3], texts(model)[0]
-    moved, plain = torch.tensor([[4, 5, 6]]), torch.arange(second.shape[1])[None]
+    begin = model.backbone.first_position
+    moved, plain = torch.tensor([[4, 5, 6]]) + begin, torch.arange(second.shape[1])[None] + begin
     with torch.no_grad():
         packed = of_tokens(model(torch.cat((first, second), dim=1), position_ids=torch.cat((moved, plain), dim=1)))
         alone = [of_tokens(model(first, position_ids=moved)), of_tokens(model(second))]
@@ -75,7 +76,7 @@ def test_packed_texts_teach_what_they_teach_alone(model: Model | None) -> None:
         return
     parts = texts(model)
     labels = [part.masked_fill(torch.arange(part.shape[1]) == 0, -100) for part in parts]
-    model(**in_a_row(parts), labels=torch.cat(labels, dim=1)).loss.backward()
+    model(**in_a_row(model, parts), labels=torch.cat(labels, dim=1)).loss.backward()
     packed = {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
     model.zero_grad()
     counted = sum(LENGTHS) - len(LENGTHS)
@@ -93,7 +94,7 @@ def test_packed_texts_teach_what_they_teach_alone(model: Model | None) -> None:
 def test_other_positions_only_move_tokens(model: Model | None, positions: list[int]) -> None:
     if model is None:
         return
-    ids, given = texts(model)[2][:, :6], torch.tensor([positions])
+    ids, given = texts(model)[2][:, :6], torch.tensor([positions]) + model.backbone.first_position
     mask = torch.ones_like(ids)
     with torch.no_grad():
         plain, masked = (of_tokens(model(ids, position_ids=given, **more)) for more in ({}, {"attention_mask": mask}))
@@ -104,7 +105,7 @@ def test_other_positions_only_move_tokens(model: Model | None, positions: list[i
 def test_a_mask_or_a_cache_says_that_a_row_is_one_text(model: Model | None) -> None:
     if model is None:
         return
-    row = in_a_row(texts(model))
+    row = in_a_row(model, texts(model))
     asked: list[dict[str, Any]] = [{"attention_mask": torch.ones_like(row["input_ids"])}]
     if model.backbone.causal:
         asked.append({"use_cache": True})
@@ -116,7 +117,7 @@ def test_a_mask_or_a_cache_says_that_a_row_is_one_text(model: Model | None) -> N
 def test_several_rows_may_be_packed_and_compiled(model: Model | None) -> None:
     if model is None or model.head_name != "backbone":
         return
-    row, other = in_a_row(texts(model)), in_a_row(list(reversed(texts(model))))
+    row, other = in_a_row(model, texts(model)), in_a_row(model, list(reversed(texts(model))))
     both = {name: torch.cat((row[name], other[name])) for name in row}
     with torch.no_grad():
         together = model(**both).last_hidden_state

@@ -78,7 +78,7 @@ def test_a_wrong_value_leaves_everything_as_it_was(name: str) -> None:
     config = made(name).config
     before = copy.deepcopy(config)
     for key, wrong, said in (
-        ("pad_token_id", "0", r"^pad_token_id='0': must be an integer, or null$"),
+        ("decoder_start_token_id", "0", r"^decoder_start_token_id='0': must be an integer, or null$"),
         ("problem_type", "ranking", "^problem_type='ranking': must be one of 'regression'"),
         ("output_attentions", 1, "^output_attentions=1: must be true or false$"),
         ("use_cache", 1, "^use_[a-z_]+=1: must be true or false$"),

@@ -27,14 +27,14 @@ def byte_bpe(first: Sequence[str], last: Sequence[str]) -> Files:
     return {"vocab.json": {token: number for number, token in enumerate(tokens)}, "merges.txt": merges}
 
 
-def pieces(special: Sequence[str]) -> Files:
-    """``spiece.model``, with special tokens before the pieces."""
+def pieces(special: Sequence[str], file: str = "spiece.model") -> Files:
+    """A SentencePiece model, with special tokens before the pieces."""
     control = [Piece(text, 0.0, UNKNOWN if text == "<unk>" else CONTROL) for text in special]
     signs = (*string.ascii_letters, *string.digits, *string.punctuation)
     found = scored("▁", *signs, *(f"▁{word}" for word in WORDS), first=-5.0, step=-0.01)
     # sentencepiece itself wants to be told which piece is the unknown one, and that there are no others of such kinds
     trainer = field(40, special.index("<unk>")) + b"".join(field(number, -1) for number in (41, 42, 43))
-    return {"spiece.model": spiece([*control, *found], trainer=trainer)}
+    return {file: spiece([*control, *found], trainer=trainer)}
 
 
 def words(special: Sequence[str]) -> Files:

@@ -85,8 +85,9 @@ def encoder_inputs(case: Case, generator: torch.Generator) -> Inputs:
     config = case.config
     vocab, labels = config["vocab_size"], config.get("num_labels", 2)
     shape = (BATCH, CHOICES, LENGTH) if case.head in CHOICE_HEADS else (BATCH, LENGTH)
+    ids = random(vocab, *shape)
     inputs: Inputs = {
-        "input_ids": random(vocab, *shape),
+        "input_ids": ids.masked_fill(ids == padding_id(case), vocab - 1),  # by which some models know padding
         "attention_mask": torch.ones(shape, dtype=torch.long),
     }
     if case.takes("token_type_ids"):
@@ -163,11 +164,11 @@ def head_labels(case: Case, vocab: int, labels: int, generator: torch.Generator)
 
 
 def padded_right(inputs: Inputs, case: Case) -> Inputs:
-    """The batch with its rows cut to different lengths; padding is token 0 and, in labels, what does not count."""
+    """The batch with its rows cut to different lengths; labels of padding do not count."""
     mask = inputs["attention_mask"].clone()
     for row, real in enumerate((LENGTH, 4, 8)):
         mask[row, ..., real:] = 0
-    made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"] * mask}
+    made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"].masked_fill(mask == 0, padding_id(case))}
     if case_of(case.model_type).end_token is not None:  # a classifier reads it
         made["input_ids"][torch.arange(BATCH), mask.sum(-1) - 1] = inputs["input_ids"][:, -1]
     if "mc_token_ids" in inputs:
@@ -175,6 +176,11 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
     if "labels" in inputs and inputs["labels"].shape == mask.shape:
         made["labels"] = inputs["labels"].masked_fill(mask == 0, -100)
     return made
+
+
+def padding_id(case: Case) -> int:
+    """The token that padding is made of."""
+    return int(case.config.get("pad_token_id", 0))
 
 
 def config_of(case: Case) -> ModelConfig:

@@ -20,6 +20,7 @@ from tests.core.text.folders import read, write
 from tests.parity.text_lines import hard_lines
 from tfx_core.text import Recipe, Tokenizer
 from tfx_decoders.gpt2.text import RECIPE as GPT2
+from tfx_encoders.roberta.text import RECIPE as ROBERTA
 from tfx_seq2seq.bart.text import RECIPE as BART
 
 LINES = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))[:150_000].splitlines()
@@ -38,14 +39,11 @@ HAND_WRITTEN = [
     *("<|endoftext|>", "a<|endoftext|> b", "<mask>", "a  <mask> b<mask>", "<s>a</s>", "<S> < s >", "<unk><pad>"),
 ]
 
+ENCLOSED = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 FAMILIES: dict[str, tuple[Recipe, Any, Any, list[str]]] = {
     "gpt2": (GPT2, transformers.GPT2Tokenizer, transformers.GPT2TokenizerFast, ["<|endoftext|>"]),
-    "bart": (
-        BART,
-        transformers.BartTokenizer,
-        transformers.BartTokenizerFast,
-        ["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
-    ),
+    "bart": (BART, transformers.BartTokenizer, transformers.BartTokenizerFast, ENCLOSED),
+    "roberta": (ROBERTA, transformers.RobertaTokenizer, transformers.RobertaTokenizerFast, ENCLOSED),
 }
 
 
@@ -115,12 +113,13 @@ def test_a_blank_before_the_text_gives_the_ids_of_the_reference(family: tuple[st
 
 
 def test_other_options_give_the_ids_of_the_reference(family: tuple[str, Path]) -> None:
-    options = {"add_bos_token": True} if family[0] == "gpt2" else {"trim_offsets": False}
+    enclosed = FAMILIES[family[0]][3] is ENCLOSED
+    options = {"trim_offsets": False} if enclosed else {"add_bos_token": True}
     tokenizer, slow, fast = all_three(family, **options)
     texts = lines_for(family, 500, seed=23)
     assert_same(texts, tokenizer(texts).input_ids, slow(texts)["input_ids"])
     assert tokenizer(texts[:-1], texts[1:]).input_ids == slow(texts[:-1], texts[1:])["input_ids"]
-    if family[0] == "bart":
+    if enclosed:
         offsets = fast(texts, return_offsets_mapping=True)["offset_mapping"]
         assert tokenizer(texts, return_offsets_mapping=True).offset_mapping == offsets
 

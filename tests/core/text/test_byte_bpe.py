@@ -5,31 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, ByteLevelBPETokenizer
+from tokenizers import ByteLevelBPETokenizer
 
 from tests.core.text.folders import read, write
 from tfx_core.errors import TextError
 from tfx_core.text import Recipe, TextFacts, Tokenizer
-from tfx_core.text.recipes import byte_bpe_recipe
+from tfx_core.text.recipes import FAIRSEQ_TOKENS, byte_bpe_recipe
 
 PLAIN = byte_bpe_recipe(
     TextFacts("GPT2Tokenizer", dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>"))
 )
-ENCLOSED = byte_bpe_recipe(
-    TextFacts(
-        "BartTokenizer",
-        {
-            "bos_token": "<s>",
-            "eos_token": "</s>",
-            "unk_token": "<unk>",
-            "sep_token": "</s>",
-            "pad_token": "<pad>",
-            "cls_token": "<s>",
-            "mask_token": AddedToken("<mask>", lstrip=True, special=True, normalized=False),
-        },
-    ),
-    enclosed=True,
-)
+ENCLOSED = byte_bpe_recipe(TextFacts("BartTokenizer", FAIRSEQ_TOKENS), enclosed=True)
 
 TEXTS = [
     "the cat sat on the mat",
@@ -95,6 +81,18 @@ def test_texts_begin_where_the_settings_say(trained: dict[str, str], tmp_path: P
 def test_a_byte_that_the_vocabulary_lacks_is_unknown_and_not_lost(tmp_path: Path) -> None:
     files = {"vocab.json": {"a": 0, "<|endoftext|>": 1}, "merges.txt": "#version: 0.2\n"}
     assert read(write(tmp_path, files), PLAIN)("axa").input_ids == [0, 1, 0]
+
+
+@pytest.mark.parametrize("recipe", [PLAIN, ENCLOSED], ids=["plain", "enclosed"])
+def test_bytes_that_are_no_text_are_replaced_and_nothing_else_is_promised(
+    recipe: Recipe, trained: dict[str, str], tmp_path: Path
+) -> None:
+    tokens = released(tmp_path, trained, recipe, errors="replace")
+    whole = tokens("a😀", add_special_tokens=False).input_ids
+    assert (tokens.decode(whole), tokens.decode(whole[:-1])) == ("a😀", "a\ufffd")
+    for wrong in ("ignore", "strict"):
+        with pytest.raises(TextError, match=f"errors is '{wrong}'; .* can only be replaced: it must be \"replace\""):
+            released(tmp_path, trained, recipe, errors=wrong)
 
 
 def test_a_blank_before_the_text_is_an_option(trained: dict[str, str], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tests.core.text.spiece import (
 )
 from tfx_core.errors import TextError
 from tfx_core.text import Recipe, TextFacts, Tokenizer
-from tfx_core.text.recipes import sentencepiece_recipe
+from tfx_core.text.recipes import FAIRSEQ_TOKENS, fairseq_order, sentencepiece_recipe
 from tfx_core.text.recipes.sentencepiece import segmenter
 from tfx_core.text.sentencepiece_model import Algorithm, Piece, SentencePieceModel, read_sentencepiece
 
@@ -246,6 +246,22 @@ def test_families_arrange_ids_as_they_like(tmp_path: Path) -> None:
     )
     tokens = tokenizer(tmp_path, [*SPECIAL, *scored("▁", "a"), Piece("<0x00>", 0.0, BYTE)], recipe)
     assert tokens("ax").input_ids == [4, 5, 1]
+
+
+FAIRSEQ = sentencepiece_recipe(TextFacts("x", FAIRSEQ_TOKENS), single="$A", pair="$A $B", arrange=fairseq_order)
+
+
+@pytest.mark.parametrize("first", [("<unk>", "<s>", "</s>"), ("<s>", "</s>", "<unk>")])
+def test_a_dictionary_of_fairseq_has_an_order_of_its_own(first: tuple[str, ...], tmp_path: Path) -> None:
+    special = [Piece(text, 0.0, UNKNOWN if text == "<unk>" else CONTROL) for text in first]
+    tokens = tokenizer(tmp_path, [*special, *scored("▁", "a")], FAIRSEQ)
+    assert sorted(tokens.vocab, key=tokens.vocab.__getitem__) == ["<s>", "<pad>", "</s>", "<unk>", "▁", "a", "<mask>"]
+    assert tokens("a x  <mask>").input_ids == [4, 5, 4, 3, 6]
+
+
+def test_a_model_that_begins_otherwise_has_no_such_order(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match=r"first pieces are '<pad>', '<unk>', '<s>'; they must be <unk>, <s> and </s>,"):
+        tokenizer(tmp_path, [Piece("<pad>", 0.0, CONTROL), *SPECIAL, *scored("▁", "a")], FAIRSEQ)
 
 
 def test_a_saved_tokenizer_has_the_model_file_that_it_was_made_of(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
 from tfx_core.text.recipes.charsmap import character_class
+from tfx_core.text.recipes.fairseq import FAIRSEQ_TOKENS, fairseq_order
 from tfx_core.text.recipes.sentencepiece import sentencepiece_recipe
 from tfx_core.text.recipes.template import special_id, template
 from tfx_core.text.recipes.wordpiece import wordpiece_recipe
@@ -10,10 +11,12 @@ from tfx_core.text.sentencepiece_model import Piece, PieceKind
 from tfx_core.text.vocabulary_files import read_merges, read_vocabulary_lines, read_vocabulary_object
 
 __all__ = [
+    "FAIRSEQ_TOKENS",
     "Piece",
     "PieceKind",
     "byte_bpe_recipe",
     "character_class",
+    "fairseq_order",
     "read_merges",
     "read_vocabulary_lines",
     "read_vocabulary_object",

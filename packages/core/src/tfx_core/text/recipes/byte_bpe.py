@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
+from tfx_core.errors import TextError, shown
 from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
 from tfx_core.text.recipes.template import special_id, template
 from tfx_core.text.vocabulary_files import read_merges, read_vocabulary_object
@@ -31,7 +32,7 @@ def byte_bpe_recipe(
 
     ``enclosed`` texts stand between ``cls_token`` and ``sep_token``, a pair with two ``sep_token`` between: RoBERTa's
     form. Without it a text stands alone, or behind ``bos_token`` under the option ``add_bos_token``. ``options`` go
-    over ``add_prefix_space`` and ``add_bos_token``, or ``trim_offsets`` where texts are enclosed.
+    over ``add_prefix_space``, ``errors`` and ``add_bos_token``, or ``trim_offsets`` where texts are enclosed.
     """
     files = _ByteBPE(enclosed, vocabulary_file, merges_file)
     own: dict[str, JSON] = {"trim_offsets": True} if enclosed else {"add_bos_token": False}
@@ -39,10 +40,21 @@ def byte_bpe_recipe(
         facts,
         files=((vocabulary_file, merges_file),),
         build=files.build,
-        options={"add_prefix_space": False, **own, **(options or {})},
+        options={"add_prefix_space": False, "errors": "replace", **own, **(options or {})},
+        complete=replacing_errors,
         adapt=files.adapt,
         legacy_files=files.legacy_files,
     )
+
+
+def replacing_errors(settings: Settings) -> Settings:
+    """The settings; raises `TextError` for another way with bytes that are no text than to put U+FFFD for them."""
+    if settings.text("errors") != "replace":
+        raise TextError(
+            f"{settings.label}: errors is {shown(settings.text('errors'))}; bytes that are no text can only be "
+            'replaced: it must be "replace"'
+        )
+    return settings
 
 
 @dataclass(frozen=True)
