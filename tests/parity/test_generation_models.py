@@ -13,12 +13,17 @@ from tests.parity.case import Case
 from tests.parity.reference import reference_model
 from tfx_core.model.model import Model
 
+ENCODERS: dict[str, Any] = {"bert": None, "electra": None}
+"""Those that can also be decoders -> what mends the reference."""
+DECODER: dict[str, Any] = {"is_decoder": True, "eos_token_id": 3}
 GENERATORS = {
-    "bert": Case("bert", Variant("decoder", {"is_decoder": True, "eos_token_id": 3}), "causal-lm"),
+    **{name: Case(name, Variant("decoder", DECODER, patch=patch), "causal-lm") for name, patch in ENCODERS.items()},
     "gpt2": Case("gpt2", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
     "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
     "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
+SETTINGS: dict[str, Any] = {"max_new_tokens": 12, "pad_token_id": 4}
+"""Padding is not 0, in whose place the reference's beams are filled up with ends."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "greedy": {},
     "greedy with processors": {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "min_new_tokens": 6},
@@ -67,18 +72,18 @@ def prompts(model: Model, *, padded: bool) -> dict[str, Tensor]:
 @pytest.mark.parametrize("name", list(OPTIONS))
 def test_tokens_are_the_references(pair: tuple[Any, Model], name: str, padded: bool) -> None:
     reference, model = pair
-    if padded and model.config.model_type == "bert":
+    if padded and model.config.model_type in ENCODERS:
         # the reference gives its left-padded texts the wrong positions: compare each text alone
         inputs = prompts(model, padded=True)
         rows = [{key: value[row : row + 1, mask] for key, value in inputs.items()}
                 for row, mask in enumerate(inputs["attention_mask"].bool())]  # fmt: skip
     else:
         rows = [prompts(model, padded=padded)]
-    options = {"max_new_tokens": 12, "pad_token_id": 0, **OPTIONS[name]}
+    options = {**SETTINGS, **OPTIONS[name]}
     for inputs in rows:
         ours = model.generate(**inputs, **options)
         # the reference's cache fails in a BERT without cross-attention
-        theirs = reference.generate(**inputs, **options, use_cache=model.config.model_type != "bert")
+        theirs = reference.generate(**inputs, **options, use_cache=model.config.model_type not in ENCODERS)
         assert ours.tolist() == theirs.tolist()
 
 
@@ -103,8 +108,8 @@ def test_token_types_are_continued_as_in_the_reference(pair: tuple[Any, Model], 
     ids = prompts(model, padded=False)["input_ids"]
     for types in (ids % 2, 1 - ids % 2):
         given = {"input_ids": ids, "token_type_ids": types, "attention_mask": torch.ones_like(ids)}
-        settings = {"max_new_tokens": 12, "pad_token_id": 0, **options}
+        settings = {**SETTINGS, **options}
         ours = model.generate(**given, **settings)
-        theirs = reference.generate(**given, **settings, use_cache=model.config.model_type != "bert")
+        theirs = reference.generate(**given, **settings, use_cache=model.config.model_type not in ENCODERS)
         assert ours.tolist() == theirs.tolist()
         assert ours.tolist() != model.generate(ids, **settings).tolist()
