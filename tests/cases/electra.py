@@ -73,6 +73,7 @@ CASE = ArchitectureCase(
         ),
         Variant("last", {"summary_type": "last", "summary_activation": "tanh"}, CHOICE, patch=summarise_real_tokens),
         Variant("mean", {"summary_type": "mean", "summary_activation": None}, CHOICE, patch=summarise_real_tokens),
+        Variant("cls index", {"summary_type": "cls_index"}, CHOICE, padded=dict),
         Variant("unprojected", {"summary_use_proj": False}, CHOICE),
         Variant("regression", {"num_labels": 1}, heads=("sequence-classification",)),
         Variant(

@@ -10,6 +10,7 @@ from torch import nn
 
 import tfx_core
 from tests.models.labelled import tiny_model
+from tests.models.test_tokenizers import released
 from tests.models.tiny import random_ids
 from tfx_core.checkpoint import collect_weights, save_tensors
 from tfx_core.errors import InputError
@@ -98,3 +99,14 @@ def test_a_decoder_with_a_source_decodes_step_by_step() -> None:
             model(IDS[:, place, None], past_key_values=cache, use_cache=True, **seen).logits for place in (5, 6, 7)
         ]
     torch.testing.assert_close(torch.cat(steps, 1), whole[:, 5:])
+
+
+def test_a_discriminator_is_no_model_that_fills_masks(tmp_path: Path) -> None:
+    tokenizer = tfx_core.load_tokenizer(released("electra", tmp_path))
+    discriminator, generator = (
+        tiny_model("electra", head, vocab_size=len(tokenizer)) for head in ("pretraining", "masked-lm")
+    )
+    assert len(tfx_core.pipeline("fill-mask", model=generator, tokenizer=tokenizer)("hello [MASK]")) == 5
+    said = "^fill-mask: the head 'pretraining' of this electra scores no tokens; take a model that was trained with"
+    with pytest.raises(InputError, match=said):
+        tfx_core.pipeline("fill-mask", model=discriminator, tokenizer=tokenizer)
