@@ -1,4 +1,4 @@
-"""What is BERT's own: pruning, head masks, decoder mode, initialisation, and how a checkpoint's parts meet a head."""
+"""What is BERT's own: reports, decoder mode, initialisation, and how a checkpoint's parts meet a head."""
 
 import logging
 from pathlib import Path
@@ -29,40 +29,6 @@ def bert(head: str = "backbone", **config: object) -> Model:
 def states(model: Model, **inputs: object) -> Tensor:
     with torch.no_grad():
         return model(IDS, **inputs).last_hidden_state
-
-
-def test_a_pruned_head_is_a_masked_head_that_is_gone() -> None:
-    model = bert()
-    mask = torch.ones(3, 4)
-    mask[0, [1, 2]] = mask[2, 0] = 0
-    masked, size = states(model, head_mask=mask), model.num_parameters()
-    model.prune_heads({0: [1, 2], 2: [0]})
-    torch.testing.assert_close(states(model), masked)
-    assert model.num_parameters() < size
-
-
-def test_pruning_survives_saving_and_goes_on_in_the_old_numbers(tmp_path: Path) -> None:
-    model = bert("masked-lm")
-    mask = torch.ones(3, 4)
-    mask[0, [1, 3]] = 0
-    masked = states(model, head_mask=mask)
-    model.prune_heads({0: [1]})
-    model.save_pretrained(tmp_path)
-    again = tfx_core.load_model(tmp_path)
-    assert torch.equal(states(again), states(model))
-    again.prune_heads({0: [1, 3]})
-    assert again.config.pruned_heads == {0: (1, 3)}
-    torch.testing.assert_close(states(again), masked)
-
-
-def test_not_all_heads_of_a_layer_can_be_pruned() -> None:
-    model = bert()
-    before = states(model)
-    with pytest.raises(ConfigError, match=r"pruned_heads=.*some, not all, of 4 heads"):
-        model.prune_heads({1: [0, 1, 2, 3]})
-    with pytest.raises(ConfigError, match=r"pruned_heads=.*each of 3 layers"):
-        model.prune_heads({7: [0]})
-    assert torch.equal(states(model), before)
 
 
 def test_asking_for_attentions_changes_nothing_else() -> None:

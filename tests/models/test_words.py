@@ -41,8 +41,9 @@ def test_entities_are_words_of_the_text(name: str, strategy: str, tmp_path: Path
             word = text[entity["start"] : entity["end"]]
             assert entity["word"] == word == word.strip() != ""
             assert "\ufffd" not in word
-    spread = [" ".join(entity["word"] for entity in entities).split() for entities in tag(TEXTS[1:2])]
-    assert spread == [TEXTS[1].split()] or strategy == "simple"
+    if strategy != "simple":  # whose entities may begin within a word
+        (entities,) = tag(TEXTS[1:2])
+        assert "".join("".join(entity["word"].split()) for entity in entities) == "".join(TEXTS[1].split())
 
 
 @pytest.mark.parametrize("name", with_head("question-answering"))

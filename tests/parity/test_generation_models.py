@@ -21,7 +21,7 @@ def own_positions(model: Any) -> None:
     )
 
 
-ENCODERS: dict[str, Any] = {"bert": None, "roberta": own_positions}
+ENCODERS: dict[str, Any] = {"bert": None, "electra": None, "roberta": own_positions}
 """Those that can also be decoders -> what mends the reference."""
 DECODER: dict[str, Any] = {"is_decoder": True, "eos_token_id": 3}
 GENERATORS = {
@@ -30,6 +30,8 @@ GENERATORS = {
     "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
     "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
+SETTINGS: dict[str, Any] = {"max_new_tokens": 12, "pad_token_id": 4}
+"""Padding is not 0, in whose place the reference's beams are filled up with ends."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "greedy": {},
     "greedy with processors": {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "min_new_tokens": 6},

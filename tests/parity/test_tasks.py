@@ -96,6 +96,8 @@ def of_xlm_roberta(folder: Path) -> Any:
 KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "wordpiece": ("Bert", of_bert(transformers.BertTokenizerFast, word_piece)),
     "bytes": ("Bert", of_bert(transformers.PreTrainedTokenizerFast, byte_level)),
+    "distilbert": ("DistilBert", of_bert(transformers.DistilBertTokenizerFast, word_piece)),
+    "electra": ("Electra", of_bert(transformers.ElectraTokenizerFast, word_piece)),
     "roberta": ("Roberta", of_roberta),
     "xlm-roberta": ("XLMRoberta", of_xlm_roberta),
 }
@@ -125,7 +127,7 @@ def save(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def random_model(family: str, head: str, tokenizer: Any, **config: Any) -> Any:
-    first_position = 0 if family == "Bert" else tokenizer.pad_token_id + 1
+    first_position = tokenizer.pad_token_id + 1 if family.endswith("Roberta") else 0
     with torch.random.fork_rng():
         torch.manual_seed(1)
         settings = getattr(transformers, f"{family}Config")(
@@ -193,7 +195,7 @@ def plain(tokenizer: Any) -> list[str]:
     return [" ".join(whole[at : at + 9]) for at in range(0, len(whole), 9)]
 
 
-WORDPIECE = pytest.mark.parametrize("save", ["wordpiece"], indirect=True)
+WORDPIECE = pytest.mark.parametrize("save", ["wordpiece", "distilbert", "electra"], indirect=True)
 """Where the others differ by rule: the reference counts the blank before a word, and tears characters."""
 
 WHOLE = pytest.mark.parametrize("save", ["roberta", "xlm-roberta"], indirect=True)

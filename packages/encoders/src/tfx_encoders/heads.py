@@ -3,17 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename, Rule, Same
-from tfx_core.model import HeadPlan, ModelConfig
+from tfx_core.model import HeadPlan, ModelConfig, ModelOutput
 from tfx_core.model.heads import (
     CausalLMHead,
+    Head,
     LMHead,
     MaskedLMHead,
     MultipleChoiceHead,
     SequenceClassificationHead,
     SequenceSummary,
+    token_loss,
 )
 from tfx_core.nn import Activation, ActivationFunction
 
@@ -97,4 +100,41 @@ def first_token_rules(dense: str, classifier: str) -> tuple[Rule, ...]:
     return (
         Rename(dense + ".{p}", "head.summary.project.{p}"),
         Rename(classifier + ".{p}", "head.classifier.{p}"),
+    )
+
+
+class ReplacedTokensHead(Head):
+    """Tells of every token whether it was replaced by a generator's (Clark et al. 2020, §2)."""
+
+    def __init__(self, discriminate: nn.Module) -> None:
+        super().__init__()
+        self.discriminate = discriminate
+
+    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
+        """``labels`` ``(B, S)``, 1 where a token was replaced, `IGNORED` where it does not count.
+
+        Logits ``(B, S)``, above 0 where it was rather than not.
+        """
+        logits = self.discriminate(states.last_hidden_state).squeeze(-1)
+        # a sigmoid is the softmax of two logits of which one is 0
+        loss = token_loss(F.pad(logits[..., None], (1, 0)), labels, states.token_mask)
+        return states.updated(logits=logits, loss=loss)
+
+
+def replaced_tokens(activation: Callable[[C], Activation]) -> HeadPlan[C]:
+    """The discriminator: a layer as wide as the states, an activation, and a score."""
+    return HeadPlan(
+        lambda config, backbone: ReplacedTokensHead(
+            nn.Sequential(
+                nn.Linear(backbone.width, backbone.width),
+                ActivationFunction(activation(config)),
+                nn.Linear(backbone.width, 1),
+            )
+        ),
+        rules={
+            "discriminator": (
+                Rename("discriminator_predictions.dense.{p}", "head.discriminate.0.{p}"),
+                Rename("discriminator_predictions.dense_prediction.{p}", "head.discriminate.2.{p}"),
+            )
+        },
     )

@@ -142,3 +142,20 @@ class OffsetPositions(nn.Embedding):
     def forward(self, positions: Tensor) -> Tensor:
         """``(…) -> (…, D)``."""
         return super().forward(positions + self.offset)
+
+
+class SinusoidalPositions(nn.Embedding):
+    """A position table of sines and, beside each, its cosine (Vaswani et al. 2017, §3.5), stored but not trained."""
+
+    def __init__(self, positions: int, width: int) -> None:
+        super().__init__(positions, width)
+        self.weight.requires_grad = False
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Fill the table."""
+        positions, width = self.weight.shape
+        exponents = torch.arange(0, width, 2, dtype=torch.float64) / width
+        angles = torch.arange(positions)[:, None] / 10000**exponents  # (P, D / 2)
+        self.weight[:, 0::2] = angles.sin()
+        self.weight[:, 1::2] = angles[:, : width // 2].cos()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from tfx_core.nn.embeddings import SinusoidalPositions
 from tfx_core.nn.norms import RMSNorm
 
 
@@ -13,9 +14,11 @@ def initialise_normal(
     """Fill a linear layer, an embedding or a norm: weights normal with mean 0 and ``std``, biases 0, norm weights 1.
 
     ``truncated`` cuts the distribution at two standard deviations (BERT, Devlin et al. 2019, the released code);
-    the row of an embedding's padding token is zero.
+    the row of an embedding's padding token is zero. A table of sines is filled with these.
     """
-    if isinstance(module, nn.Linear | nn.Embedding):
+    if isinstance(module, SinusoidalPositions):
+        module.reset_parameters()
+    elif isinstance(module, nn.Linear | nn.Embedding):
         if truncated and std:
             nn.init.trunc_normal_(module.weight, 0.0, std, -2 * std, 2 * std, generator=generator)
         else:

@@ -10,7 +10,19 @@ CORE = "tfx-core"
 
 _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("gpt2", "transfo-xl", "xlnet")},
-    "tfx-encoders": {"architecture": ("bert", "roberta", "xlm-roberta")},
+    "tfx-encoders": {
+        "architecture": (
+            "albert",
+            "bert",
+            "convbert",
+            "distilbert",
+            "electra",
+            "flaubert",
+            "roberta",
+            "xlm",
+            "xlm-roberta",
+        )  # fmt: skip
+    },
     "tfx-seq2seq": {"architecture": ("bart", "t5")},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
 }
@@ -18,12 +30,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("openai-gpt", "ctrl", "reformer")},
-    "tfx-encoders": {
-        "architecture": (
-            *("albert", "distilbert", "convbert", "xlm", "flaubert", "electra"),
-            *("funnel", "longformer"),
-        )
-    },
+    "tfx-encoders": {"architecture": ("funnel", "longformer")},
     "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {

@@ -1,18 +1,5 @@
 """BERT's tokenizer: word pieces."""
 
-from tfx_core.text import TextFacts
-from tfx_core.text.recipes import wordpiece_recipe
+from tfx_encoders.word_pieces import word_piece_recipe
 
-RECIPE = wordpiece_recipe(
-    TextFacts(
-        tokenizer_class="BertTokenizer",
-        special_tokens={
-            "unk_token": "[UNK]",
-            "sep_token": "[SEP]",
-            "pad_token": "[PAD]",
-            "cls_token": "[CLS]",
-            "mask_token": "[MASK]",
-        },
-        model_input_names=("input_ids", "token_type_ids", "attention_mask"),
-    )
-)
+RECIPE = word_piece_recipe("BertTokenizer")

@@ -1,6 +1,6 @@
 """The head that finds an answer in a text, and how most architectures have it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,9 @@ from tfx_core.model.outputs import ModelOutput
 class QuestionAnsweringHead(Head):
     """Scores every token as the start and as the end of the answer."""
 
-    def __init__(self, outputs: nn.Module) -> None:
+    def __init__(self, outputs: nn.Module, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.qa_outputs = outputs  # by this name adapters know what they have to train besides
 
     def forward(
@@ -27,7 +28,7 @@ class QuestionAnsweringHead(Head):
         end_positions: Tensor | None = None,
     ) -> ModelOutput:
         """Positions ``(B,)``, ignored where they lie outside the text; both logits ``(B, S)``, lowest on padding."""
-        logits = self.qa_outputs(states.last_hidden_state)
+        logits = self.qa_outputs(self.dropout(states.last_hidden_state))
         mask = states.token_mask
         if mask is not None:
             # else the loss, a softmax over the text, would depend on the amount of padding
@@ -37,10 +38,12 @@ class QuestionAnsweringHead(Head):
         return states.updated(start_logits=start_logits, end_logits=end_logits, loss=loss)
 
 
-def question_answering(*, parts: Collection[str] = (), prefix: str | None = None) -> HeadPlan[C]:
-    """Start and end scores of every token by one layer."""
+def question_answering(
+    dropout: Callable[[C], float] = lambda config: 0.0, *, parts: Collection[str] = (), prefix: str | None = None
+) -> HeadPlan[C]:
+    """Start and end scores of every token by one layer, after a dropout that the config says."""
     return HeadPlan(
-        lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2)),
+        lambda config, backbone: QuestionAnsweringHead(nn.Linear(backbone.width, 2), dropout(config)),
         rules={"spans": (Rename("qa_outputs.{p}", "head.qa_outputs.{p}"),)},
         parts=parts,
         prefix=prefix,
