@@ -12,16 +12,9 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("gpt2", "transfo-xl", "xlnet")},
     "tfx-encoders": {
         "architecture": (
-            "albert",
-            "bert",
-            "convbert",
-            "distilbert",
-            "electra",
-            "flaubert",
-            "roberta",
-            "xlm",
-            "xlm-roberta",
-        )  # fmt: skip
+            *("albert", "bert", "convbert", "distilbert", "electra"),
+            *("flaubert", "roberta", "xlm", "xlm-roberta"),
+        )
     },
     "tfx-seq2seq": {"architecture": ("bart", "t5")},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
