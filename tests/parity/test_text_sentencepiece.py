@@ -6,14 +6,16 @@ Written down where they differ:
   same pieces in another order, in runs of one sign. Asserted to be that, and rare.
 - A text of nothing but characters that the table removes, where the model keeps blanks or ends words with them: the
   library gives the dummy prefix alone, we give nothing.
-- XLNet's pieces that end in a digit and a comma: the slow tokenizer takes such a piece and then cuts it, the fast one
-  never takes it; so do we, which now and then gives the number before the comma other pieces.
+- XLNet's and ALBERT's pieces that end in a digit and a comma: the slow tokenizer takes such a piece and then cuts it,
+  the fast one never takes it; so do we, which now and then gives the number before the comma other pieces.
 - T5's slow tokenizer adds no ``</s>`` to a text that ends in one; the fast one does, and so do we.
 - The fast tokenizers made from a model file lose combining marks (`tfx_core.text.recipes.charsmap` says why), and put a
-  blank behind every user-defined piece; the library does neither, and so do we.
+  blank behind every user-defined piece; the library does neither, and so do we. XLNet's and ALBERT's fast ones keep
+  blanks before special tokens and at the end, and take vowel signs for accents; the slow ones do neither.
 - Characters younger than Unicode 12, which the tokenizers library neither decomposes nor lower-cases.
 """
 
+import json
 import pydoc_data.topics
 import random
 import re
@@ -26,6 +28,7 @@ import pytest
 import sentencepiece
 import transformers
 from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Tokenizer as Backend
 from tokenizers import normalizers
 
 from tests.core.text.folders import read, write
@@ -35,6 +38,7 @@ from tfx_core.text import Recipe, TextFacts, Tokenizer
 from tfx_core.text.recipes import sentencepiece_recipe
 from tfx_core.text.sentencepiece_model import Piece
 from tfx_decoders.xlnet.text import RECIPE as XLNET
+from tfx_encoders.albert.text import RECIPE as ALBERT
 from tfx_seq2seq.t5.text import RECIPE as T5
 
 ENGLISH = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))[:150_000]
@@ -61,6 +65,16 @@ TRAINED: dict[str, dict[str, Any]] = {
         "vocab_size": 900,
         "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>"],
         "user_defined_symbols": ["<eop>", ".", "(", ")", '"', "-", "–", "£", "€"],
+    },
+    "albert": {
+        "model_type": "unigram",
+        "vocab_size": 900,
+        "pad_id": 0,
+        "unk_id": 1,
+        "eos_id": -1,
+        "bos_id": -1,
+        "control_symbols": ["[CLS]", "[SEP]", "[MASK]"],
+        "user_defined_symbols": ["(", ")", '"', "-", ".", "–", "£", "€"],
     },
     "bytes": {"model_type": "unigram", "vocab_size": 1000, "byte_fallback": True},
     "bpe": {"model_type": "bpe", "vocab_size": 900},
@@ -224,20 +238,25 @@ def processor_of(folder: Path) -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model"))
 
 
-XLNET_SETTINGS: list[dict[str, bool]] = [
+CLEANED = {"xlnet": (XLNET, "XLNetTokenizer"), "albert": (ALBERT, "AlbertTokenizer")}
+"""The families that clean a text before the model sees it: recipe and the reference's class."""
+
+SETTINGS: list[dict[str, bool]] = [
     {},
     {"do_lower_case": True},
-    {"keep_accents": True},
+    {"do_lower_case": False, "keep_accents": True},
     {"do_lower_case": True, "keep_accents": True, "remove_space": False},
 ]
 
 
-@pytest.mark.parametrize("settings", XLNET_SETTINGS, ids=str)
-def test_xlnet_ids_are_those_of_the_slow_tokenizer(
-    settings: dict[str, bool], model_file: Callable[[str], Path], tmp_path: Path
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("name", CLEANED)
+def test_ids_of_cleaned_texts_are_those_of_the_slow_tokenizer(
+    name: str, settings: dict[str, bool], model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    tokenizer = ours(tmp_path, model_file("xlnet"), XLNET, **settings)
-    slow = transformers.XLNetTokenizer(str(tmp_path / "spiece.model"), **settings)
+    recipe, reference = CLEANED[name]
+    tokenizer = ours(tmp_path, model_file(name), recipe, **settings)
+    slow = getattr(transformers, reference)(str(tmp_path / "spiece.model"), **settings)
     lines = hard_lines(2500 if not settings else 700, WORDS, seed=11)
     texts = [*HAND_WRITTEN, *lines, *with_special(lines[:500], tokenizer.all_special_tokens), *LINES[:300]]
     texts = [text for text in texts if not younger(text) and not re.search(r"\d,", text)]
@@ -273,12 +292,14 @@ def _with_commas(model: bytes) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def test_xlnet_numbers_before_commas_are_those_of_the_fast_tokenizer(
-    model_file: Callable[[str], Path], tmp_path: Path
+@pytest.mark.parametrize("name", CLEANED)
+def test_numbers_before_commas_are_those_of_the_fast_tokenizer(
+    name: str, model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    tokenizer = ours(tmp_path, _with_commas(model_file("xlnet").read_bytes()), XLNET)
-    slow = transformers.XLNetTokenizer(str(tmp_path / "spiece.model"))
-    fast = transformers.XLNetTokenizerFast(str(tmp_path / "spiece.model"))
+    recipe, reference = CLEANED[name]
+    tokenizer = ours(tmp_path, _with_commas(model_file(name).read_bytes()), recipe)
+    slow = getattr(transformers, reference)(str(tmp_path / "spiece.model"))
+    fast = getattr(transformers, f"{reference}Fast")(str(tmp_path / "spiece.model"))
     random_ = random.Random(8)
     numbers = (random_.choice([10, 100, 1000, 10_000]) * random_.randint(1, 30) for _ in range(2000))
     texts = [
@@ -291,6 +312,25 @@ def test_xlnet_numbers_before_commas_are_those_of_the_fast_tokenizer(
     assert not [piece for piece in pieces if piece[-1] == "," and piece[-2:-1].isdigit()]
     differing = sum(ids != other for ids, other in zip(found, slow(texts)["input_ids"], strict=True))
     assert 0 < differing < 0.2 * len(texts), "the difference from the slow tokenizer that is written down above"
+
+
+@pytest.mark.parametrize("name", CLEANED)
+def test_offsets_of_cleaned_texts_are_those_of_the_fast_tokenizer(
+    name: str, model_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    recipe, reference = CLEANED[name]
+    tokenizer = ours(tmp_path, model_file(name), recipe)
+    made = json.loads(getattr(transformers, f"{reference}Fast")(str(tmp_path / "spiece.model"))._tokenizer.to_str())
+    # as in the released tokenizer.json, where user-defined pieces are no added tokens, see above
+    released = {**made, "added_tokens": [token for token in made["added_tokens"] if token["special"]]}
+    fast = Backend.from_str(json.dumps(released))
+    texts = [*filter(str.isascii, LINES), "Été à la plage,  où 1,000 euros"]
+    expected = fast.encode_batch(texts)
+    found = tokenizer(texts, return_offsets_mapping=True)
+    assert_same(texts, found.input_ids, [each.ids for each in expected], processor_of(tmp_path))
+    for ids, offsets, other in zip(found.input_ids, found.offset_mapping, expected, strict=True):
+        assert ids != other.ids or offsets == other.offsets
+        assert tokenizer.decode(other.ids, skip_special_tokens=True) == fast.decode(other.ids)
 
 
 def test_t5_ids_are_those_of_the_slow_tokenizer(model_file: Callable[[str], Path], tmp_path: Path) -> None:
@@ -337,14 +377,16 @@ def test_t5_without_legacy_gives_the_ids_of_the_slow_tokenizer(
     assert_same(texts, tokenizer(texts).input_ids, slow(texts)["input_ids"], processor_of(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["xlnet", "unigram"])
+@pytest.mark.parametrize("name", [*CLEANED, "unigram"])
 def test_transformers_reads_what_is_saved(name: str, model_file: Callable[[str], Path], tmp_path: Path) -> None:
-    recipe, reference = (XLNET, "XLNetTokenizer") if name == "xlnet" else (T5, "T5Tokenizer")
+    recipe, reference = CLEANED.get(name, (T5, "T5Tokenizer"))
     tokenizer = ours(tmp_path, model_file(name), recipe)
     tokenizer.save_pretrained(tmp_path / "saved")
     texts = [*HAND_WRITTEN, *hard_lines(300, WORDS, seed=14)]
     fast = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
     assert type(fast).__name__ == f"{reference}Fast"
     assert fast(texts)["input_ids"] == tokenizer(texts).input_ids
+    alone = Backend.from_file(str(tmp_path / "saved/tokenizer.json"))
+    assert [each.ids for each in alone.encode_batch(texts)] == tokenizer(texts).input_ids
     slow = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved", use_fast=False)
     assert slow.get_vocab() == tokenizer.get_vocab()

@@ -10,8 +10,6 @@ from tfx_core.text.recipe import Recipe, Settings, TextFacts
 from tfx_core.text.recipes.charsmap import character_class
 from tfx_core.text.recipes.sentencepiece import sentencepiece_recipe
 
-_FINAL_SIGMA = r"\p{Cased}\p{Case_Ignorable}*\KΣ(?!\p{Case_Ignorable}*\p{Cased})"
-
 
 def cleaned_sentencepiece_recipe(facts: TextFacts, *, single: str, pair: str, lower_case: bool) -> Recipe:
     """The recipe of a ``spiece.model`` with the options ``do_lower_case``, ``remove_space`` and ``keep_accents``.
@@ -45,7 +43,7 @@ def _clean(settings: Settings) -> list[normalizers.Normalizer]:
         accents = character_class(filter(unicodedata.combining, _characters()))
         steps += [normalizers.NFKD(), replace(Regex(accents), "")]
     if settings.flag("do_lower_case"):
-        steps += [replace(Regex(_FINAL_SIGMA), "ς"), normalizers.Lowercase()]
+        steps.append(normalizers.Lowercase())
     return steps
 
 
