@@ -1,6 +1,7 @@
 """Tasks give the reference's results: the same folder, a tiny random model and a trained vocabulary, in both."""
 
 import functools
+import itertools
 import random
 import warnings
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sentencepiece
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -63,45 +65,73 @@ def byte_level() -> Tokenizer:
     return tokenizer
 
 
-TOKENIZERS: dict[str, Callable[[], Tokenizer]] = {"wordpiece": word_piece, "bytes": byte_level}
+def of_bert(kind: type[Any], backend: Callable[[], Tokenizer]) -> Callable[[Path], Any]:
+    special = {f"{role}_token": f"[{role.upper()}]" for role in ("pad", "unk", "cls", "sep", "mask")}
+    return lambda folder: kind(tokenizer_object=backend(), **special)
+
+
+def of_albert(folder: Path) -> Any:
+    with (folder / "spiece.model").open("wb") as writer:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(SENTENCES * 3),
+            model_writer=writer,
+            vocab_size=250,
+            hard_vocab_limit=False,
+            num_threads=1,
+            minloglevel=2,
+            pad_id=0,
+            unk_id=1,
+            eos_id=-1,
+            bos_id=-1,
+            control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        )
+    return transformers.AlbertTokenizerFast.from_pretrained(folder)
+
+
+KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "wordpiece": ("Bert", of_bert(transformers.BertTokenizerFast, word_piece)),
+    "bytes": ("Bert", of_bert(transformers.PreTrainedTokenizerFast, byte_level)),
+    "albert": ("Albert", of_albert),
+}
+"""How the classes of the model begin, and what makes its tokenizer, with files in a folder."""
 
 Save = Callable[..., str]
 
 
-@pytest.fixture(scope="module", params=TOKENIZERS)
+@pytest.fixture(scope="module", params=KINDS)
 def save(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Save:
-    """A function that saves a random BERT with a head and this tokenizer, and gives the folder."""
-    backend = TOKENIZERS[request.param]()
-    kinds = {"wordpiece": transformers.BertTokenizerFast, "bytes": transformers.PreTrainedTokenizerFast}
-    special = {f"{role}_token": f"[{role.upper()}]" for role in ("pad", "unk", "cls", "sep", "mask")}
+    """A function that saves a random model with a head and its tokenizer, and gives the folder."""
+    family, make = KINDS[request.param]
+    tokenizer = make(tmp_path_factory.mktemp("released"))
+    tokenizer.model_max_length = POSITIONS
     kept: dict[str, str] = {}
 
     def saved(head: str, **config: Any) -> str:
         key = f"{head}{config}"
         if key not in kept:
             folder = tmp_path_factory.mktemp(head)
-            tokenizer = kinds[request.param](tokenizer_object=backend, model_max_length=POSITIONS, **special)
             tokenizer.save_pretrained(folder)
-            random_bert(head, len(backend.get_vocab()), **config).save_pretrained(folder)
+            random_model(family, head, tokenizer, **config).save_pretrained(folder)
             kept[key] = str(folder)
         return kept[key]
 
     return saved
 
 
-def random_bert(head: str, vocab_size: int, **config: Any) -> Any:
+def random_model(family: str, head: str, tokenizer: Any, **config: Any) -> Any:
+    first_position = 0 if family in ("Bert", "Albert") else tokenizer.pad_token_id + 1
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        settings = transformers.BertConfig(
-            vocab_size=vocab_size,
+        settings = getattr(transformers, f"{family}Config")(
+            vocab_size=len(tokenizer),
             hidden_size=32,
             num_hidden_layers=2,
             num_attention_heads=4,
             intermediate_size=48,
-            max_position_embeddings=POSITIONS,
+            max_position_embeddings=POSITIONS + first_position,
             **config,
         )
-        model = getattr(transformers, f"Bert{head}")(settings)
+        model = getattr(transformers, f"{family}{head}")(settings)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.3)
@@ -151,47 +181,49 @@ def as_in_the_text(found: list[Any], text: str) -> list[Any]:
 
 
 WORDPIECE = pytest.mark.parametrize("save", ["wordpiece"], indirect=True)
-"""Where the other kind differs by rule: the reference counts the blank before a word, and tears characters."""
+"""Where the others differ by rule: the reference counts the blank before a word, and tears characters."""
 
 
 # fill-mask
 
 
-def masked(texts: list[str]) -> list[str]:
-    """Each text with its second word masked, or with a mask behind it."""
+def masked(texts: list[str], mask: str) -> list[str]:
+    """Each text with its second word masked, or with a mask behind it; every other without a blank before that."""
     words = [text.split(" ") for text in texts]
-    return [" ".join([own[0], "[MASK]", *own[2:]]) for own in words]
+    blanks = itertools.cycle((" ", ""))
+    return [" ".join([f"{own[0]}{next(blanks)}{mask}", *own[2:]]) for own in words]
 
 
 @pytest.mark.parametrize("options", [{}, {"top_k": 1}, {"top_k": 40}])
 def test_fill_mask(save: Save, options: dict[str, Any]) -> None:
     ours, theirs = both("fill-mask", save("ForMaskedLM"), **options)
-    texts = masked(TEXTS)
+    texts = masked(TEXTS, ours.tokenizer.mask_token)
     same(ours(texts), theirs(texts, **options))
     same(ours(texts[1]), theirs(texts[1], **options))
 
 
 def test_fill_several_masks(save: Save) -> None:
     ours, theirs = both("fill-mask", save("ForMaskedLM"))
-    texts = ["[MASK] is [MASK] of Japan.", "the [MASK] fox", "[MASK][MASK] [MASK]"]
+    mask = ours.tokenizer.mask_token
+    texts = [f"{mask} is {mask} of Japan.", f"the {mask} fox", f"{mask}{mask} {mask}"]
     expected = theirs(texts)
     for candidates in (each for lists in expected if isinstance(lists[0], list) for each in lists):
         for each in candidates:  # the reference leaves the tokens around the text in, and special ones that were found
             sequence = each["sequence"]
-            for token in {*ours.tokenizer.all_special_tokens} - {"[MASK]", "<mask>"}:
+            for token in {*ours.tokenizer.all_special_tokens} - {mask}:
                 sequence = sequence.replace(f" {token} ", " ").removeprefix(token).removesuffix(token)
             each["sequence"] = sequence.strip()
     found = ours(texts)
     for candidates in (each for lists in found if isinstance(lists[0], list) for each in lists):
         for each in candidates:
-            assert not set(ours.tokenizer.all_special_tokens) & set(each["sequence"].split()) - {"[MASK]"}
+            assert not set(ours.tokenizer.all_special_tokens) & set(each["sequence"].split()) - {mask}
             each["sequence"] = each["sequence"].strip()
     same(found, expected)
 
 
 def test_fill_mask_with_targets(save: Save) -> None:
     ours, theirs = both("fill-mask", save("ForMaskedLM"))
-    texts = masked(TEXTS[:4])
+    texts = masked(TEXTS[:4], ours.tokenizer.mask_token)
     targets = ["dog", "river", "the", "dog", "Straßenbahnfahrer"]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -202,15 +234,17 @@ def test_fill_mask_with_targets(save: Save) -> None:
 
 def test_fill_mask_in_a_long_text(save: Save) -> None:
     ours, theirs = both("fill-mask", save("ForMaskedLM"))
-    text = f"[MASK] {LONG}"
+    text = f"{ours.tokenizer.mask_token} {LONG}"
     same(ours(text, truncation=True), theirs(text, tokenizer_kwargs={"truncation": True}))
 
 
+@pytest.mark.parametrize("save", ["wordpiece", "bytes", "albert"], indirect=True)
 def test_a_pretraining_checkpoint_fills_masks_too(save: Save) -> None:
     folder = save("ForPreTraining")
     ours, theirs = both("fill-mask", folder)
     assert ours.model.head_name == "pretraining"
-    same(ours(masked(TEXTS[:3])), theirs(masked(TEXTS[:3])))
+    texts = masked(TEXTS[:3], ours.tokenizer.mask_token)
+    same(ours(texts), theirs(texts))
 
 
 # text-classification
@@ -277,6 +311,14 @@ def test_token_classification(save: Save, strategy: str, ignored: tuple[str, ...
     texts = [text for text in TEXTS if "\u0308" not in text]
     expected = [as_in_the_text(found, text) for found, text in zip(theirs(texts, **options), texts, strict=True)]
     same(ours(texts, **options), expected)
+
+
+@pytest.mark.parametrize("save", ["albert"], indirect=True)
+def test_classes_of_single_tokens(save: Save) -> None:
+    ours, theirs = both("token-classification", save("ForTokenClassification", id2label=dict(enumerate(LABELS))))
+    texts = [text for text in TEXTS if "\u0308" not in text]  # as above
+    expected = [as_in_the_text(found, text) for found, text in zip(theirs(texts), texts, strict=True)]
+    same(ours(texts, aggregation_strategy="none"), expected)
 
 
 @pytest.mark.parametrize("stride", [0, 10, 60])
@@ -374,7 +416,7 @@ def test_feature_extraction(save: Save) -> None:
 def test_feature_extraction_from_a_checkpoint_with_a_head_and_of_a_long_text(save: Save) -> None:
     folder = save("ForSequenceClassification", num_labels=2)
     ours = tfx_core.pipeline("feature-extraction", model=folder, truncation=True)
-    model = transformers.BertModel.from_pretrained(folder).eval()
+    model = transformers.AutoModel.from_pretrained(folder).eval()
     batch = transformers.AutoTokenizer.from_pretrained(folder)(LONG, truncation=True, return_tensors="pt")
     with torch.no_grad():
         expected = model(**batch).last_hidden_state[0]
