@@ -201,7 +201,8 @@ def test_an_added_token_keeps_its_flags(name: str, special: bool, tmp_path: Path
 
 def test_an_added_token_is_found_in_any_case_where_the_model_has_none(name: str, tmp_path: Path) -> None:
     tokenizer = tfx_core.load_tokenizer(released(name, tmp_path))
-    has_no_case = tokenizer.tokenize("X") == tokenizer.tokenize("x")
+    # the library would take the blank that texts begin with for a part of the token
+    has_no_case = tokenizer.tokenize("X") == tokenizer.tokenize("x") and "▁" not in tokenizer.tokenize("x")[0]
     tokenizer.add_tokens(["Covid", "é"])
     word, accented = tokenizer.convert_tokens_to_ids(["Covid", "é"])
     assert word in tokenizer("a Covid b").input_ids

@@ -31,7 +31,7 @@ class Case:
         """Keys of the config, with the number of classes that the head can have."""
         case = case_of(self.model_type)
         config = {**case.tiny, "num_labels": 3, **case.compared, **self.variant.changes}
-        if self.head in ("question-answering", "multiple-choice"):
+        if self.head in ("question-answering", "multiple-choice", "pretraining"):
             config.pop("num_labels", None)
         return config
 

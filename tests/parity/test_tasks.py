@@ -80,18 +80,26 @@ def of_roberta(folder: Path) -> Any:
     return transformers.RobertaTokenizerFast.from_pretrained(folder)
 
 
-def of_xlm_roberta(folder: Path) -> Any:
-    with (folder / "sentencepiece.bpe.model").open("wb") as writer:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(SENTENCES * 3),
-            model_writer=writer,
-            vocab_size=250,
-            hard_vocab_limit=False,
-            num_threads=1,
-            minloglevel=2,
-        )
-    return transformers.XLMRobertaTokenizerFast.from_pretrained(folder)
+def of_pieces(kind: str, file: str, **options: Any) -> Callable[[Path], Any]:
+    """A tokenizer of this class, by a SentencePiece model in this file that was trained with these options."""
 
+    def make(folder: Path) -> Any:
+        with (folder / file).open("wb") as writer:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(SENTENCES * 3),
+                model_writer=writer,
+                vocab_size=250,
+                hard_vocab_limit=False,
+                num_threads=1,
+                minloglevel=2,
+                **options,
+            )
+        return getattr(transformers, kind).from_pretrained(folder)
+
+    return make
+
+
+OF_ALBERT = {"pad_id": 0, "unk_id": 1, "eos_id": -1, "bos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]}
 
 KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "wordpiece": ("Bert", of_bert(transformers.BertTokenizerFast, word_piece)),
@@ -99,7 +107,8 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "distilbert": ("DistilBert", of_bert(transformers.DistilBertTokenizerFast, word_piece)),
     "electra": ("Electra", of_bert(transformers.ElectraTokenizerFast, word_piece)),
     "roberta": ("Roberta", of_roberta),
-    "xlm-roberta": ("XLMRoberta", of_xlm_roberta),
+    "xlm-roberta": ("XLMRoberta", of_pieces("XLMRobertaTokenizerFast", "sentencepiece.bpe.model")),
+    "albert": ("Albert", of_pieces("AlbertTokenizerFast", "spiece.model", **OF_ALBERT)),
 }
 """How the classes of the model begin, and what makes its tokenizer, with files in a folder."""
 
@@ -255,7 +264,7 @@ def test_fill_mask_in_a_long_text(save: Save) -> None:
     same(ours(text, truncation=True), theirs(text, tokenizer_kwargs={"truncation": True}))
 
 
-@pytest.mark.parametrize("save", ["wordpiece", "bytes"], indirect=True)
+@pytest.mark.parametrize("save", ["wordpiece", "bytes", "albert"], indirect=True)
 def test_a_pretraining_checkpoint_fills_masks_too(save: Save) -> None:
     folder = save("ForPreTraining")
     ours, theirs = both("fill-mask", folder)
@@ -328,6 +337,14 @@ def test_token_classification(save: Save, strategy: str, ignored: tuple[str, ...
     texts = [text for text in TEXTS if "\u0308" not in text]
     expected = [as_in_the_text(found, text) for found, text in zip(theirs(texts, **options), texts, strict=True)]
     same(ours(texts, **options), expected)
+
+
+@pytest.mark.parametrize("save", ["albert"], indirect=True)
+def test_classes_of_single_tokens(save: Save) -> None:
+    ours, theirs = both("token-classification", save("ForTokenClassification", id2label=dict(enumerate(LABELS))))
+    texts = [text for text in TEXTS if "\u0308" not in text]  # as above
+    expected = [as_in_the_text(found, text) for found, text in zip(theirs(texts), texts, strict=True)]
+    same(ours(texts, aggregation_strategy="none"), expected)
 
 
 @pytest.mark.parametrize("stride", [0, 10, 60])

@@ -6,16 +6,18 @@ Written down where they differ:
   same pieces in another order, in runs of one sign. Asserted to be that, and rare.
 - A text of nothing but characters that the table removes, where the model keeps blanks or ends words with them: the
   library gives the dummy prefix alone, we give nothing.
-- XLNet's pieces that end in a digit and a comma: the slow tokenizer takes such a piece and then cuts it, the fast one
-  never takes it; so do we, which now and then gives the number before the comma other pieces.
+- XLNet's and ALBERT's pieces that end in a digit and a comma: the slow tokenizer takes such a piece and then cuts it,
+  the fast one never takes it; so do we, which now and then gives the number before the comma other pieces.
 - T5's slow tokenizer adds no ``</s>`` to a text that ends in one; the fast one does, and so do we.
 - What the slow tokenizers decode has no blank at its beginning or end; that of the fast ones has, and ours.
 - XLM-RoBERTa's fast tokenizer leaves a blank before ``<mask>`` where there are two; the slow one none, nor do we.
 - The fast tokenizers made from a model file lose combining marks (`tfx_core.text.recipes.charsmap` says why), and put a
-  blank behind every user-defined piece; the library does neither, and so do we.
+  blank behind every user-defined piece; the library does neither, and so do we. XLNet's and ALBERT's fast ones keep
+  blanks before special tokens and at the end, and take vowel signs for accents; the slow ones do neither.
 - Characters younger than Unicode 12, which the tokenizers library neither decomposes nor lower-cases.
 """
 
+import json
 import pydoc_data.topics
 import random
 import re
@@ -38,6 +40,7 @@ from tfx_core.text import Recipe, TextFacts, Tokenizer
 from tfx_core.text.recipes import sentencepiece_recipe
 from tfx_core.text.sentencepiece_model import Piece
 from tfx_decoders.xlnet.text import RECIPE as XLNET
+from tfx_encoders.albert.text import RECIPE as ALBERT
 from tfx_encoders.xlm_roberta.text import RECIPE as XLM_ROBERTA
 from tfx_seq2seq.t5.text import RECIPE as T5
 
@@ -65,6 +68,16 @@ TRAINED: dict[str, dict[str, Any]] = {
         "vocab_size": 900,
         "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>"],
         "user_defined_symbols": ["<eop>", ".", "(", ")", '"', "-", "–", "£", "€"],
+    },
+    "albert": {
+        "model_type": "unigram",
+        "vocab_size": 900,
+        "pad_id": 0,
+        "unk_id": 1,
+        "eos_id": -1,
+        "bos_id": -1,
+        "control_symbols": ["[CLS]", "[SEP]", "[MASK]"],
+        "user_defined_symbols": ["(", ")", '"', "-", ".", "–", "£", "€"],
     },
     "bytes": {"model_type": "unigram", "vocab_size": 1000, "byte_fallback": True},
     "bpe": {"model_type": "bpe", "vocab_size": 900},
@@ -234,20 +247,25 @@ def processor_of(folder: Path) -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(model_file=str(next(folder.glob("*.model"))))
 
 
-XLNET_SETTINGS: list[dict[str, bool]] = [
+CLEANED = {"xlnet": (XLNET, "XLNetTokenizer"), "albert": (ALBERT, "AlbertTokenizer")}
+"""The families that clean a text before the model sees it: recipe and the reference's class."""
+
+SETTINGS: list[dict[str, bool]] = [
     {},
     {"do_lower_case": True},
-    {"keep_accents": True},
+    {"do_lower_case": False, "keep_accents": True},
     {"do_lower_case": True, "keep_accents": True, "remove_space": False},
 ]
 
 
-@pytest.mark.parametrize("settings", XLNET_SETTINGS, ids=str)
-def test_xlnet_ids_are_those_of_the_slow_tokenizer(
-    settings: dict[str, bool], model_file: Callable[[str], Path], tmp_path: Path
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("name", CLEANED)
+def test_ids_of_cleaned_texts_are_those_of_the_slow_tokenizer(
+    name: str, settings: dict[str, bool], model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    tokenizer = ours(tmp_path, model_file("xlnet"), XLNET, **settings)
-    slow = transformers.XLNetTokenizer(str(tmp_path / "spiece.model"), **settings)
+    recipe, reference = CLEANED[name]
+    tokenizer = ours(tmp_path, model_file(name), recipe, **settings)
+    slow = getattr(transformers, reference)(str(tmp_path / "spiece.model"), **settings)
     lines = hard_lines(2500 if not settings else 700, WORDS, seed=11)
     texts = [*HAND_WRITTEN, *lines, *with_special(lines[:500], tokenizer.all_special_tokens), *LINES[:300]]
     texts = [text for text in texts if not younger(text) and not re.search(r"\d,", text)]
@@ -283,12 +301,14 @@ def _with_commas(model: bytes) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def test_xlnet_numbers_before_commas_are_those_of_the_fast_tokenizer(
-    model_file: Callable[[str], Path], tmp_path: Path
+@pytest.mark.parametrize("name", CLEANED)
+def test_numbers_before_commas_are_those_of_the_fast_tokenizer(
+    name: str, model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    tokenizer = ours(tmp_path, _with_commas(model_file("xlnet").read_bytes()), XLNET)
-    slow = transformers.XLNetTokenizer(str(tmp_path / "spiece.model"))
-    fast = transformers.XLNetTokenizerFast(str(tmp_path / "spiece.model"))
+    recipe, reference = CLEANED[name]
+    tokenizer = ours(tmp_path, _with_commas(model_file(name).read_bytes()), recipe)
+    slow = getattr(transformers, reference)(str(tmp_path / "spiece.model"))
+    fast = getattr(transformers, f"{reference}Fast")(str(tmp_path / "spiece.model"))
     random_ = random.Random(8)
     numbers = (random_.choice([10, 100, 1000, 10_000]) * random_.randint(1, 30) for _ in range(2000))
     texts = [
@@ -301,6 +321,25 @@ def test_xlnet_numbers_before_commas_are_those_of_the_fast_tokenizer(
     assert not [piece for piece in pieces if piece[-1] == "," and piece[-2:-1].isdigit()]
     differing = sum(ids != other for ids, other in zip(found, slow(texts)["input_ids"], strict=True))
     assert 0 < differing < 0.2 * len(texts), "the difference from the slow tokenizer that is written down above"
+
+
+@pytest.mark.parametrize("name", CLEANED)
+def test_offsets_of_cleaned_texts_are_those_of_the_fast_tokenizer(
+    name: str, model_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    recipe, reference = CLEANED[name]
+    tokenizer = ours(tmp_path, model_file(name), recipe)
+    made = json.loads(getattr(transformers, f"{reference}Fast")(str(tmp_path / "spiece.model"))._tokenizer.to_str())
+    # as in the released tokenizer.json, where user-defined pieces are no added tokens, see above
+    released = {**made, "added_tokens": [token for token in made["added_tokens"] if token["special"]]}
+    fast = Backend.from_str(json.dumps(released))
+    texts = [*filter(str.isascii, LINES), "Été à la plage,  où 1,000 euros"]
+    expected = fast.encode_batch(texts)
+    found = tokenizer(texts, return_offsets_mapping=True)
+    assert_same(texts, found.input_ids, [each.ids for each in expected], processor_of(tmp_path))
+    for ids, offsets, other in zip(found.input_ids, found.offset_mapping, expected, strict=True):
+        assert ids != other.ids or offsets == other.offsets
+        assert tokenizer.decode(other.ids, skip_special_tokens=True) == fast.decode(other.ids)
 
 
 FAMILIES: dict[str, tuple[Recipe, str, int, dict[str, Any], dict[str, Any]]] = {
@@ -368,11 +407,15 @@ def test_t5_without_legacy_gives_the_ids_of_the_slow_tokenizer(
     assert_same(texts, tokenizer(texts).input_ids, slow(texts)["input_ids"], processor_of(tmp_path))
 
 
-@pytest.mark.parametrize("family", ["XLNet", *FAMILIES])
+BY_CLASS = {**FAMILIES, "XLNet": (XLNET, "xlnet"), "Albert": (ALBERT, "albert")}
+"""How the reference's class begins -> recipe and model."""
+
+
+@pytest.mark.parametrize("family", BY_CLASS)
 def test_what_is_saved_is_read_by_transformers_and_by_the_library_alone(
     family: str, model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    recipe, name, *_ = FAMILIES.get(family, (XLNET, "xlnet"))
+    recipe, name, *_ = BY_CLASS[family]
     tokenizer = ours(tmp_path, model_file(name), recipe)
     tokenizer.save_pretrained(tmp_path / "saved")
     texts = [*HAND_WRITTEN, *hard_lines(300, WORDS, seed=14)]

@@ -36,7 +36,8 @@ def build_predictions(width: int, embedding_width: int, vocab_size: int, activat
 def prediction_rules(dense: str, norm: str, decoder: str, bias: str | None = None) -> tuple[Rule, ...]:
     """The rules of `build_predictions`, by the names of its layers in a checkpoint.
 
-    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well.
+    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well; before the two were
+    one, the decoder's was added to it and nothing ever filled it.
     """
     rules: tuple[Rule, ...] = (
         Rename(dense + ".{p}", "head.predictions.transform.0.{p}"),
@@ -44,7 +45,7 @@ def prediction_rules(dense: str, norm: str, decoder: str, bias: str | None = Non
         Rename(decoder + ".weight", "head.predictions.decoder.weight"),
     )
     if bias is not None:  # the other one is read by it where nothing is tied
-        rules += (Same(decoder + ".bias", bias, written=True),)
+        rules += (Same(decoder + ".bias", bias, written=True, blank=True),)
     return (*rules, Rename(bias or decoder + ".bias", "head.predictions.decoder.bias"))
 
 

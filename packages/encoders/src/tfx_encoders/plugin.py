@@ -10,6 +10,23 @@ def tfx_architectures() -> list[ArchitectureSpec]:
     """The encoders."""
     return [
         ArchitectureSpec(
+            "albert",
+            target="tfx_encoders.albert:ARCHITECTURE",
+            hf_classes={
+                "AlbertModel": "backbone",
+                "AlbertForMaskedLM": "masked-lm",
+                "AlbertForPreTraining": "pretraining",
+                "AlbertForSequenceClassification": "sequence-classification",
+                "AlbertForTokenClassification": "token-classification",
+                "AlbertForQuestionAnswering": "question-answering",
+                "AlbertForMultipleChoice": "multiple-choice",
+            },
+            capabilities=("token-states", "pooled-state"),
+            tokenizer_classes=("AlbertTokenizer", "AlbertTokenizerFast"),
+            summary="BERT with a factorised embedding and shared layers, pretrained by masked tokens and their order",
+            paper="https://arxiv.org/abs/1909.11942",
+        ),
+        ArchitectureSpec(
             "bert",
             target="tfx_encoders.bert:ARCHITECTURE",
             hf_classes={

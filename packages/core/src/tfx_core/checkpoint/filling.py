@@ -181,7 +181,7 @@ def _source(name: str, found: Mapping[str, TensorEntry], table: WeightTable, fau
     """The tensor of this name, or the one that stands for it under a second name."""
     held = [(each, found[each]) for each in (name, *table.second_names(name)) if each in found]
     for other, entry in held[1:]:
-        if not entry.same_values(held[0][1]):
+        if not entry.same_values(held[0][1]) and not (table.may_be_blank(other) and entry.is_blank):
             faults.append(f"differing {held[0][0]} and {other}: two names of one tensor, which must be equal")
     return held[0][1] if held else None
 

@@ -178,12 +178,14 @@ class Legacy:
 class Same:
     """A second name of a tensor: read where the first is missing, must be equal where both are there.
 
-    ``written`` where the reference does not find the tensor by its first name alone.
+    ``written`` where the reference does not find the tensor by its first name alone. ``blank`` where the second may
+    also be all zeros: it was once a tensor of its own that nothing filled.
     """
 
     second: str
     first: str
     written: bool = False
+    blank: bool = False
 
     def __post_init__(self) -> None:
         if set(_fields(self.first)) != set(_fields(self.second)):
@@ -223,7 +225,7 @@ def moved(rule: Rule, *, strip: str = "", theirs: str = "", ours: str = "") -> R
         case Drop():
             return replace(rule, theirs=their(rule.theirs))
         case Same():
-            return Same(their(rule.second), their(rule.first), rule.written)
+            return replace(rule, second=their(rule.second), first=their(rule.first))
         case Legacy():
             return rule if rule.old.startswith("{x}") else Legacy(their(rule.old), their(rule.new))
     raise TypeError(f"{rule!r} is no rule")

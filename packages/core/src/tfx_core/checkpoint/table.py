@@ -98,6 +98,10 @@ class WeightTable:
             if second is not None and (rule.written or not written) and (head is None or part in self.heads[head]):
                 yield second
 
+    def may_be_blank(self, second: str) -> bool:
+        """Whether the tensor of a second name may be all zeros where that of the first is not."""
+        return any(rule.blank and is_about(rule, second) for _, rule in self._same)
+
     def constants(self, head: str) -> Iterator[Constant]:
         """What a checkpoint of this head holds besides parameters."""
         rules = (rule for part in self.heads[head] for rule in self.parts[part])

@@ -136,6 +136,11 @@ class TensorEntry:
             pairs = zip([(0, self._read())], [(0, other._read())], strict=True)
         return all(_memory(mine) == _memory(theirs) for (_, mine), (_, theirs) in pairs)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether all of its numbers are zero."""
+        return not self._read().any()
+
     def _read(self) -> Tensor:
         raw = torch.empty(self.nbytes, dtype=torch.uint8)
         self.file.read_into(self.start, _memory(raw))

@@ -198,6 +198,7 @@ class Recomputing:
 class Stack(nn.Module):
     """Layers in ``order`` (by default each once), then a norm; ALBERT's shared layer is ``order=(0,) * 12``.
 
+    Hidden states are reported before and after every ``blocks`` of them, which others count as one layer.
     While training, each layer is left out with the probability ``layer_drop`` (LayerDrop, Fan et al. 2020).
     """
 
@@ -214,9 +215,11 @@ class Stack(nn.Module):
         order: Sequence[int] | None = None,
         norm: nn.Module | None = None,
         layer_drop: float = 0.0,
+        blocks: int = 1,
     ) -> None:
         super().__init__()
         self.layer_drop = layer_drop
+        self.blocks = blocks
         self.layers = nn.ModuleList(layers)
         self.order = tuple(range(len(self.layers))) if order is None else tuple(order)
         self.norm = nn.Identity() if norm is None else norm
@@ -230,7 +233,7 @@ class Stack(nn.Module):
         if self.input_requires_grad and torch.is_grad_enabled():
             x = x if x.requires_grad else x.detach().requires_grad_()
         for step, index in enumerate(self.order):
-            x = call.add_state(x)
+            x = x if step % self.blocks else call.add_state(x)
             if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
                 continue
             x = self._run(self.layers[index], x, call.layer(step), step)

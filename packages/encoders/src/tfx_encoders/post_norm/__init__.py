@@ -7,6 +7,7 @@ from tfx_encoders.post_norm.model import (
     build_layer,
     build_pooler,
     build_position,
+    build_relative_position,
     build_self_attention,
     initialise,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "build_layer",
     "build_pooler",
     "build_position",
+    "build_relative_position",
     "build_self_attention",
     "embedding_rules",
     "initialise",

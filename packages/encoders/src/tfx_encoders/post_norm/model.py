@@ -99,17 +99,30 @@ def build_layer(config: PostNormConfig, number: int, self_attention: nn.Module |
     )
 
 
-def build_self_attention(config: PostNormConfig, number: int) -> Attention:
-    """The self-attention of the layer of this number, without its pruned heads."""
+def build_self_attention(config: PostNormConfig, number: int, position: nn.Module | None = None) -> Attention:
+    """The self-attention of the layer of this number, without its pruned heads.
+
+    ``position`` is `build_relative_position` unless another is given.
+    """
     heads = config.num_attention_heads - len(config.pruned_heads.get(number, ()))
     width = heads * (config.hidden_size // config.num_attention_heads)
     return Attention(
         FusedProjections(config.hidden_size, width),
         nn.Linear(width, config.hidden_size),
         heads,
-        position=_relative_position(config),
+        position=build_relative_position(config) if position is None else position,
         dropout=config.attention_probs_dropout_prob,
     )
+
+
+def build_relative_position(config: PostNormConfig, scale: float | None = None) -> nn.Module | None:
+    """What the distance adds to the scores, times ``scale``, which is that of the scores unless it is given."""
+    width = config.hidden_size // config.num_attention_heads
+    if config.position_embedding_type == "relative_key":
+        return RelativeKey(config.max_position_embeddings, width, scale)
+    if config.position_embedding_type == "relative_key_query":
+        return RelativeKeyQuery(config.max_position_embeddings, width, scale)
+    return None
 
 
 def _cross_attention(config: PostNormConfig) -> Attention:
@@ -119,15 +132,6 @@ def _cross_attention(config: PostNormConfig) -> Attention:
         config.num_attention_heads,
         dropout=config.attention_probs_dropout_prob,
     )
-
-
-def _relative_position(config: PostNormConfig) -> nn.Module | None:
-    width = config.hidden_size // config.num_attention_heads
-    if config.position_embedding_type == "relative_key":
-        return RelativeKey(config.max_position_embeddings, width)
-    if config.position_embedding_type == "relative_key_query":
-        return RelativeKeyQuery(config.max_position_embeddings, width)
-    return None
 
 
 def _post_norm(config: PostNormConfig, sublayer: nn.Module) -> PostNorm:

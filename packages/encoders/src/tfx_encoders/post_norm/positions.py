@@ -6,13 +6,16 @@ from tfx_core.nn import Geometry
 
 
 class RelativeKey(nn.Module):
-    """Adds ``q·r`` to the scores, where ``r`` belongs to the distance from key to query (Shaw et al. 2018)."""
+    """Adds ``q·r`` to the scores, where ``r`` belongs to the distance from key to query (Shaw et al. 2018).
 
-    def __init__(self, max_positions: int, width: int) -> None:
+    It is multiplied by ``scale``, by default ``1/√width`` as the scores are.
+    """
+
+    def __init__(self, max_positions: int, width: int, scale: float | None = None) -> None:
         super().__init__()
         self.distances = nn.Embedding(2 * max_positions - 1, width)
         self.max_positions = max_positions
-        self.scale = width**-0.5
+        self.scale = width**-0.5 if scale is None else scale
 
     def forward(self, query: Tensor, key: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor, Tensor | None]:
         """Queries ``(B, H, T, d)``, keys ``(B, H, S, d)`` -> the same with a bias ``(B, H, T, S)``."""

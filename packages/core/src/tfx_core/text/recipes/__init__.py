@@ -1,7 +1,7 @@
 """Recipes: what reads each kind of released tokenizer files, and the parts to write another of; no family's facts."""
 
 from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
-from tfx_core.text.recipes.charsmap import character_class
+from tfx_core.text.recipes.cleaned import cleaned_sentencepiece_recipe
 from tfx_core.text.recipes.fairseq import FAIRSEQ_TOKENS, fairseq_order
 from tfx_core.text.recipes.sentencepiece import sentencepiece_recipe
 from tfx_core.text.recipes.template import special_id, template
@@ -15,7 +15,7 @@ __all__ = [
     "Piece",
     "PieceKind",
     "byte_bpe_recipe",
-    "character_class",
+    "cleaned_sentencepiece_recipe",
     "fairseq_order",
     "read_merges",
     "read_vocabulary_lines",

@@ -1,0 +1,71 @@
+"""ALBERT's heads: what they compute, what they need, and the names of their tensors."""
+
+from torch import Tensor, nn
+
+from tfx_core.checkpoint import Rename
+from tfx_core.model import Backbone, HeadPlan, ModelOutput
+from tfx_core.model.heads import Head, LMHead, question_answering, token_classification, token_loss
+from tfx_encoders.albert.config import AlbertConfig
+from tfx_encoders.heads import (
+    TIES,
+    build_predictions,
+    masked_lm,
+    pooled_choice,
+    pooled_classification,
+    prediction_rules,
+)
+
+
+class PretrainingHead(Head):
+    """Masked tokens and the order of two segments together; the loss is the sum of both."""
+
+    def __init__(self, predictions: nn.Module, order: nn.Module) -> None:
+        super().__init__()
+        self.predictions = predictions
+        self.order = order
+
+    def forward(
+        self, states: ModelOutput, *, labels: Tensor | None = None, sentence_order_label: Tensor | None = None
+    ) -> ModelOutput:
+        """``labels`` ``(B, S)`` and ``sentence_order_label`` ``(B,)``, 1 if swapped; a loss asks for both."""
+        prediction_logits = self.predictions(states.last_hidden_state)
+        sop_logits = self.order(states.pooler_output)
+        token = token_loss(prediction_logits, labels, states.token_mask)
+        order = token_loss(sop_logits, sentence_order_label, name="sentence_order_label")
+        return states.updated(
+            prediction_logits=prediction_logits,
+            sop_logits=sop_logits,
+            loss=None if token is None or order is None else token + order,
+        )
+
+
+def _predictions(config: AlbertConfig) -> LMHead:
+    return build_predictions(
+        config.hidden_size, config.embedding_size, config.vocab_size, config.hidden_act, config.layer_norm_eps
+    )
+
+
+def _pretraining(config: AlbertConfig, backbone: Backbone) -> PretrainingHead:
+    order = nn.Sequential(nn.Dropout(config.head_dropout), nn.Linear(backbone.width, config.num_labels))
+    return PretrainingHead(_predictions(config), order)
+
+
+def _dropout(config: AlbertConfig) -> float:
+    return config.head_dropout
+
+
+PREDICTIONS = prediction_rules("predictions.dense", "predictions.LayerNorm", "predictions.decoder", "predictions.bias")
+
+HEADS: dict[str, HeadPlan[AlbertConfig]] = {
+    "masked-lm": masked_lm(_predictions, PREDICTIONS),
+    "pretraining": HeadPlan(
+        _pretraining,
+        rules={"predictions": PREDICTIONS, "order": (Rename("sop_classifier.classifier.{p}", "head.order.1.{p}"),)},
+        parts={"pooler"},
+        ties=TIES,
+    ),
+    "sequence-classification": pooled_classification(_dropout),
+    "token-classification": token_classification(_dropout),
+    "question-answering": question_answering(),
+    "multiple-choice": pooled_choice(_dropout),
+}
