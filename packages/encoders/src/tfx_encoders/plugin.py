@@ -28,4 +28,20 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             summary="Bidirectional encoder pretrained by masked tokens and next sentences; also a decoder",
             paper="https://arxiv.org/abs/1810.04805",
         ),
+        ArchitectureSpec(
+            "convbert",
+            target="tfx_encoders.convbert:ARCHITECTURE",
+            hf_classes={
+                "ConvBertModel": "backbone",
+                "ConvBertForMaskedLM": "masked-lm",
+                "ConvBertForSequenceClassification": "sequence-classification",
+                "ConvBertForTokenClassification": "token-classification",
+                "ConvBertForQuestionAnswering": "question-answering",
+                "ConvBertForMultipleChoice": "multiple-choice",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("ConvBertTokenizer", "ConvBertTokenizerFast"),
+            summary="Bidirectional encoder, half of whose heads are convolutions with kernels made of the text",
+            paper="https://arxiv.org/abs/2008.02496",
+        ),
     ]
