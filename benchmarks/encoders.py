@@ -38,7 +38,7 @@ BATCH, LENGTH = 8, 128
 LENGTHS = range(16, LENGTH + 1, (LENGTH - 16) // (BATCH - 1))
 """Of padded rows."""
 AT_LEAST = 0.1
-"""Seconds that a call is repeated for, in each round."""
+"""Seconds for which a call is repeated in each round."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--dtype", nargs="+", choices=("float32", "bfloat16"), default=("float32", "bfloat16"))
     parser.add_argument("--rows", nargs="+", choices=("full", "padded"), default=("full", "padded"))
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--tiny", action="store_true", help="with two small layers")
     parser.add_argument("--json", type=Path, help="file to write the figures into")
@@ -116,16 +116,18 @@ def figures_of(name: str, arguments: argparse.Namespace) -> Iterator[Figure]:
     """All that is asked of one model, whose weights are random and the same on both sides."""
     import torch
 
-    with saved(name, tiny=arguments.tiny) as folder, torch.no_grad():
-        for dtype in arguments.dtype:
-            pair = load_both(folder, dtype, arguments.device)
-            batches = {rows: batch(pair[0].config.vocab_size, rows, arguments.device) for rows in arguments.rows}
-            check(*pair, batch(pair[0].config.vocab_size, "full", arguments.device), f"{name}, {dtype}")
-            for rows, inputs in batches.items():
-                ours, theirs = (call(model, inputs, arguments.device) for model in pair)
-                times = in_turns((ours, theirs), arguments.rounds)
-                own, other = (median(each) for each in zip(*times, strict=True))
-                yield Figure(name, dtype, rows, own, other, median(other / own for own, other in times))
+    with saved(name, tiny=arguments.tiny) as folder:
+        both = load_both(folder, arguments.device)
+    batches = {rows: batch(both[0].config.vocab_size, rows, arguments.device) for rows in ("full", *arguments.rows)}
+    for dtype in arguments.dtype:
+        for model in both:
+            model.to(getattr(torch, dtype))
+        with torch.no_grad():
+            check(*both, batches["full"], f"{name}, {dtype}")
+            for rows in arguments.rows:
+                times = in_turns([call(model, batches[rows], arguments.device) for model in both], arguments.rounds)
+                ours, theirs = (median(each) for each in zip(*times, strict=True))
+                yield Figure(name, dtype, rows, ours, theirs, median(other / own for own, other in times))
 
 
 @contextmanager
@@ -141,14 +143,14 @@ def saved(name: str, *, tiny: bool) -> Iterator[str]:
         yield folder
 
 
-def load_both(folder: str, dtype: str, device: str) -> tuple[Any, Any]:
+def load_both(folder: str, device: str) -> tuple[Any, Any]:
     """Our model and the reference's."""
     from transformers import AutoModel
 
     import tfx_core
 
-    theirs = AutoModel.from_pretrained(folder, dtype=dtype).to(device).eval()
-    return tfx_core.load_model(folder, dtype=dtype).to(device).eval(), theirs
+    theirs = AutoModel.from_pretrained(folder).to(device).eval()
+    return tfx_core.load_model(folder).to(device).eval(), theirs
 
 
 def batch(vocabulary: int, rows: str, device: str) -> dict[str, Any]:
@@ -188,16 +190,21 @@ def call(model: Any, inputs: Mapping[str, Any], device: str) -> Callable[[], flo
 
 
 def in_turns(calls: Sequence[Callable[[], float]], rounds: int) -> list[list[float]]:
-    """For each round the typical time of each call; who is first turns. Some calls before warm up."""
-    repeats = [max(1, int(AT_LEAST / max(min(each() for _ in range(2)), 1e-6))) for each in calls]
-    found = []
+    """For each round the typical time of each call; who is first turns."""
+    counts, found = [repeats(each) for each in calls], []
     for round_ in range(rounds):
         times = [0.0] * len(calls)
         for turn in range(len(calls)):
             place = (round_ + turn) % len(calls)
-            times[place] = median(calls[place]() for _ in range(repeats[place]))
+            times[place] = median(calls[place]() for _ in range(counts[place]))
         found.append(times)
     return found
+
+
+def repeats(forward: Callable[[], float]) -> int:
+    """How often to call it in a round; it is warm then."""
+    first = forward()
+    return 1 if first > 1 else max(1, int(AT_LEAST / min(first, forward())))
 
 
 def print_table(figures: Sequence[Figure]) -> None:
