@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 PACKAGES = ROOT / "packages"
 DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
-BENCHMARKS = ("foundation", "generation", "evaluation", "seq2seq")
+BENCHMARKS = ("foundation", "generation", "evaluation", "seq2seq", "encoders")
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")

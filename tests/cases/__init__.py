@@ -90,6 +90,9 @@ class ArchitectureCase:
     released: Callable[[], Mapping[str, object]] = dict
     """Files of a small tokenizer as its family released them, see `tests.models.vocabularies`."""
 
+    convolves: bool = False
+    """Whether it reads which tokens stand side by side, whatever their positions are."""
+
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
 

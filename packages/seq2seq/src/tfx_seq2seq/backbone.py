@@ -9,16 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Backbone, ModelConfig, ModelOutput, TransformerBackbone
+from tfx_core.model import DECODER_INPUTS, Backbone, ModelConfig, ModelOutput, TransformerBackbone
 from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
 
 DECODER_IDS = "decoder_input_ids (labels, where those are shifted)"
 """How errors name the ids that a decoder beside its encoder reads."""
 
 _NOT_READ = frozenset({"token_type_ids", "position_ids"})
-_OF_DECODERS = frozenset({
-    "encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask", "past_key_values", "use_cache"
-})  # fmt: skip
 
 _OF_DECODER = {"hidden_states": "decoder_hidden_states", "attentions": "decoder_attentions"}
 """Results that both sides have; what only a decoder has goes by its own name."""
@@ -46,7 +43,7 @@ class SideBackbone(TransformerBackbone):
     @property
     def input_names(self) -> frozenset[str]:
         """Without what neither side reads, and for an encoder without what is a decoder's."""
-        return super().input_names - (_NOT_READ if self.causal else _NOT_READ | _OF_DECODERS)
+        return super().input_names - (_NOT_READ if self.causal else _NOT_READ | DECODER_INPUTS)
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Not offered, as for both sides together."""

@@ -21,6 +21,11 @@ from tfx_core.nn import (
     sdpa,
 )
 
+DECODER_INPUTS = frozenset({
+    "encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask", "past_key_values", "use_cache"
+})  # fmt: skip
+"""Inputs of a `TransformerBackbone` that mean nothing to what is an encoder alone."""
+
 
 class TransformerBackbone(Backbone):
     """Embeddings, a stack and a pooler.

@@ -36,7 +36,7 @@ from tfx_core.nn.embeddings import (
     check_ids,
     look_up,
 )
-from tfx_core.nn.initialise import initialise_normal
+from tfx_core.nn.initialise import fill_normal, initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, eager, repeat_key_heads, sdpa
 from tfx_core.nn.layers import (
     CachingLayer,
@@ -154,6 +154,7 @@ __all__ = [
     "copied_rows",
     "eager",
     "expand_head_mask",
+    "fill_normal",
     "first_tokens",
     "for_inference",
     "initialise_normal",

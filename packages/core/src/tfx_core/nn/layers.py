@@ -60,7 +60,7 @@ class PreNorm(nn.Module):
 class FeedForward(nn.Module):
     """``down(dropout(activation(up(x))))``."""
 
-    def __init__(self, up: nn.Linear, activation: nn.Module, down: nn.Linear, dropout: float = 0.0) -> None:
+    def __init__(self, up: nn.Module, activation: nn.Module, down: nn.Module, dropout: float = 0.0) -> None:
         super().__init__()
         self.up = up
         self.activation = activation

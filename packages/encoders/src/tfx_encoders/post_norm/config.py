@@ -57,7 +57,7 @@ class PostNormConfig(ModelConfig):
         )
 
     @property
-    def prunable(self) -> tuple[int, int]:
+    def prunable(self) -> tuple[int, int] | None:
         """All layers and heads."""
         return self.num_hidden_layers, self.num_attention_heads
 

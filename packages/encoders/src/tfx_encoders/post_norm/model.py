@@ -3,6 +3,8 @@
 Each is built from a config; an architecture's own ``model.py`` says where it takes another one.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -81,8 +83,16 @@ def build_pooler(config: PostNormConfig) -> Pooler:
     return Pooler(nn.Linear(config.hidden_size, config.hidden_size), nn.Tanh())
 
 
-def build_layer(config: PostNormConfig, number: int, self_attention: nn.Module | None = None) -> Layer:
-    """The layer of this number, with `build_self_attention` unless another is given."""
+def build_layer(
+    config: PostNormConfig,
+    number: int,
+    self_attention: nn.Module | None = None,
+    linear: Callable[[int, int], nn.Module] = nn.Linear,
+) -> Layer:
+    """The layer of this number, with `build_self_attention` unless another is given.
+
+    ``linear`` makes a layer of the feed-forward ones of the numbers of its inputs and outputs.
+    """
     crossing = config.is_decoder and config.add_cross_attention
     own = build_self_attention(config, number) if self_attention is None else self_attention
     return Layer(
@@ -91,9 +101,9 @@ def build_layer(config: PostNormConfig, number: int, self_attention: nn.Module |
         feed_forward=_post_norm(
             config,
             FeedForward(
-                nn.Linear(config.hidden_size, config.intermediate_size),
+                linear(config.hidden_size, config.intermediate_size),
                 ActivationFunction(config.hidden_act),
-                nn.Linear(config.intermediate_size, config.hidden_size),
+                linear(config.intermediate_size, config.hidden_size),
             ),
         ),
     )
