@@ -104,7 +104,7 @@ def summarise_real_tokens(model: Any) -> None:
     def summarise(states: Tensor) -> Tensor:
         real = masks[0]
         first, last = real * (real.cumsum(1) == 1), real * (real.flip(1).cumsum(1).flip(1) == 1)
-        weights = {"mean": real, "first": first, "last": last}[summary.summary_type]
+        weights = {"mean": real, "first": first, "last": last, "cls_index": last}[summary.summary_type]
         state = (states * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
         result: Tensor = summary.activation(summary.summary(state))
         return result

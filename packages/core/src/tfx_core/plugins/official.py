@@ -10,7 +10,7 @@ CORE = "tfx-core"
 
 _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("gpt2", "transfo-xl", "xlnet")},
-    "tfx-encoders": {"architecture": ("bert",)},
+    "tfx-encoders": {"architecture": ("bert", "xlm", "flaubert")},
     "tfx-seq2seq": {"architecture": ("bart", "t5")},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
 }
@@ -20,7 +20,7 @@ _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("openai-gpt", "ctrl", "reformer")},
     "tfx-encoders": {
         "architecture": (
-            *("albert", "roberta", "distilbert", "convbert", "xlm", "xlm-roberta", "flaubert", "electra"),
+            *("albert", "roberta", "distilbert", "convbert", "xlm-roberta", "electra"),
             *("funnel", "longformer"),
         )
     },
