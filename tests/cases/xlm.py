@@ -113,6 +113,23 @@ def languages(head: str, ids: Tensor) -> Inputs:
     return {"langs": ids % 3}
 
 
+def before_a_mask(model: Any, made: Inputs) -> Inputs:
+    """The text's inputs with the mask that stands for the next token; types are not read."""
+    text = {name: x for name, x in made.items() if name != "token_type_ids"}
+    tokens = text["inputs_embeds"] if "inputs_embeds" in text else text["input_ids"]
+    mask = torch.full((len(tokens), 1), model.config.mask_token_id)
+    if model.config.speaks:
+        text.setdefault("langs", torch.full(tokens.shape[:2], model.config.lang_id))
+    behind = {
+        "input_ids": lambda x: mask,
+        "inputs_embeds": lambda x: model.backbone.embed(mask),
+        "attention_mask": lambda x: torch.ones_like(mask),
+        "langs": lambda x: x[:, -1:],
+        "position_ids": lambda x: x[:, -1:] + 1,
+    }
+    return {name: torch.cat((x, behind[name](x)), dim=1) if name in behind else x for name, x in text.items()}
+
+
 VARIANTS = (
     variant("standard", ENCODING),
     variant("causal", WRITING, causal=True),
@@ -136,9 +153,8 @@ REFUSED = (
     ({"pad_token_id": 53}, "pad_token_id=53: must be below vocab_size=53"),
     ({"mask_token_id": 60}, "mask_token_id=60: must be below vocab_size=53"),
     ({"lang_id": 3}, "lang_id=3: must be null or one of 0 to 2, for n_langs=3"),
-    ({"is_encoder": False}, "is_encoder=False: changes results and is not possible here; must be True"),
     ({"asm": True}, "asm_cutoffs=.*: must be at least one, increasing, and less than vocab_size=53"),
-    ({"asm": True, "asm_cutoffs": [9], "asm_div_value": 99.0}, "asm_div_value=99.0: must be at least 1"),
+    ({"asm": True, "asm_cutoffs": [9], "asm_div_value": 99.0}, "asm_div_value=99.0: must be so small that 1 clusters"),
 )
 
 CASE = ArchitectureCase(
@@ -148,4 +164,5 @@ CASE = ArchitectureCase(
     optional_inputs=languages,
     layouts={"position_ids (up to 4.30)": with_position_ids},
     refused=REFUSED,
+    asked=before_a_mask,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
-from tfx_core.fields import Above, Count, Positive, Rate, Size
+from tfx_core.fields import Between, Count, Positive, Rate, Size
 from tfx_core.model.heads import SpanBeamConfig, SummaryConfig
 
 
@@ -56,7 +56,7 @@ class XLMConfig(SummaryConfig, SpanBeamConfig):
     """Whether the language model has an adaptive softmax (Grave et al. 2017)."""
     asm_cutoffs: tuple[Size, ...] = (8000, 20000)
     """Where its clusters of rarer tokens begin."""
-    asm_div_value: Annotated[float, Above(0)] = 4.0
+    asm_div_value: Annotated[float, Between(1, 1024)] = 4.0
     """How many times narrower each cluster is than the one before."""
     n_langs: Size = 1
     """Number of languages."""
@@ -102,7 +102,7 @@ class XLMConfig(SummaryConfig, SpanBeamConfig):
                 f"at least one, increasing, and less than vocab_size={self.vocab_size}",
             )
             width = self.emb_dim / self.asm_div_value ** len(self.asm_cutoffs)
-            self.require(1 <= width <= self.emb_dim, "asm_div_value", "at least 1, and leave the last cluster a width")
+            self.require(width >= 1, "asm_div_value", f"so small that {len(self.asm_cutoffs)} clusters have a width")
 
     @property
     def prunable(self) -> tuple[int, int]:

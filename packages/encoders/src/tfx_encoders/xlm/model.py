@@ -126,6 +126,8 @@ class XLMBackbone(TransformerBackbone):
         no mask says it.
         """
         tokens = one_of(input_ids, inputs_embeds, self.width)
+        if lengths is not None:
+            lengths = whole_labels(lengths, tokens.shape[:1], "lengths")
         if attention_mask is None:
             attention_mask = self._real(tokens, lengths, position_ids)
         return super().forward(
@@ -143,7 +145,6 @@ class XLMBackbone(TransformerBackbone):
     def _real(self, tokens: Tensor, lengths: Tensor | None, position_ids: Tensor | None) -> Tensor | None:
         """Which tokens are real, of a call without a mask; positions may tell that texts are packed into rows."""
         if lengths is not None:
-            lengths = whole_labels(lengths, tokens.shape[:1], "lengths")
             return torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
         if position_ids is not None or tokens.is_floating_point() or self.padding is None:
             return None
