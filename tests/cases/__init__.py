@@ -29,6 +29,10 @@ def _no_labels(head: str, token_labels: Tensor, generator: torch.Generator) -> I
     return None
 
 
+def _as_given(model: Any, inputs: Inputs) -> Inputs:
+    return inputs
+
+
 @dataclass(frozen=True)
 class Variant:
     """A configuration to compare with the reference, for all heads of the architecture or the named ones."""
@@ -86,6 +90,9 @@ class ArchitectureCase:
 
     optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
     """Inputs of a head, given token ids, without which a call leaves some parameters out."""
+
+    asked: Callable[[Any, Inputs], Inputs] = _as_given
+    """What a call of a model is given, of a text's inputs, so that its last logits are of the next token."""
 
     released: Callable[[], Mapping[str, object]] = dict
     """Files of a small tokenizer as its family released them, see `tests.models.vocabularies`."""

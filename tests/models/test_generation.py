@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS
+from tests.cases import CHOICE_HEADS, case_of
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.generation import GenerationOptions
+from tfx_core.generation import GenerationOptions, RevealingState
 from tfx_core.model import Model, load_architecture
 from tfx_core.model.heads import LanguageHead
 from tfx_core.nn import eager
@@ -25,10 +25,11 @@ from tfx_core.plugins import registry
 
 LENGTHS, NEW, COPIES = (6, 3, 5), 7, 2
 CROSSING: dict[str, Any] = {"add_cross_attention": True}
+CAUSAL: dict[str, Any] = {"causal": True}
 
 
 def generators() -> list[tuple[str, str, dict[str, Any]]]:
-    """Every architecture and head that generates, once more with cross-attention where it can have it."""
+    """Every architecture and head that generates, once more with cross-attention or causal where it can be."""
     found: list[tuple[str, str, dict[str, Any]]] = []
     for spec in registry.architectures():
         if load_architecture(spec.name).decoding is None:
@@ -41,6 +42,8 @@ def generators() -> list[tuple[str, str, dict[str, Any]]]:
             if not isinstance(plain.head, LanguageHead):
                 continue
             found.append((spec.name, head, {}))
+            if "causal" in plain.config.field_names():
+                found.append((spec.name, head, CAUSAL))
             if crossing.num_parameters() > plain.num_parameters():
                 found.append((spec.name, head, CROSSING))
     return found
@@ -49,7 +52,7 @@ def generators() -> list[tuple[str, str, dict[str, Any]]]:
 GENERATORS = generators()
 
 
-@pytest.fixture(params=GENERATORS, ids=lambda each: f"{each[0]}-{each[1]}{'-crossing' if each[2] else ''}")
+@pytest.fixture(params=GENERATORS, ids=lambda each: "-".join((*each[:2], *each[2])))
 def model(request: pytest.FixtureRequest) -> Model:
     """A tiny model with every parameter perturbed, so much that its texts differ."""
     model_type, head, changes = request.param
@@ -120,6 +123,8 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
     "input_mask": lambda model, ids: 1 - prompts(model)["attention_mask"],
     "inputs_embeds": lambda model, ids: model.backbone.embed(ids.roll(1, 0)),
     "labels": lambda model, ids: ids,
+    "langs": lambda model, ids: ids % 2,
+    "lengths": lambda model, ids: torch.tensor(LENGTHS),
     "logits_to_keep": lambda model, ids: 1,
     "mc_labels": lambda model, ids: ids[:, 0],
     "mc_token_ids": lambda model, ids: ids[:, :1],
@@ -135,11 +140,11 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
 }
 """A value for each input that a model may have."""
 REFUSED = {
-    "decoder_inputs_embeds", "input_mask", "logits_to_keep", "mc_labels", "mc_token_ids", "perm_mask",
+    "decoder_inputs_embeds", "input_mask", "lengths", "logits_to_keep", "mc_labels", "mc_token_ids", "perm_mask",
     "target_mapping",
 }  # fmt: skip
 """What generation never has a use for. Others a model may refuse as well."""
-OF_EACH_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
+OF_EACH_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds", "langs")
 OF_EACH_ROW = ("encoder_hidden_states", "encoder_attention_mask", "encoder_outputs", "decoder_attention_mask")
 
 
@@ -182,7 +187,7 @@ def next_logits(model: Model, inputs: dict[str, Any]) -> Tensor:
     if model.head_name in CHOICE_HEADS:  # whose calls have an axis of choices
         logits: Tensor = model.language_head.predictions(model.backbone(**inputs).last_hidden_state)[0, -1]
         return logits
-    last: Tensor = model(**inputs).logits[0, -1]
+    last: Tensor = model(**case_of(model.config.model_type).asked(model, inputs)).logits[0, -1]
     return last
 
 
@@ -197,8 +202,9 @@ def continued(model: Model, own: dict[str, Any], text: str, token: int) -> dict[
     mask = text.replace("input_ids", "attention_mask")
     if mask in own:
         longer[mask] = torch.cat((own[mask], torch.ones_like(added)), dim=1)
-    if "token_type_ids" in own:
-        longer["token_type_ids"] = torch.cat((own["token_type_ids"], own["token_type_ids"][:, -1:]), dim=1)
+    for name in ("token_type_ids", "langs"):
+        if name in own:
+            longer[name] = torch.cat((own[name], own[name][:, -1:]), dim=1)
     if "position_ids" in own:
         longer["position_ids"] = torch.cat((own["position_ids"], own["position_ids"][:, -1:] + 1), dim=1)
     return longer
@@ -213,8 +219,11 @@ def generated(model: Model, inputs: dict[str, Any], **options: Any) -> list[list
 
 
 def exact(model: Model) -> bool:
-    """Whether steps give what reading the whole text again gives: XLNet's tokens see those that follow."""
-    return model.config.model_type not in ("xlnet", "transfo-xl")
+    """Whether steps give what reading the whole text again gives, and tokens can be taken back.
+
+    XLNet's tokens see those that follow; a state that reads everything again keeps nothing that could be taken back.
+    """
+    return model.config.model_type not in ("xlnet", "transfo-xl") and model.backbone.causal
 
 
 @pytest.mark.filterwarnings("ignore:output_.*return_dict_in_generate")
@@ -237,7 +246,7 @@ def test_every_input_is_honoured_or_refused_by_name(model: Model) -> None:
         assert name not in REFUSED
         if exact(model):
             assert texts == [uncached(model, row, inputs) for row in range(len(LENGTHS))], name
-        if name in ("token_type_ids", "position_ids"):
+        if name in ("token_type_ids", "position_ids", "langs"):
             for options in ({"num_beams": 2}, {"prompt_lookup_num_tokens": 3}) if exact(model) else ():
                 together = generated(model, inputs, **options)
                 for row in range(len(LENGTHS)):
@@ -251,10 +260,13 @@ def test_an_input_changes_what_is_written(model: Model) -> None:
     """Or the comparison above would show nothing."""
     plain = prompts(model)
     before = generated(model, plain)
-    for name in ("token_type_ids", "position_ids", "head_mask", "inputs_embeds"):
+    for name in ("token_type_ids", "position_ids", "head_mask", "inputs_embeds", "langs"):
         if name in model.input_names and exact(model) and not model.config.is_encoder_decoder:
+            given = {**plain, name: VALUES[name](model, plain["input_ids"])}
+            if name not in case_of(model.config.model_type).asked(model, given):
+                continue
             try:
-                assert generated(model, {**plain, name: VALUES[name](model, plain["input_ids"])}) != before, name
+                assert generated(model, given) != before, name
             except InputError:
                 assert model.config.model_type == "bart"  # whose decoder has learned positions and no types
 
@@ -289,7 +301,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
 def test_a_text_is_the_same_in_any_batch_with_lookup_or_without(model: Model, name: str) -> None:
     options = {"max_new_tokens": 9, "eos_token_id": 9, "pad_token_id": 0, **SEARCHES[name]}
     options["decoder_start_token_id"] = start(model)
-    if name == "contrastive" and model.config.model_type == "xlnet":
+    assert model.architecture.decoding is not None
+    if name == "contrastive" and not isinstance(model.architecture.decoding(model, prompts(model)), RevealingState):
         with pytest.raises(InputError, match="hidden states"):
             model.generate(**prompts(model), **options)
         return

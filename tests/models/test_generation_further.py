@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS
+from tests.cases import CHOICE_HEADS, case_of
 from tests.models.test_generation import GENERATORS, LENGTHS, exact, prompts, start
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import InputError
@@ -20,13 +20,13 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=GENERATORS, ids=lambda each: f"{each[0]}-{each[1]}{'-crossing' if each[2] else ''}")
+@pytest.fixture(params=GENERATORS, ids=lambda each: "-".join((*each[:2], *each[2])))
 def models(request: pytest.FixtureRequest) -> tuple[Model, Model]:
     """Two tiny models of a kind whose texts differ, the second one without cross-attention."""
     model_type, head, changes = request.param
     first, second = (
         tfx_core.new_model(model_type, head=head, seed=1, **{**tiny_config(model_type), **more}).eval()
-        for more in (changes, {})
+        for more in (changes, {key: x for key, x in changes.items() if key != "add_cross_attention"})
     )
     return perturbed(first, 2, 0.3), perturbed(second, 3, 0.3)
 
@@ -211,9 +211,12 @@ def test_a_cache_of_a_call_begins_a_text(models: tuple[Model, Model]) -> None:
         return
     ids = inputs["input_ids"].clamp(min=5)
     source = {each: value for each, value in inputs.items() if each.startswith("encoder")}
-    past = model(ids[:, :4], **source, use_cache=True).past_key_values  # with gradients
-    types = {"token_type_ids": ids % 2} if "token_type_ids" in model.input_names else {}
-    typed = model(ids[:, :4], **source, **{each: value[:, :4] for each, value in types.items()}, use_cache=True)
+    asked = case_of(model.config.model_type).asked(model, {"input_ids": ids, "token_type_ids": ids % 2})
+    types = {"token_type_ids": ids % 2} if {"token_type_ids"} <= asked.keys() & {*model.input_names} else {}
+    said = {each: value[:, :4] for each, value in asked.items() if each not in ("input_ids", "token_type_ids")}
+    past = model(ids[:, :4], **said, **source, use_cache=True).past_key_values  # with gradients
+    said |= {each: value[:, :4] for each, value in types.items()}
+    typed = model(ids[:, :4], **said, **source, use_cache=True)
     assert torch.equal(
         model.generate(ids, **source, **options, past_key_values=past), model.generate(ids, **source, **options)
     )

@@ -94,7 +94,8 @@ def test_so_does_generation(model_type: str) -> None:
         given = torch.tensor([[3, 4, 6, 7], [0, 1, 2, 9]]) + model.backbone.first_position
         made = model.generate(ids, position_ids=given, max_new_tokens=4)
         for _ in range(4):
-            following = model(ids, position_ids=given).logits[:, -1].argmax(-1, keepdim=True)
+            asked = case_of(model_type).asked(model, {"input_ids": ids, "position_ids": given})
+            following = model(**asked).logits[:, -1].argmax(-1, keepdim=True)
             ids, given = torch.cat((ids, following), dim=1), torch.cat((given, given[:, -1:] + 1), dim=1)
         assert made.tolist() == ids.tolist()
 
@@ -132,6 +133,8 @@ def test_an_input_of_another_shape_or_type_is_refused_by_name(model_type: str, m
             "encoder_attention_mask": [(6,), (4, 5), (1, 4), (4, 1)],
             "encoder_outputs": [(4, 6, width - 1), (4, 5), (2, 6, width)],
             "head_mask": [(), (1,), (7,), (1, 1, 1), (9, 4)],
+            "langs": [(4, 2), (4, 7), (2, 6), (4, 6, 1), (4, 1), (1,)],
+            "lengths": [(), (3,), (1,), (4, 6), (4, 1)],
             "inputs_embeds": [(4, 6, width - 1), (4, 6, 1), (4, width), (4, 6, 1, width)],
             "mems": [(4, 5), (6,), (4, 2, width)],
             "perm_mask": [(6, 6), (1, 6, 6), (4, 6)],
@@ -170,7 +173,11 @@ def test_a_number_that_is_none_of_the_models_is_told_with_its_input(model_type: 
     model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
     inputs = dict(text.inputs)
     inputs.pop("is_impossible", None)
-    extra = {"token_type_ids": inputs["input_ids"] * 0, "decoder_input_ids": inputs["input_ids"]}
+    extra = {
+        "token_type_ids": inputs["input_ids"] * 0,
+        "langs": inputs["input_ids"] * 0,
+        "decoder_input_ids": inputs["input_ids"],
+    }
     inputs |= {name: x for name, x in extra.items() if name in model.input_names}
     if type(getattr(model.backbone, "embeddings", None)) is Embeddings:
         inputs.pop("token_type_ids", None)  # there are none, which is told without a number

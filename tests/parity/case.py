@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.cases import CHOICE_HEADS, Inputs, Variant, case_of
-from tfx_core.model.config import ModelConfig
+from tfx_core.model import ModelConfig, load_architecture
 from tfx_core.plugins import ArchitectureSpec, registry
 
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
@@ -46,8 +46,9 @@ class Case:
         """The reference's class for this head."""
         if self.head in self.variant.heads_of_reference:
             return self.variant.heads_of_reference[self.head]
-        classes = registry.find(ArchitectureSpec, self.model_type).hf_classes
-        return next(name for name, head in classes.items() if head == self.head)
+        name = load_architecture(self.model_type).class_of(self.head)
+        assert name is not None
+        return name
 
     def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
         """A batch ``(3, 11)``, padded if asked for."""

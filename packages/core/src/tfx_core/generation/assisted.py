@@ -48,7 +48,7 @@ class Assistant:
         own, other = (getattr(getattr(each, "config", None), "vocab_size", None) for each in (model, of))
         if own != other:
             raise InputError(f"{NAME} with a vocabulary of {own} tokens: the model's has {other}; must be alike")
-        longest, positions = int(prompts.lengths.max()), model.max_positions
+        longest, positions = int(prompts.lengths.max()), model.most_read
         if positions is not None and longest > positions:
             raise InputError(f"{NAME} has positions for {positions}; the prompt has {longest} tokens")
         inputs = _padded(prompts, "") if source is None else {**_padded(source, ""), **_padded(prompts, "decoder_")}

@@ -118,14 +118,14 @@ def _begin(
     if model.architecture.decoding is None:
         raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
     prompts, source = prepare(model, inputs, options)
-    limits = greatest_lengths(prompts, options, model.max_positions, given)
+    limits = greatest_lengths(prompts, options, model.most_read, given)
     twin = for_inference(model) if isinstance(model, nn.Module) else model
     state = model.architecture.decoding(twin, inputs)
     if options.guidance_scale != 1:
         read = source if model.config.is_encoder_decoder else prompts
         others = negative_inputs(inputs, read, *negative, rows=len(prompts))
         if not model.config.is_encoder_decoder:
-            check_room(others["input_ids"], int((limits - prompts.lengths).max()), model.max_positions)
+            check_room(others["input_ids"], int((limits - prompts.lengths).max()), model.most_read)
         state = guided(state, model.architecture.decoding(twin, others), options.guidance_scale)
     elif negative[0] is not None:
         warnings.warn("negative_prompt_ids has no effect without guidance_scale", stacklevel=5)

@@ -216,7 +216,7 @@ def _cut(inputs: dict[str, Any], prefix: str, known: Tensor, new: Tensor) -> Non
         columns = (mask.to(ids.device) == 0).to(torch.uint8).argsort(dim=1, stable=True)
     added = torch.arange(int(new.max()), device=ids.device)
     columns = columns.gather(1, (known[:, None] + added).clamp(max=ids.shape[1] - 1))
-    for name in (f"{prefix}input_ids", "token_type_ids", "position_ids"):
+    for name in (f"{prefix}input_ids", "token_type_ids", "position_ids", "langs"):
         given = inputs.get(name)
         if given is not None and given.shape[-1] == ids.shape[1]:
             inputs[name] = given.expand(len(ids), -1).gather(1, columns)

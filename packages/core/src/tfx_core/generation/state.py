@@ -175,8 +175,8 @@ class GenerativeModel(Protocol):
         ...
 
     @property
-    def max_positions(self) -> int | None:
-        """The most tokens of one text, ``None`` where there is no limit."""
+    def most_read(self) -> int | None:
+        """The most tokens of a text of which it writes the next one, ``None`` where there is no limit."""
         ...
 
     @property

@@ -65,6 +65,18 @@ class Architecture(Generic[C]):
             return HeadPlan(lambda config, backbone: NoHead(), parts=self.parts, prefix="")
         return self.heads[head] if head in self.heads else self._foreign(head)
 
+    def class_of(self, head: str) -> str | None:
+        """The reference's class for a head, ``None`` where it has none."""
+        plan = self.heads.get(head)
+        known = head if plan is None or plan.shares_class is None else plan.shares_class
+        return next((name for name, stands_for in self.spec.hf_classes.items() if stands_for == known), None)
+
+    def head_of(self, name: str, config: C) -> str | None:
+        """The head that a class of the reference stands for in a checkpoint with this config; ``None`` if unknown."""
+        head = self.spec.hf_classes.get(name)
+        meant = (own for own, plan in self.heads.items() if plan.shares_class == head and plan.is_meant(config))
+        return None if head is None else next(meant, head)
+
     def unread(self, reads: str | None) -> Collection[str]:
         """The parts that give nothing but other capabilities than ``reads``; none for None."""
         if reads is None:

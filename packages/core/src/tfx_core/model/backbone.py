@@ -82,6 +82,14 @@ class Backbone(nn.Module, ABC):
         """The decoder: what can predict what follows; ``None`` where nothing can."""
         return self if self.causal else None
 
+    @property
+    def most_read(self) -> int | None:
+        """The longest text, in tokens, that it writes the next token of; less than `max_positions` if that needs some.
+
+        ``None`` where there is no limit.
+        """
+        return self.max_positions
+
     def new_cache(self) -> DecoderCache:
         """An empty key-value cache for one generation; raises `InputError` where the model keeps none."""
         raise InputError("use_cache: this model keeps no key-value cache")

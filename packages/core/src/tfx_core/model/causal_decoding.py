@@ -1,7 +1,7 @@
 """How a decoder with a key-value cache takes steps: the state of every decoder that takes ``past_key_values``."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,12 @@ from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
 
-_OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids")
+_OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "position_ids")
 _OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
 _OF_EVERY_CALL = ("head_mask", "cross_attn_head_mask")
-_USED = frozenset({*_OF_PROMPT, *_OF_SOURCE, *_OF_EVERY_CALL, *REPORTS, "attention", "past_key_values"})
+_USED = frozenset(
+    {*_OF_PROMPT, "token_type_ids", *_OF_SOURCE, *_OF_EVERY_CALL, *REPORTS, "attention", "past_key_values"}
+)
 
 
 def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":
@@ -35,24 +37,28 @@ class CausalDecoding:
     """A decoder's `DecodingState`; it also extends (guessed tokens) and reveals hidden states (contrastive search).
 
     ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
-    Of ``inputs``, ids or vectors and their mask are read once; ``token_type_ids`` go on with the last one, as in the
-    reference, and the cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention``
-    among them is taken instead of the model's own. What is in ``past_key_values`` stands before the prompts; it is
+    Of ``inputs``, ids or vectors and their mask are read once; what is `continued` goes on with the last one, and the
+    cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention`` among them is taken
+    instead of the model's own. What is in ``past_key_values`` stands before the prompts; it is
     copied, so that the cache goes on as it was.
     """
+
+    continued: ClassVar[tuple[str, ...]] = ("token_type_ids",)
+    """Inputs ``(B, S)`` that are the same for every new token as for the last one, as in the reference."""
 
     def __init__(
         self, decoder: nn.Module, predictions: nn.Module, inputs: Mapping[str, Any], attention: AttentionKernel
     ) -> None:
         self._decoder = decoder
         self._predictions = predictions
-        self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_PROMPT}
+        of_prompt = (*_OF_PROMPT, *self.continued)
+        self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in of_prompt}
         self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
-        others = {name: x for name, x in inputs.items() if name not in _OF_PROMPT + _OF_SOURCE}
+        others = {name: x for name, x in inputs.items() if name not in of_prompt + _OF_SOURCE}
         past: DecoderCache | None = others.pop("past_key_values", None)
         self._constant: dict[str, Any] = {"attention": attention, **others}
-        self._last_type: Tensor | None = None
-        """``(B, 1)``, of each source."""
+        self._last: dict[str, Tensor] = {}
+        """``(B, 1)``, of each source, of what is continued."""
         self._cache = None if past is None else past.copied()
         self._last_length = 0
         self._output, self._reported_rows = ModelOutput(), 1
@@ -60,12 +66,12 @@ class CausalDecoding:
     def prefill(self) -> Tensor:
         """Read the prompts; the logits ``(B, V)`` after the last real token of each."""
         states, mask, _ = self._read_prompts()
-        return self._logits(last_tokens(states, mask))
+        return self._next_logits(last_tokens(states, mask))
 
     def prefill_with_hidden(self) -> tuple[Tensor, Tensor, Tensor]:
         """`prefill`, with the prompts' last states ``(B, S, D)`` and their mask ``(B, S)``."""
         states, mask, real = self._read_prompts()
-        return self._logits(last_tokens(states, mask)), states, real
+        return self._next_logits(last_tokens(states, mask)), states, real
 
     def step(self, ids: Tensor) -> Tensor:
         """Append one token ``(R,)`` to every row; the logits ``(R, V)`` of the next."""
@@ -74,7 +80,7 @@ class CausalDecoding:
     def step_with_hidden(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, with the state ``(R, D)`` of each appended token."""
         state = self._append(ids[:, None])[:, -1]
-        return self._logits(state), state
+        return self._next_logits(state), state
 
     def extend(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Append the first ``lengths[i]`` of ``(R, n)`` tokens to row ``i``; the logits ``(R, n, V)`` after each."""
@@ -98,7 +104,7 @@ class CausalDecoding:
         """Keep only these sources, with all their rows."""
         self._known_cache.select(sources)
         self._source = {name: x.index_select(0, sources) for name, x in self._source.items()}
-        self._last_type = None if self._last_type is None else self._last_type.index_select(0, sources)
+        self._last = {name: x.index_select(0, sources) for name, x in self._last.items()}
 
     def remembered(self, rows: Tensor) -> DecoderCache:
         """A cache of these rows, with which a later call goes on."""
@@ -125,9 +131,9 @@ class CausalDecoding:
         mask = self._prompt.get("attention_mask")
         states = self._run(**self._prompt).last_hidden_state
         real = RealTokens.of(states, mask)
-        if "token_type_ids" in self._prompt:
-            types = self._prompt["token_type_ids"].expand(real.batch, -1)
-            self._last_type = last_tokens(types[..., None], real.mask)
+        for name in self.continued:
+            if name in self._prompt:
+                self._last[name] = last_tokens(self._prompt[name].expand(real.batch, -1)[..., None], real.mask)
         return states, mask, real.dense_mask
 
     def _append(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -135,9 +141,8 @@ class CausalDecoding:
         inputs = {"input_ids": ids}
         if lengths is not None:
             inputs["attention_mask"] = (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).long()
-        if self._last_type is not None:
-            types = self._last_type.repeat_interleave(self._known_cache.rows_per_source, dim=0)
-            inputs["token_type_ids"] = types.expand_as(ids)
+        for name, last in self._last.items():
+            inputs[name] = last.repeat_interleave(self._known_cache.rows_per_source, dim=0).expand_as(ids)
         states: Tensor = self._run(**inputs).last_hidden_state
         return states
 
@@ -148,6 +153,10 @@ class CausalDecoding:
         self._cache, self._output = output.past_key_values, output
         self._reported_rows = self._known_cache.rows_per_source
         return output
+
+    def _next_logits(self, state: Tensor) -> Tensor:
+        """Of the token after those whose last states ``(R, D)`` these are."""
+        return self._logits(state)
 
     def _logits(self, states: Tensor) -> Tensor:
         logits: Tensor = self._predictions(states)

@@ -377,7 +377,7 @@ class ModelConfig(Checked, Nested):
     def _is_inert(cls, name: str) -> bool:
         """Whether a key has no effect, here or at all."""
         inert = name.startswith("_") or name in INERT_KEYS or name in cls.inert_keys
-        return inert and name not in ("label2id", "model_type", *cls.aliases)
+        return inert and name not in ("label2id", "model_type", *cls.aliases, *cls.field_names())
 
     def _lacks(self, name: str) -> str:
         """What an `AttributeError` says of a name that stands for nothing."""

@@ -248,7 +248,7 @@ def stored_head(
     if config.tfx_head is not None:
         return config.tfx_head
     classes = architecture.spec.hf_classes
-    known = [classes[name] for name in config.architectures if name in classes]
+    known = [architecture.head_of(name, config) for name in config.architectures if name in classes]
     if config.architectures and not known and asked is None:
         raise ConfigError(
             f"{_config_file(folder)}: architectures={shown(list(config.architectures))}: {config.model_type} has "

@@ -215,11 +215,11 @@ class Model(Switches):
 
     def stored_config(self) -> ModelConfig:
         """The config, saying which head is stored, what is tied and in which type."""
-        classes = self.architecture.spec.hf_classes
-        named = [name for name, head in classes.items() if head == self.head_name]
-        backbone = [name for name, head in classes.items() if head == "backbone"]
+        architecture = self.architecture
+        name = architecture.class_of(self.head_name) or architecture.class_of("backbone")
+        told = name is not None and architecture.head_of(name, self.config) == self.head_name
         config = self.config.replace(
-            architectures=tuple(named[:1] or backbone[:1]), tfx_head=None if named else self.head_name
+            architectures=() if name is None else (name,), tfx_head=None if told else self.head_name
         )
         if self.ties:
             tied = {name: self._held(name) is self._held(to) for name, to in self.ties}
@@ -342,10 +342,9 @@ class Model(Switches):
     def _class_name(self) -> str:
         """What the reference calls such a model."""
         try:
-            classes = self.architecture.spec.hf_classes
+            return self.architecture.class_of(self.head_name) or "Model"
         except UnknownNameError:  # made without a plugin
             return "Model"
-        return next((name for name, head in classes.items() if head == self.head_name), "Model")
 
     @property
     def plan(self) -> HeadPlan[Any]:
@@ -431,6 +430,11 @@ class Model(Switches):
         """The longest input in tokens, ``None`` where there is no limit."""
         return self.backbone.max_positions
 
+    @property
+    def most_read(self) -> int | None:
+        """The longest text in tokens that `generate` goes on from."""
+        return self.backbone.most_read
+
     def _lacks(self, name: str) -> str:
         """What an `AttributeError` says of a name that stands for nothing."""
         kind, config = type(self).__name__, vars(self).get("config")
@@ -471,7 +475,7 @@ class Model(Switches):
 
     def can_generate(self) -> bool:
         """Whether it predicts one token after another."""
-        return isinstance(self.head, LanguageHead) and self.backbone.causal
+        return isinstance(self.head, LanguageHead) and self.backbone.text_writer is not None
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Number of numbers in all parameters, shared ones counted once; in those that learn, without tables."""

@@ -103,8 +103,8 @@ def files_of_state(tensors: TensorFiles, architecture: "Architecture[Any]") -> T
     if CONFIG not in tensors:
         return tensors
     config = architecture.config.from_dict(_config(tensors), where=f"{tensors.label}: {CONFIG}")
-    classes = architecture.spec.hf_classes
-    head = config.tfx_head or next((classes[name] for name in config.architectures if name in classes), "backbone")
+    stored = (architecture.head_of(name, config) for name in config.architectures)
+    head = config.tfx_head or next(filter(None, stored), "backbone")
     entries = {name: entry for name, entry in tensors.items() if name != CONFIG}
     table = architecture.weight_table(config, head).of_parts()
     return TensorFiles(tensors.label, entries_as_in_files(table, head, entries))

@@ -94,7 +94,7 @@ class MultipleChoiceHead(Head):
 def flatten_choices(inputs: Inputs) -> Inputs:
     """Make every choice a row of the batch, ``(B, choices, …) -> (B·choices, …)``; raises `InputError` for less."""
     arranged = dict(inputs)
-    for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds"):
+    for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "langs", "inputs_embeds"):
         value = inputs.get(name)
         if value is None:
             continue

@@ -1,5 +1,7 @@
 """Heads that predict tokens."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
@@ -50,6 +52,9 @@ class MaskedLMHead(Head):
 
 class LanguageHead(Head):
     """What predicts one token after another: generation reads nothing of it but ``predictions``."""
+
+    next_token: ClassVar[bool] = True
+    """Whether the logits at a token are of the one after it; else of what a mask in its place would stand for."""
 
     def __init__(self, predictions: nn.Module) -> None:
         super().__init__()

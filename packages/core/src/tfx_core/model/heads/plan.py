@@ -52,6 +52,12 @@ class HeadPlan(Generic[C]):
     adapt: Callable[[C], C] = lambda config: config
     """The config for a user who asks for this head, for example with a causal mask; what the user says comes last."""
 
+    shares_class: str | None = None
+    """Another head, whose class of the reference stands for this one, too."""
+
+    is_meant: Callable[[C], bool] = lambda config: False
+    """Whether a checkpoint with this config, of a class that two heads share, has this one."""
+
     initialise: Initialise[C] | None = None
     """How its modules are filled, by default as all of the architecture's."""
 
