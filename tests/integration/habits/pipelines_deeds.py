@@ -22,6 +22,7 @@ MODELS = {
     "token-classification": ("bert", "token-classification"),
     "question-answering": ("bert", "question-answering"),
     "feature-extraction": ("bert", "backbone"),
+    "zero-shot-classification": ("bert", "sequence-classification"),
     "text-generation": ("gpt2", "causal-lm"),
     "summarization": ("t5", "conditional-generation"),
     "text2text": ("t5", "conditional-generation"),
@@ -140,6 +141,30 @@ def together(world: World) -> None:
     assert ask(question=["Who?"], context=["Ann"]) == ask([{"question": "Who?", "context": "Ann"}])
 
 
+def entailing(world: World, **options: Any) -> Pipe:
+    return pipe(world, "zero-shot-classification", id2label={0: "ENTAILMENT", 1: "NOT"}, **options)
+
+
+def among_labels(**options: Any) -> Callable[[World], None]:
+    """A deed that has labels chosen among, with the same result as under our keywords."""
+
+    def deed(world: World) -> None:
+        classify = entailing(world)
+        found = classify("a", ["b", "c"], **options)
+        assert sorted(found["labels"]) == ["b", "c"]
+        ours = {"multi_label": True} if "multi_class" in options else options
+        assert found == classify(["a"], candidate_labels="b, c", **ours)[0]
+
+    return deed
+
+
+def compared(world: World) -> None:
+    compare = tfx_core.pipeline("sentence-similarity", world.folder())
+    found = compare({"source_sentence": "a", "sentences": ["a", "b"]})
+    assert found == compare([("a", "a"), ("a", "b")])
+    assert compare((["a"], ["a", "b"])).tolist() == [found]
+
+
 def in_rows(world: World) -> None:
     classify = pipe(world)
     sizes: list[int] = []
@@ -164,13 +189,15 @@ MAKING: dict[str, Callable[[World], object]] = {
         for alias, task in ALIASES.items()
     },
     '"embeddings"': lambda world: check(tfx_core.pipeline("embeddings", world.folder()).task == "feature-extraction"),
+    '"zero-shot-classification"': lambda world: check(entailing(world).task == "zero-shot-classification"),
+    '"sentence-similarity"': compared,
     '"text2text"': made(lambda each: each.task == "text2text-generation", "text2text"),
     '"translation_en_to_de"': languages,
     **{
         f'"{task}"': lambda world, task=task: tfx_core.pipeline(task, world.folder())  # type: ignore[misc]
         for task in (
-            *("zero-shot-classification", "table-question-answering", "automatic-speech-recognition"),
-            *("audio-classification", "text-to-speech", "image-classification", "image-to-text", "object-detection"),
+            *("table-question-answering", "automatic-speech-recognition", "audio-classification"),
+            *("text-to-speech", "image-classification", "image-to-text", "object-detection"),
             *("visual-question-answering", "document-question-answering", "image-text-to-text"),
             "zero-shot-image-classification",
         )
@@ -251,6 +278,12 @@ CALL: dict[str, Callable[[World], object]] = {
     "ignore_labels=": called(anything, "a", "token-classification", ignore_labels=["X"]),
     "stride=": called(anything, "a", "token-classification", stride=2, aggregation_strategy="simple"),
     "targets=": called(lambda found: len(found) == 1, "[MASK]", "fill-mask", targets=["a"]),
+    "candidate_labels=": among_labels(),
+    "hypothesis_template=": among_labels(hypothesis_template="It is {}."),
+    "multi_label=": among_labels(multi_label=True),
+    "multi_class=": among_labels(multi_class=True),
+    "sequences=": lambda world: entailing(world, sequences="a"),
+    '{"source_sentence": …, "sentences": […]}': compared,
     "truncation=": called(anything, "a", truncation=True),
     "max_length=": called(anything, "abcdef", max_length=4),
     "padding=": called(anything, "a", padding=True),

@@ -165,7 +165,8 @@ def _parameter(entry: OptionDescription) -> click.Option:
     kind = _type_of(entry)
     if entry.optional and entry.default is not None:
         kind = OrNone(kind)
-    return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=entry.many, default=None, help=text)
+    multiple = entry.many and entry.separated is None
+    return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=multiple, default=None, help=text)
 
 
 def _type_of(entry: OptionDescription) -> click.ParamType:  # type: ignore[type-arg]

@@ -27,7 +27,9 @@ class Lines:
         """The lines of one input and its result."""
         if self._form == "json":
             yield json_line({"error": result.reason} if isinstance(result, Unusable) else result)
-        elif self._form == "table":
+            return
+        result = unfolded(result)
+        if self._form == "table":
             heading = "(no input)" if isinstance(value, Unusable) else value
             yield from table(heading if isinstance(heading, str) else json_line(heading), result, table_width() or 100)
         else:
@@ -47,6 +49,15 @@ class Lines:
             self._waiting += lines
             return
         yield from lines
+
+
+def unfolded(result: Result) -> Result:
+    """A dict of several lists of one length as a dict for each place in them, for people to read in columns."""
+    items = result.items() if isinstance(result, Mapping) else ()
+    lists = {name: value for name, value in items if isinstance(value, list)}
+    if len(lists) < 2 or len({len(each) for each in lists.values()}) > 1:
+        return result
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
 def json_line(result: Result) -> str:

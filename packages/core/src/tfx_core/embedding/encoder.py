@@ -169,9 +169,9 @@ class TextEncoder:
         """Where it computes."""
         return self.model.device
 
-    def to(self, *where: Any) -> Self:
+    def to(self, *where: Any, **named: Any) -> Self:
         """Itself, on a device; a ``torch.dtype`` becomes that of its model."""
-        self.model.to(*where)
+        self.model.to(*where, **named)
         for stage in self._task.stages:
             stage.to(self.device)
         return self
@@ -306,6 +306,17 @@ class TextEncoder:
         """As `encode`, with the folder's prompt for what is searched in, if it has one, unless one is given."""
         return self.encode(texts, **self._prompted(options, "document", "passage", "corpus"))
 
+    def windows(self, texts: Sequence[str], prompt: str | None, prompt_name: str | None) -> list[TextWindow]:
+        """The row of model input of each text, for a task that pads them into batches and gives these to `vectors`."""
+        prefix = self._prompt(prompt, prompt_name)
+        items = [self.cased(prefix + text) for text in texts]
+        return [window for (window,) in self._task.encode(items, _Options(max_length=self.max_length))]
+
+    def vectors(self, batch: Mapping[str, Tensor], prompt: str | None, prompt_name: str | None) -> Sequence[Any]:
+        """The vectors (D,) of a batch of such rows, (B, S) each."""
+        tokens = self._prompt_tokens(self._prompt(prompt, prompt_name))
+        return self._task.compute(batch, (), _Options(prompt_tokens=tokens, truncate_dim=self.truncate_dim))
+
     def _stream(self, texts: Sequence[str], prefix: str, progress: Progress | None, **options: Any) -> Iterator[Any]:
         return self._task.stream(
             (self.cased(prefix + text) for text in texts),
@@ -404,6 +415,7 @@ def _shown_progress(progress: Progress | bool | None, total: int) -> Iterator[Pr
 def load_encoder(
     path: str | Path,
     *,
+    tokenizer: str | Path | Tokenizer | None = None,
     pooling: Pooling | Sequence[Pooling] | None = None,
     max_length: int | None = None,
     prompts: Mapping[str, str] | None = None,
@@ -422,9 +434,9 @@ def load_encoder(
 
     A sentence-transformers folder says how it pools and how long its texts are; for any other checkpoint ``pooling``
     does, by default the mean, which a warning says. ``max_length``, ``default_prompt_name`` and ``similarity_fn_name``
-    go over what the folder says, ``prompts`` are added to its own. ``truncate_dim`` is as for `TextEncoder`;
-    ``model_kwargs`` are of `load_model`, ``tokenizer_kwargs`` of `load_tokenizer`. ``provider``, and what is raised, is
-    as for `load_model`.
+    go over what the folder says, ``prompts`` are added to its own, and a ``tokenizer``, or where one is, stands in for
+    its own. ``truncate_dim`` is as for `TextEncoder`; ``model_kwargs`` are of `load_model`, ``tokenizer_kwargs`` of
+    `load_tokenizer`. ``provider``, and what is raised, is as for `load_model`.
     """
 
     def read(folder: Folder) -> tuple[str, SentenceRecipe, Model, Tokenizer]:
@@ -442,18 +454,20 @@ def load_encoder(
             },
         )
         recipe.check_widths(model.backbone.width)
-        tokenizer = load_tokenizer(recipe.transformer, provider=provider, **(tokenizer_kwargs or {}))
-        return folder.label, recipe, model, tokenizer
+        source = recipe.transformer if tokenizer is None else tokenizer
+        if isinstance(source, Tokenizer):
+            return folder.label, recipe, model, source
+        return folder.label, recipe, model, load_tokenizer(source, provider=provider, **(tokenizer_kwargs or {}))
 
     device = device_of(device)
-    label, recipe, model, tokenizer = read_whole(path, read, **options)
+    label, recipe, model, loaded_tokenizer = read_whole(path, read, **options)
     known = {**recipe.prompts, **(prompts or {})}
     if default_prompt_name is not None and default_prompt_name not in known:
         has = ", ".join(map(repr, known)) or "no prompts"
         raise InputError(f"default_prompt_name={default_prompt_name!r}: the encoder has {has}")
     return TextEncoder(
         model,
-        tokenizer,
+        loaded_tokenizer,
         pooling=recipe.pooling if pooling is None else pooling,
         pool_prompt=recipe.pool_prompt,
         stages=[stage.module for stage in recipe.stages],

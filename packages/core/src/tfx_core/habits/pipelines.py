@@ -38,10 +38,8 @@ HABITS = (
     works('"embeddings"'),
     works('"text2text"'),
     works('"translation_en_to_de"'),
-    told(
-        '"zero-shot-classification"',
-        "run text-classification on (text, 'This example is LABEL.') for each label, with a model of entailment",
-    ),
+    works('"zero-shot-classification"', "a model needs a class whose name begins with entail"),
+    works('"sentence-similarity"', "of a sentence-transformers folder, or any encoder with pooling="),
     *(
         told(f'"{task}"', _TEXT_ONLY)
         for task in (
@@ -116,6 +114,12 @@ CALL = (
     works("ignore_labels="),
     works("stride="),
     works("targets="),
+    works("candidate_labels=", "a list, or a text with commas; also the second argument"),
+    works("hypothesis_template="),
+    works("multi_label="),
+    works("multi_class=", "multi_label=", renamed("multi_label")),
+    told("sequences=", "the texts come first: classifier(texts, candidate_labels)"),
+    works('{"source_sentence": …, "sentences": […]}', "a list of numbers; of a pair a number, of two lists a matrix"),
     works("truncation="),
     works("max_length="),
     works("padding=", _ROWS, _anything),

@@ -31,6 +31,13 @@ def tfx_tasks() -> list[TaskSpec]:
             summary="the class of a text, or of a pair of texts",
         ),
         TaskSpec(
+            "zero-shot-classification",
+            target="tfx_core.tasks.zero_shot:ZeroShotClassification",
+            heads=("sequence-classification",),
+            yields_to=("text-classification",),
+            summary="which of some labels, given with the text, a model of entailment finds it to have",
+        ),
+        TaskSpec(
             "token-classification",
             target="tfx_core.tasks.token_classification:TokenClassification",
             heads=("token-classification",),
@@ -49,6 +56,13 @@ def tfx_tasks() -> list[TaskSpec]:
             heads=("backbone", "encoder-only"),
             aliases=("embeddings",),
             summary="vectors of a text: one for each token, or one pooled from them",
+        ),
+        TaskSpec(
+            "sentence-similarity",
+            target="tfx_core.tasks.sentence_similarity:SentenceSimilarity",
+            heads=("backbone", "encoder-only"),
+            yields_to=("feature-extraction",),
+            summary="how alike two texts are, or each of some with each of others",
         ),
         TaskSpec(
             "text-generation",

@@ -116,6 +116,9 @@ class TaskSpec(Spec):
     aliases: tuple[str, ...] = ()
     """Further names; one like ``"translation_{src_lang}_to_{tgt_lang}"`` states the task's options in its braces."""
 
+    yields_to: tuple[str, ...] = ()
+    """Tasks for which a model's head stands rather than for this one, where only the model is named."""
+
     summary: str = ""
 
 

@@ -21,6 +21,17 @@ OptionsT = TypeVar("OptionsT", bound="TaskOptions")
 Scalar: TypeAlias = type[bool] | type[int] | type[float] | type[str]
 
 
+@dataclass(frozen=True)
+class Separated:
+    """A note on an option of several texts: one string is all of them, with this between them."""
+
+    by: str
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """The texts, without blanks around them; what is blank is none."""
+        return tuple(part.strip() for part in text.split(self.by) if part.strip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(Checked):
     """Options that every task has."""
@@ -63,6 +74,8 @@ class OptionDescription:
     """Whether True and False are values beside those strings."""
     many: bool
     """Whether the value is a tuple of such scalars; one of them alone stands for a tuple of one."""
+    separated: Separated | None
+    """How one string is all of them, where it can be."""
     optional: bool
     """Whether None is a value."""
     default: object
@@ -95,9 +108,10 @@ def read_options(base: OptionsT, values: Mapping[str, object], owner: str) -> Op
     missing = [name for name in values if name not in known]
     if missing:
         raise TypeError(unknown("pipeline(…)", missing, known, owner))
-    many = {name for name, each in described.items() if each.many}
+    many = {name: each.separated for name, each in described.items() if each.many}
     given: dict[str, Any] = {
-        name: _listed(value) if name in many and value is not None else value for name, value in values.items()
+        name: _listed(value, many[name]) if name in many and value is not None else value
+        for name, value in values.items()
     }
     try:
         return base.replaced(**given)
@@ -105,7 +119,9 @@ def read_options(base: OptionsT, values: Mapping[str, object], owner: str) -> Op
         raise InputError(f"{owner}: {error}") from None
 
 
-def _listed(value: object) -> tuple[object, ...]:
+def _listed(value: object, separated: Separated | None) -> tuple[object, ...]:
+    if separated is not None and isinstance(value, str):
+        return separated.parts(value)
     return (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
 
 
@@ -123,7 +139,10 @@ def _described(each: "Field[Any]", whole: Form, where: str) -> OptionDescription
         kind = " | ".join(map(str, whole.kinds))
         raise TypeError(f"{where}: an option is a bool, int, float, str or Literal of strings, not {kind}")
     bounds = next((bound for bound in (*whole.bounds, *item.bounds) if isinstance(bound, Between)), None)
-    return OptionDescription(each.name, scalar, choices, switch, many, whole.optional, each.default, whole.help, bounds)
+    separated = next((note for note in whole.notes if isinstance(note, Separated)), None)
+    return OptionDescription(
+        each.name, scalar, choices, switch, many, separated, whole.optional, each.default, whole.help, bounds
+    )
 
 
 def _item(whole: Form) -> tuple[Form, bool]:

@@ -113,7 +113,9 @@ def _cure(name: str, entries: "Sequence[registry.Registered[TaskSpec]]") -> str 
 def task_for(model: "str | Path | Model", provider: str | None = None, **hub: "Unpack[HubOptions]") -> str:
     """The one task that a model's head serves; `InputError` where there are several, or none."""
     head = _stored_head(model, provider, **hub) if isinstance(model, str | Path) else model.head_name
-    found = [registry.spelled(entry) for entry in registry.specs(TaskSpec) if serves(head, entry.spec.heads)]
+    serving = [entry for entry in registry.specs(TaskSpec) if serves(head, entry.spec.heads)]
+    names = {entry.spec.name for entry in serving}
+    found = [registry.spelled(entry) for entry in serving if names.isdisjoint(entry.spec.yields_to)]
     if len(found) > 1:
         choice = f"serves {', '.join(found)}; say which: pipeline({found[0]!r}, model)"
         raise InputError(f"pipeline: the model's head, {head!r}, {choice}")

@@ -1,7 +1,8 @@
 """From texts to rows of model input, within the length that the model takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from tfx_core.errors import InputError
@@ -84,18 +85,18 @@ def tokenize(
     texts: Sequence[str | list[str]],
     text_pairs: Sequence[str] | None = None,
     *,
-    truncation: bool = False,
+    truncation: bool | Literal["only_first"] = False,
     max_length: int | None = None,
     details: bool = False,
 ) -> list[TextWindow]:
     """One window for each text, or for each text and its pair; a text may be a list of words.
 
-    A text with more tokens than the model takes is cut to fit when ``truncation`` or a ``max_length`` asks for it, and
-    is an `ItemError` that names the limit otherwise. So is a text of which the tokenizer makes no tokens. ``details``
-    fills the fields of `TextWindow` beside ``features``.
+    A text with more tokens than the model takes is cut to fit when ``truncation`` or a ``max_length`` asks for it (with
+    ``"only_first"`` its pair stays whole), and is an `ItemError` that names the limit otherwise. So is a text of which
+    the tokenizer makes no tokens. ``details`` fills the fields of `TextWindow` beside ``features``.
     """
     limit = length_limit(model, tokenizer, max_length)
-    cut = (truncation or max_length is not None) and limit is not None
+    cut = limit is not None and (truncation or max_length is not None)
     batch = tokenizer(
         list(texts),
         None if text_pairs is None else list(text_pairs),
@@ -109,6 +110,19 @@ def tokenize(
     for index, window in enumerate(windows):
         check_length(model, index, window)
     return windows
+
+
+def in_groups(sizes: Sequence[int], make: Callable[[], Sequence[TextWindow]]) -> list[list[TextWindow]]:
+    """The windows that ``make`` has for the rows of all items, as many for each as ``sizes`` say.
+
+    An `ItemError` of a row becomes that of its item.
+    """
+    try:
+        windows = iter(make())
+    except ItemError as error:
+        items = [item for item, size in enumerate(sizes) for _ in range(size)]
+        raise ItemError(items[error.index], error.reason) from None
+    return [list(islice(windows, size)) for size in sizes]
 
 
 def check_length(model: "Model", index: int, window: TextWindow) -> None:
