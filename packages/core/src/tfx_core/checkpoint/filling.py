@@ -60,6 +60,7 @@ def load_weights(
     label: str = "checkpoint",
     unread: Collection[str] = (),
     resized: bool = False,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Fill a module that was built on the meta device, every parameter and buffer once.
 
@@ -80,7 +81,7 @@ def load_weights(
     ``apart`` names the first.
 
     Raises one `CheckpointError` that lists the missing, unexpected and misshapen tensors, up to fifty, and counts them
-    all.
+    all; with those of another shape it names the ``sizes``, keys of the config, that ask for the one of the module.
     """
     slots = _slots(module, table, head)
     found = _found(tensors, table, label)
@@ -98,7 +99,7 @@ def load_weights(
     faults += _missing(filled if initialise is not None else filled + new)
     others = [slot for slot in filled if resized and _is_resized(slot)]
     filled = [slot for slot in filled if slot not in others]
-    faults += _misshapen(filled)
+    faults += _misshapen(filled, sizes or {})
     faults += _unexpected(found, slots, table, head)
     if faults:
         more = [f"… and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
@@ -235,15 +236,21 @@ def _missing(slots: Iterable[_Slot]) -> Iterator[str]:
                     yield f"missing {name} {shape}, for {slot.names[0]}"
 
 
-def _misshapen(slots: Iterable[_Slot]) -> Iterator[str]:
+def _misshapen(slots: Iterable[_Slot], sizes: Mapping[str, int]) -> Iterator[str]:
     for slot in slots:
         if not slot.is_complete:
             continue
         for view, entry in zip(slot.rule.views(slot.meta), slot.entries, strict=True):
             if tuple(view.shape) != entry.shape:
-                yield f"misshapen {entry.name}: is {entry.shape}, {slot.names[0]} needs {tuple(view.shape)}"
+                needed = f"{tuple(view.shape)}{_asked_by(sizes, {*view.shape} - {*entry.shape})}"
+                yield f"misshapen {entry.name}: is {entry.shape}, {slot.names[0]} needs {needed}"
             elif view.dtype.is_floating_point != entry.dtype.is_floating_point:
                 yield f"mistyped {entry.name}: is {entry.dtype}, {slot.names[0]} needs {view.dtype}"
+
+
+def _asked_by(sizes: Mapping[str, int], numbers: Collection[int]) -> str:
+    asked = [f"{key}={size}" for key, size in sizes.items() if size in numbers]
+    return f", for {' and '.join(asked)}" if asked else ""
 
 
 def _is_resized(slot: _Slot) -> bool:

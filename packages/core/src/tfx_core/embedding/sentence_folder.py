@@ -212,6 +212,7 @@ def _read_transformer(folder: Folder) -> tuple[int | None, bool]:
     settings = _Settings(folder, *_TRANSFORMER_FILES)
     settings.require("transformer_task", ["feature-extraction", None])
     settings.require("module_output_name", ["token_embeddings", None])
+    settings.require("processing_kwargs", [{}, None])
     length = settings.get("max_seq_length", Count, 0)
     return length if 0 < length < _NO_LIMIT else None, settings.get("do_lower_case", bool, False)
 

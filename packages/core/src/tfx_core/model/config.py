@@ -261,6 +261,8 @@ class ModelConfig(Checked, Nested):
             if name in cls.field_names() and name != "extra":
                 if key != name and name in values:
                     continue  # the present spelling wins over the older one
+                if name == "architectures" and value is None:
+                    continue  # as the reference writes of a config without a model
                 known[name] = value
             elif key not in {"model_type", "label2id"}:
                 extra[key] = value

@@ -34,6 +34,7 @@ from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
 from tfx_core.text import Tokenizer, family_of, read_tokenizer
 
 _log = logging.getLogger("tfx_core")
+_SIZES = ("vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings")
 _CLASSES = frozenset({"num_labels", "id2label", "label2id"})
 _MOST_AFRESH, _MOST_NEW = 1000, 100_000
 """Tensors that a model may have beside those of its checkpoint, and that a new model may have."""
@@ -104,6 +105,7 @@ def load_model(
         initialise=lambda module, names: _initialise(module, settings, names),
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
+        sizes=_sizes_of(settings),
     )
     return model.eval()
 
@@ -261,6 +263,12 @@ def _has_classes(model: Model) -> bool:
     """Whether the number of classes shapes anything."""
     other = model.unfilled(model.config.replace(num_labels=model.config.num_labels + 1)).parameters()
     return any(one.shape != another.shape for one, another in zip(model.parameters(), other, strict=True))
+
+
+def _sizes_of(config: ModelConfig) -> dict[str, int]:
+    """The sizes that all configs have, by the names that this one's file gives them."""
+    named = {config.aliases.get(name, name): getattr(config, name, None) for name in _SIZES}
+    return {name: size for name, size in named.items() if isinstance(size, int)}
 
 
 def _config_file(folder: Folder) -> str:

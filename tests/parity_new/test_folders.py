@@ -1,0 +1,65 @@
+"""Folders that the reference's present version writes are read here, with its numbers, and it reads those of ours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+import tfx_core
+from tests.cases import case_of
+from tests.parity.case import Case, config_of
+from tests.parity.reference import read_reference, reference_model
+from tests.parity.test_models import compare, faults, flat, uncached
+from tfx_core.model import Model
+from tfx_core.plugins import registry
+
+if not transformers.__version__.startswith("5."):
+    raise RuntimeError(f"these tests compare with transformers 5, this environment has {transformers.__version__}")
+
+
+def classes() -> Iterator[Case]:
+    """Every class of every registered architecture that it still has, with the first variant.
+
+    Without what mends the reference: that is for another version, and texts are not padded here.
+    """
+    for spec in registry.architectures():
+        first = case_of(spec.name).variants[0]
+        for name, head in spec.hf_classes.items():
+            if hasattr(transformers, name):
+                yield Case(spec.name, replace(first, name=name, patch=None, heads_of_reference={head: name}), head)
+
+
+@pytest.fixture(params=list(classes()), ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    chosen: Case = request.param
+    return chosen
+
+
+def same_numbers(case: Case, ours: Model, theirs: Any) -> None:
+    inputs = case.inputs(labels=False)
+    with torch.no_grad():
+        mine, its = dict(flat(ours(**inputs))), dict(flat(theirs(**inputs, **uncached(theirs))))
+    assert its
+    for name, value in its.items():
+        compare(name, mine[name], value)
+
+
+def test_what_it_writes_is_read(case: Case, tmp_path: Path) -> None:
+    reference = reference_model(case)
+    reference.save_pretrained(tmp_path)
+    model = tfx_core.load_model(tmp_path)
+    assert model.head_name == case.head
+    same_numbers(case, model, reference)
+
+
+def test_what_is_written_here_it_reads(case: Case, tmp_path: Path) -> None:
+    config = {key: value for key, value in config_of(case).to_dict().items() if key in case.config}
+    model = tfx_core.new_model(case.model_type, head=case.head, seed=3, **config).eval()
+    model.save_pretrained(tmp_path)
+    reference, report = read_reference(case, tmp_path)
+    assert not faults(reference, report)
+    same_numbers(case, model, reference)
