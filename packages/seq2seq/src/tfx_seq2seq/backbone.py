@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import DECODER_INPUTS, Backbone, ModelConfig, ModelOutput, TransformerBackbone
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, ModelConfig, ModelOutput, TransformerBackbone
 from tfx_core.nn import AttentionKernel, DecoderCache, sdpa
 
 DECODER_IDS = "decoder_input_ids (labels, where those are shifted)"
@@ -43,7 +43,7 @@ class SideBackbone(TransformerBackbone):
     @property
     def input_names(self) -> frozenset[str]:
         """Without what neither side reads, and for an encoder without what is a decoder's."""
-        return super().input_names - (_NOT_READ if self.causal else _NOT_READ | DECODER_INPUTS)
+        return super().input_names - (_NOT_READ if self.causal else _NOT_READ | SOURCE_INPUTS | CACHE_INPUTS)
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Not offered, as for both sides together."""

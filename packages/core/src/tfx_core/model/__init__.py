@@ -8,10 +8,11 @@ from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
-from tfx_core.model.transformer import DECODER_INPUTS, TransformerBackbone, one_of
+from tfx_core.model.transformer import CACHE_INPUTS, SOURCE_INPUTS, TransformerBackbone, one_of
 
 __all__ = [
-    "DECODER_INPUTS",
+    "CACHE_INPUTS",
+    "SOURCE_INPUTS",
     "Architecture",
     "Backbone",
     "CausalDecoding",

@@ -1,6 +1,6 @@
 """The backbone of encoders and decoders of one stack: embeddings, layers and perhaps a pooler, all of them parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -21,10 +21,11 @@ from tfx_core.nn import (
     sdpa,
 )
 
-DECODER_INPUTS = frozenset({
-    "encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask", "past_key_values", "use_cache"
-})  # fmt: skip
-"""Inputs of a `TransformerBackbone` that mean nothing to what is an encoder alone."""
+SOURCE_INPUTS = frozenset({"encoder_hidden_states", "encoder_attention_mask", "cross_attn_head_mask"})
+"""Inputs of a `TransformerBackbone` that mean nothing where there is no cross-attention."""
+
+CACHE_INPUTS = frozenset({"past_key_values", "use_cache"})
+"""Those that mean nothing where every token sees the ones after it."""
 
 
 class TransformerBackbone(Backbone):
@@ -33,7 +34,7 @@ class TransformerBackbone(Backbone):
     ``causal`` lets each token see only itself and what came before. ``pooler`` reads the state of the first token.
     ``position_bias`` makes a bias ``(B|1, H, T, S)`` of a `Geometry`, which all layers add to their scores. ``width``
     is that of the token vectors unless it is given. `first_position` moves ``position_ids`` alone: the embeddings get
-    positions from 0 on.
+    positions from 0 on. ``unread`` names the inputs of a call that this one does not take.
     """
 
     def __init__(
@@ -47,14 +48,21 @@ class TransformerBackbone(Backbone):
         first_position: int = 0,
         max_positions: int | None = None,
         width: int | None = None,
+        unread: Collection[str] = (),
     ) -> None:
         width = embeddings.token.embedding_dim if width is None else width
         super().__init__(width, max_positions=max_positions, causal=causal)
         self.first_position = first_position
+        self.unread = frozenset(unread)
         self.embeddings = embeddings
         self.stack = stack
         self.pooler = pooler
         self.position_bias = position_bias
+
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Names of the inputs that a call takes."""
+        return super().input_names - self.unread
 
     def forward(
         self,

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from tfx_core.model import TransformerBackbone
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, TransformerBackbone
 from tfx_core.nn import Layer, Stack
 from tfx_encoders import post_norm
 from tfx_encoders.albert.config import AlbertConfig
@@ -17,6 +17,7 @@ def build_backbone(config: AlbertConfig, parts: frozenset[str]) -> TransformerBa
         ),
         stack=_stack(config),
         pooler=post_norm.build_pooler(config) if "pooler" in parts else None,
+        unread=SOURCE_INPUTS | CACHE_INPUTS,
     )
 
 

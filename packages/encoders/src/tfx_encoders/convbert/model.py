@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from tfx_core.model import DECODER_INPUTS, Backbone, ModelOutput, TransformerBackbone
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, ModelOutput, TransformerBackbone
 from tfx_core.nn import (
     Attention,
     AttentionCall,
@@ -79,13 +79,10 @@ class ConvBertBackbone(TransformerBackbone):
     """An encoder whose layers see texts as a `Line`, too; ``reach`` is that of their convolutions."""
 
     def __init__(self, embeddings: Embeddings, stack: Stack, *, reach: int, max_positions: int, width: int) -> None:
-        super().__init__(embeddings, stack, max_positions=max_positions, width=width)
+        super().__init__(
+            embeddings, stack, max_positions=max_positions, width=width, unread=SOURCE_INPUTS | CACHE_INPUTS
+        )
         self.reach = reach
-
-    @property
-    def input_names(self) -> frozenset[str]:
-        """Without what is a decoder's."""
-        return super().input_names - DECODER_INPUTS
 
     def run(self, x: Tensor, span: Span, call: StackCall) -> ModelOutput:
         """As for other encoders, with the line of the call."""

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tfx_core.model import TransformerBackbone
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, TransformerBackbone
 from tfx_core.nn import (
     ActivationFunction,
     Attention,
@@ -28,6 +28,7 @@ def build_backbone(config: DistilBertConfig, parts: frozenset[str]) -> Transform
         _embeddings(config),
         Stack(_layer(config, number) for number in range(config.n_layers)),
         max_positions=config.max_position_embeddings,
+        unread=SOURCE_INPUTS | CACHE_INPUTS,
     )
 
 

@@ -3,7 +3,7 @@
 Each is built from a config; an architecture's own ``model.py`` says where it takes another one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import nn
@@ -35,10 +35,12 @@ def build_backbone(
     stack: Stack | None = None,
     pooler: nn.Module | None = None,
     first_position: int = 0,
+    unread: Collection[str] = (),
 ) -> TransformerBackbone:
     """The backbone; embeddings and stack are BERT's unless others are given.
 
-    ``first_position`` is the row of the position table that belongs to a text's first token.
+    ``first_position`` is the row of the position table that belongs to a text's first token; ``unread`` inputs are none
+    of the model's.
     """
     return TransformerBackbone(
         embeddings=build_embeddings(config) if embeddings is None else embeddings,
@@ -50,6 +52,7 @@ def build_backbone(
         first_position=first_position,
         max_positions=config.max_position_embeddings - first_position,
         width=config.hidden_size,
+        unread=unread,
     )
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
-from tfx_core.model import Backbone, ModelOutput, TransformerBackbone, one_of
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, ModelOutput, TransformerBackbone, one_of
 from tfx_core.model.heads import whole_labels
 from tfx_core.nn import (
     ActivationFunction,
@@ -18,29 +18,13 @@ from tfx_core.nn import (
     PostNorm,
     PreNorm,
     RealTokens,
+    SinusoidalPositions,
     Stack,
     initialise_normal,
     look_up,
     sdpa,
 )
 from tfx_encoders.xlm.config import XLMConfig
-
-
-class Sinusoids(nn.Embedding):
-    """Positions as sines and cosines, side by side, that do not learn (Vaswani et al. 2017, §3.5)."""
-
-    def __init__(self, positions: int, width: int) -> None:
-        super().__init__(positions, width)
-        self.weight.requires_grad_(False)
-
-    @torch.no_grad()
-    def fill(self) -> None:
-        """Compute the table."""
-        positions, width = self.weight.shape
-        pairs = torch.arange(width, dtype=torch.float64).div(2, rounding_mode="floor")
-        angles = torch.arange(positions)[:, None] / 10000 ** (2 * pairs / width)
-        self.weight[:, 0::2] = angles[:, 0::2].sin().to(self.weight)
-        self.weight[:, 1::2] = angles[:, 1::2].cos().to(self.weight)
 
 
 class LanguageEmbeddings(Embeddings):
@@ -68,10 +52,6 @@ class LanguageEmbeddings(Embeddings):
         return x
 
 
-_NOT_READ = frozenset({"cross_attn_head_mask", "encoder_hidden_states", "encoder_attention_mask"})
-_OF_CACHES = frozenset({"past_key_values", "use_cache"})
-
-
 class XLMBackbone(TransformerBackbone):
     """A `TransformerBackbone` with languages, which can also write where every token sees the ones after it.
 
@@ -83,13 +63,10 @@ class XLMBackbone(TransformerBackbone):
     def __init__(
         self, embeddings: LanguageEmbeddings, stack: Stack, *, padding: int | None, causal: bool, max_positions: int
     ) -> None:
-        super().__init__(embeddings, stack, causal=causal, max_positions=max_positions)
+        # where all tokens see each other nothing is remembered
+        unread = SOURCE_INPUTS if causal else SOURCE_INPUTS | CACHE_INPUTS
+        super().__init__(embeddings, stack, causal=causal, max_positions=max_positions, unread=unread)
         self.padding = padding
-
-    @property
-    def input_names(self) -> frozenset[str]:
-        """Names of the inputs that a call takes; where all tokens see each other nothing is remembered."""
-        return super().input_names - (_NOT_READ if self.causal else _NOT_READ | _OF_CACHES)
 
     @property
     def text_writer(self) -> Backbone:
@@ -159,10 +136,11 @@ def build_backbone(config: XLMConfig, parts: frozenset[str]) -> XLMBackbone:
 def build_stacked(config: XLMConfig, stack: Stack) -> XLMBackbone:
     """The backbone of these layers."""
     width = config.emb_dim
+    positions = SinusoidalPositions if config.sinusoidal_embeddings else nn.Embedding
     return XLMBackbone(
         LanguageEmbeddings(
             nn.Embedding(config.vocab_size, width, padding_idx=config.padding),
-            (Sinusoids if config.sinusoidal_embeddings else nn.Embedding)(config.max_position_embeddings, width),
+            positions(config.max_position_embeddings, width),
             nn.Embedding(config.n_langs, width) if config.speaks else nn.Identity(),
             norm=nn.LayerNorm(width, eps=config.layer_norm_eps),
             dropout=config.dropout,
@@ -189,8 +167,5 @@ def build_layer(config: XLMConfig, number: int, norm: type[PostNorm] | type[PreN
 
 def initialise(path: str, module: nn.Module, config: XLMConfig, generator: torch.Generator | None) -> None:
     """Fill a module as the released code does."""
-    if isinstance(module, Sinusoids):
-        module.fill()
-    else:
-        deviation = config.embed_init_std if isinstance(module, nn.Embedding) else config.init_std
-        initialise_normal(module, deviation, generator)
+    deviation = config.embed_init_std if isinstance(module, nn.Embedding) else config.init_std
+    initialise_normal(module, deviation, generator)
