@@ -18,29 +18,13 @@ from tfx_core.nn import (
     PostNorm,
     PreNorm,
     RealTokens,
+    SinusoidalPositions,
     Stack,
     initialise_normal,
     look_up,
     sdpa,
 )
 from tfx_encoders.xlm.config import XLMConfig
-
-
-class Sinusoids(nn.Embedding):
-    """Positions as sines and cosines, side by side, that do not learn (Vaswani et al. 2017, §3.5)."""
-
-    def __init__(self, positions: int, width: int) -> None:
-        super().__init__(positions, width)
-        self.weight.requires_grad_(False)
-
-    @torch.no_grad()
-    def fill(self) -> None:
-        """Compute the table."""
-        positions, width = self.weight.shape
-        pairs = torch.arange(width, dtype=torch.float64).div(2, rounding_mode="floor")
-        angles = torch.arange(positions)[:, None] / 10000 ** (2 * pairs / width)
-        self.weight[:, 0::2] = angles[:, 0::2].sin().to(self.weight)
-        self.weight[:, 1::2] = angles[:, 1::2].cos().to(self.weight)
 
 
 class LanguageEmbeddings(Embeddings):
@@ -159,10 +143,11 @@ def build_backbone(config: XLMConfig, parts: frozenset[str]) -> XLMBackbone:
 def build_stacked(config: XLMConfig, stack: Stack) -> XLMBackbone:
     """The backbone of these layers."""
     width = config.emb_dim
+    table = SinusoidalPositions if config.sinusoidal_embeddings else nn.Embedding
     return XLMBackbone(
         LanguageEmbeddings(
             nn.Embedding(config.vocab_size, width, padding_idx=config.padding),
-            (Sinusoids if config.sinusoidal_embeddings else nn.Embedding)(config.max_position_embeddings, width),
+            table(config.max_position_embeddings, width),
             nn.Embedding(config.n_langs, width) if config.speaks else nn.Identity(),
             norm=nn.LayerNorm(width, eps=config.layer_norm_eps),
             dropout=config.dropout,
@@ -189,8 +174,5 @@ def build_layer(config: XLMConfig, number: int, norm: type[PostNorm] | type[PreN
 
 def initialise(path: str, module: nn.Module, config: XLMConfig, generator: torch.Generator | None) -> None:
     """Fill a module as the released code does."""
-    if isinstance(module, Sinusoids):
-        module.fill()
-    else:
-        deviation = config.embed_init_std if isinstance(module, nn.Embedding) else config.init_std
-        initialise_normal(module, deviation, generator)
+    deviation = config.embed_init_std if isinstance(module, nn.Embedding) else config.init_std
+    initialise_normal(module, deviation, generator)
