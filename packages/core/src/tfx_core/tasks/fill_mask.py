@@ -46,11 +46,6 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         super().__init__(model, tokenizer, **options)
         if tokenizer.mask_token_id is None:
             raise InputError("fill-mask needs a tokenizer with a mask token; this one has none")
-        if model.head.output_layer is None:
-            raise InputError(
-                f"fill-mask: the head {model.head_name!r} of this {model.config.model_type} scores no tokens; take a "
-                "model that was trained with 'masked-lm'"
-            )
         self._mask = tokenizer.mask_token_id
 
     def check_model(self, model: "Model") -> None:
