@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import transformers
 from tokenizers import ByteLevelBPETokenizer
+from tokenizers import Tokenizer as Backend
 
 from tests.core.text.folders import read, write
 from tests.parity.text_lines import hard_lines
@@ -133,7 +134,9 @@ def test_a_vocabulary_that_lacks_bytes_gives_the_ids_of_the_slow_tokenizer(tmp_p
     assert_same(texts, read(tmp_path, GPT2)(texts).input_ids, slow(texts)["input_ids"])
 
 
-def test_transformers_reads_what_is_saved(family: tuple[str, Path], tmp_path: Path) -> None:
+def test_what_is_saved_is_read_by_transformers_and_by_the_library_alone(
+    family: tuple[str, Path], tmp_path: Path
+) -> None:
     tokenizer, slow, fast = all_three(family)
     tokenizer.save_pretrained(tmp_path)
     texts = lines_for(family, 300, seed=25)
@@ -143,4 +146,6 @@ def test_transformers_reads_what_is_saved(family: tuple[str, Path], tmp_path: Pa
     ):
         assert type(again) in (type(fast), type(slow))
         assert_same(texts, tokenizer(texts).input_ids, again(texts)["input_ids"])
+    alone = Backend.from_file(str(tmp_path / "tokenizer.json"))
+    assert_same(texts, tokenizer(texts).input_ids, [each.ids for each in alone.encode_batch(texts)])
     assert json.loads((tmp_path / "vocab.json").read_text()) == slow.encoder

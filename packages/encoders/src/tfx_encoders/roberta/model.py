@@ -11,7 +11,8 @@ from tfx_encoders.roberta.config import RobertaConfig
 def build_backbone(config: RobertaConfig, parts: frozenset[str]) -> TransformerBackbone:
     """The backbone, with or without the ``"pooler"``.
 
-    Real tokens are counted, by the mask: where none is given, padding tokens are text like any other.
+    The mask says which tokens are counted. Where none is given padding is text like any other; the reference leaves it
+    out of the count, and attends to it all the same.
     """
     return post_norm.build_backbone(
         config,

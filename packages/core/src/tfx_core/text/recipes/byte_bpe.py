@@ -41,13 +41,13 @@ def byte_bpe_recipe(
         files=((vocabulary_file, merges_file),),
         build=files.build,
         options={"add_prefix_space": False, "errors": "replace", **own, **(options or {})},
-        complete=replacing_errors,
+        complete=_replacing_errors,
         adapt=files.adapt,
         legacy_files=files.legacy_files,
     )
 
 
-def replacing_errors(settings: Settings) -> Settings:
+def _replacing_errors(settings: Settings) -> Settings:
     """The settings; raises `TextError` for another way with bytes that are no text than to put U+FFFD for them."""
     if settings.text("errors") != "replace":
         raise TextError(
