@@ -33,5 +33,5 @@ def _stack(config: AlbertConfig) -> Stack:
 
 
 def _block(config: AlbertConfig, number: int) -> Layer:
-    position = post_norm.build_relative_position(config, scale=1.0)
+    position = post_norm.build_relative_position(config, scale=1.0)  # added to scores that are scaled already
     return post_norm.build_layer(config, number, post_norm.build_self_attention(config, number, position))

@@ -15,7 +15,7 @@ def cleaned_sentencepiece_recipe(facts: TextFacts, *, single: str, pair: str, lo
     """The recipe of a ``spiece.model`` with the options ``do_lower_case``, ``remove_space`` and ``keep_accents``.
 
     ``lower_case`` is the first one's default; templates are those of `sentencepiece_recipe`. No piece ends in a digit
-    and a comma.
+    and a comma. Words that are added are found as they are written, also where all is lower-cased.
     """
     return sentencepiece_recipe(
         facts,
