@@ -134,9 +134,11 @@ def figures_of(name: str, arguments: argparse.Namespace) -> Iterator[Figure]:
 def saved(name: str, *, tiny: bool) -> Iterator[str]:
     """A folder with a random model of the base size."""
     import tfx_core
+    from tfx_core.model import load_architecture
 
-    config = {**BASE.get(name, {}), **(TINY if tiny else {})}
-    model = tfx_core.new_model(name, seed=0, **config)
+    absent = load_architecture(name).config.absent
+    small = {key: value for key, value in TINY.items() if tiny and key not in absent}
+    model = tfx_core.new_model(name, seed=0, **{**BASE.get(name, {}), **small})
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         del model
