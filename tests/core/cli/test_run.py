@@ -108,6 +108,36 @@ def test_several_results_of_an_input_carry_its_number(tmp_path: Path) -> None:
     assert {line[3] for line in lines} == {"dog", "cat"}
 
 
+def test_labels_from_the_command_line_and_with_their_text(tmp_path: Path) -> None:
+    classes = {0: "contradiction", 1: "neutral", 2: "entailment"}
+    saved = save(tmp_path / "nli", "sequence-classification", id2label=classes)
+    expected = tfx_core.pipeline("zero-shot-classification", saved)(["bob", "dog"], "a cat, good", multi_label=True)
+    asked = ("zero-shot-classification", "-m", saved, "--candidate-labels", "a cat,good", "--multi-label")
+    lines = [line.split("\t") for line in run(*asked, "bob", "dog").stdout.splitlines()]
+    assert [line[:2] for line in lines] == [[str(at), label] for at in (1, 2) for label in expected[at - 1]["labels"]]
+    rows = [{"text": "bob", "candidate_labels": ["a cat", "good"]}, {"text": "dog"}]
+    result = run(*asked, "--json", stdin="".join(json.dumps(each) + "\n" for each in rows))
+    assert [json.loads(line) for line in result.stdout.splitlines()] == expected
+    result = run("zero-shot-classification", "-m", saved, "--json", stdin='{"text": "bob"}\n')
+    assert "a text alone needs the option --candidate-labels" in result.stderr
+    assert "--candidate-labels" in run("zero-shot-classification", "--help").stdout
+
+
+def test_texts_are_compared_from_the_command_line_and_in_json_lines(tmp_path: Path) -> None:
+    saved = save(tmp_path / "bare", "backbone")
+    compare = tfx_core.pipeline("sentence-similarity", saved, pooling="cls")
+    asked = ("sentence-similarity", "-m", saved, "--pooling", "cls")
+    alone = run(*asked, "--source-sentence", "bob", "a dog", "a cat")
+    assert alone.stdout.split() == [f"{each:.6g}" for each in compare([("bob", "a dog"), ("bob", "a cat")])]
+    rows = [{"source_sentence": "bob", "sentences": ["a dog", "a cat"]}, ["bob", "a dog"], [["bob"], ["a", "of"]]]
+    result = run(*asked, "--json", stdin="".join(json.dumps(each) + "\n" for each in rows))
+    one, pair, matrix = (json.loads(line) for line in result.stdout.splitlines())
+    assert (one, pair) == (compare(rows[0]), compare(("bob", "a dog")))
+    assert matrix == compare((["bob"], ["a", "of"])).tolist()
+    lines = run(*asked, stdin="".join(json.dumps(each) + "\n" for each in rows)).stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines[:2]] == ["1", "1"]
+
+
 def test_vectors_are_lines_of_numbers(tmp_path: Path) -> None:
     saved = save(tmp_path / "bare", "backbone")
     pooled = run("feature-extraction", "-m", saved, "--pooling", "mean", "bob", "dog")

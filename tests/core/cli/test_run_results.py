@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tfx_core.cli import display_width
 from tfx_core.cli.task_inputs import Unusable
-from tfx_core.cli.task_results import json_line, tab_header, tabbed, table
+from tfx_core.cli.task_results import Lines, json_line, tab_header, tabbed, table
 
 ONE = {"label": "GOOD", "score": 0.98765432}
 FILLED = [{"score": 0.5, "token": 7, "token_str": "a"}, {"score": 0.25, "token": 8, "token_str": "bb"}]
@@ -55,6 +55,20 @@ def test_a_text_is_one_line_that_gives_the_text_back(text: str) -> None:
     back = re.sub(r"\\(x..|.)", lambda found: marks.get(found[0]) or chr(int(found[1][1:], 16)), line)
     assert back == text
     assert list(tabbed({"text": text}, 1, verbatim=True)) == [text]
+
+
+def test_lists_of_one_length_are_columns() -> None:
+    chosen = {"sequence": "bob", "labels": ["a", "b"], "scores": [0.75, 0.25]}
+    assert list(Lines("tabs", header=True).of("bob", chosen, 3)) == [
+        "input\tlabels\tscores",
+        "3\ta\t0.75",
+        "3\tb\t0.25",
+    ]
+    shown = plain(Lines("table").of("bob", chosen, 3))
+    assert [line.split() for line in shown] == [["bob"], ["labels", "scores"], ["a", "0.7500"], ["b", "0.2500"], []]
+    assert list(Lines("json").of("bob", chosen, 3)) == [json_line(chosen)]
+    for other in ({"a": [1, 2], "b": "x"}, {"a": [1, 2], "b": [3]}):
+        assert list(Lines("tabs").of("bob", other, 3)) == list(tabbed(other, 3))
 
 
 def test_headers_name_what_the_lines_hold() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Between
-from tfx_core.tasks import Help, TaskOptions
+from tfx_core.tasks import Help, Separated, TaskOptions
 from tfx_core.tasks.options import describe_options, read_options
 
 
@@ -17,6 +17,7 @@ class Options(TaskOptions):
     share: Annotated[float | None, Between(0, 1)] = None
     kind: Literal["a", "b"] = "a"
     words: tuple[str, ...] | None = None
+    labels: Annotated[tuple[str, ...], Separated(",")] = ("x",)
     flag: bool = False
 
 
@@ -30,6 +31,13 @@ def test_values_are_taken_as_the_declaration_has_them() -> None:
     assert isinstance(options.share, float)
     assert read(words="one").words == ("one",)
     assert read(share=None, words=None) == Options()
+
+
+def test_a_text_is_taken_apart_where_the_declaration_says_by_what() -> None:
+    assert read(labels=" a b,c,, ").labels == ("a b", "c")
+    assert read(labels=["a, b", "c"]).labels == ("a, b", "c")
+    assert read(labels="").labels == ()
+    assert read(words="a,b").words == ("a,b",)
 
 
 def test_what_is_not_given_stays_as_it_was() -> None:
@@ -75,15 +83,17 @@ def test_own_options_come_before_inherited_ones() -> None:
         "share",
         "kind",
         "words",
+        "labels",
         "flag",
         "batch_tokens",
         "batch_size",
     ]
-    count, share, kind, words, flag, batch_tokens, _ = described
+    count, share, kind, words, labels, flag, batch_tokens, _ = described
     assert (count.scalar, count.default, count.help, count.bounds) == (int, 3, "how many", Between(1, 9))
     assert (share.scalar, share.optional, share.bounds) == (float, True, Between(0, 1))
     assert (kind.scalar, kind.choices) == (str, ("a", "b"))
     assert (words.scalar, words.many, words.optional) == (str, True, True)
+    assert (labels.many, labels.separated, words.separated) == (True, Separated(","), None)
     assert (flag.scalar, flag.optional) == (bool, False)
     assert batch_tokens.help
 

@@ -5,7 +5,7 @@ Importing this package imports no torch, so that the command line can show a tas
 
 from tfx_core.fields import Help
 from tfx_core.tasks.base import Progress, Result, Task
-from tfx_core.tasks.options import LengthOptions, TaskOptions
+from tfx_core.tasks.options import LengthOptions, Separated, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
 from tfx_core.tasks.windows import ItemError, TextWindow, tokenize
@@ -18,6 +18,7 @@ __all__ = [
     "ReadsInAnyOrder",
     "ReadsSegments",
     "Result",
+    "Separated",
     "Task",
     "TaskOptions",
     "TextWindow",
