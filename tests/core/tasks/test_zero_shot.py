@@ -1,5 +1,6 @@
 """Labels that are chosen when they are asked for; that scores are the reference's is tested against it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tests.core.tasks.results import same
 from tests.core.tasks.test_tasks import texts
 from tfx_core.errors import InputError
 from tfx_core.plugins import TaskSpec, registry
-from tfx_core.tasks import ItemError
+from tfx_core.tasks import ItemError, batching
 from tfx_core.tasks.pipeline import load_task
 from tfx_core.tasks.text_classification import apply
 
@@ -76,6 +77,21 @@ def test_results_depend_neither_on_neighbours_nor_on_batches(side: str, folder: 
     for batch_tokens in (1, 60, 10_000):
         same(run(texts(20), LABELS, batch_tokens=batch_tokens), alone)
     assert run([], LABELS) == []
+
+
+def test_texts_are_read_in_chunks_that_count_their_labels(classify: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "CHUNK_INPUTS", 6)
+    read: list[str] = []
+
+    def source() -> Iterator[str]:
+        for text in texts(9):
+            read.append(text)
+            yield text
+
+    results = classify.stream(source(), candidate_labels=LABELS)
+    first = next(results)
+    assert len(read) == 2
+    same([first, *results], classify(texts(9), LABELS))
 
 
 def test_a_long_text_is_cut_and_its_label_is_not(classify: Any) -> None:

@@ -254,6 +254,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """Tokens of one forward pass, padding included."""
         return options.batch_tokens or (DEVICE_TOKENS if self.model.device.type != "cpu" else CPU_TOKENS)
 
+    def rows_each(self, options: OptionsT) -> int:
+        """In how many rows of its length an input is read, where options say it of all."""
+        return 1
+
     def row_tokens(self, windows: Sequence[TextWindow], options: OptionsT) -> Sequence[int]:
         """How many tokens of the budget each row takes: its length, and more where a task does more with it."""
         return [len(window) for window in windows]
@@ -268,7 +272,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def _stream(self, inputs: Iterable[object], options: OptionsT, progress: Progress | None) -> Iterator[Result]:
         first = 0
-        for chunk in chunks(inputs):
+        for chunk in chunks(inputs, self.rows_each(options)):
             try:
                 results = self._run(chunk, options, progress)
             except ItemError as error:

@@ -15,14 +15,17 @@ LOGITS_BYTES = 256 * 2**20
 """Room for logits that are computed at once: with a large vocabulary it is them, not the states, that fill memory."""
 
 
-def chunks(inputs: Iterable[Value]) -> Iterator[list[Value]]:
-    """``inputs`` in order, in lists small enough to hold their tokens and results in memory."""
+def chunks(inputs: Iterable[Value], rows: int = 1) -> Iterator[list[Value]]:
+    """``inputs`` in order, in lists small enough to hold their tokens and results in memory.
+
+    Each input is read in so many ``rows`` of about its length.
+    """
     chunk: list[Value] = []
     characters = 0
     for value in inputs:
         chunk.append(value)
         characters += _text_length(value)
-        if len(chunk) == CHUNK_INPUTS or characters >= CHUNK_CHARACTERS:
+        if len(chunk) * rows >= CHUNK_INPUTS or characters * rows >= CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
     if chunk:

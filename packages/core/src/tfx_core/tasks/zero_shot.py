@@ -151,6 +151,10 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
             "scores": [float(scores[index]) for index in order],
         }
 
+    def rows_each(self, options: ZeroShotOptions) -> int:
+        """One for each label."""
+        return len(options.candidate_labels or ("",))
+
     def _with_room(self, hypotheses: list[str], options: ZeroShotOptions) -> list[str]:
         """The hypotheses; `ItemError` for one that leaves no token for its text."""
         limit = length_limit(self.model, self.tokenizer, options.max_length)
