@@ -48,15 +48,6 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
             raise InputError("fill-mask needs a tokenizer with a mask token; this one has none")
         self._mask = tokenizer.mask_token_id
 
-    def check_model(self, model: "Model") -> None:
-        """Refuse pretraining that tells something else of tokens than which they were."""
-        super().check_model(model)
-        if model.head_name == "pretraining" and not hasattr(model.head, "predictions"):
-            raise InputError(
-                f"fill-mask needs a model that predicts tokens; {model.config.model_type!r} does with the head "
-                "'masked-lm', and not with 'pretraining'"
-            )
-
     def check_options(self, options: FillMaskOptions) -> None:
         """Refuse targets that stand for no token; warn of those that are more than one."""
         if options.targets is not None and not options.targets:
