@@ -163,3 +163,15 @@ def test_other_strategies(pair: tuple[Any, Model], name: str, side: str) -> None
         begin = Prompts.from_padded(ids, mask)
         expected = decode(XLMReference(theirs, ids, mask), begin, GenerationOptions(**options))
     assert torch.equal(ours.generate(ids, attention_mask=mask, **options), expected.sequences)
+
+
+@pytest.mark.parametrize("by", ["attention_mask", "lengths", "token"])
+def test_a_call_that_tells_padding_in_another_way(pair: tuple[Any, Model], by: str) -> None:
+    theirs, ours = pair
+    lengths = torch.tensor([8, 3, 5])
+    mask = torch.arange(8) < lengths[:, None]
+    ids = prompts(3, 8).masked_fill(~mask, PAD if by == "token" else 6)
+    told = {name: x for name, x in {"attention_mask": mask.long(), "lengths": lengths}.items() if name == by}
+    with torch.no_grad():
+        expected, mine = theirs(ids, **told).logits, ours(ids, **told).logits
+    torch.testing.assert_close(mine[mask], expected[mask], rtol=1e-3, atol=1e-3)

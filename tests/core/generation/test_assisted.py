@@ -113,7 +113,7 @@ def test_what_cannot_assist_is_told() -> None:
     ids, mask = padded(TEXTS)
     prompts = Prompts.from_padded(ids, mask)
     with pytest.raises(InputError, match="assistant_model has positions for 3; the prompt has 4 tokens"):
-        Assistant.of(toy_model(max_positions=3), prompts, None)
+        Assistant.of(toy_model(most_read=3), prompts, None)
     with pytest.raises(InputError, match="assistant_model has no encoder"):
         Assistant.of(mine, prompts, prompts)
     arguments = {"assistant": Assistant(TableState(table, TEXTS), None)}

@@ -85,11 +85,11 @@ def test_twenty_new_tokens_by_default_as_far_as_there_are_positions() -> None:
     defaults = GenerationOptions()
     assert generate(toy_model(generation_options=defaults), ids).shape == (1, 22)
     # the last token is not read, so there is one more than positions
-    assert generate(toy_model(generation_options=defaults, max_positions=10), ids).shape == (1, 11)
+    assert generate(toy_model(generation_options=defaults, most_read=10), ids).shape == (1, 11)
     contrastive = {"penalty_alpha": 0.6, "top_k": 3}
-    assert generate(toy_model(generation_options=defaults, max_positions=10), ids, **contrastive).shape == (1, 10)
+    assert generate(toy_model(generation_options=defaults, most_read=10), ids, **contrastive).shape == (1, 10)
     file_says = GenerationOptions(max_length=50)
-    assert generate(toy_model(generation_options=file_says, max_positions=10), ids).shape == (1, 11)
+    assert generate(toy_model(generation_options=file_says, most_read=10), ids).shape == (1, 11)
 
 
 def test_a_bound_of_the_call_goes_over_stored_ones() -> None:
@@ -103,7 +103,7 @@ def test_a_bound_of_the_call_goes_over_stored_ones() -> None:
     assert generate(toy_model(), ids, min_new_tokens=30, eos_token_id=None).shape == (1, 32)
     assert generate(toy_model(generation_options=GenerationOptions(max_length=6)), ids, min_length=9).shape == (1, 9)
     with pytest.raises(InputError, match="min_new_tokens=30 after a prompt of 2 tokens: the model has positions for 9"):
-        generate(toy_model(max_positions=9), ids, min_new_tokens=30)
+        generate(toy_model(most_read=9), ids, min_new_tokens=30)
     with pytest.raises(InputError, match="min_new_tokens=9 is more than max_new_tokens=3"):
         generate(model, ids, min_new_tokens=9, max_new_tokens=3)
 
@@ -175,7 +175,7 @@ def test_prompts_of_vectors_have_no_ids() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_said(arguments: dict[str, Any], named: str) -> None:
-    model = toy_model(max_positions=10)
+    model = toy_model(most_read=10)
     assert generate(model, torch.tensor([[3, 4]]), max_new_tokens=9).shape[1] <= 11
     with pytest.raises(InputError, match=named):
         generate(model, torch.tensor([[3, 4]]), **arguments)
@@ -203,7 +203,7 @@ def test_prompts_that_are_none() -> None:
 
 def test_a_prompt_longer_than_the_model() -> None:
     with pytest.raises(InputError, match="a prompt of 3 tokens: the model has positions for 2"):
-        generate(toy_model(max_positions=2), torch.tensor([[3, 4, 5]]))
+        generate(toy_model(most_read=2), torch.tensor([[3, 4, 5]]))
 
 
 def test_models_that_cannot_generate() -> None:

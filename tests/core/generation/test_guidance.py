@@ -90,7 +90,7 @@ def test_guidance_that_cannot_be_meant() -> None:
         generate(toy_model(), ids, guidance_scale=2.0, negative_prompt_ids=torch.ones(2, 1))
     with pytest.raises(InputError, match=r"negative_prompt_ids of 9 tokens, and 4 new ones: .* positions for 10"):
         generate(
-            toy_model(max_positions=10), ids, guidance_scale=2.0, max_new_tokens=4,
+            toy_model(most_read=10), ids, guidance_scale=2.0, max_new_tokens=4,
             negative_prompt_ids=torch.ones(2, 9, dtype=torch.long),
         )  # fmt: skip
     with pytest.raises(InputError, match=r"guidance_scale=2\.0 contradicts contrastive"):

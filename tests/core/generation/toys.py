@@ -203,7 +203,7 @@ class ToyModel:
     generation_options: GenerationOptions = field(
         default_factory=lambda: GenerationOptions(eos_token_id=EOS, pad_token_id=PAD)
     )
-    max_positions: int | None = None
+    most_read: int | None = None
     device: torch.device = torch.device("cpu")  # noqa: RUF009  # devices do not change
     input_names: tuple[str, ...] = (
         "attention_mask",
