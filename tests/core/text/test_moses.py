@@ -6,8 +6,8 @@ from tokenizers import Regex, decoders, normalizers
 from tfx_core.errors import TextError
 from tfx_core.text.recipes import moses
 
-PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
-WORDS = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.punctuation_steps(moses.ENGLISH)))
+WORDS = normalizers.Sequence(moses.as_normalizers(moses.word_steps(moses.ENGLISH, hyphens=True)))
 NUMBERS = normalizers.Sequence(moses.as_normalizers(moses.NUMBER_STEPS))
 HARD = "\u00a0"
 

@@ -4,6 +4,7 @@ from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
 from tfx_core.text.recipes.charsmap import character_class
 from tfx_core.text.recipes.sentencepiece import sentencepiece_recipe
 from tfx_core.text.recipes.template import special_id, template
+from tfx_core.text.recipes.word_bpe import word_bpe_recipe
 from tfx_core.text.recipes.wordpiece import wordpiece_recipe
 from tfx_core.text.recipes.words import words_recipe
 from tfx_core.text.sentencepiece_model import Piece, PieceKind
@@ -20,6 +21,7 @@ __all__ = [
     "sentencepiece_recipe",
     "special_id",
     "template",
+    "word_bpe_recipe",
     "wordpiece_recipe",
     "words_recipe",
 ]

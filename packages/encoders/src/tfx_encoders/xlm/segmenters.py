@@ -1,0 +1,76 @@
+"""Words of languages that write none apart, by the packages that the reference takes for them.
+
+``pip install 'tfx-encoders[segmenters]'`` installs all three: rjieba for Chinese, KyTea for Japanese and PyThaiNLP for
+Thai. They are asked for when a tokenizer of the language is loaded. KyTea's model, which its package leaves out, is
+looked for where the reference looks, and where KyTea itself installs it.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tokenizers import NormalizedString, Regex
+
+from tfx_core.errors import TextError
+
+PACKAGES = {
+    "zh": ("Chinese", "rjieba", "rjieba"),
+    "ja": ("Japanese", "Mykytea", "kytea"),
+    "th": ("Thai", "pythainlp", "pythainlp"),
+}
+"""Language -> its name, the module that cuts its texts into words, and the package that has the module."""
+
+KYTEA_MODELS = ("~/local/share/kytea/model.bin", "/usr/local/share/kytea/model.bin", "/usr/share/kytea/model.bin")
+
+_GAP, _KEPT = "\ufff0", "\ufff1"
+"""Stand between two characters, until they are a blank or nothing; no text holds them."""
+
+
+class Segmenter:
+    """A step of a tokenizer that puts blanks between the words of a language.
+
+    Raises `TextError` that names language, package and cure where the package is not there.
+    """
+
+    def __init__(self, language: str, label: str) -> None:
+        self.language = language
+        self.label = label
+        _cutter(language, label)
+
+    def normalize(self, text: NormalizedString) -> None:
+        """Put a blank before every word but the first."""
+        starts, at = set(), 0
+        for word in _cutter(self.language, self.label)(text.normalized):
+            at += len(word)
+            starts.add(at)
+        places = iter(range(1, len(text.normalized)))
+        text.replace(Regex(r"(?<=(?m:.))(?=(?m:.))"), _GAP)
+        text.map(lambda sign: sign if sign != _GAP else " " if next(places) in starts else _KEPT)
+        text.replace(_KEPT, "")
+
+
+@cache
+def _cutter(language: str, label: str) -> Callable[[str], Iterable[str]]:
+    """What cuts a text of a language into words, which together are the text."""
+    name, module, package = PACKAGES[language]
+    try:
+        found: Any = import_module(module)
+    except ImportError as error:
+        raise TextError(
+            f"{label}: language is {language!r}; {name} does not write words apart, and the package {package}, which "
+            "tells them apart, is not installed: pip install 'tfx-encoders[segmenters]'"
+        ) from error
+    if language == "zh":
+        return lambda text: found.cut(text)
+    if language == "th":
+        return lambda text: found.word_tokenize(text)
+    model = next((path for path in map(Path, KYTEA_MODELS) if path.expanduser().exists()), None)
+    if model is None:
+        raise TextError(
+            f"{label}: language is {language!r}; KyTea's model is in none of {', '.join(KYTEA_MODELS)}; get model.bin "
+            "from http://www.phontron.com/kytea and put it there"
+        )
+    kytea = found.Mykytea(f"-model {model.expanduser()}")
+    return lambda text: kytea.getWS(text)
