@@ -8,6 +8,7 @@ looked for where the reference looks, and where KyTea itself installs it.
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,14 @@ class Segmenter:
 
     def __init__(self, language: str, label: str) -> None:
         self.language = language
-        self.label = label
-        _cutter(language, label)
+        try:
+            _cutter(language)
+        except TextError as error:
+            raise TextError(f"{label}: language is {language!r}, {error}") from error
 
     def normalize(self, text: NormalizedString) -> None:
         """Put a blank before every word but the first."""
-        starts, at = set(), 0
-        for word in _cutter(self.language, self.label)(text.normalized):
-            at += len(word)
-            starts.add(at)
+        starts = set(accumulate(map(len, _cutter(self.language)(text.normalized))))
         places = iter(range(1, len(text.normalized)))
         text.replace(Regex(r"(?<=(?m:.))(?=(?m:.))"), _GAP)
         text.map(lambda sign: sign if sign != _GAP else " " if next(places) in starts else _KEPT)
@@ -52,25 +52,27 @@ class Segmenter:
 
 
 @cache
-def _cutter(language: str, label: str) -> Callable[[str], Iterable[str]]:
+def _cutter(language: str) -> Callable[[str], Iterable[str]]:
     """What cuts a text of a language into words, which together are the text."""
     name, module, package = PACKAGES[language]
     try:
         found: Any = import_module(module)
     except ImportError as error:
         raise TextError(
-            f"{label}: language is {language!r}; {name} does not write words apart, and the package {package}, which "
-            "tells them apart, is not installed: pip install 'tfx-encoders[segmenters]'"
+            f"but {name} is written without blanks, and {package}, which finds its words, cannot be imported "
+            f"({error}): pip install 'tfx-encoders[segmenters]'"
         ) from error
-    if language == "zh":
-        return lambda text: found.cut(text)
-    if language == "th":
-        return lambda text: found.word_tokenize(text)
-    model = next((path for path in map(Path, KYTEA_MODELS) if path.expanduser().exists()), None)
+    if language == "ja":
+        kytea: Callable[[str], Iterable[str]] = found.Mykytea(f"-model {_kytea_model()}").getWS
+        return kytea
+    cut: Callable[[str], Iterable[str]] = found.cut if language == "zh" else found.word_tokenize
+    return cut
+
+
+def _kytea_model() -> Path:
+    model = next((path for path in (Path(name).expanduser() for name in KYTEA_MODELS) if path.exists()), None)
     if model is None:
         raise TextError(
-            f"{label}: language is {language!r}; KyTea's model is in none of {', '.join(KYTEA_MODELS)}; get model.bin "
-            "from http://www.phontron.com/kytea and put it there"
+            f"but KyTea's model is in none of {', '.join(KYTEA_MODELS)}: get it from http://www.phontron.com/kytea"
         )
-    kytea = found.Mykytea(f"-model {model.expanduser()}")
-    return lambda text: kytea.getWS(text)
+    return model

@@ -46,13 +46,15 @@ def word_bpe_recipe(
     ``clean`` gives the steps, in the form of `set_steps`, after which words stand between blanks; ``single`` and
     ``pair`` are templates as `template` fills them in.
     """
-    files = _WordBPE(single, pair, clean)
+    options = options or {}
+    files = _WordBPE(single, pair, clean, frozenset(options))
     return Recipe(
         facts,
         files=((_VOCABULARY, _MERGES),),
         build=files.build,
-        options=options or {},
+        options=options,
         complete=complete,
+        adapt=files.adapt,
         copied=(_VOCABULARY, _MERGES),
     )
 
@@ -62,6 +64,7 @@ class _WordBPE:
     single: str
     pair: str
     clean: Callable[[Settings], Steps]
+    options: frozenset[str]
 
     def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
         """The tokenizer of a vocabulary and its merges; raises `TextError` that names file, place and cure."""
@@ -84,6 +87,11 @@ class _WordBPE:
         tokenizer.decoder = decoders.BPEDecoder(END_OF_WORD)
         tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
         return tokenizer
+
+    def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
+        """The cleaning that ``tokenizer_config.json`` states: in which language, in small letters."""
+        if settings.declared & self.options and isinstance(tokenizer.decoder, decoders.BPEDecoder):
+            set_steps(tokenizer, "normalizer", self.clean(settings))
 
 
 class _Merging:
