@@ -76,9 +76,9 @@ def numbering_languages(settings: Settings) -> Settings:
 
 
 def _turned(names: JSON) -> JSON:
-    """Number -> name as name -> number; what is no such object as it is."""
+    """Number -> name as name -> number; null where that is no such object."""
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        return names
+        return None
     return {str(name): int(number) if number.isdecimal() else number for number, name in names.items()}
 
 
