@@ -13,7 +13,7 @@ _DEVANAGARI = "क ख ग घ ङ च छ ज झ ञ ट ठ ड ढ ण त �
 
 _INITIALS = {
     "cs": "",
-    "de": f"{LATIN_INITIALS} {_SMALL}",
+    "de": f"{LATIN_INITIALS} {_SMALL} {' '.join(map(str, range(1, 100)))}",  # ordinals
     "el": "Α Β Γ Δ Ε Ζ Η Θ Ι Κ Λ Μ Ν Ξ Ο Π Ρ Σ Τ Υ Φ Χ Ψ Ω",
     "et": f"{LATIN_INITIALS} Å Ä Ö",
     "fi": f"{LATIN_INITIALS} Å Ä Ö",

@@ -12,6 +12,7 @@ of scripts in the basic plane are those of the present Unicode, not of 2014, whe
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from tokenizers import Regex, normalizers
@@ -222,6 +223,7 @@ def _apostrophes(language: Language, alpha: str, number: str) -> list[Step]:
     ]
 
 
+@cache
 def _marks() -> str:
     """The marks that the scripts' table counts among letters: those that silence a vowel, or dot a letter, in India."""
     names = ((chr(code), unicodedata.name(chr(code), "")) for code in range(0x900, 0x12000))
