@@ -7,7 +7,7 @@ Written down where they differ:
   which its capitals become, and marks whose order in NFC the library does not know yet (`YOUNGER_MARKS`).
 - Abbreviations: ours are fewer; `test_abbreviations_of_ours_are_those_of_the_reference` says that none is ours alone,
   `test_full_stops_in_sentences_are_those_of_the_reference` how often the two decide alike.
-- Thai and Japanese with capitals (XLM-100): the reference makes two unknown pieces of every blank.
+- Blanks in Thai and Japanese: to the reference any but U+0020 is a letter, and where letters stay large that, too.
 - ``<S>`` in a text is the special token to the reference where letters become small, and is text here.
 - The reference takes a language only in its inner method, and reads each text as English; here it is an option.
 """
@@ -179,14 +179,14 @@ def test_ids_are_those_of_the_reference_in_every_language(small: bool, tmp_path:
             assert ids == slow.convert_tokens_to_ids(tokens), (code, text)
 
 
-@pytest.mark.parametrize(("code", "small"), [("zh", True), ("zh", False), ("th", True), ("ja", True), ("ja", False)])
+@pytest.mark.parametrize(("code", "small"), [("zh", True), ("zh", False), ("th", True), ("ja", True)])
 def test_ids_of_words_that_a_package_finds_are_those_of_the_reference(
     code: str, small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a stand-in, which takes three characters for a word, in place of each package."""
 
     def cut(text: str) -> list[str]:
-        return re.findall("(?s).{1,3}", text)
+        return re.findall(r" |[^ ]{1,3}", text)
 
     kytea = SimpleNamespace(getWS=cut)
     monkeypatch.setitem(sys.modules, "rjieba", SimpleNamespace(cut=cut))
@@ -202,7 +202,7 @@ def test_ids_of_words_that_a_package_finds_are_those_of_the_reference(
     )
     slow.ja_word_tokenizer = kytea
     for text in random.Random(46).sample(compared(), 200):
-        plain = spaced(text) if small or code == "zh" else "".join(text.split())
+        plain = " ".join(text.split())  # other blanks are letters to the reference in Thai and Japanese
         tokens = slow._tokenize("".join(map(str.lower, plain)) if small else plain, lang=code)
         assert tokenizer(plain, add_special_tokens=False).input_ids == slow.convert_tokens_to_ids(tokens), text
 
