@@ -15,7 +15,7 @@ from tokenizers.normalizers import Normalizer
 from tfx_core.text.python_steps import python_steps, remember_steps
 from tfx_core.text.recipe import Settings
 
-_AROUND = " a1. a"
+_AROUND = "a1. a"
 """What stands beside a token when a normalizer is asked whether its work depends on that."""
 
 
