@@ -15,8 +15,10 @@ from tfx_core.checkpoint import open_folder
 from tfx_core.errors import TextError
 from tfx_core.text import Recipe, TextFacts, read_tokenizer
 from tfx_core.text.recipes import (
+    MOSES_ENGLISH,
     byte_bpe_recipe,
-    moses,
+    moses_word_steps,
+    replacements,
     sentencepiece_recipe,
     word_bpe_recipe,
     wordpiece_recipe,
@@ -37,7 +39,7 @@ WORD_BPE = word_bpe_recipe(
     TextFacts("XLMTokenizer", {"unk_token": "<unk>"}),
     single="$A",
     pair="$A $B",
-    clean=lambda settings: moses.as_normalizers(moses.word_steps(moses.ENGLISH)),
+    clean=lambda settings: replacements(moses_word_steps(MOSES_ENGLISH)),
 )
 MOSES = words_recipe(TextFacts("TransfoXLTokenizer", {"eos_token": "<eos>", "unk_token": "<unk>"}))
 

@@ -84,6 +84,7 @@ def test_languages_have_numbers(tmp_path: Path) -> None:
     assert tokens.id2lang == {"0": "de", "1": "en"}
     assert released(tmp_path, config={"id2lang": {"0": "de", "1": "en"}}).lang2id == {"de": 0, "en": 1}
     assert released(tmp_path).lang2id is None
+    assert released(tmp_path, config={"lang2id": {"de": 0}}).lang2id == {"de": 0}  # read as English, as there
     tokens.save_pretrained(tmp_path / "saved")
     assert read(tmp_path / "saved", XLM).lang2id == tokens.lang2id
 
@@ -93,7 +94,7 @@ def test_languages_have_numbers(tmp_path: Path) -> None:
     [
         ({"language": "xx"}, "tokenizer_config.json: language is 'xx'; this model knows af, als, .*, zh_yue"),
         ({"language": 3}, "language"),
-        ({"lang2id": {"de": 0}}, "language is 'en'; this model knows de$"),
+        ({"lang2id": {"de": 0}, "language": "en"}, "language is 'en'; this model knows de$"),
         ({"lang2id": ["en"]}, r"lang2id is \['en'\]; it must give every language a number of its own"),
         ({"lang2id": {"en": "1"}}, "lang2id is .*number of its own"),
         ({"lang2id": {"en": True}}, "lang2id is .*number of its own"),

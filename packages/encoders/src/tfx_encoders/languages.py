@@ -4,30 +4,32 @@ Languages that are not named here are read as the scripts read those that they d
 and apostrophes that stand alone.
 """
 
+from string import ascii_uppercase
 from typing import Any
 
-from tfx_core.text.recipes.moses import ENGLISH, LATIN_INITIALS, Language, words_of
+from tfx_core.text.recipes import MOSES_ENGLISH, MosesLanguage
 
-_SMALL = LATIN_INITIALS.lower()
+_CAPITALS = " ".join(ascii_uppercase)
+_SMALL = _CAPITALS.lower()
 _DEVANAGARI = "क ख ग घ ङ च छ ज झ ञ ट ठ ड ढ ण त थ द ध न प फ ब भ म य र ल व श ष स ह"
 
 _INITIALS = {
     "cs": "",
-    "de": f"{LATIN_INITIALS} {_SMALL} {' '.join(map(str, range(1, 100)))}",  # ordinals
+    "de": f"{_CAPITALS} {_SMALL} {' '.join(map(str, range(1, 100)))}",  # ordinals
     "el": "Α Β Γ Δ Ε Ζ Η Θ Ι Κ Λ Μ Ν Ξ Ο Π Ρ Σ Τ Υ Φ Χ Ψ Ω",
-    "et": f"{LATIN_INITIALS} Å Ä Ö",
-    "fi": f"{LATIN_INITIALS} Å Ä Ö",
-    "fr": f"{LATIN_INITIALS} {_SMALL[2:]}",  # "a" is a word
+    "et": f"{_CAPITALS} Å Ä Ö",
+    "fi": f"{_CAPITALS} Å Ä Ö",
+    "fr": f"{_CAPITALS} {_SMALL[2:]}",  # "a" is a word
     "gu": "ક ખ ગ ઘ ઙ ચ છ જ ઝ ઞ ટ ઠ ડ ઢ ણ ત થ દ ધ ન પ ફ બ ભ મ ય ર લ વ શ ષ સ હ",
     "hi": _DEVANAGARI,
-    "hu": f"{LATIN_INITIALS} Á É Í Ó Ö Ő Ú Ü Ű",
-    "is": f"{LATIN_INITIALS} {_SMALL}",
-    "lt": f"{LATIN_INITIALS} Č Š Ū Ž",
-    "lv": f"{LATIN_INITIALS} Ā Č Ē Ģ Ī Ķ Ļ Ņ Š Ū Ž",
-    "pl": f"{LATIN_INITIALS} Ć Ś Ź Ż",
-    "pt": f"{LATIN_INITIALS} {_SMALL.replace('p', '')}",
-    "ru": f"{LATIN_INITIALS} А Б В Г Д Е Ж З И Й К Л М Н О П Р С Т У Ф Х Ц Ч Ш Щ Ъ Ы Ь Э Ю Я",
-    "sv": f"{LATIN_INITIALS} Å Ä Ö",
+    "hu": f"{_CAPITALS} Á É Í Ó Ö Ő Ú Ü Ű",
+    "is": f"{_CAPITALS} {_SMALL}",
+    "lt": f"{_CAPITALS} Č Š Ū Ž",
+    "lv": f"{_CAPITALS} Ā Č Ē Ģ Ī Ķ Ļ Ņ Š Ū Ž",
+    "pl": f"{_CAPITALS} Ć Ś Ź Ż",
+    "pt": f"{_CAPITALS} {_SMALL.replace('p', '')}",
+    "ru": f"{_CAPITALS} А Б В Г Д Е Ж З И Й К Л М Н О П Р С Т У Ф Х Ц Ч Ш Щ Ъ Ы Ь Э Ю Я",
+    "sv": f"{_CAPITALS} Å Ä Ö",
     **dict.fromkeys(("bn", "kn", "ml", "mr", "ta", "te"), ""),
 }
 """Letters that stand for names, where they are not the Latin capitals alone."""
@@ -109,12 +111,13 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
 }
 
 
-def language(code: str) -> Language:
+def language(code: str) -> MosesLanguage:
     """What the scripts do in the language with this code."""
     if code == "en":
-        return ENGLISH
-    abbreviations, before_numbers = ENGLISH.abbreviations, ENGLISH.before_numbers
+        return MOSES_ENGLISH
+    abbreviations, before_numbers = MOSES_ENGLISH.abbreviations, MOSES_ENGLISH.before_numbers
     if code in _ABBREVIATIONS or code in _INITIALS:
-        abbreviations = words_of(f"{_INITIALS.get(code, LATIN_INITIALS)} {_ABBREVIATIONS.get(code, '')}")
-        before_numbers = words_of(_BEFORE_NUMBERS.get(code, ""))
-    return Language(abbreviations, before_numbers, **_OTHERWISE.get(code, {}))
+        words = f"{_INITIALS.get(code, _CAPITALS)} {_ABBREVIATIONS.get(code, '')}"
+        abbreviations = frozenset(words.split())
+        before_numbers = frozenset(_BEFORE_NUMBERS.get(code, "").split())
+    return MosesLanguage(abbreviations, before_numbers, **_OTHERWISE.get(code, {}))

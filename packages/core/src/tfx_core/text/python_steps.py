@@ -23,6 +23,7 @@ def set_steps(tokenizer: Tokenizer, part: Part, steps: Steps) -> None:
     """Let a part of a tokenizer be these steps, one after the other."""
     step, sequence = _KINDS[part]
     setattr(tokenizer, part, sequence([each if isinstance(each, step) else step.custom(each) for each in steps]))
+    vars(tokenizer).pop(part, None)
     if not all(isinstance(each, step) for each in steps):
         vars(tokenizer)[part] = steps
 

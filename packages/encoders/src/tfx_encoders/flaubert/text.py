@@ -5,8 +5,7 @@ from dataclasses import replace
 from tokenizers import normalizers
 
 from tfx_core.text import Settings
-from tfx_core.text.python_steps import Steps
-from tfx_core.text.recipes import moses, word_bpe_recipe
+from tfx_core.text.recipes import Steps, moses_corpus_steps, moses_word_steps, replacements, word_bpe_recipe
 from tfx_encoders.languages import language
 from tfx_encoders.xlm.text import FACTS, OPTIONS, PAIR, SINGLE, numbering_languages
 
@@ -14,10 +13,10 @@ from tfx_encoders.xlm.text import FACTS, OPTIONS, PAIR, SINGLE, numbering_langua
 def splitting(settings: Settings) -> Steps:
     """What sets French words apart by blanks."""
     french = language("fr")
-    quotes = moses.as_normalizers([("``|''", '"')])
+    quotes = replacements([("``|''", '"')])
     small = [normalizers.Lowercase()] if settings.flag("do_lowercase") else []
-    words = [*moses.corpus_steps(french), *moses.word_steps(french)]
-    return [*quotes, normalizers.NFC(), *small, *moses.as_normalizers(words)]
+    words = replacements([*moses_corpus_steps(french), *moses_word_steps(french)])
+    return [*quotes, normalizers.NFC(), *small, *words]
 
 
 RECIPE = word_bpe_recipe(

@@ -1,8 +1,9 @@
 """XLM's tokenizer: BPE of words that the Moses scripts set apart.
 
 Lample and Conneau 2019, https://arxiv.org/abs/1901.07291. One tokenizer reads one language, the option ``language``:
-its text is cut into words as that of the language in the corpus was. Like the reference, and unlike the corpus, letters
-become small before words are told apart, so that a full stop before a letter never ends a sentence.
+its text is cut into words as that of the language in the corpus was. ``lang2id`` gives the numbers that a model knows
+languages by. Like the reference, and unlike the scripts that read the corpus, letters become small before words are
+told apart, so that a full stop before a letter ends no sentence.
 """
 
 from dataclasses import replace
@@ -10,19 +11,17 @@ from dataclasses import replace
 from tokenizers import Regex, normalizers
 
 from tfx_core.errors import TextError, shown
-from tfx_core.text import Settings, TextFacts
-from tfx_core.text.python_steps import Steps
-from tfx_core.text.recipe import JSON
-from tfx_core.text.recipes import moses, word_bpe_recipe
-from tfx_core.text.recipes.moses import words_of
+from tfx_core.text import JSON, Settings, TextFacts
+from tfx_core.text.recipes import Steps, moses_corpus_steps, moses_word_steps, replacements, word_bpe_recipe
 from tfx_encoders.languages import language
 from tfx_encoders.xlm.segmenters import PACKAGES, Segmenter
 
-LANGUAGES = words_of(
+_CODES = (
     "af als am an ang ar arz ast az bar be bg bn br bs ca ceb ckb cs cy da de el en eo es et eu fa fi fr fy ga gan gl "
     "gu he hi hr hu hy ia id is it ja jv ka kk kn ko ku la lb lt lv mk ml mn mr ms my nds ne nl nn no oc pl pt ro ru "
     "scn sco sh si simple sk sl sq sr sv sw ta te th tl tr tt uk ur uz vi war wuu yi zh zh_classical zh_min_nan zh_yue"
 )
+LANGUAGES = frozenset(_CODES.split())
 """What the released models were trained on."""
 
 SPECIAL_TOKENS = {
@@ -98,16 +97,16 @@ def splitting(settings: Settings) -> Steps:
     code = settings.text("language")
     numbers = settings.values["lang2id"]
     known = numbers if isinstance(numbers, dict) else LANGUAGES
-    if code not in known:
+    if code not in known and "language" in settings.declared:
         raise TextError(f"{settings.label}: language is {shown(code)}; this model knows {', '.join(sorted(known))}")
     rules = language(code)
-    corpus, words = (moses.as_normalizers(steps(rules)) for steps in (moses.corpus_steps, moses.word_steps))
+    corpus, words = replacements(moses_corpus_steps(rules)), replacements(moses_word_steps(rules))
     small = settings.flag("do_lowercase_and_remove_accent")
     if code in PACKAGES:
         segmenter = Segmenter(code, settings.label)
         split: Steps = [segmenter, *corpus] if code == "zh" else [*corpus, segmenter]
     else:
-        split = [*corpus, *moses.as_normalizers(_ROMANIAN if code == "ro" else []), *words]
+        split = [*corpus, *replacements(_ROMANIAN if code == "ro" else []), *words]
     if not small:
         return split
     accents = [normalizers.NFD(), normalizers.Replace(Regex(r"\p{Mn}"), ""), normalizers.Lowercase()]
