@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import string
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,16 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from tfx_core.checkpoint import open_folder
 from tfx_core.errors import TextError
 from tfx_core.text import Recipe, TextFacts, read_tokenizer
-from tfx_core.text.recipes import byte_bpe_recipe, sentencepiece_recipe, wordpiece_recipe, words_recipe
+from tfx_core.text.recipes import (
+    MOSES_ENGLISH,
+    byte_bpe_recipe,
+    moses_word_steps,
+    replacements,
+    sentencepiece_recipe,
+    word_bpe_recipe,
+    wordpiece_recipe,
+    words_recipe,
+)
 
 TEXT = "The quick brown fox, it's 1,000.5 Zoë\n東京 aaaa " * 20
 
@@ -25,6 +35,12 @@ WORDPIECE = wordpiece_recipe(
 )
 BYTE_BPE = byte_bpe_recipe(TextFacts("GPT2Tokenizer", {"unk_token": "<unk>"}))
 SPIECE = sentencepiece_recipe(TextFacts("T5Tokenizer", {"unk_token": "<unk>"}), single="$A", pair="$A $B")
+WORD_BPE = word_bpe_recipe(
+    TextFacts("XLMTokenizer", {"unk_token": "<unk>"}),
+    single="$A",
+    pair="$A $B",
+    clean=lambda settings: replacements(moses_word_steps(MOSES_ENGLISH)),
+)
 MOSES = words_recipe(TextFacts("TransfoXLTokenizer", {"eos_token": "<eos>", "unk_token": "<unk>"}))
 
 
@@ -89,6 +105,17 @@ def _byte_bpe(folder: Path) -> None:
         folder,
         vocab__json={token: number for number, token in enumerate(tokens)},
         merges__txt=f"#version: 0.2\n{merges}".encode(),
+    )
+
+
+def _word_bpe(folder: Path) -> None:
+    merges = ["t h 120", "th e</w> 80", "q u 7", "qu i 5"]  # "th" and "qu" have no id
+    letters = [letter + end for letter in string.ascii_lowercase for end in ("", "</w>")]
+    tokens = ["<unk>", *letters, "the</w>", "qui"]
+    _write(
+        folder,
+        vocab__json={token: number for number, token in enumerate(tokens)},
+        merges__txt="".join(f"{line}\n" for line in merges).encode(),
     )
 
 
@@ -170,6 +197,7 @@ READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "chat templates": (_chat, _read_chat),
     "special_tokens_map.json, added_tokens.json": (_special, _reader(WORDPIECE)),
     "vocab.json, merges.txt": (_byte_bpe, _reader(BYTE_BPE)),
+    "vocab.json, merges.txt of words": (_word_bpe, _reader(WORD_BPE)),
     "spiece.model, Unigram": (_spiece(1), _reader(SPIECE)),
     "spiece.model, BPE": (_spiece(2), _reader(SPIECE)),
     "vocab.txt of words": (lambda folder: _write(folder, vocab__txt=b"<eos>\n<unk>\nthe\nquick\n"), _reader(MOSES)),

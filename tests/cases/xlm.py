@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.xlnet import summarise_real_tokens
+from tests.models.vocabularies import word_bpe
 from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
 
 TINY: dict[str, Any] = {
@@ -165,4 +166,5 @@ CASE = ArchitectureCase(
     layouts={"position_ids (up to 4.30)": with_position_ids},
     refused=REFUSED,
     asked=before_a_mask,
+    released=lambda: word_bpe(("<s>", "</s>", "<pad>", "<unk>", *(f"<special{number}>" for number in range(10)))),
 )

@@ -40,3 +40,11 @@ def pieces(special: Sequence[str], file: str = "spiece.model") -> Files:
 def words(special: Sequence[str]) -> Files:
     """``vocab.txt`` of whole words."""
     return {"vocab.txt": [*special, *string.ascii_lowercase, *WORDS]}
+
+
+def word_bpe(special: Sequence[str]) -> Files:
+    """``vocab.json`` and ``merges.txt`` of pieces of words, the merges counted."""
+    letters = [*string.ascii_letters, *string.digits, *string.punctuation]
+    tokens = [*special, *letters, *(f"{letter}</w>" for letter in letters), "ab", "ab</w>", "abc</w>"]
+    merges = ["a b</w> 9", "a b 5", "ab c</w> 4"]
+    return {"vocab.json": {token: number for number, token in enumerate(tokens)}, "merges.txt": merges}

@@ -34,8 +34,8 @@ TOPICS = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.to
 LINES = [line.strip() for line in TOPICS[:200_000].splitlines() if line.strip()]
 WORDS = sorted(set(" ".join(LINES).split()))
 
-PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
-SPLIT = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.punctuation_steps(moses.ENGLISH)))
+SPLIT = normalizers.Sequence(moses.as_normalizers(moses.word_steps(moses.ENGLISH, hyphens=True)))
 NORMALIZER = sacremoses.MosesPunctNormalizer("en")
 TOKENIZER = sacremoses.MosesTokenizer("en")
 DETOKENIZER = sacremoses.MosesDetokenizer("en")
@@ -108,9 +108,9 @@ def test_words_are_put_together_as_by_the_reference() -> None:
 
 
 def test_abbreviations_of_ours_are_those_of_the_reference() -> None:
-    for word in moses.ABBREVIATIONS:
+    for word in moses.ENGLISH.abbreviations:
         assert reference_words(f"{word}. X") == [f"{word}.", "X"], word
-    for word in moses.BEFORE_NUMBERS:
+    for word in moses.ENGLISH.before_numbers:
         assert reference_words(f"{word}. 5") == [f"{word}.", "5"], word
         assert reference_words(f"{word}. X") == [word, ".", "X"], word
 

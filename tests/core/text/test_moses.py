@@ -3,11 +3,10 @@
 import pytest
 from tokenizers import Regex, decoders, normalizers
 
-from tfx_core.errors import TextError
 from tfx_core.text.recipes import moses
 
-PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.PUNCTUATION_STEPS))
-WORDS = normalizers.Sequence(moses.as_normalizers(moses.word_steps()))
+PUNCTUATION = normalizers.Sequence(moses.as_normalizers(moses.punctuation_steps(moses.ENGLISH)))
+WORDS = normalizers.Sequence(moses.as_normalizers(moses.word_steps(moses.ENGLISH, hyphens=True)))
 NUMBERS = normalizers.Sequence(moses.as_normalizers(moses.NUMBER_STEPS))
 HARD = "\u00a0"
 
@@ -91,7 +90,52 @@ def test_words_are_put_together_again(words: str, expected: str) -> None:
     assert joined.decode([words]) == expected
 
 
-def test_other_languages_are_refused() -> None:
-    with pytest.raises(TextError, match=r"config: language is 'fr'; .* in \"en\" alone"):
-        moses.check_language("fr", "config")
-    moses.check_language("en", "config")
+ELISIONS = moses.Language(moses.words_of("M"), apostrophe="with what precedes", quotation="before stops", thousands=",")
+APART = moses.Language()
+HANGUL = moses.Language(hangul=True)
+
+
+def steps_of(steps: list[moses.Step]) -> normalizers.Normalizer:
+    return normalizers.Sequence(moses.as_normalizers(steps))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        (ELISIONS, f'"a", "b". "c"... x 5{HARD}000', '"a", "b". "c"... x 5,000'),
+        (ELISIONS, '"a," "b." "c..." "d."', '"a", "b". "c"... "d."'),
+        (ELISIONS, '"a."<x>', '"a."<x>'),
+        (ELISIONS, '."."a ."..."a', '".."a ".."..a'),
+        (APART, f'"a," "b." 5{HARD}000', '"a," "b." 5.000'),
+    ],
+)
+def test_quotation_marks_and_numbers_differ_by_language(language: moses.Language, text: str, expected: str) -> None:
+    assert steps_of(moses.punctuation_steps(language)).normalize_str(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        (ELISIONS, "l'eau qu'il 'a' 5's M. X Mr. X", "l' eau qu' il ' a ' 5 ' s M. X Mr . X"),
+        (APART, "n'er 'a' 5's M. X", "n ' er ' a ' 5 ' s M . X"),
+        (APART, "well-known 한국", "well-known 한 국"),
+        (HANGUL, "한국. 中文", "한국 . 中 文"),
+    ],
+)
+def test_apostrophes_abbreviations_and_letters_differ_by_language(
+    language: moses.Language, text: str, expected: str
+) -> None:
+    assert steps_of(moses.word_steps(language)).normalize_str(text).split() == expected.split()
+
+
+def test_text_from_anywhere_is_made_plain_first() -> None:
+    plain = steps_of(moses.corpus_steps(APART)).normalize_str
+    assert plain("你好，世界。  「５％」（a：b）") == '你好,世界. "5%" (a:b)'
+    assert plain("a\nb\tc\r\nd\x85e") == "a b c d e"  # lines are of one text, words stay apart
+    assert plain("a\u200db\x00c\ue000d\xade") == "abcde"
+
+
+def test_a_word_is_no_regular_expression() -> None:
+    language = moses.Language(moses.words_of("a|b c+"), moses.words_of("n(o"))
+    words = steps_of(moses.word_steps(language)).normalize_str
+    assert words("a. X").split() == ["a", ".", "X"]

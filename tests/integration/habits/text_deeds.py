@@ -200,6 +200,7 @@ CALL: dict[str, Callable[[World], object]] = {
         tfx_core.load_tokenizer(world.folder())(["[PAD]"], is_split_into_words=False).input_ids
     ),
     "pad_to_max_length=": of(lambda tok: len(tok("a", pad_to_max_length=True, max_length=9).input_ids) == 9),
+    "lang=": lambda world: world.tokenizer()("a", lang="fr"),  # type: ignore[call-arg]
     **{f"{name}=": of(called(**options)) for name, options in WITH.items()},
     **{f"{name}=": of(lambda tok, n=name, c=column: c in tok("a", **{n: True})) for name, column in COLUMNS.items()},
     "enc.input_ids": of(lambda tok: tok("a").input_ids),

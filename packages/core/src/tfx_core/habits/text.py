@@ -93,6 +93,7 @@ CALL = (
     told('return_tensors="tf"', "it must be 'pt' (torch), 'np' (numpy) or None (lists)"),
     works("verbose=", "nothing is logged that it could silence", lambda value: {}),
     works("pad_to_max_length=", "padding='max_length'", lambda value: {"padding": "max_length"} if value else {}),
+    told("lang=", "a tokenizer reads one language; load_tokenizer(path, language='fr') makes one for another"),
     works("enc.input_ids"),
     works('enc["input_ids"]'),
     works("enc.data"),

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from tokenizers import AddedToken, Tokenizer, models
 from tokenizers.normalizers import Normalizer
 
+from tfx_core.text.python_steps import python_steps, remember_steps
 from tfx_core.text.recipe import Settings
 
-_AROUND = " a1. a"
+_AROUND = "a1. a"
 """What stands beside a token when a normalizer is asked whether its work depends on that."""
 
 
@@ -49,6 +50,7 @@ def _made(tokenizer: Tokenizer, tokens: Sequence[AddedToken]) -> Tokenizer:
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         if getattr(tokenizer, part) is not None:
             setattr(copy, part, getattr(tokenizer, part))
+    remember_steps(copy, python_steps(tokenizer))
     # The library numbers tokens that the model lacks in the order in which they come.
     copy.add_tokens(tokens)
     return copy

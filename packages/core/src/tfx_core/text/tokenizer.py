@@ -66,6 +66,13 @@ class Tokenizer(Chats, Framing):
         self._question_first = question_first
         self.origin = origin
 
+    def __getattr__(self, name: str) -> Any:
+        """The family's own keys of ``tokenizer_config.json``, by their names: XLM's ``lang2id``."""
+        origin: Origin | None = vars(self).get("origin")
+        if origin is not None and origin.recipe is not None and name in origin.recipe.options:
+            return origin.settings.values[name]
+        return super().__getattr__(name)
+
     @property
     def question_first(self) -> bool:
         """Whether the models of this tokenizer answer questions that stand before their text, and not behind it."""

@@ -17,6 +17,7 @@ from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece
 from tfx_core.text.decoding import Decoder
 from tfx_core.text.guard import guarded
+from tfx_core.text.python_steps import Part, Steps, python_steps, set_steps
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
 _VARIANTS_KEPT = 64
@@ -52,7 +53,11 @@ class Vocabulary:
         self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): backend}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Vocabulary, (self.backend, self.roles, self.additional)
+        steps = python_steps(self.backend)
+        backend = copied(self.backend) if steps else self.backend
+        for part in steps:  # which the library does not pickle
+            setattr(backend, part, None)
+        return _restored, (backend, steps, self.roles, self.additional)
 
     def configured(self, truncation: Truncation | None, split_special_tokens: bool = False) -> Backend:
         """The tokenizer that truncates like this; ``split_special_tokens`` reads ``[SEP]`` in a text as plain text."""
@@ -118,3 +123,11 @@ class Vocabulary:
                     f"tokenizer.add_special_tokens({{role: {token.content!r}}})"
                 )
         return Vocabulary(self.backend, kept, additional)
+
+
+def _restored(
+    backend: Backend, steps: Mapping[Part, Steps], roles: Mapping[str, AddedToken], additional: Iterable[AddedToken]
+) -> Vocabulary:
+    for part in steps:
+        set_steps(backend, part, steps[part])
+    return Vocabulary(backend, roles, additional)

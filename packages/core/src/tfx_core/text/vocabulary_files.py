@@ -1,6 +1,6 @@
 """Readers of vocabulary files that are text: an object of token -> id, pairs to join, a token a line."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from tfx_core.errors import CheckpointError, TextError, shown
@@ -43,25 +43,41 @@ def read_merges(data: bytes, vocabulary: Container[str], label: str) -> list[tup
 
     Raises `TextError` with the number of a line that is no pair, or whose tokens the vocabulary lacks.
     """
+    merges = []
+    for number, columns in _lines_of_merges(data, label, most=2):
+        for token in (*columns, "".join(columns)):
+            if token not in vocabulary:
+                raise TextError(
+                    f"{label}, line {number}: joins {shown(columns[0])} and {shown(columns[1])}, but the vocabulary "
+                    f"lacks {shown(token)}; the two files are of different models"
+                )
+        merges.append((columns[0], columns[1]))
+    return merges
+
+
+def read_counted_merges(data: bytes, label: str) -> list[tuple[str, str]]:
+    """Pairs as `read_merges` gives them, of a file with or without a third column: how often each was joined.
+
+    Raises `TextError` with the number of a line that is no pair.
+    """
+    merges = [(columns[0], columns[1]) for _, columns in _lines_of_merges(data, label, most=3)]
+    check_pieces([piece for pair in merges for piece in pair], label)
+    return merges
+
+
+def _lines_of_merges(data: bytes, label: str, most: int) -> Iterator[tuple[int, list[str]]]:
+    """Number and columns, from two to ``most``, of each line that is neither blank nor the version."""
     try:
         lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise TextError(f"{label}: byte {error.start} is not UTF-8; fetch the file again") from error
-    merges: list[tuple[str, str]] = []
     for number, line in enumerate(lines, start=1):
-        pair = line.split()
-        if not pair or (number == 1 and line.startswith("#version")):
+        columns = line.split()
+        if not columns or (number == 1 and line.startswith("#version")):
             continue
-        if len(pair) != 2:
+        if not 2 <= len(columns) <= most:
             raise TextError(f"{label}, line {number}: {line[:80]!r} is no pair of tokens; fetch the file again")
-        for token in (*pair, "".join(pair)):
-            if token not in vocabulary:
-                raise TextError(
-                    f"{label}, line {number}: joins {shown(pair[0])} and {shown(pair[1])}, but the vocabulary lacks "
-                    f"{shown(token)}; the two files are of different models"
-                )
-        merges.append((pair[0], pair[1]))
-    return merges
+        yield number, columns
 
 
 def read_vocabulary_lines(data: bytes, label: str) -> dict[str, int]:

@@ -1,23 +1,13 @@
-"""FlauBERT (Le et al. 2020)."""
+"""FlauBERT (Le et al. 2020): XLM for French, whose layers may begin with their norms."""
 
-from tfx_core.model import Architecture
+from dataclasses import replace
+
+from tfx_encoders import xlm
 from tfx_encoders.flaubert.config import FlaubertConfig
 from tfx_encoders.flaubert.model import build_backbone
-from tfx_encoders.xlm.decoding import xlm_decoding
-from tfx_encoders.xlm.heads import HEADS
-from tfx_encoders.xlm.model import initialise
-from tfx_encoders.xlm.weights import backbone_rules
+from tfx_encoders.flaubert.text import RECIPE
 
 __all__ = ["ARCHITECTURE", "FlaubertConfig"]
 
 
-ARCHITECTURE = Architecture(
-    config=FlaubertConfig,
-    backbone=build_backbone,
-    heads=HEADS,
-    weights=backbone_rules,
-    initialise=initialise,
-    capabilities={"token-states": ()},
-    text=None,
-    decoding=xlm_decoding,
-)
+ARCHITECTURE = replace(xlm.ARCHITECTURE, config=FlaubertConfig, backbone=build_backbone, text=RECIPE)

@@ -5,6 +5,7 @@ from tfx_encoders.xlm.config import XLMConfig
 from tfx_encoders.xlm.decoding import xlm_decoding
 from tfx_encoders.xlm.heads import HEADS
 from tfx_encoders.xlm.model import build_backbone, initialise
+from tfx_encoders.xlm.text import RECIPE
 from tfx_encoders.xlm.weights import backbone_rules
 
 __all__ = ["ARCHITECTURE", "XLMConfig"]
@@ -17,6 +18,6 @@ ARCHITECTURE = Architecture(
     weights=backbone_rules,
     initialise=initialise,
     capabilities={"token-states": ()},
-    text=None,
+    text=RECIPE,
     decoding=xlm_decoding,
 )

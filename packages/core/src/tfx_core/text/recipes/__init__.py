@@ -1,10 +1,18 @@
 """Recipes: what reads each kind of released tokenizer files, and the parts to write another of; no family's facts."""
 
+from tfx_core.text.python_steps import Steps
 from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
+from tfx_core.text.recipes.charsmap import character_class
 from tfx_core.text.recipes.cleaned import cleaned_sentencepiece_recipe
 from tfx_core.text.recipes.fairseq import FAIRSEQ_TOKENS, fairseq_order
+from tfx_core.text.recipes.moses import ENGLISH as MOSES_ENGLISH
+from tfx_core.text.recipes.moses import Language as MosesLanguage
+from tfx_core.text.recipes.moses import as_normalizers as replacements
+from tfx_core.text.recipes.moses import corpus_steps as moses_corpus_steps
+from tfx_core.text.recipes.moses import word_steps as moses_word_steps
 from tfx_core.text.recipes.sentencepiece import sentencepiece_recipe
 from tfx_core.text.recipes.template import special_id, template
+from tfx_core.text.recipes.word_bpe import word_bpe_recipe
 from tfx_core.text.recipes.wordpiece import wordpiece_recipe
 from tfx_core.text.recipes.words import words_recipe
 from tfx_core.text.sentencepiece_model import Piece, PieceKind
@@ -12,17 +20,25 @@ from tfx_core.text.vocabulary_files import read_merges, read_vocabulary_lines, r
 
 __all__ = [
     "FAIRSEQ_TOKENS",
+    "MOSES_ENGLISH",
+    "MosesLanguage",
     "Piece",
     "PieceKind",
+    "Steps",
     "byte_bpe_recipe",
+    "character_class",
     "cleaned_sentencepiece_recipe",
     "fairseq_order",
+    "moses_corpus_steps",
+    "moses_word_steps",
     "read_merges",
     "read_vocabulary_lines",
     "read_vocabulary_object",
+    "replacements",
     "sentencepiece_recipe",
     "special_id",
     "template",
+    "word_bpe_recipe",
     "wordpiece_recipe",
     "words_recipe",
 ]

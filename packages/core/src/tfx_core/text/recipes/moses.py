@@ -5,34 +5,67 @@ steps below change a text as those scripts do, but are normalizers of the tokeni
 and exchange characters, and `pre_tokenizers.WhitespaceSplit` does the rest. Where a script captures a character beside
 the one that it works on, that character cannot serve the next match; ``(?!(?<=x)\G)`` says so here.
 
-Two things differ: the abbreviations after which a full stop is kept are our own list, not the one of Moses; and letters
+Two things differ: the abbreviations after which a full stop is kept are our own lists, not those of Moses; and letters
 of scripts in the basic plane are those of the present Unicode, not of 2014, when the scripts' table was made.
 """
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 from tokenizers import Regex, normalizers
 
-from tfx_core.errors import TextError, shown
-from tfx_core.text.recipes.charsmap import character_class
+from tfx_core.text.recipes.charsmap import character_class, literal_pattern
 
 BLANKS = r"[\x{9}-\x{d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
 """What `str.split` takes for white space."""
 
 _HARD_SPACE = "\u00a0"
 
-_INITIALS = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"
+
+@dataclass(frozen=True)
+class Language:
+    """What the scripts do otherwise in one language than in another."""
+
+    abbreviations: frozenset[str] = frozenset()
+    """Words that keep the full stop behind them, beside those with a dot within (U.S.)."""
+
+    before_numbers: frozenset[str] = frozenset()
+    """Words that keep it where a number follows."""
+
+    apostrophe: Literal["with what follows", "with what precedes", "alone"] = "alone"
+    """What an apostrophe between letters goes with: *don 't*, *l' eau*, *ne ' er*."""
+
+    quotation: Literal["behind stops", "before stops"] | None = None
+    """Where a closing quotation mark goes that stands beside a full stop or a comma; None leaves it."""
+
+    thousands: str = "."
+    """What takes the place of a hard blank between digits."""
+
+    hangul: bool = False
+    """Whether Hangul are letters, which make words; else each stands alone, as ideographs do."""
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Words that stand in a text with blanks between them."""
+    return frozenset(text.split())
+
+
+LATIN_INITIALS = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"
 _TITLES = "DR Dr Drs Hon Hr MM MR MS Messrs Mlle Mme Mr Mrs Ms Msgr Prof Rev Rt Sr St"
 _OFFICES = "Adj Adv Asst Gov Insp Rep Reps Sen Sens Supt Surg"
 _RANKS = "Adm Brig Capt Cmdr Col Comdr Corp Cpl Ens Gen Lt Maj Pfc Pvt Sfc Sgt"
 _MONTHS = "Jan Feb Mar Apr Jun Jul Aug Sep Oct Nov Dec"
 _OTHERS = "Bart Bldg Bros Hosp Nos Nr Op Ph Res Rs rev v vs"
-ABBREVIATIONS = frozenset(f"{_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} {_OTHERS}".split())
-"""English words that keep the full stop behind them, beside those with a dot within (U.S.)."""
 
-BEFORE_NUMBERS = frozenset({"No", "Art", "pp"})
-"""English words that keep it where a number follows."""
+ENGLISH = Language(
+    words_of(f"{LATIN_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} {_OTHERS}"),
+    words_of("No Art pp"),
+    apostrophe="with what follows",
+    quotation="behind stops",
+)
 
 _TABLE = r"[\x{0}-\x{ffff}&&[^\p{Han}\x{ac00}-\x{d7a3}\x{363}-\x{36f}\x{1dd3}-\x{1de6}]]"
 """What the scripts' table of letters covers: no ideographs, no Hangul, no small letters above others."""
@@ -46,13 +79,7 @@ def as_normalizers(steps: Iterable[Step]) -> list[normalizers.Normalizer]:
     return [normalizers.Replace(Regex(pattern), content) for pattern, content in steps]
 
 
-def check_language(language: str, label: str) -> None:
-    """Raise `TextError` for a language whose apostrophes and abbreviations are not known here."""
-    if language != "en":
-        raise TextError(f'{label}: language is {shown(language)}; words can be split as Moses does in "en" alone')
-
-
-PUNCTUATION_STEPS: tuple[Step, ...] = (
+_ONE_FORM: tuple[Step, ...] = (
     ("\r", ""),
     # parentheses with a blank outside and none inside
     (r"(?=\()|(?<=\))", " "),
@@ -76,22 +103,86 @@ PUNCTUATION_STEPS: tuple[Step, ...] = (
     (f"{_HARD_SPACE}(?=[%:?!;])", ""),
     (f"(?<=nº){_HARD_SPACE}|{_HARD_SPACE}(?=ºC|cm)|(?<=,){_HARD_SPACE}", " "),
     (" +", " "),
-    # full stops and commas go before the closing quotation mark: one is set behind them, the one before taken away
-    (r'"[,.]+\K', '"'),
-    (r'"(?=[,.]+")', ""),
-    (rf"(?!(?<={_HARD_SPACE})\G)\d\K{_HARD_SPACE}(?=\d)", "."),
-    (rf"\A{BLANKS}+|{BLANKS}+\z", ""),
 )
-"""``normalize-punctuation`` for English: one form for each quotation mark and dash, blanks as English has them."""
+"""One form for each quotation mark and dash, blanks as English has them."""
+
+_MOVED = "\ufff0"
+"""Stands for a quotation mark that goes elsewhere; no text holds it."""
+
+_QUOTATION: dict[str | None, tuple[Step, ...]] = {
+    None: (),
+    # one is set behind full stops and commas, the one before taken away
+    "behind stops": ((r'"[,.]+\K', '"'), (r'"(?=[,.]+")', "")),
+    # full stops that end the text, or that a tag follows, stay where they are
+    "before stops": (
+        (',"', '",'),
+        (r'(?!(?<=")\G)(?<!\."\s|\."\s\s)\.+\K"(?=[^<])', _MOVED),
+        (rf"(?<![.{_MOVED}])(?=\.+{_MOVED})|(?<={_MOVED}\.)(?=\.+{_MOVED})", '"'),
+        (_MOVED, ""),
+    ),
+}
 
 
-def word_steps(protected: str = "") -> list[Step]:
-    """``tokenizer`` for English with hyphens set apart (``@-@``): a blank between words and what is beside them.
+def punctuation_steps(language: Language) -> list[Step]:
+    """``normalize-punctuation``: one form for each quotation mark and dash, blanks as English has them."""
+    return [
+        *_ONE_FORM,
+        *_QUOTATION[language.quotation],
+        (rf"(?!(?<={_HARD_SPACE})\G)\d\K{_HARD_SPACE}(?=\d)", language.thousands),
+        (rf"\A{BLANKS}+|{BLANKS}+\z", ""),
+    ]
+
+
+_PLAIN: tuple[Step, ...] = (
+    (r"[\t-\r\x{1c}-\x{1f}\x{85}]", " "),
+    ("[，、]", ","),
+    (r"。\s*", ". "),
+    ("[”“《》」「]", '"'),
+    ("[∶：]", ":"),
+    ("？", "?"),
+    ("！", "!"),
+    ("；", ";"),
+    ("（", "("),
+    ("）", ")"),
+    *((digit, str(number)) for number, digit in enumerate("０１２３４５６７８９")),
+    (r"．\s*", ". "),
+    ("～", "~"),
+    ("’", "'"),
+    ("…", "..."),
+    ("━", "-"),
+    ("〈", "<"),
+    ("〉", ">"),
+    ("【", "["),
+    ("】", "]"),
+    ("％", "%"),
+)
+"""``replace-unicode-punctuation``, on a line of a text: tabs and ends of lines are blanks before all."""
+
+
+def corpus_steps(language: Language) -> list[Step]:
+    """The scripts before ``tokenizer`` for text from anywhere: wide signs, `punctuation_steps`, control characters.
+
+    The last, ``remove-non-printing-char``, takes characters away that are not printed. It takes blanks among them for
+    such, too, and joins the words at the end of a line with those of the next; here they stay apart.
+    """
+    return [*_PLAIN, *punctuation_steps(language), (r"\p{C}", "")]
+
+
+_HANGUL = (
+    r"\p{Hangul}\x{3001}-\x{3003}\x{3008}-\x{3011}\x{3013}-\x{301f}\x{302e}-\x{3030}\x{3037}\x{30fb}"
+    r"\x{fe45}\x{fe46}\x{ff61}-\x{ff65}"
+)
+"""Hangul, and the signs that Unicode says stand in Korean as in Japanese; the scripts' table has both."""
+
+
+def word_steps(language: Language, protected: str = "", hyphens: bool = False) -> list[Step]:
+    """``tokenizer``: a blank between words and what is beside them; ``hyphens`` are set apart too (``@-@``).
 
     ``protected`` is a regular expression of signs that are left where they stand.
     """
-    alpha = rf"[[\p{{Alphabetic}}&&{_TABLE}]{_marks()}]"
-    alnum = rf"[[\p{{Alphabetic}}\p{{Nd}}&&{_TABLE}]{_marks()}]"
+    extra = _marks() + (_HANGUL if language.hangul else "")
+    alpha = rf"[[\p{{Alphabetic}}&&{_TABLE}]{extra}]"
+    alnum = rf"[[\p{{Alphabetic}}\p{{Nd}}&&{_TABLE}]{extra}]"
     number = r"[\p{Nd}\p{Nl}&&[\x{0}-\x{ffff}]]"
     not_number = rf"(?!{number})(?m:.)"
     other = rf"(?!{alnum}|[\s.'`,-]{'|' + protected if protected else ''})(?m:.)"
@@ -101,26 +192,38 @@ def word_steps(protected: str = "") -> list[Step]:
         (r"\A +| +\z", ""),
         (rf"(?={other})", " "),
         (rf"{other}\K", " "),
-        (rf"{alnum}\K-(?={alnum})", " @-@ "),
+        *([(rf"{alnum}\K-(?={alnum})", " @-@ ")] if hyphens else []),
         # runs of dots are words
         (r"(?<!\.)(?=\.\.)|(?<=\.\.)(?!\.)", " "),
         # commas, but for those between digits
         (rf"{not_number}\K,", " , "),
         (rf"(?!(?<=,)\G),(?={not_number})", " , "),
         (rf"(?<={number}),\z", " ,"),
-        # apostrophes go with what is behind them between letters, and stand alone elsewhere
-        (rf"(?!(?<=')\G)(?!{alpha})(?m:.)\K'(?!{alpha})(?=(?m:.))", " ' "),
-        (rf"(?!(?<=')\G)(?!{alpha}|{number})(?m:.)\K'(?={alpha})", " ' "),
-        (rf"(?!(?<=')\G){alpha}\K'(?!{alpha})(?=(?m:.))", " ' "),
-        (rf"(?!(?<=')\G){alpha}\K'(?={alpha})", " '"),
-        (rf"(?!(?<=')\G){number}\K'(?=s)", " '"),
+        *_apostrophes(language, alpha, number),
         (r"\s+", " "),
         (r"\A | \z", ""),
-        (_full_stops(alpha), " "),
+        (_full_stops(language, alpha), " "),
         (r"\.' ?\z", " . ' "),
     ]
 
 
+def _apostrophes(language: Language, alpha: str, number: str) -> list[Step]:
+    """Apostrophes go with one side between letters, and stand alone elsewhere."""
+    if language.apostrophe == "alone":
+        return [("'", " ' ")]
+    english = language.apostrophe == "with what follows"
+    fresh = r"(?!(?<=')\G)"
+    before = f"{alpha}|{number}" if english else alpha
+    return [
+        (rf"{fresh}(?!{alpha})(?m:.)\K'(?!{alpha})(?=(?m:.))", " ' "),
+        (rf"{fresh}(?!{before})(?m:.)\K'(?={alpha})", " ' "),
+        (rf"{fresh}{alpha}\K'(?!{alpha})(?=(?m:.))", " ' "),
+        (rf"{fresh}{alpha}\K'(?={alpha})", " '" if english else "' "),
+        *([(rf"{fresh}{number}\K'(?=s)", " '")] if english else []),
+    ]
+
+
+@cache
 def _marks() -> str:
     """The marks that the scripts' table counts among letters: those that silence a vowel, or dot a letter, in India."""
     names = ((chr(code), unicodedata.name(chr(code), "")) for code in range(0x900, 0x12000))
@@ -128,16 +231,20 @@ def _marks() -> str:
     return character_class([*silent, "\u0dca", "\u135f", "\u25cc"])[1:-1]
 
 
-def _full_stops(alpha: str) -> str:
+def _full_stops(language: Language, alpha: str) -> str:
     """Before a full stop that ends a sentence: not that of an abbreviation, and not where a small letter follows."""
     return (
         r"(?<!\S)"
         rf"(?!(?=\S*{alpha})\S*\.\S*\.(?!\S))"  # U.S.
-        rf"(?!(?:{'|'.join(sorted(ABBREVIATIONS))})\.(?!\S))"
-        rf"(?!(?:{'|'.join(sorted(BEFORE_NUMBERS))})\. [0-9]+)"
+        rf"(?!(?:{_any_of(language.abbreviations)})\.(?!\S))"
+        rf"(?!(?:{_any_of(language.before_numbers)})\. [0-9]+)"
         r"(?!\.+(?!\S))"
         r"\S+\K(?=\.(?:\z| (?!\p{Lower})))"
     )
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return "|".join(map(literal_pattern, sorted(words))) or "(?!)"
 
 
 NUMBER_STEPS: tuple[Step, ...] = ((r"(?<=\d),(?=\d)", " @,@ "), (r"(?<=\d)\.(?=\d)", " @.@ "))

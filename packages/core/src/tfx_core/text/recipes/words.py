@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from tfx_core.errors import TextError
+from tfx_core.errors import TextError, shown
 from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts
 from tfx_core.text.recipes import moses
 from tfx_core.text.recipes.template import template
@@ -86,12 +86,14 @@ def splitting(settings: Settings) -> list[normalizers.Normalizer]:
     """What sets words apart by blanks; raises `TextError` for settings that only the original knows."""
     if settings.values.get("delimiter") == "":
         raise TextError(f"{settings.label}: delimiter is '', one word for every character, which is not supported")
-    moses.check_language(settings.text("language"), settings.label)
+    language = settings.text("language")
+    if language != "en":
+        raise TextError(f'{settings.label}: language is {shown(language)}; the words of this model are English, "en"')
     special = (*settings.special_tokens.values(), *settings.additional_special_tokens)
     ends = [(rf"\A{moses.BLANKS}+|{moses.BLANKS}+\z", "")]
     split = [
-        *moses.PUNCTUATION_STEPS,
-        *moses.word_steps(_brackets(token.content for token in special)),
+        *moses.punctuation_steps(moses.ENGLISH),
+        *moses.word_steps(moses.ENGLISH, _brackets(token.content for token in special), hyphens=True),
         *moses.NUMBER_STEPS,
     ]
     lower = [normalizers.Lowercase()] if settings.flag("lower_case") else []

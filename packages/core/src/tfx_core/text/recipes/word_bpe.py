@@ -1,0 +1,121 @@
+"""BPE of words, with a mark on the piece that ends one: Sennrich et al. 2016, https://arxiv.org/abs/1508.07909.
+
+The vocabulary is often that of a corpus that was read with the merges, cut to its commonest pieces. Then it lacks
+pieces that the merges go through: with *go* + *vern* and *govern* + *ment* it may have *government* without *govern*.
+The reference follows such merges, and what is left of a piece without an id is ``unk_token``. The model of the
+tokenizers library knows no piece without an id, so a step in Python does the same here (`_Merging`), and such a
+tokenizer is saved as its own files alone, without a ``tokenizer.json``.
+
+A token's offsets are the characters of the text that its letters came from: a comma that the cleaning replaced by
+another, or a letter that it took an accent from, counts as itself, a blank that it put between two words as nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokenizers import PreTokenizedString, Token, Tokenizer, decoders, models, pre_tokenizers
+
+from tfx_core.errors import TextError, shown
+from tfx_core.text.python_steps import Steps, set_steps
+from tfx_core.text.recipe import JSON, Recipe, Settings, TextFacts, as_stated
+from tfx_core.text.recipes.template import template
+from tfx_core.text.vocabulary_files import read_counted_merges, read_vocabulary_object
+
+if TYPE_CHECKING:
+    from tfx_core.checkpoint import Folder
+
+END_OF_WORD = "</w>"
+
+Merges = list[tuple[str, str]]
+
+_VOCABULARY, _MERGES = "vocab.json", "merges.txt"
+
+
+def word_bpe_recipe(
+    facts: TextFacts,
+    *,
+    single: str,
+    pair: str,
+    clean: Callable[[Settings], Steps],
+    options: Mapping[str, JSON] | None = None,
+    complete: Callable[[Settings], Settings] = as_stated,
+) -> Recipe:
+    """The recipe of the families that released pieces of words, the last of each with ``</w>``, and their merges.
+
+    ``clean`` gives the steps, in the form of `set_steps`, after which words stand between blanks; ``single`` and
+    ``pair`` are templates as `template` fills them in.
+    """
+    options = options or {}
+    files = _WordBPE(single, pair, clean, frozenset(options))
+    return Recipe(
+        facts,
+        files=((_VOCABULARY, _MERGES),),
+        build=files.build,
+        options=options,
+        complete=complete,
+        adapt=files.adapt,
+        copied=(_VOCABULARY, _MERGES),
+    )
+
+
+@dataclass(frozen=True)
+class _WordBPE:
+    single: str
+    pair: str
+    clean: Callable[[Settings], Steps]
+    options: frozenset[str]
+
+    def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
+        """The tokenizer of a vocabulary and its merges; raises `TextError` that names file, place and cure."""
+        vocabulary = read_vocabulary_object(folder, _VOCABULARY)
+        merges = read_counted_merges(folder.require(_MERGES).read_bytes(), f"{folder.label}/{_MERGES}")
+        unknown = settings.special("unk_token")
+        if unknown not in vocabulary:
+            raise TextError(
+                f"{folder.label}/{_VOCABULARY}: lacks {shown(unknown)}, the unk_token; use the vocabulary that belongs "
+                "to the model, or name the token that is its unk_token in tokenizer_config.json"
+            )
+        words: list[object] = [pre_tokenizers.WhitespaceSplit()]
+        lacking = dict.fromkeys(piece for pair in merges for piece in _pieces(pair) if piece not in vocabulary)
+        whole = [pair for pair in merges if lacking.keys().isdisjoint(_pieces(pair))]
+        tokenizer = Tokenizer(_bpe(vocabulary, whole, unknown))
+        if lacking:
+            words.append(_Merging(vocabulary, list(lacking), merges, unknown))
+        set_steps(tokenizer, "normalizer", self.clean(settings))
+        set_steps(tokenizer, "pre_tokenizer", words)
+        tokenizer.decoder = decoders.BPEDecoder(END_OF_WORD)
+        tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
+        return tokenizer
+
+    def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
+        """The cleaning that ``tokenizer_config.json`` states: in which language, in small letters."""
+        if settings.declared & self.options and isinstance(tokenizer.decoder, decoders.BPEDecoder):
+            set_steps(tokenizer, "normalizer", self.clean(settings))
+
+
+class _Merging:
+    """Joins the characters of each word, also by way of pieces that the vocabulary lacks."""
+
+    def __init__(self, vocabulary: Mapping[str, int], lacking: list[str], merges: Merges, unknown: str) -> None:
+        self._known = len(vocabulary)
+        numbers = {piece: self._known + place for place, piece in enumerate(lacking)}
+        self._model = _bpe({**vocabulary, **numbers}, merges, unknown)
+        self._unknown = vocabulary[unknown], unknown
+
+    def pre_tokenize(self, text: PreTokenizedString) -> None:
+        """The tokens of a text that was cut into words; the model of the tokenizer has nothing left to do."""
+        text.tokenize(self._tokens)
+
+    def _tokens(self, word: str) -> list[Token]:
+        tokens = self._model.tokenize(word)
+        return [token if token.id < self._known else Token(*self._unknown, token.offsets) for token in tokens]
+
+
+def _bpe(vocabulary: Mapping[str, int], merges: Merges, unknown: str) -> models.BPE:
+    return models.BPE(vocabulary, merges, unk_token=unknown, end_of_word_suffix=END_OF_WORD)
+
+
+def _pieces(pair: tuple[str, str]) -> tuple[str, str, str]:
+    """The pieces that a merge takes and the one that it makes."""
+    return (*pair, "".join(pair))
