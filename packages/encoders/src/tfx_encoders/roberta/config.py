@@ -4,25 +4,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfx_core.fields import Epsilon, Size
+from tfx_core.fields import Size
 from tfx_encoders.post_norm.config import PostNormConfig
 
 
 @dataclass(kw_only=True)
 class RobertaConfig(PostNormConfig):
-    """Keys of a RoBERTa's ``config.json``; the defaults are RoBERTa-base (Liu et al. 2019)."""
+    """Keys of a RoBERTa's ``config.json``; the defaults are the reference's.
+
+    Released files say 514 positions, one token type and an epsilon of 1e-5 (Liu et al. 2019).
+    """
 
     model_type: ClassVar[str] = "roberta"
     settable: ClassVar[Collection[str]] = frozenset(PostNormConfig.settable) - {"pad_token_id"}
 
     vocab_size: Size = 50265
     """Number of tokens."""
-    max_position_embeddings: Size = 514
+    max_position_embeddings: Size = 512
     """Rows of the position table, of which those up to ``pad_token_id`` belong to no position of a text."""
-    type_vocab_size: Size = 1
-    """Number of token types (segments)."""
-    layer_norm_eps: Epsilon = 1e-5
-    """Added to the variance in every layer norm."""
     pad_token_id: int | None = 1
     """Id of the padding token, and number of the row before the first position's."""
     bos_token_id: int | None = 0
