@@ -48,6 +48,15 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
             raise InputError("fill-mask needs a tokenizer with a mask token; this one has none")
         self._mask = tokenizer.mask_token_id
 
+    def check_model(self, model: "Model") -> None:
+        """Refuse pretraining that tells something else of tokens than which they were."""
+        super().check_model(model)
+        if "predictions" not in model.head._modules:
+            raise InputError(
+                f"fill-mask: the head {model.head_name!r} of this {model.config.model_type} scores no tokens; "
+                "use a checkpoint with the head 'masked-lm'"
+            )
+
     def check_options(self, options: FillMaskOptions) -> None:
         """Refuse targets that stand for no token; warn of those that are more than one."""
         if options.targets is not None and not options.targets:
