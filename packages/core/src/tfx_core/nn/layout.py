@@ -9,6 +9,9 @@ from torch import Tensor
 
 _packs = ContextVar("packs", default=True)
 
+FEW_TOKENS = 8192
+"""Where a GPU computes no more in half precision, it waits for its kernels to begin: packing only adds some."""
+
 
 class Layout(Protocol):
     """Packs tokens for the position-wise modules, and splits and merges heads around the attention kernel."""
@@ -106,9 +109,9 @@ class RowsPerSource:
         return self.pack(PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3]))
 
 
-def packs() -> bool:
-    """Whether layouts without padding are made here."""
-    return _packs.get()
+def packs(device: str, tokens: int) -> bool:
+    """Whether a layout without padding is made here of so many tokens, padding included, on a kind of device."""
+    return _packs.get() and (device == "cpu" or tokens > FEW_TOKENS)
 
 
 @contextmanager

@@ -131,8 +131,11 @@ class RealTokens:
 
     @property
     def layout(self) -> Layout:
-        """Without padding, where that is known and nobody asked for it, see `padded_layouts`."""
-        return Ragged(self.mask) if self.mask is not None and can_read(self.mask) and packs() else PADDED
+        """Without padding, where that is known, worth it, and nobody asked for it, see `padded_layouts`."""
+        mask = self.mask
+        if mask is None or not can_read(mask) or not packs(mask.device.type, mask.numel()):
+            return PADDED
+        return Ragged(mask)
 
     def append(self, new: "RealTokens") -> "RealTokens":
         """These and, after them in every row, the ``new`` ones."""
