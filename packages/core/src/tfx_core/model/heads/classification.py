@@ -26,8 +26,13 @@ class SequenceClassificationHead(Head):
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B,)`` classes or values, ``(B, C)`` for several at once; logits ``(B, C)``."""
-        logits = self.classifier(states.pooler_output)
+        logits = self.classifier(self.pooled(states))
         return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
+
+    def pooled(self, states: ModelOutput) -> Tensor:
+        """What is classified, ``(B, D)``; by default what the backbone pools."""
+        state: Tensor = states.pooler_output
+        return state
 
 
 class LastTokenClassificationHead(Head):
@@ -87,8 +92,13 @@ class MultipleChoiceHead(Head):
         labels: Tensor | None = None,
     ) -> ModelOutput:
         """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
-        logits = self.classifier(states.pooler_output).view(choices_shape(input_ids, inputs_embeds))
+        logits = self.classifier(self.pooled(states)).view(choices_shape(input_ids, inputs_embeds))
         return states.updated(logits=logits, loss=token_loss(logits, labels))
+
+    def pooled(self, states: ModelOutput) -> Tensor:
+        """What is scored, ``(B·choices, D)``; by default what the backbone pools."""
+        state: Tensor = states.pooler_output
+        return state
 
 
 def flatten_choices(inputs: Inputs) -> Inputs:

@@ -9,11 +9,8 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rule
 from tfx_core.fields import Rate
-from tfx_core.model.backbone import Inputs
 from tfx_core.model.config import ModelConfig
-from tfx_core.model.heads.base import Head
-from tfx_core.model.heads.classification import choices_shape, flatten_choices
-from tfx_core.model.heads.losses import classification_loss, token_loss
+from tfx_core.model.heads.classification import MultipleChoiceHead, SequenceClassificationHead
 from tfx_core.model.heads.plan import C, HeadPlan
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import Activation, ActivationFunction, first_tokens, last_tokens, mean_tokens
@@ -84,45 +81,30 @@ def sequence_summary(config: SummaryConfig, width: int) -> SequenceSummary:
     )
 
 
-class SummaryClassificationHead(Head):
+class SummaryClassificationHead(SequenceClassificationHead):
     """Classifies or scores a text by its summary."""
 
     def __init__(self, summary: nn.Module, classifier: nn.Module, config: ModelConfig) -> None:
-        super().__init__()
+        super().__init__(classifier, config)
         self.summary = summary
-        self.classifier = classifier
-        self.config = config
 
-    def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
-        """``labels`` as for sequence classification; logits ``(B, C)``."""
-        logits = self.classifier(self.summary(states.last_hidden_state, states.token_mask))
-        return states.updated(logits=logits, loss=classification_loss(logits, labels, self.config.problem_type))
+    def pooled(self, states: ModelOutput) -> Tensor:
+        """The summary ``(B, D)``."""
+        summary: Tensor = self.summary(states.last_hidden_state, states.token_mask)
+        return summary
 
 
-class SummaryChoiceHead(Head):
+class SummaryChoiceHead(MultipleChoiceHead):
     """Scores the choices of each example, ``(B, choices, S)``, by their summaries."""
 
     def __init__(self, summary: nn.Module, classifier: nn.Module) -> None:
-        super().__init__()
+        super().__init__(classifier)
         self.summary = summary
-        self.classifier = classifier
 
-    def arrange(self, inputs: Inputs) -> Inputs:
-        """Make every choice a row of the batch: ``(B, choices, …) -> (B·choices, …)``."""
-        return flatten_choices(inputs)
-
-    def forward(
-        self,
-        states: ModelOutput,
-        *,
-        input_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-    ) -> ModelOutput:
-        """``labels`` ``(B,)`` are the right choices; logits ``(B, choices)``."""
-        summary = self.summary(states.last_hidden_state, states.token_mask)
-        logits = self.classifier(summary).view(choices_shape(input_ids, inputs_embeds))
-        return states.updated(logits=logits, loss=token_loss(logits, labels))
+    def pooled(self, states: ModelOutput) -> Tensor:
+        """The summaries ``(B·choices, D)``."""
+        summary: Tensor = self.summary(states.last_hidden_state, states.token_mask)
+        return summary
 
 
 def summary_classification(
