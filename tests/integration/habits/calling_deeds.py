@@ -219,6 +219,7 @@ DEEDS = {
         and "past_key_values" not in decoder(world)(ids(world))
     ),
     ("model(…)", "past_key_values="): goes_on,
+    ("model(…)", 'langs="fr"'): lambda world: world.model("xlm")(ids(world), langs="fr"),
     ("model(…)", "past_key_values=((keys, values), …)"): pairs_of_keys_and_values,
     ("model(…)", "cache_position="): lambda world: decoder(world)(ids(world), cache_position=torch.arange(3)),
     ("model(…)", "lm_labels="): lambda world: decoder(world)(ids(world), lm_labels=ids(world)),

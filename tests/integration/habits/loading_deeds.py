@@ -273,6 +273,7 @@ DEEDS = {
     ("load_tokenizer", "pad_token="): tokenizer(pad_token="[EOS]"),
     ("load_tokenizer", "additional_special_tokens="): same_tokenizer(additional_special_tokens=["[BOS]"]),
     ("load_tokenizer", "clean_up_tokenization_spaces="): same_tokenizer(clean_up_tokenization_spaces=True),
+    ("load_tokenizer", "lang="): same_tokenizer(lang="fr"),
     ("load_tokenizer", "config="): same_tokenizer(config={}),
     ("load_tokenizer", "tokenizer_type="): same_tokenizer(tokenizer_type="bert"),
     ("load_tokenizer", "gguf_file="): same_tokenizer(gguf_file="model.gguf"),

@@ -183,6 +183,7 @@ generation = {"task": "text-generation", "max_new_tokens": 2}
 MAKING: dict[str, Callable[[World], object]] = {
     'pipeline("fill-mask", "model")': made(lambda fill: fill.task == "fill-mask", "fill-mask"),
     "pipeline(model=…)": of_the_head,
+    "language=": lambda world: tfx_core.pipeline("fill-mask", world.folder("bert", "masked-lm"), language="fr"),
     "pipeline(task)": lambda world: tfx_core.pipeline("fill-mask"),
     **{
         f'"{alias}"': made(lambda each, task=task: each.task == task, alias)  # type: ignore[misc]

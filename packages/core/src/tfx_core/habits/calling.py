@@ -16,6 +16,7 @@ INPUTS = (
         'a model reads ids, which a tokenizer makes: model(**tokenizer(texts, padding=True, return_tensors="pt"))',
     ),
     told("model([[1, 2]])", _MAKE_A_TENSOR),
+    told('langs="fr"', "the number of each token's language: langs=torch.full_like(ids, tokenizer.lang2id['fr'])"),
     told("model(torch.tensor([1, 2]))", "one text is a batch of one, ids[None]"),
     told('model(ids.to("cuda"))', "move one to the other: input_ids.to(model.device)"),
     works("labels=torch.tensor([0, 1])", "the loss is out.loss; what is -100 or padding does not count"),

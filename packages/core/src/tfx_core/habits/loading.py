@@ -168,6 +168,7 @@ LOAD_TOKENIZER = (
     works("pad_token="),
     works("additional_special_tokens="),
     works("clean_up_tokenization_spaces="),
+    told("lang=", "language='fr', where a family's tokenizer cuts words as its language does"),
     told("config=", "a folder's config.json says whose its tokenizer is"),
     told("tokenizer_type=", "a folder's config.json says whose its tokenizer is"),
     told("gguf_file=", _CONVERTED),

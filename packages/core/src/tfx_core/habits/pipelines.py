@@ -33,6 +33,7 @@ HABITS = (
         "pipeline(model=…)", "the task is the one that the model's head serves; an error names them where several do"
     ),
     told("pipeline(task)", _NO_DEFAULTS),
+    told("language=", "a tokenizer reads one language: tokenizer=load_tokenizer(path, language='fr')"),
     works('"sentiment-analysis"'),
     works('"ner"'),
     works('"embeddings"'),

@@ -487,7 +487,9 @@ class Model(Switches):
 def _cure(name: str, value: object) -> str:
     """What to give in the place of a value that is no tensor or cache."""
     first = value[0] if isinstance(value, list | tuple) and value else value
-    if isinstance(first, str):
+    if name == "langs":
+        habit = 'langs="fr"'
+    elif isinstance(first, str):
         habit = 'model("a text")'
     elif name == "past_key_values":
         habit = "past_key_values=((keys, values), …)"
