@@ -30,8 +30,6 @@ GENERATORS = {
     "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
     "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
-SETTINGS: dict[str, Any] = {"max_new_tokens": 12, "pad_token_id": 4}
-"""Padding is not 0, in whose place the reference's beams are filled up with ends."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "greedy": {},
     "greedy with processors": {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "min_new_tokens": 6},
@@ -77,8 +75,12 @@ def prompts(model: Model, *, padded: bool) -> dict[str, Tensor]:
 
 
 def settings_of(model: Model) -> dict[str, Any]:
-    """What all texts have in common; a padding token in one would stand nowhere in the reference's RoBERTa."""
-    return {"max_new_tokens": 12, "pad_token_id": 0, "suppress_tokens": [model.config.pad_token_id or 0]}
+    """What all texts have in common.
+
+    A padding token in a text would stand nowhere in the reference's RoBERTa, and in place of a padding 0 its beams are
+    filled up with ends.
+    """
+    return {"max_new_tokens": 12, "pad_token_id": 4, "suppress_tokens": [model.config.pad_token_id or 0]}
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["alone", "padded"])
