@@ -104,3 +104,13 @@ def test_a_config_that_no_model_can_have_is_refused(model_type: str) -> None:
     for values, said in refused:
         with pytest.raises(ConfigError, match=said):
             tfx_core.new_model(model_type, **{**tiny_config(model_type), **values})
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_config_that_says_decoder_makes_one_or_is_refused(model_type: str) -> None:
+    try:
+        model = tfx_core.new_model(model_type, **{**tiny_config(model_type), "is_decoder": True})
+    except ConfigError as error:
+        assert str(error).startswith("is_decoder=True: must be false: ")
+    else:
+        assert model.backbone.causal
