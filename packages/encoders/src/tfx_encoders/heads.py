@@ -43,8 +43,8 @@ def build_predictions(width: int, embedding_width: int, vocab_size: int, activat
 def prediction_rules(dense: str, norm: str, decoder: str, bias: str | None = None) -> tuple[Rule, ...]:
     """The rules of `build_predictions`, by the names of its layers in a checkpoint.
 
-    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well; before the two were
-    one, the decoder's was added to it and nothing ever filled it.
+    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well. Before the two were
+    one, the decoder's was added to it and nothing ever filled it; since 5.0 nothing reads it where nothing is tied.
     """
     rules: tuple[Rule, ...] = (
         Rename(dense + ".{p}", "head.predictions.transform.0.{p}"),
