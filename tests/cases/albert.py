@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.cases.bert import with_position_ids, with_tensorflows_names
+from tests.cases.bert import with_an_unfilled_bias, with_an_unread_bias, with_position_ids, with_tensorflows_names
 from tests.models.vocabularies import pieces
 
 TINY: dict[str, Any] = {
@@ -44,12 +44,6 @@ def with_one_bias(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if name != "predictions.decoder.bias"}
 
 
-def with_an_empty_bias(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The output layer with a bias of its own that was never filled, beside the logits' bias."""
-    name = "predictions.decoder.bias"
-    return {**tensors, name: torch.zeros_like(tensors[name])} if name in tensors else tensors
-
-
 CASE = ArchitectureCase(
     TINY,
     (
@@ -71,7 +65,8 @@ CASE = ArchitectureCase(
         "position_ids (up to 4.30)": with_position_ids,
         "a pooler (all released models)": with_a_pooler,
         "one bias of the logits (without the other name of it)": with_one_bias,
-        "two biases of the logits (up to 2.3)": with_an_empty_bias,
+        "two biases of the logits (up to 2.3)": with_an_unfilled_bias,
+        "two biases of the logits (untied, since 5.0)": with_an_unread_bias,
     },
     refused=(
         ({"num_attention_heads": 5}, "num_attention_heads=5: must be a divisor of hidden_size=24"),

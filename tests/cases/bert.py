@@ -55,6 +55,19 @@ def with_position_ids(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**tensors, f"{prefix}embeddings.position_ids": torch.arange(40)[None]}
 
 
+def with_an_unfilled_bias(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The output layer with a bias of its own that was never filled, beside the logits' bias."""
+    own = {name: torch.zeros_like(tensor) for name, tensor in tensors.items() if name.endswith("decoder.bias")}
+    return {**tensors, **own}
+
+
+def with_an_unread_bias(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same, of which the other was never filled, since nothing reads it."""
+    filled = [name for name in tensors if name.endswith("decoder.bias")]
+    unread = {name.replace("decoder.bias", "bias"): torch.zeros_like(tensors[name]) for name in filled}
+    return {**tensors, **unread}
+
+
 CASE = ArchitectureCase(
     TINY,
     (
@@ -93,6 +106,7 @@ CASE = ArchitectureCase(
     layouts={
         "gamma and beta (first conversions)": with_tensorflows_names,
         "position_ids (up to 4.30)": with_position_ids,
+        "two biases of the logits (untied, since 5.0)": with_an_unread_bias,
     },
     refused=(
         ({"num_attention_heads": 5}, "num_attention_heads=5: must be a divisor of hidden_size=24"),

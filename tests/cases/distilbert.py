@@ -45,6 +45,7 @@ CASE = ArchitectureCase(
     refused=(
         ({"n_heads": 5}, "n_heads=5: must be a divisor of dim=24"),
         ({"pad_token_id": 53}, "pad_token_id=53: must be an id below vocab_size=53"),
+        ({"is_decoder": True}, "is_decoder=True: must be false: a DistilBERT has no causal form"),
     ),
     released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )

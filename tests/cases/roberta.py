@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.bert import TINY as BERT
-from tests.cases.bert import pairs, with_position_ids, with_tensorflows_names
+from tests.cases.bert import pairs, with_an_unread_bias, with_position_ids, with_tensorflows_names
 from tests.models.vocabularies import byte_bpe
 from tests.parity.case import LENGTH, Case, encoder_inputs
 
@@ -75,6 +75,7 @@ CASE = ArchitectureCase(
         "a pooler in every model (up to 3.0)": with_pooler,
         "the output layer's weight and bias twice (.bin)": with_tied_output,
         "the bias as the output layer's": with_bias_of_decoder,
+        "two biases of the logits (untied, since 5.0)": with_an_unread_bias,
     },
     refused=(
         ({"pad_token_id": None}, "pad_token_id=None: must be an id: positions begin at the one after it"),

@@ -154,6 +154,7 @@ REFUSED = (
     ({"pad_token_id": 53}, "pad_token_id=53: must be below vocab_size=53"),
     ({"mask_token_id": 60}, "mask_token_id=60: must be below vocab_size=53"),
     ({"lang_id": 3}, "lang_id=3: must be null or one of 0 to 2, for n_langs=3"),
+    ({"is_decoder": True}, "is_decoder=True: must be false: causal=true makes it predict what follows"),
     ({"asm": True}, "asm_cutoffs=.*: must be at least one, increasing, and less than vocab_size=53"),
     ({"asm": True, "asm_cutoffs": [9], "asm_div_value": 99.0}, "asm_div_value=99.0: must be so small that 1 clusters"),
 )

@@ -84,6 +84,12 @@ def test_padding_is_told_by_mask_lengths_or_token(causal: bool) -> None:
     assert torch.equal(logits(input_ids=ids, attention_mask=mask.long(), lengths=lengths.flip(0)), expected)
 
 
+@pytest.mark.parametrize("wrong", [9, -1])
+def test_lengths_that_no_row_has(wrong: int) -> None:
+    with pytest.raises(InputError, match=f"^lengths: {wrong} is none of 0 to 8$"):
+        tiny_model("xlm", "backbone")(random_ids("xlm", 2, 8), lengths=torch.tensor([8, wrong]))
+
+
 def test_a_config_with_another_padding_token_of_old(tmp_path: Path) -> None:
     model = tiny_model("xlm", "backbone", pad_index=9)
     ids = random_ids("xlm", 1, 4).clamp(min=10)

@@ -104,3 +104,13 @@ def test_a_config_that_no_model_can_have_is_refused(model_type: str) -> None:
     for values, said in refused:
         with pytest.raises(ConfigError, match=said):
             tfx_core.new_model(model_type, **{**tiny_config(model_type), **values})
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_config_that_says_decoder_makes_one_or_is_refused(model_type: str) -> None:
+    config = {**tiny_config(model_type), "is_decoder": True}
+    if any("is_decoder" in values and "must be false" in said for values, said in case_of(model_type).refused):
+        with pytest.raises(ConfigError, match=r"^is_decoder=True: must be false: "):
+            tfx_core.new_model(model_type, **config)
+    else:
+        assert tfx_core.new_model(model_type, **config).backbone.causal

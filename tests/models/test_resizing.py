@@ -10,13 +10,16 @@ from torch import Tensor, nn
 import tfx_core
 from tests.models.test_configs import TIED_HEADS
 from tests.models.test_settings import ARCHITECTURES, batch, made
-from tests.models.tiny import perturbed
+from tests.models.tiny import perturbed, random_ids
+from tests.parity.case import Case, cases
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.model.resizing import check_shapes
 
 CASES = [*((name, "backbone") for name in ARCHITECTURES), *TIED_HEADS]
 """To the number of tokens the other heads are as none is."""
+VARIANTS = [case for case in cases() if case.head in ("masked-lm", "causal-lm")]
+"""What a config says of the layers that are resized."""
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
@@ -92,6 +95,17 @@ def test_a_resized_model_is_saved_loaded_and_trained(model: Any, tmp_path: Path)
     owner, name = model.backbone.token_tables[0]
     grown = [each.grad for each in owner.get_submodule(name).parameters() if each.shape[0] > 1]
     assert any(each is not None and bool(each[-1].any()) for each in grown)
+
+
+@pytest.mark.parametrize("case", VARIANTS, ids=str)
+def test_every_variant_is_resized_as_one_that_is_made_so(case: Case, tmp_path: Path) -> None:
+    model: Any = tfx_core.new_model(case.model_type, head=case.head, seed=1, **case.config).eval()
+    model.resize_token_embeddings(model.config.vocab_size + 5)
+    ids = random_ids(case.model_type, 2, 7)
+    ids[:, 0] = model.config.vocab_size - 1
+    model.save_pretrained(tmp_path)
+    with torch.no_grad():
+        assert torch.equal(model(ids).logits, tfx_core.load_model(tmp_path)(ids).logits)
 
 
 def test_the_same_generator_gives_the_same_rows(model: Any) -> None:

@@ -16,11 +16,18 @@ from tfx_core.model.heads import (
     MultipleChoiceHead,
     SequenceClassificationHead,
     SequenceSummary,
+    SummaryConfig,
+    sequence_summary,
+    summary_choice,
+    summary_classification,
     token_loss,
 )
 from tfx_core.nn import Activation, ActivationFunction
+from tfx_encoders.post_norm.config import PostNormConfig
 
 C = TypeVar("C", bound=ModelConfig)
+P = TypeVar("P", bound=PostNormConfig)
+S = TypeVar("S", bound=SummaryConfig)
 
 TIES = (("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),)
 
@@ -36,8 +43,8 @@ def build_predictions(width: int, embedding_width: int, vocab_size: int, activat
 def prediction_rules(dense: str, norm: str, decoder: str, bias: str | None = None) -> tuple[Rule, ...]:
     """The rules of `build_predictions`, by the names of its layers in a checkpoint.
 
-    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well; before the two were
-    one, the decoder's was added to it and nothing ever filled it.
+    ``bias`` is the name of the logits' bias where it is stored outside of the ``decoder``, as well. Before the two were
+    one, the decoder's was added to it and nothing ever filled it; since 5.0 nothing reads it where nothing is tied.
     """
     rules: tuple[Rule, ...] = (
         Rename(dense + ".{p}", "head.predictions.transform.0.{p}"),
@@ -62,6 +69,11 @@ def causal_lm(predictions: Callable[[C], LMHead], rules: Sequence[Rule]) -> Head
         ties=TIES,
         adapt=lambda config: config.replace(is_decoder=True),
     )
+
+
+def head_dropout(config: PostNormConfig) -> float:
+    """Dropout before the classifiers."""
+    return config.head_dropout
 
 
 def pooled_classification(dropout: Callable[[C], float]) -> HeadPlan[C]:
@@ -102,6 +114,28 @@ def first_token_rules(dense: str, classifier: str) -> tuple[Rule, ...]:
         Rename(dense + ".{p}", "head.summary.project.{p}"),
         Rename(classifier + ".{p}", "head.classifier.{p}"),
     )
+
+
+def first_token_classification(activation: Callable[[P], nn.Module]) -> HeadPlan[P]:
+    """RoBERTa's classifier of texts, which reads `first_token`."""
+    return summary_classification(
+        lambda config, width: first_token(width, activation(config), config.head_dropout, config.head_dropout),
+        first_token_rules("classifier.dense", "classifier.out_proj"),
+        "sequence-classifier",
+    )
+
+
+GENERATOR = prediction_rules("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head")
+"""Of the generator beside which ELECTRA's discriminator learns (Clark et al. 2020)."""
+
+
+def described_choice() -> HeadPlan[S]:
+    """A score of each choice by the summary that the config describes."""
+    rules = (
+        Rename("sequence_summary.summary.{p}", "head.summary.project.{p}"),
+        Rename("classifier.{p}", "head.classifier.{p}"),
+    )
+    return summary_choice(sequence_summary, rules, "choice-classifier")
 
 
 class ReplacedTokensHead(Head):

@@ -181,10 +181,15 @@ def _found(tensors: Mapping[str, TensorEntry], table: WeightTable, label: str) -
 def _source(name: str, found: Mapping[str, TensorEntry], table: WeightTable, faults: list[str]) -> TensorEntry | None:
     """The tensor of this name, or the one that stands for it under a second name."""
     held = [(each, found[each]) for each in (name, *table.second_names(name)) if each in found]
+    source = held[0][1] if held else None
     for other, entry in held[1:]:
-        if not entry.same_values(held[0][1]) and not (table.may_be_blank(other) and entry.is_blank):
+        assert source is not None
+        blank = table.may_be_blank(other)
+        if blank and source.is_blank:
+            source = entry
+        elif not entry.same_values(source) and not (blank and entry.is_blank):
             faults.append(f"differing {held[0][0]} and {other}: two names of one tensor, which must be equal")
-    return held[0][1] if held else None
+    return source
 
 
 def _lacking_parts(slots: list[_Slot], table: WeightTable, head: str, stored_heads: Collection[str]) -> set[str]:

@@ -178,8 +178,8 @@ class Legacy:
 class Same:
     """A second name of a tensor: read where the first is missing, must be equal where both are there.
 
-    ``written`` where the reference does not find the tensor by its first name alone. ``blank`` where the second may
-    also be all zeros: it was once a tensor of its own that nothing filled.
+    ``written`` where the reference does not find the tensor by its first name alone. ``blank`` where one of the
+    two may be all zeros: in some versions they are tensors of their own, of which nothing fills or nothing reads one.
     """
 
     second: str

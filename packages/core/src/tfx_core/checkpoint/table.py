@@ -99,7 +99,7 @@ class WeightTable:
                 yield second
 
     def may_be_blank(self, second: str) -> bool:
-        """Whether the tensor of a second name may be all zeros where that of the first is not."""
+        """Whether the tensor of a second name, or that of the first, may be all zeros where the other is not."""
         return any(rule.blank and is_about(rule, second) for _, rule in self._same)
 
     def constants(self, head: str) -> Iterator[Constant]:

@@ -116,4 +116,4 @@ def _resize_modules(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
 
 
 def _is_size(value: object) -> bool:
-    return type(value) is int or (type(value) is tuple and all(type(each) is int for each in value))
+    return type(value) is int or (isinstance(value, tuple | list) and all(type(each) is int for each in value))

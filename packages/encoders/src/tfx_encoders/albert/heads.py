@@ -9,6 +9,7 @@ from tfx_encoders.albert.config import AlbertConfig
 from tfx_encoders.heads import (
     TIES,
     build_predictions,
+    head_dropout,
     masked_lm,
     pooled_choice,
     pooled_classification,
@@ -50,10 +51,6 @@ def _pretraining(config: AlbertConfig, backbone: Backbone) -> PretrainingHead:
     return PretrainingHead(_predictions(config), order)
 
 
-def _dropout(config: AlbertConfig) -> float:
-    return config.head_dropout
-
-
 PREDICTIONS = prediction_rules("predictions.dense", "predictions.LayerNorm", "predictions.decoder", "predictions.bias")
 
 HEADS: dict[str, HeadPlan[AlbertConfig]] = {
@@ -64,8 +61,8 @@ HEADS: dict[str, HeadPlan[AlbertConfig]] = {
         parts={"pooler"},
         ties=TIES,
     ),
-    "sequence-classification": pooled_classification(_dropout),
-    "token-classification": token_classification(_dropout),
+    "sequence-classification": pooled_classification(head_dropout),
+    "token-classification": token_classification(head_dropout),
     "question-answering": question_answering(),
-    "multiple-choice": pooled_choice(_dropout),
+    "multiple-choice": pooled_choice(head_dropout),
 }

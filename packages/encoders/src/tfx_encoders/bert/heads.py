@@ -10,6 +10,7 @@ from tfx_encoders.heads import (
     TIES,
     build_predictions,
     causal_lm,
+    head_dropout,
     masked_lm,
     pooled_choice,
     pooled_classification,
@@ -66,10 +67,6 @@ def _pretraining(config: BertConfig, backbone: Backbone) -> PretrainingHead:
     return PretrainingHead(_predictions(config), nn.Linear(backbone.width, 2))
 
 
-def _dropout(config: BertConfig) -> float:
-    return config.head_dropout
-
-
 PREDICTIONS = prediction_rules(
     "cls.predictions.transform.dense",
     "cls.predictions.transform.LayerNorm",
@@ -88,8 +85,8 @@ HEADS: dict[str, HeadPlan[BertConfig]] = {
         parts={"pooler"},
         ties=TIES,
     ),
-    "sequence-classification": pooled_classification(_dropout),
-    "token-classification": token_classification(_dropout),
+    "sequence-classification": pooled_classification(head_dropout),
+    "token-classification": token_classification(head_dropout),
     "question-answering": question_answering(),
-    "multiple-choice": pooled_choice(_dropout),
+    "multiple-choice": pooled_choice(head_dropout),
 }

@@ -53,13 +53,14 @@ class DistilBertConfig(ModelConfig):
     """Id of the padding token."""
 
     def validate(self) -> None:
-        """Heads divide the hidden size; the padding token exists."""
+        """Heads divide the hidden size; the padding token exists; the model is an encoder."""
         self.require(self.dim % self.n_heads == 0, "n_heads", f"a divisor of dim={self.dim}")
         self.require(
             self.pad_token_id is None or 0 <= self.pad_token_id < self.vocab_size,
             "pad_token_id",
             f"an id below vocab_size={self.vocab_size}",
         )
+        self.require(not self.is_decoder, "is_decoder", "false: a DistilBERT has no causal form")
 
     @property
     def prunable(self) -> tuple[int, int]:

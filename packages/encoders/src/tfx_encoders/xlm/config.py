@@ -86,6 +86,7 @@ class XLMConfig(SummaryConfig, SpanBeamConfig):
     def validate(self) -> None:
         """Heads divide the width, special tokens and clusters lie within the vocabulary."""
         self.require(self.emb_dim % self.n_heads == 0, "n_heads", f"a divisor of emb_dim={self.emb_dim}")
+        self.require(not self.is_decoder, "is_decoder", "false: causal=true makes it predict what follows")
         for name in ("pad_token_id", "pad_index", "mask_token_id"):
             token = getattr(self, name)
             self.require(token is None or 0 <= token < self.vocab_size, name, f"below vocab_size={self.vocab_size}")

@@ -20,6 +20,7 @@ from tfx_core.nn import (
     RealTokens,
     SinusoidalPositions,
     Stack,
+    check_range,
     initialise_normal,
     look_up,
     sdpa,
@@ -105,6 +106,7 @@ class XLMBackbone(TransformerBackbone):
         tokens = one_of(input_ids, inputs_embeds, self.width)
         if lengths is not None:
             lengths = whole_labels(lengths, tokens.shape[:1], "lengths")
+            check_range(lengths, tokens.shape[1] + 1, "lengths")
         if attention_mask is None:
             attention_mask = self._real(tokens, lengths, position_ids)
         return super().forward(
