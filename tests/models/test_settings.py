@@ -157,3 +157,11 @@ def test_a_head_reads_the_config_of_its_own_model(name: str, head: str) -> None:
         model.config.decoder_start_token_id, twin.config.decoder_start_token_id = 7, 8
         one, two = (each(batch(each)["input_ids"], labels=labels).loss for each in (model, twin))
         assert one != two
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_no_class_at_all_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="num_labels=0: must be an integer from 1 to"):
+        made(name, num_labels=0)
+    with pytest.raises(ConfigError, match="num_labels=0: must be an integer from 1 to"):
+        made(name).config.replace(num_labels=0)

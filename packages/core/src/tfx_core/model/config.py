@@ -359,6 +359,8 @@ class ModelConfig(Checked, Nested):
     def _by_field(cls, values: Mapping[str, Any], extra: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """The values by the names of their fields; keys without effect, beside those in ``extra``, under that name."""
         values = _by_number(values)
+        if values.get("num_labels") == 0:  # which of a field means that nothing was said
+            raise ConfigError(f"num_labels=0: must be an integer from 1 to {MOST_LABELS}")
         kept = {name: _kept(name, value) for name, value in values.items() if cls._is_inert(name)}
         named: dict[str, Any] = {"extra": {**values.get("extra", extra), **kept}} if kept else {}
         for name, value in values.items():
