@@ -199,13 +199,20 @@ def made_up() -> list[str]:
         "«\xa0",
         "5",
         "-",
+        '."',
+        "\ufff0",
     ]
     return ["".join(generator.choices(parts, k=generator.randint(0, 12))) for _ in range(300)]
 
 
-@pytest.mark.parametrize("recipe", [XLM, FLAUBERT])
-def test_a_token_s_offsets_are_the_letters_that_it_came_from(recipe: Any, tmp_path: Path) -> None:
-    tokens = released(tmp_path, recipe)
+@pytest.mark.usefixtures("stand_ins")
+@pytest.mark.parametrize(
+    ("recipe", "options"), [(FLAUBERT, {}), *((XLM, {"language": code}) for code in ("en", "fr", "ko", "zh", "ja"))]
+)
+def test_a_token_s_offsets_are_the_letters_that_it_came_from(
+    recipe: Any, options: dict[str, Any], tmp_path: Path
+) -> None:
+    tokens = released(tmp_path, recipe, **options)
     found = 0
     for text in made_up():
         batch = tokens(text, return_offsets_mapping=True, add_special_tokens=False)
@@ -218,3 +225,11 @@ def test_a_token_s_offsets_are_the_letters_that_it_came_from(recipe: Any, tmp_pa
                 found += 1
                 assert text[start:end].lower().replace("é", "e") == letters.lower()
     assert found > 300
+
+
+@pytest.mark.parametrize("code", ["de", "fr"])
+def test_long_runs_are_read_once_by_the_rules_of_other_languages(code: str, tmp_path: Path) -> None:
+    """Read once for every sign in them, they would take minutes."""
+    tokens = released(tmp_path, language=code)
+    for run in (".", '."', "!.", "\xa0"):
+        assert len(tokens(f"a{run * 50_000}b", truncation=True, max_length=4).input_ids) == 4, run
