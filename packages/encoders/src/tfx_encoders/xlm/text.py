@@ -78,7 +78,9 @@ def _turned(names: JSON) -> JSON:
     """Number -> name as name -> number; null where that is no such object."""
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         return None
-    return {str(name): int(number) if number.isdecimal() else number for number, name in names.items()}
+    return {
+        str(name): int(number) if number.isdecimal() and len(number) < 10 else number for number, name in names.items()
+    }
 
 
 def _numbers(value: JSON, key: str, settings: Settings) -> dict[str, int]:
