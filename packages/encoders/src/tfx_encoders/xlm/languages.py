@@ -11,7 +11,6 @@ from tfx_core.text.recipes import MOSES_ENGLISH, MosesLanguage
 
 _CAPITALS = " ".join(ascii_uppercase)
 _SMALL = _CAPITALS.lower()
-_DEVANAGARI = "क ख ग घ ङ च छ ज झ ञ ट ठ ड ढ ण त थ द ध न प फ ब भ म य र ल व श ष स ह"
 
 _INITIALS = {
     "cs": "",
@@ -21,7 +20,7 @@ _INITIALS = {
     "fi": f"{_CAPITALS} Å Ä Ö",
     "fr": f"{_CAPITALS} {_SMALL[2:]}",  # "a" is a word
     "gu": "ક ખ ગ ઘ ઙ ચ છ જ ઝ ઞ ટ ઠ ડ ઢ ણ ત થ દ ધ ન પ ફ બ ભ મ ય ર લ વ શ ષ સ હ",
-    "hi": _DEVANAGARI,
+    "hi": "क ख ग घ ङ च छ ज झ ञ ट ठ ड ढ ण त थ द ध न प फ ब भ म य र ल व श ष स ह",
     "hu": f"{_CAPITALS} Á É Í Ó Ö Ő Ú Ü Ű",
     "is": f"{_CAPITALS} {_SMALL}",
     "lt": f"{_CAPITALS} Č Š Ū Ž",

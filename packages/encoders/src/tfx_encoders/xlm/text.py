@@ -24,18 +24,16 @@ _CODES = (
 LANGUAGES = frozenset(_CODES.split())
 """What the released models were trained on."""
 
-SPECIAL_TOKENS = {
-    "bos_token": "<s>",
-    "sep_token": "</s>",
-    "unk_token": "<unk>",
-    "pad_token": "<pad>",
-    "cls_token": "</s>",
-    "mask_token": "<special1>",
-}
-
 FACTS = TextFacts(
     tokenizer_class="XLMTokenizer",
-    special_tokens=SPECIAL_TOKENS,
+    special_tokens={
+        "bos_token": "<s>",
+        "sep_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "cls_token": "</s>",
+        "mask_token": "<special1>",
+    },
     additional_special_tokens=tuple(f"<special{number}>" for number in range(10)),
     model_input_names=("input_ids", "token_type_ids", "attention_mask"),
 )

@@ -58,12 +58,7 @@ class Language:
     """Whether Hangul are letters, which make words; else each stands alone, as ideographs do."""
 
 
-def words_of(text: str) -> frozenset[str]:
-    """Words that stand in a text with blanks between them."""
-    return frozenset(text.split())
-
-
-LATIN_INITIALS = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"
+_INITIALS = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"
 _TITLES = "DR Dr Drs Hon Hr MM MR MS Messrs Mlle Mme Mr Mrs Ms Msgr Prof Rev Rt Sr St"
 _OFFICES = "Adj Adv Asst Gov Insp Rep Reps Sen Sens Supt Surg"
 _RANKS = "Adm Brig Capt Cmdr Col Comdr Corp Cpl Ens Gen Lt Maj Pfc Pvt Sfc Sgt"
@@ -71,8 +66,8 @@ _MONTHS = "Jan Feb Mar Apr Jun Jul Aug Sep Oct Nov Dec"
 _OTHERS = "Bart Bldg Bros Hosp Nos Nr Op Ph Res Rs rev v vs"
 
 ENGLISH = Language(
-    words_of(f"{LATIN_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} {_OTHERS}"),
-    words_of("No Art pp"),
+    frozenset(f"{_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} {_OTHERS}".split()),
+    frozenset({"No", "Art", "pp"}),
     apostrophe="with what follows",
     quotation="behind stops",
 )
