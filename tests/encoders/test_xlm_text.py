@@ -1,6 +1,8 @@
 """Texts of XLM and FlauBERT: languages, their numbers, words that are not written apart."""
 
+import copy
 import json
+import pickle
 import random
 import sys
 from pathlib import Path
@@ -103,6 +105,7 @@ def test_languages_have_numbers(tmp_path: Path) -> None:
         ({"lang2id": {"en": -1}}, "lang2id is .*number of its own"),
         ({"lang2id": {"en": 0, "de": 0}}, "lang2id is .*number of its own"),
         ({"id2lang": {"0": 1}}, "id2lang is .*number of its own"),
+        ({"id2lang": {"9" * 5000: "en"}}, "id2lang is .*number of its own"),
         ({"id2lang": {"x": "en"}}, "id2lang is .*number of its own"),
         ({"lang2id": {"en": 0}, "id2lang": {"1": "en"}}, "lang2id and id2lang number the languages in two ways"),
         ({"do_lowercase_and_remove_accent": 1}, "do_lowercase_and_remove_accent=1"),
@@ -149,6 +152,19 @@ def test_such_a_tokenizer_is_saved_without_a_tokenizer_json(tmp_path: Path) -> N
     written = {Path(path).name for path in tokens.save_pretrained(tmp_path / "b")}
     assert written == {"merges.txt", "special_tokens_map.json", "tokenizer_config.json", "vocab.json"}
     assert read(tmp_path / "b", XLM)("abAbc").input_ids == tokens("abAbc").input_ids
+
+
+@pytest.mark.usefixtures("stand_ins")
+@pytest.mark.parametrize("code", segmenters.PACKAGES)
+def test_such_a_tokenizer_is_pickled(code: str, tmp_path: Path) -> None:
+    tokens = released(tmp_path, language=code)
+    again = pickle.loads(pickle.dumps(tokens))
+    tokens.add_tokens("x")
+    for each, other in (
+        (copy.deepcopy(tokens), tokens),
+        (pickle.loads(pickle.dumps(again)), released(tmp_path, language=code)),
+    ):
+        assert each("abAbc Abx").input_ids == other("abAbc Abx").input_ids
 
 
 @pytest.mark.parametrize("code", segmenters.PACKAGES)
@@ -199,13 +215,20 @@ def made_up() -> list[str]:
         "«\xa0",
         "5",
         "-",
+        '."',
+        "\ufff0",
     ]
     return ["".join(generator.choices(parts, k=generator.randint(0, 12))) for _ in range(300)]
 
 
-@pytest.mark.parametrize("recipe", [XLM, FLAUBERT])
-def test_a_token_s_offsets_are_the_letters_that_it_came_from(recipe: Any, tmp_path: Path) -> None:
-    tokens = released(tmp_path, recipe)
+@pytest.mark.usefixtures("stand_ins")
+@pytest.mark.parametrize(
+    ("recipe", "options"), [(FLAUBERT, {}), *((XLM, {"language": code}) for code in ("en", "fr", "ko", "zh", "ja"))]
+)
+def test_a_token_s_offsets_are_the_letters_that_it_came_from(
+    recipe: Any, options: dict[str, Any], tmp_path: Path
+) -> None:
+    tokens = released(tmp_path, recipe, **options)
     found = 0
     for text in made_up():
         batch = tokens(text, return_offsets_mapping=True, add_special_tokens=False)
@@ -218,3 +241,11 @@ def test_a_token_s_offsets_are_the_letters_that_it_came_from(recipe: Any, tmp_pa
                 found += 1
                 assert text[start:end].lower().replace("é", "e") == letters.lower()
     assert found > 300
+
+
+@pytest.mark.parametrize("code", ["de", "fr"])
+def test_long_runs_are_read_once_by_the_rules_of_other_languages(code: str, tmp_path: Path) -> None:
+    """Read once for every sign in them, they would take minutes."""
+    tokens = released(tmp_path, language=code)
+    for run in (".", '."', "!.", "\xa0"):
+        assert len(tokens(f"a{run * 50_000}b", truncation=True, max_length=4).input_ids) == 4, run

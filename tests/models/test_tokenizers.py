@@ -293,6 +293,13 @@ def columns_and_types(pickled: bytes) -> list[object]:
     return [*(columns(each, *TEXTS) for each in tokenizers), *((each.config, each.head_name) for each in models)]
 
 
+def test_long_runs_of_a_sign_are_read_once(name: str, tmp_path: Path) -> None:
+    """Read once for every sign in them, they would take minutes."""
+    tokenizer = tfx_core.load_tokenizer(released(name, tmp_path))
+    for run in (".", "a.", "!.", "\xa0", " ", "▁", "'", "e\u0301"):
+        assert tokenizer(f"a{run * 50_000}b", truncation=True, max_length=9).input_ids, run
+
+
 def test_tokenizers_and_models_go_to_a_process_that_knows_nothing_of_this_one(tmp_path: Path) -> None:
     tokenizers = [add(tfx_core.load_tokenizer(released(name, tmp_path / name))) for name in NAMES]
     models = [

@@ -216,7 +216,8 @@ def test_each_script_does_what_the_reference_s_does(code: str) -> None:
     slow, slow_words = sacremoses.MosesPunctNormalizer(code), sacremoses.MosesTokenizer(code)
     random_ = random.Random(45)
     letters = "ab Sx5\u0663,,..''--\"\"()[]:;%!?’‘“”„«»\u00a0—–´`…é @$<>/\\\n中한「、。\u200d．："
-    for text in ("".join(random_.choices(letters, k=random_.randint(1, 13))) for _ in range(3000)):
+    alphabets = random_.choices((letters, '..." ,<a\u00a0'), k=4000)
+    for text in ("".join(random_.choices(alphabet, k=random_.randint(1, 13))) for alphabet in alphabets):
         assert punctuation.normalize_str(text) == slow.normalize(text), repr(text)
         plain = remove_non_printing_char(slow.normalize(replace_unicode_punct(spaced(text))))
         assert corpus.normalize_str(text) == plain, repr(text)
@@ -244,4 +245,4 @@ def test_full_stops_in_sentences_are_those_of_the_reference() -> None:
             alike += ours.normalize_str(f"{word}. {follows}").split() == theirs.tokenize(
                 f"{word}. {follows}", escape=False
             )
-    assert (alike, stops) == (167, 176)
+    assert (alike, stops) == (170, 176)

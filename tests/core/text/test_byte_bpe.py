@@ -175,6 +175,7 @@ GOOD = {"vocab.json": {"a": 0, "b": 1, "ab": 2}, "merges.txt": "#version: 0.2\na
         ({"vocab.json": {"a": 0, "b": 10**12}}, r"vocab\.json: no token has the id 1, but 'b' has 1000000000000"),
         ({"merges.txt": "#version: 0.2\na b\na\n"}, r"merges\.txt, line 3: 'a' is no pair of tokens"),
         ({"merges.txt": "#version: 0.2\na b c\n"}, r"merges\.txt, line 2: 'a b c' is no pair"),
+        ({"merges.txt": "\n"}, r"merges\.txt: is empty; it must hold a pair of tokens a line"),
         ({"merges.txt": "a b\nb a\n"}, r"merges\.txt, line 2: joins 'b' and 'a', but the vocabulary lacks 'ba'"),
         ({"merges.txt": "x b\n"}, r"merges\.txt, line 1: joins 'x' and 'b', but the vocabulary lacks 'x'"),
         ({"merges.txt": b"a b\n\xff\n"}, r"merges\.txt: byte 4 is not UTF-8"),

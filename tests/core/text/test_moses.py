@@ -90,7 +90,7 @@ def test_words_are_put_together_again(words: str, expected: str) -> None:
     assert joined.decode([words]) == expected
 
 
-ELISIONS = moses.Language(moses.words_of("M"), apostrophe="with what precedes", quotation="before stops", thousands=",")
+ELISIONS = moses.Language(frozenset({"M"}), apostrophe="with what precedes", quotation="before stops", thousands=",")
 APART = moses.Language()
 HANGUL = moses.Language(hangul=True)
 
@@ -136,6 +136,6 @@ def test_text_from_anywhere_is_made_plain_first() -> None:
 
 
 def test_a_word_is_no_regular_expression() -> None:
-    language = moses.Language(moses.words_of("a|b c+"), moses.words_of("n(o"))
+    language = moses.Language(frozenset({"a|b", "c+"}), frozenset({"n(o"}))
     words = steps_of(moses.word_steps(language)).normalize_str
     assert words("a. X").split() == ["a", ".", "X"]

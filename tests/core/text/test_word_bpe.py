@@ -132,6 +132,8 @@ def test_a_family_s_options_are_attributes_of_its_tokenizer(tmp_path: Path) -> N
     ("files", "problem"),
     [
         ({"merges.txt": "a b\nab\n"}, r"merges\.txt, line 2: 'ab' is no pair of tokens"),
+        ({"merges.txt": "x y\ny z\n"}, r"merges\.txt: none of its 2 merges joins pieces of vocab\.json"),
+        ({"merges.txt": b""}, r"merges\.txt: is empty"),
         ({"merges.txt": "a b 1 2\n"}, r"merges\.txt, line 1: 'a b 1 2' is no pair of tokens"),
         ({"merges.txt": b"a b\n\xff\n"}, r"merges\.txt: byte 4 is not UTF-8"),
         ({"merges.txt": f"a {'b' * 20_000}\n"}, r"merges\.txt: the token .* has 20000 characters"),

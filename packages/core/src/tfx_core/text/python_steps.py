@@ -25,7 +25,9 @@ def set_steps(tokenizer: Tokenizer, part: Part, steps: Steps) -> None:
     setattr(tokenizer, part, sequence([each if isinstance(each, step) else step.custom(each) for each in steps]))
     vars(tokenizer).pop(part, None)
     if not all(isinstance(each, step) for each in steps):
-        vars(tokenizer)[part] = steps
+        # In sequences of one: the library pickles these, but not every step.
+        alone = (isinstance(each, step) and not isinstance(each, sequence) for each in steps)
+        vars(tokenizer)[part] = [sequence([each]) if yes else each for yes, each in zip(alone, steps, strict=True)]
 
 
 def python_steps(tokenizer: Tokenizer) -> dict[Part, Steps]:

@@ -71,6 +71,8 @@ def _lines_of_merges(data: bytes, label: str, most: int) -> Iterator[tuple[int, 
         lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise TextError(f"{label}: byte {error.start} is not UTF-8; fetch the file again") from error
+    if not data.strip():
+        raise TextError(f"{label}: is empty; it must hold a pair of tokens a line; fetch the file again")
     for number, line in enumerate(lines, start=1):
         columns = line.split()
         if not columns or (number == 1 and line.startswith("#version")):

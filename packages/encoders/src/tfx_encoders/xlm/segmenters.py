@@ -26,7 +26,7 @@ PACKAGES = {
 KYTEA_MODELS = ("~/local/share/kytea/model.bin", "/usr/local/share/kytea/model.bin", "/usr/share/kytea/model.bin")
 
 _GAP, _KEPT = "\ufff0", "\ufff1"
-"""Stand between two characters, until they are a blank or nothing; no text holds them."""
+"""Stand between two characters, until they are a blank or nothing; no character has these codes."""
 
 
 class Segmenter:
@@ -44,6 +44,7 @@ class Segmenter:
 
     def normalize(self, text: NormalizedString) -> None:
         """Put a blank before every word but the first."""
+        text.replace(Regex(f"[{_GAP}{_KEPT}]"), "")
         starts = set(accumulate(map(len, _cutter(self.language)(text.normalized))))
         places = iter(range(1, len(text.normalized)))
         text.replace(Regex(r"(?<=(?m:.))(?=(?m:.))"), _GAP)

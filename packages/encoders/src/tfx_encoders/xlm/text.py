@@ -24,18 +24,16 @@ _CODES = (
 LANGUAGES = frozenset(_CODES.split())
 """What the released models were trained on."""
 
-SPECIAL_TOKENS = {
-    "bos_token": "<s>",
-    "sep_token": "</s>",
-    "unk_token": "<unk>",
-    "pad_token": "<pad>",
-    "cls_token": "</s>",
-    "mask_token": "<special1>",
-}
-
 FACTS = TextFacts(
     tokenizer_class="XLMTokenizer",
-    special_tokens=SPECIAL_TOKENS,
+    special_tokens={
+        "bos_token": "<s>",
+        "sep_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "cls_token": "</s>",
+        "mask_token": "<special1>",
+    },
     additional_special_tokens=tuple(f"<special{number}>" for number in range(10)),
     model_input_names=("input_ids", "token_type_ids", "attention_mask"),
 )
@@ -78,7 +76,9 @@ def _turned(names: JSON) -> JSON:
     """Number -> name as name -> number; null where that is no such object."""
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         return None
-    return {str(name): int(number) if number.isdecimal() else number for number, name in names.items()}
+    return {
+        str(name): int(number) if number.isdecimal() and len(number) < 10 else number for number, name in names.items()
+    }
 
 
 def _numbers(value: JSON, key: str, settings: Settings) -> dict[str, int]:

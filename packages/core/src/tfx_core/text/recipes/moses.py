@@ -24,6 +24,16 @@ BLANKS = r"[\x{9}-\x{d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028
 
 _HARD_SPACE = "\u00a0"
 
+Step = tuple[str, str]
+"""A regular expression, and what takes the place of its matches.
+
+Where it repeats something, it is tried at the beginning of a run alone: a run without what must follow it would be
+read once for every character in it.
+"""
+
+OUTER_BLANKS: Step = (rf"\A{BLANKS}+|(?<!{BLANKS}){BLANKS}+\z", "")
+"""The blanks at both ends of a text."""
+
 
 @dataclass(frozen=True)
 class Language:
@@ -48,12 +58,7 @@ class Language:
     """Whether Hangul are letters, which make words; else each stands alone, as ideographs do."""
 
 
-def words_of(text: str) -> frozenset[str]:
-    """Words that stand in a text with blanks between them."""
-    return frozenset(text.split())
-
-
-LATIN_INITIALS = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"
+_INITIALS = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"
 _TITLES = "DR Dr Drs Hon Hr MM MR MS Messrs Mlle Mme Mr Mrs Ms Msgr Prof Rev Rt Sr St"
 _OFFICES = "Adj Adv Asst Gov Insp Rep Reps Sen Sens Supt Surg"
 _RANKS = "Adm Brig Capt Cmdr Col Comdr Corp Cpl Ens Gen Lt Maj Pfc Pvt Sfc Sgt"
@@ -61,17 +66,14 @@ _MONTHS = "Jan Feb Mar Apr Jun Jul Aug Sep Oct Nov Dec"
 _OTHERS = "Bart Bldg Bros Hosp Nos Nr Op Ph Res Rs rev v vs"
 
 ENGLISH = Language(
-    words_of(f"{LATIN_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} {_OTHERS}"),
-    words_of("No Art pp"),
+    frozenset(f"{_INITIALS} {_TITLES} {_OFFICES} {_RANKS} {_MONTHS} {_OTHERS}".split()),
+    frozenset({"No", "Art", "pp"}),
     apostrophe="with what follows",
     quotation="behind stops",
 )
 
 _TABLE = r"[\x{0}-\x{ffff}&&[^\p{Han}\x{ac00}-\x{d7a3}\x{363}-\x{36f}\x{1dd3}-\x{1de6}]]"
 """What the scripts' table of letters covers: no ideographs, no Hangul, no small letters above others."""
-
-Step = tuple[str, str]
-"""A regular expression, and what takes the place of its matches."""
 
 
 def as_normalizers(steps: Iterable[Step]) -> list[normalizers.Normalizer]:
@@ -107,18 +109,19 @@ _ONE_FORM: tuple[Step, ...] = (
 """One form for each quotation mark and dash, blanks as English has them."""
 
 _MOVED = "\ufff0"
-"""Stands for a quotation mark that goes elsewhere; no text holds it."""
+"""Stands for a quotation mark that goes elsewhere; no character has this code."""
 
 _QUOTATION: dict[str | None, tuple[Step, ...]] = {
     None: (),
     # one is set behind full stops and commas, the one before taken away
     "behind stops": ((r'"[,.]+\K', '"'), (r'"(?=[,.]+")', "")),
-    # full stops that end the text, or that a tag follows, stay where they are
+    # Full stops that end the text, or that a tag follows, stay where they are; a match takes the next character along.
     "before stops": (
-        (',"', '",'),
-        (r'(?!(?<=")\G)(?<!\."\s|\."\s\s)\.+\K"(?=[^<])', _MOVED),
-        (rf"(?<![.{_MOVED}])(?=\.+{_MOVED})|(?<={_MOVED}\.)(?=\.+{_MOVED})", '"'),
         (_MOVED, ""),
+        (',"', '",'),
+        (rf'\G(?:(?<="){BLANKS}*[^<])?+(?:[^.]++|\.++(?!"[^<]))*+\.+\K"(?=[^<])', _MOVED),
+        (rf"{_MOVED}{BLANKS}*\.\K\.(?=\.*{_MOVED})|(?<!\.)\.(?=\.*{_MOVED})", '"'),
+        (_MOVED, "."),
     ),
 }
 
@@ -129,7 +132,7 @@ def punctuation_steps(language: Language) -> list[Step]:
         *_ONE_FORM,
         *_QUOTATION[language.quotation],
         (rf"(?!(?<={_HARD_SPACE})\G)\d\K{_HARD_SPACE}(?=\d)", language.thousands),
-        (rf"\A{BLANKS}+|{BLANKS}+\z", ""),
+        OUTER_BLANKS,
     ]
 
 
@@ -235,7 +238,7 @@ def _full_stops(language: Language, alpha: str) -> str:
     """Before a full stop that ends a sentence: not that of an abbreviation, and not where a small letter follows."""
     return (
         r"(?<!\S)"
-        rf"(?!(?=\S*{alpha})\S*\.\S*\.(?!\S))"  # U.S.
+        rf"(?!(?=\S*{alpha})[^\s.]*\.\S++(?<=\.))"  # U.S.
         rf"(?!(?:{_any_of(language.abbreviations)})\.(?!\S))"
         rf"(?!(?:{_any_of(language.before_numbers)})\. [0-9]+)"
         r"(?!\.+(?!\S))"

@@ -205,7 +205,7 @@ def normalizer_steps(model: SentencePieceModel, prefix_once: bool = False) -> li
     space = SPACE if model.escape_whitespaces else " "
     prefixed = model.add_dummy_prefix and not model.treat_whitespace_as_suffix
     if model.remove_extra_whitespaces:
-        steps += [replace(Regex(" {2,}"), " "), replace(Regex(rf"[ {space}]+\z"), "")]
+        steps += [replace(Regex(" {2,}"), " "), replace(Regex(rf"(?<![ {space}])[ {space}]+\z"), "")]
         if not prefixed:
             steps.append(replace(Regex(r"\A "), ""))
     if model.add_dummy_prefix and model.treat_whitespace_as_suffix:

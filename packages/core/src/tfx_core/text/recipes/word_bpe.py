@@ -79,6 +79,11 @@ class _WordBPE:
         words: list[object] = [pre_tokenizers.WhitespaceSplit()]
         lacking = dict.fromkeys(piece for pair in merges for piece in _pieces(pair) if piece not in vocabulary)
         whole = [pair for pair in merges if lacking.keys().isdisjoint(_pieces(pair))]
+        if merges and not whole:
+            raise TextError(
+                f"{folder.label}/{_MERGES}: none of its {len(merges)} merges joins pieces of {_VOCABULARY}; the two "
+                "files are of different models"
+            )
         tokenizer = Tokenizer(_bpe(vocabulary, whole, unknown))
         if lacking:
             words.append(_Merging(vocabulary, list(lacking), merges, unknown))

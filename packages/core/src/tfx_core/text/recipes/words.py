@@ -90,14 +90,13 @@ def splitting(settings: Settings) -> list[normalizers.Normalizer]:
     if language != "en":
         raise TextError(f'{settings.label}: language is {shown(language)}; the words of this model are English, "en"')
     special = (*settings.special_tokens.values(), *settings.additional_special_tokens)
-    ends = [(rf"\A{moses.BLANKS}+|{moses.BLANKS}+\z", "")]
     split = [
         *moses.punctuation_steps(moses.ENGLISH),
         *moses.word_steps(moses.ENGLISH, _brackets(token.content for token in special), hyphens=True),
         *moses.NUMBER_STEPS,
     ]
     lower = [normalizers.Lowercase()] if settings.flag("lower_case") else []
-    return [*moses.as_normalizers(ends), *lower, *moses.as_normalizers(split)]
+    return [*moses.as_normalizers([moses.OUTER_BLANKS]), *lower, *moses.as_normalizers(split)]
 
 
 def joining() -> decoders.Decoder:
