@@ -53,3 +53,5 @@ def test_answers_are_words_of_the_context(name: str, tmp_path: Path) -> None:
         for answer in ask({"question": "Who?", "context": text}):
             words = text[answer["start"] : answer["end"]]
             assert answer["answer"] == words == words.strip() != ""
+    for text in (*TEXTS, "e\u0301e\u0301 \u00e9", "a \n\n\n", " \t \t\ta"):  # of blanks, or parts of letters, mostly
+        assert ask({"question": "Who?", "context": text}, top_k=1, align_to_words=False)["answer"]

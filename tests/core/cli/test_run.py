@@ -115,6 +115,8 @@ def test_labels_from_the_command_line_and_with_their_text(tmp_path: Path) -> Non
     asked = ("zero-shot-classification", "-m", saved, "--candidate-labels", "a cat,good", "--multi-label")
     lines = [line.split("\t") for line in run(*asked, "bob", "dog").stdout.splitlines()]
     assert [line[:2] for line in lines] == [[str(at), label] for at in (1, 2) for label in expected[at - 1]["labels"]]
+    twice = run(*asked[:3], "--candidate-labels", "a cat", "--candidate-labels", "good", "--multi-label", "bob", "dog")
+    assert [line.split("\t") for line in twice.stdout.splitlines()] == lines
     rows = [{"text": "bob", "candidate_labels": ["a cat", "good"]}, {"text": "dog"}]
     result = run(*asked, "--json", stdin="".join(json.dumps(each) + "\n" for each in rows))
     assert [json.loads(line) for line in result.stdout.splitlines()] == expected

@@ -76,6 +76,7 @@ def test_headers_name_what_the_lines_hold() -> None:
     assert tab_header(FILLED) == "input\tscore\ttoken\ttoken_str"
     assert tab_header([FILLED]) == "input\tpart\tscore\ttoken\ttoken_str"
     assert tab_header("a summary") == "text"
+    assert (tab_header(0.5), tab_header([0.5, 0.25])) == ("value", "input\tvalue")
     assert tab_header([]) is None
 
 

@@ -58,6 +58,8 @@ def test_a_target_that_is_several_tokens_is_the_first_with_a_warning(fill: Any) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert fill("bob [MASK]", targets=["DOG"]) == found  # the tokenizer lowers it: one token
+    with pytest.warns(UserWarning, match=r"target '\u6771' is not known to the tokenizer; scoring '\[UNK\]'"):
+        fill("bob [MASK]", targets=["\u6771"])
     with pytest.raises(InputError, match="the tokenizer makes no token of the target ' '"):
         fill("bob [MASK]", targets=[" "])
 

@@ -370,6 +370,10 @@ def test_keywords_of_load_model_reach_it_and_mistakes_are_told(folder: Folder) -
         tfx_core.pipeline("fill-mask", saved, trust_remote_code=True)
     with pytest.raises(TypeError, match="top_k is there twice"):
         tfx_core.pipeline("fill-mask", saved, top_k=2, topk=3)
+    with pytest.raises(TypeError, match="fill-mask takes no 'stride': it takes batch_size, "):
+        tfx_core.pipeline("fill-mask", saved, stride=2)  # of another task, and no mistake for anything
+    with pytest.raises(TypeError, match="feature-extraction takes no 'top_k': it takes batch_size, "):
+        tfx_core.pipeline("feature-extraction", saved, top_k=2)  # nor is what theirs is called a cure
     with pytest.raises(InputError, match="there are no default models"):
         tfx_core.pipeline("fill-mask")
     with pytest.raises(UnknownNameError, match="did you mean 'fill-mask'"):

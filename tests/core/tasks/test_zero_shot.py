@@ -92,6 +92,12 @@ def test_texts_are_read_in_chunks_that_count_their_labels(classify: Any, monkeyp
     first = next(results)
     assert len(read) == 2
     same([first, *results], classify(texts(9), LABELS))
+    for labels in (LABELS, ",".join(LABELS)):
+        read.clear()
+        own = classify.stream({"text": text, "candidate_labels": labels} for text in source())
+        first = next(own)
+        assert len(read) == 2
+        same([first, *own], classify(texts(9), LABELS))
 
 
 def test_a_long_text_is_cut_and_its_label_is_not(classify: Any) -> None:
@@ -116,6 +122,7 @@ def test_a_long_text_is_cut_and_its_label_is_not(classify: Any) -> None:
         (["bob"], {"candidate_labels": "a, b, a"}, "candidate_labels=('a', 'b', 'a'): 'a' is there twice"),
         (["bob"], {"candidate_labels": ["a", 3]}, "candidate_labels=('a', 3): must be a list, each a string"),
         (["bob"], {"hypothesis_template": "it is"}, "hypothesis_template='it is': needs {} where the label goes"),
+        (["bob"], {"hypothesis_template": "{} \ud800"}, "hypothesis_template is not valid Unicode: character 3"),
         (["bob", ("a", "b")], {"candidate_labels": "a"}, "inputs[1]: a text must be a string, not tuple"),
         ([{"text": "a"}], {}, "inputs[0]: keys ['text']: a dict has 'text' and 'candidate_labels'"),
         ([{"text": "a", "candidate_labels": []}], {}, "inputs[0]: candidate_labels is empty"),

@@ -158,6 +158,11 @@ def among_labels(**options: Any) -> Callable[[World], None]:
     return deed
 
 
+def by_name(world: World) -> None:
+    classify = entailing(world)
+    assert classify(sequences=["a"], candidate_labels="b, c") == classify(["a"], ["b", "c"])
+
+
 def compared(world: World) -> None:
     compare = tfx_core.pipeline("sentence-similarity", world.folder())
     found = compare({"source_sentence": "a", "sentences": ["a", "b"]})
@@ -283,7 +288,7 @@ CALL: dict[str, Callable[[World], object]] = {
     "hypothesis_template=": among_labels(hypothesis_template="It is {}."),
     "multi_label=": among_labels(multi_label=True),
     "multi_class=": among_labels(multi_class=True),
-    "sequences=": lambda world: entailing(world, sequences="a"),
+    "sequences=": by_name,
     '{"source_sentence": …, "sentences": […]}': compared,
     "truncation=": called(anything, "a", truncation=True),
     "max_length=": called(anything, "abcdef", max_length=4),

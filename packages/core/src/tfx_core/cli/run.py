@@ -124,11 +124,11 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]], stated:
         if _flag(entry) in taken:
             raise PluginError(f"task {name!r}: the option {entry.name!r} is one of tfx-core run's own; rename it")
     parameters = [*_PARAMETERS, *map(_parameter, own)]
-    flags = {_TASK_OPTION + entry.name: entry.name for entry in own}
+    flags = {_TASK_OPTION + entry.name: entry for entry in own}
 
     def invoke(**values: Any) -> None:
-        options = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
-        options = {**stated, **{key: None if value is NONE else value for key, value in options.items()}}
+        given = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
+        options = {**stated, **{entry.name: _value(entry, value) for entry, value in given.items()}}
         _run(task, options, **{key: value for key, value in values.items() if key not in flags})
 
     return Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=_EPILOG)
@@ -165,8 +165,14 @@ def _parameter(entry: OptionDescription) -> click.Option:
     kind = _type_of(entry)
     if entry.optional and entry.default is not None:
         kind = OrNone(kind)
-    multiple = entry.many and entry.separated is None
-    return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=multiple, default=None, help=text)
+    return click.Option([flag, _TASK_OPTION + entry.name], type=kind, multiple=entry.many, default=None, help=text)
+
+
+def _value(entry: OptionDescription, value: Any) -> Any:
+    """What the task is given for the value of an option, or for all that it was given."""
+    if entry.separated is not None:
+        return entry.separated.by.join(value)
+    return None if value is NONE else value
 
 
 def _type_of(entry: OptionDescription) -> click.ParamType:  # type: ignore[type-arg]

@@ -87,7 +87,8 @@ def tab_header(result: Result) -> str | None:
     """The names of what `tabbed` gives of a result; None where that is nothing."""
     for place, row in _rows(result):
         prefix = [] if _single(result) else ["input", *("part" for _ in place[:-1])]
-        return "\t".join([*prefix, *(in_a_field(name or "text") for name in row)])
+        named = (name or ("text" if isinstance(value, str) else "value") for name, value in row.items())
+        return "\t".join([*prefix, *map(in_a_field, named)])
     return None
 
 

@@ -119,7 +119,7 @@ CALL = (
     works("hypothesis_template="),
     works("multi_label="),
     works("multi_class=", "multi_label=", renamed("multi_label")),
-    told("sequences=", "the texts come first: classifier(texts, candidate_labels)"),
+    works("sequences=", "the texts of zero-shot-classification; or they come first"),
     works('{"source_sentence": …, "sentences": […]}', "a list of numbers; of a pair a number, of two lists a matrix"),
     works("truncation="),
     works("max_length="),

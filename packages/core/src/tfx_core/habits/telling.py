@@ -103,6 +103,8 @@ def _cure(place: str, theirs: str, name: str, known: Collection[str]) -> str | N
         return said
     if theirs.isidentifier():
         others = {each.name for each in PLACES[place] if each.works and each.theirs.isidentifier()}
+    elif row(place, theirs) is not None:  # it is no mistake, but nothing of this very one
+        others = set()
     else:  # a keyword of ours is among those known, unless it is none of this very model's
         others = {each.name for each in PLACES[place] if each.becomes is not None}
     close = nearest(name, {*known, *others})

@@ -254,8 +254,8 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """Tokens of one forward pass, padding included."""
         return options.batch_tokens or (DEVICE_TOKENS if self.model.device.type != "cpu" else CPU_TOKENS)
 
-    def rows_each(self, options: OptionsT) -> int:
-        """In how many rows of its length an input is read, where options say it of all."""
+    def rows_of(self, value: object, options: OptionsT) -> int:
+        """In about how many rows of its length an input is read, which is not checked yet."""
         return 1
 
     def row_tokens(self, windows: Sequence[TextWindow], options: OptionsT) -> Sequence[int]:
@@ -272,7 +272,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def _stream(self, inputs: Iterable[object], options: OptionsT, progress: Progress | None) -> Iterator[Result]:
         first = 0
-        for chunk in chunks(inputs, self.rows_each(options)):
+        for chunk in chunks(inputs, lambda value: self.rows_of(value, options)):
             try:
                 results = self._run(chunk, options, progress)
             except ItemError as error:

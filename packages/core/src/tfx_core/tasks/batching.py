@@ -1,6 +1,6 @@
 """The one place that decides which inputs run together: bounded chunks, longest first, batches under a token budget."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -15,19 +15,21 @@ LOGITS_BYTES = 256 * 2**20
 """Room for logits that are computed at once: with a large vocabulary it is them, not the states, that fill memory."""
 
 
-def chunks(inputs: Iterable[Value], rows: int = 1) -> Iterator[list[Value]]:
+def chunks(inputs: Iterable[Value], rows_of: Callable[[Value], int] = lambda value: 1) -> Iterator[list[Value]]:
     """``inputs`` in order, in lists small enough to hold their tokens and results in memory.
 
-    Each input is read in so many ``rows`` of about its length.
+    ``rows_of`` says in how many rows of about its length an input is read.
     """
     chunk: list[Value] = []
-    characters = 0
+    rows = characters = 0
     for value in inputs:
         chunk.append(value)
-        characters += _text_length(value)
-        if len(chunk) * rows >= CHUNK_INPUTS or characters * rows >= CHUNK_CHARACTERS:
+        own = max(1, rows_of(value))
+        rows += own
+        characters += own * _text_length(value)
+        if rows >= CHUNK_INPUTS or characters >= CHUNK_CHARACTERS:
             yield chunk
-            chunk, characters = [], 0
+            chunk, rows, characters = [], 0, 0
     if chunk:
         yield chunk
 

@@ -65,9 +65,11 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
             ids = self._ids(target)
             if not ids:
                 raise InputError(f"fill-mask: the tokenizer makes no token of the target {target!r}")
+            first = self.tokenizer.convert_ids_to_tokens(ids[0])
             if len(ids) > 1:
-                first = self.tokenizer.convert_ids_to_tokens(ids[0])
                 warnings.warn(f"target {target!r} is {len(ids)} tokens; scoring the first, {first!r}", stacklevel=4)
+            elif ids[0] == self.tokenizer.unk_token_id and target != first:
+                warnings.warn(f"target {target!r} is not known to the tokenizer; scoring {first!r}", stacklevel=4)
 
     def parse(self, value: object, options: FillMaskOptions) -> str:
         """A string."""

@@ -155,20 +155,20 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         """The best answer, or a list of the best."""
         no_answer = 1.0
         answers: dict[str, dict[str, float | int | str]] = {}
-        # widening to words can make answers equal, so a few more are needed than are asked for
-        count = 2 * options.top_k + 10 if options.align_to_words else options.top_k
+        # a span may be of blanks alone, and widening to words can make answers equal: some more than are asked for
+        count = 2 * options.top_k + 10
         for window, (start_logits, end_logits) in zip(windows, rows, strict=True):
             start, end, none_here = span_probabilities(
                 start_logits, end_logits, self._answerable(window), self._cls(window)
             )
             no_answer = min(no_answer, none_here)
-            for span in best_spans(start, end, count=count, longest=options.max_answer_len):
-                first, last = word_characters(item.context, *self._characters(window, span, options.align_to_words))
-                if first == last:
-                    continue
+            spans = best_spans(start, end, count=count, longest=options.max_answer_len)
+            places = [(self._characters(item, window, span, options.align_to_words), span.score) for span in spans]
+            places = [each for each in places if each[0][0] < each[0][1]]
+            for (first, last), score in places if options.align_to_words else places[: options.top_k]:
                 text = item.context[first:last]
                 answer = answers.setdefault(text.lower(), {"score": 0.0, "start": first, "end": last, "answer": text})
-                answer["score"] = float(answer["score"]) + span.score
+                answer["score"] = float(answer["score"]) + score
         nothing: dict[str, float | int | str] = {"score": no_answer, "start": 0, "end": 0, "answer": ""}
         candidates = list(answers.values())
         if options.handle_impossible_answer:
@@ -212,8 +212,10 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
         places = (place for place, special in enumerate(window.special) if special)
         return next((place for place in places if ids[place] == self.tokenizer.cls_token_id), None)
 
-    def _characters(self, window: TextWindow, span: AnswerSpan, align_to_words: bool) -> tuple[int, int]:
-        """First and past-the-last character of an answer in the context."""
+    def _characters(
+        self, item: Question, window: TextWindow, span: AnswerSpan, align_to_words: bool
+    ) -> tuple[int, int]:
+        """First and past-the-last character of an answer in the context, without the white space at its ends."""
         first, last = span.start, span.end
         words, sequences = window.words, window.sequences
         if align_to_words and words[first] is not None and words[last] is not None:
@@ -221,7 +223,7 @@ class QuestionAnswering(Task[QuestionAnsweringOptions, Question, SpanLogits]):
                 first -= 1
             while last + 1 < len(words) and (words[last + 1], sequences[last + 1]) == (words[last], sequences[last]):
                 last += 1
-        return window.offsets[first][0], window.offsets[last][1]
+        return word_characters(item.context, window.offsets[first][0], window.offsets[last][1])
 
 
 def _together(questions: Sequence[object], contexts: Sequence[object]) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ Each label makes a hypothesis, and the model's class for entailment says how wel
 2019, "Benchmarking zero-shot text classification").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +52,7 @@ class ZeroShotOptions(LengthOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if PLACE not in self.hypothesis_template:
+        if PLACE not in check_text(self.hypothesis_template, "hypothesis_template"):
             raise InputError(
                 f"hypothesis_template={shown(self.hypothesis_template)}: needs {PLACE} where the label goes"
             )
@@ -73,13 +73,17 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
 
     def __call__(
         self,
-        inputs: object,
+        inputs: object = None,
         candidate_labels: object = None,
         *,
         progress: Progress | bool | None = None,
         **options: object,
     ) -> Result:
-        """As of every task; the labels may be a second argument."""
+        """As of every task; the labels may be a second argument, and ``sequences=`` are inputs as well."""
+        if "sequences" in options:
+            if inputs is not None:
+                raise InputError(f"{self.name}: give the inputs, or sequences=, not both")
+            inputs = options.pop("sequences")
         given = {} if candidate_labels is None else {"candidate_labels": candidate_labels}
         return super().__call__(inputs, progress=progress, **given, **options)
 
@@ -99,18 +103,15 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
         if isinstance(value, Mapping):
             if value.keys() != {"text", "candidate_labels"}:
                 raise InputError(f"keys {sorted(map(str, value))}: a dict has 'text' and 'candidate_labels'")
-            own = value["candidate_labels"]
-            labels = LABELS.parts(own) if isinstance(own, str) else own
-            labels = checked(labels, tuple[str, ...], "candidate_labels", InputError)
-            value = value["text"]
+            own = checked(_parts(value["candidate_labels"]), tuple[str, ...], "candidate_labels", InputError)
+            value, labels = value["text"], check_labels(own)
         if labels is None:
             raise InputError(
                 "a text alone needs the option candidate_labels; or give {'text': …, 'candidate_labels': […]}"
             )
-        item = Candidates(check_text(value), check_labels(labels))
         if len(labels) == 1:
             contradiction(self.model.config)
-        return item
+        return Candidates(check_text(value), labels)
 
     def encode(self, items: Sequence[Candidates], options: ZeroShotOptions) -> list[list[TextWindow]]:
         """One window for each label of each text."""
@@ -151,9 +152,10 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
             "scores": [float(scores[index]) for index in order],
         }
 
-    def rows_each(self, options: ZeroShotOptions) -> int:
+    def rows_of(self, value: object, options: ZeroShotOptions) -> int:
         """One for each label."""
-        return len(options.candidate_labels or ("",))
+        labels = value.get("candidate_labels") if isinstance(value, Mapping) else options.candidate_labels
+        return len(parts) if isinstance(parts := _parts(labels), Sized) else 1
 
     def _with_room(self, hypotheses: list[str], options: ZeroShotOptions) -> list[str]:
         """The hypotheses; `ItemError` for one that leaves no token for its text."""
@@ -169,15 +171,22 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
         return hypotheses
 
 
+def _parts(labels: object) -> object:
+    """Labels in one string, each by itself; anything else as it is."""
+    return LABELS.parts(labels) if isinstance(labels, str) else labels
+
+
 def check_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
     """The labels to choose from; `InputError` where there is none, one is blank, or one is there twice."""
     if not labels:
         raise InputError("candidate_labels is empty; name the labels to choose from")
-    for number, label in enumerate(labels):
+    seen: set[str] = set()
+    for number, label in enumerate(labels, 1):
         if not check_text(label, "a label").strip():
-            raise InputError(f"candidate_labels={shown(labels)}: label {number + 1} is blank")
-        if label in labels[:number]:
+            raise InputError(f"candidate_labels={shown(labels)}: label {number} is blank")
+        if label in seen:
             raise InputError(f"candidate_labels={shown(labels)}: {shown(label)} is there twice")
+        seen.add(label)
     return labels
 
 
