@@ -80,8 +80,8 @@ def _pytest(session: nox.Session, distributions: list[str], *folders: str) -> No
     if not folders:
         session.error(f"tfx-{distributions[-1]} has no tests")
     wheels = " ".join(f"tfx-{name}" for name in distributions)
-    environment = {"TFX_TESTED_WHEELS": wheels, "OMP_NUM_THREADS": "1"}  # one process for each processor
-    parallel = ("--numprocesses", "auto", "--dist", "worksteal")
+    parallel = ("--numprocesses", "auto", "--dist", "worksteal")  # a process for each processor
+    environment = {"TFX_TESTED_WHEELS": wheels}
     session.run("python", "-m", "pytest", *parallel, *folders, *session.posargs, env=environment)
 
 

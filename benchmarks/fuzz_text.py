@@ -109,9 +109,9 @@ def _byte_bpe(folder: Path) -> None:
 
 
 def _word_bpe(folder: Path) -> None:
-    merges = ["t h 120", "th e</w> 80", "q u 7", "qu i 5"]  # "th" and "qu" have no id
+    merges = ["t h 120", "th e</w> 80", "q u 7", "qu i 5"]  # "qu" has no id
     letters = [letter + end for letter in string.ascii_lowercase for end in ("", "</w>")]
-    tokens = ["<unk>", *letters, "the</w>", "qui"]
+    tokens = ["<unk>", *letters, "th", "the</w>", "qui"]
     _write(
         folder,
         vocab__json={token: number for number, token in enumerate(tokens)},

@@ -10,8 +10,8 @@ import pytest
 
 # Tiny models are slowed down by threads, and several runs may share the machine; read when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-for _name in ("TFX_PLUGINS", "TFX_DISABLE_PLUGINS", "TFX_STRICT_PLUGINS"):
-    os.environ.pop(_name, None)
+for _name in ("COLUMNS", "TFX_PLUGINS", "TFX_DISABLE_PLUGINS", "TFX_STRICT_PLUGINS"):
+    os.environ.pop(_name, None)  # where tests run in several processes, each is given a width
 
 
 def _installed() -> dict[str, Path | None]:
