@@ -65,6 +65,7 @@ def test_a_pair_is_a_number_a_text_with_several_a_list_and_two_lists_a_matrix(co
     same(compare(OTHER, source_sentence=ONE[2]), matrix[2].tolist())
     same(compare([[ONE[1], OTHER], [ONE, OTHER]]), [matrix[1].tolist(), matrix])
     assert compare([]) == []
+    assert compare("one", ["two", "three"]) == compare(("one", ["two", "three"]))
 
 
 @pytest.mark.parametrize("how", SIMILARITIES)

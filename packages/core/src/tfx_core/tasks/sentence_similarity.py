@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Help
-from tfx_core.tasks.base import Result, Task
+from tfx_core.tasks.base import Progress, Result, Task
 from tfx_core.tasks.options import TaskOptions, read_options
 from tfx_core.tasks.windows import TextWindow, check_text, in_groups
 
@@ -107,6 +107,12 @@ class SentenceSimilarity(Task[SentenceSimilarityOptions, Compared, Vector]):
         given = {**given, **taken_hub_options(kwargs), "tokenizer": tokenizer, "model_kwargs": kwargs}
         encoder = load_encoder(model, pooling=pooling, **given)
         return cls(encoder, encoder.tokenizer, **options)
+
+    def __call__(
+        self, inputs: object, other: object = None, *, progress: Progress | bool | None = None, **options: object
+    ) -> Result:
+        """As of every task; a text or a list of texts, and as a second argument what it is compared with, are a pair."""
+        return super().__call__(inputs if other is None else (inputs, other), progress=progress, **options)
 
     def save_pretrained(self, save_directory: "str | Path") -> None:
         """Write the encoder's folder."""
