@@ -111,7 +111,7 @@ class SentenceSimilarity(Task[SentenceSimilarityOptions, Compared, Vector]):
     def __call__(
         self, inputs: object, other: object = None, *, progress: Progress | bool | None = None, **options: object
     ) -> Result:
-        """As of every task; a text or a list of texts, and as a second argument what it is compared with, are a pair."""
+        """As of every task; two arguments, each a text or a list of texts, are a pair."""
         return super().__call__(inputs if other is None else (inputs, other), progress=progress, **options)
 
     def save_pretrained(self, save_directory: "str | Path") -> None:
