@@ -71,6 +71,30 @@ def causal_lm(predictions: Callable[[C], LMHead], rules: Sequence[Rule]) -> Head
     )
 
 
+class SegmentPretrainingHead(Head):
+    """Masked tokens and how two segments are related; a subclass names its results and labels.
+
+    The loss is the sum of both, and asks for the labels of both.
+    """
+
+    def __init__(self, predictions: nn.Module, relationship: nn.Module) -> None:
+        super().__init__()
+        self.predictions = predictions
+        self.relationship = relationship
+
+    def related(
+        self, states: ModelOutput, labels: Tensor | None, label: Tensor | None, *, label_name: str, logits_name: str
+    ) -> ModelOutput:
+        """``labels`` ``(B, S)`` of tokens, ``label`` ``(B,)`` of segments; both logits."""
+        of_tokens, of_segments = self.predictions(states.last_hidden_state), self.relationship(states.pooler_output)
+        token, segments = (
+            token_loss(of_tokens, labels, states.token_mask),
+            token_loss(of_segments, label, name=label_name),
+        )
+        loss = None if token is None or segments is None else token + segments
+        return states.updated(**{"prediction_logits": of_tokens, logits_name: of_segments, "loss": loss})
+
+
 def head_dropout(config: PostNormConfig) -> float:
     """Dropout before the classifiers."""
     return config.head_dropout

@@ -4,10 +4,11 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.model import Backbone, HeadPlan, ModelOutput
-from tfx_core.model.heads import Head, LMHead, question_answering, token_classification, token_loss
+from tfx_core.model.heads import LMHead, question_answering, token_classification
 from tfx_encoders.albert.config import AlbertConfig
 from tfx_encoders.heads import (
     TIES,
+    SegmentPretrainingHead,
     build_predictions,
     head_dropout,
     masked_lm,
@@ -17,27 +18,15 @@ from tfx_encoders.heads import (
 )
 
 
-class PretrainingHead(Head):
-    """Masked tokens and the order of two segments together; the loss is the sum of both."""
-
-    def __init__(self, predictions: nn.Module, order: nn.Module) -> None:
-        super().__init__()
-        self.predictions = predictions
-        self.order = order
+class PretrainingHead(SegmentPretrainingHead):
+    """Masked tokens and the order of two segments together."""
 
     def forward(
         self, states: ModelOutput, *, labels: Tensor | None = None, sentence_order_label: Tensor | None = None
     ) -> ModelOutput:
         """``labels`` ``(B, S)`` and ``sentence_order_label`` ``(B,)``, 1 if swapped; a loss asks for both."""
-        prediction_logits = self.predictions(states.last_hidden_state)
-        sop_logits = self.order(states.pooler_output)
-        token = token_loss(prediction_logits, labels, states.token_mask)
-        order = token_loss(sop_logits, sentence_order_label, name="sentence_order_label")
-        return states.updated(
-            prediction_logits=prediction_logits,
-            sop_logits=sop_logits,
-            loss=None if token is None or order is None else token + order,
-        )
+        names = {"label_name": "sentence_order_label", "logits_name": "sop_logits"}
+        return self.related(states, labels, sentence_order_label, **names)
 
 
 def _predictions(config: AlbertConfig) -> LMHead:
@@ -57,7 +46,10 @@ HEADS: dict[str, HeadPlan[AlbertConfig]] = {
     "masked-lm": masked_lm(_predictions, PREDICTIONS),
     "pretraining": HeadPlan(
         _pretraining,
-        rules={"predictions": PREDICTIONS, "order": (Rename("sop_classifier.classifier.{p}", "head.order.1.{p}"),)},
+        rules={
+            "predictions": PREDICTIONS,
+            "order": (Rename("sop_classifier.classifier.{p}", "head.relationship.1.{p}"),),
+        },
         parts={"pooler"},
         ties=TIES,
     ),

@@ -8,6 +8,7 @@ from tfx_core.model.heads import Head, LMHead, question_answering, token_classif
 from tfx_encoders.bert.config import BertConfig
 from tfx_encoders.heads import (
     TIES,
+    SegmentPretrainingHead,
     build_predictions,
     causal_lm,
     head_dropout,
@@ -31,27 +32,15 @@ class NextSentenceHead(Head):
         return states.updated(logits=logits, loss=token_loss(logits, labels))
 
 
-class PretrainingHead(Head):
-    """Masked tokens and next sentence together; the loss is the sum of both."""
-
-    def __init__(self, predictions: nn.Module, relationship: nn.Module) -> None:
-        super().__init__()
-        self.predictions = predictions
-        self.relationship = relationship
+class PretrainingHead(SegmentPretrainingHead):
+    """Masked tokens and next sentence together."""
 
     def forward(
         self, states: ModelOutput, *, labels: Tensor | None = None, next_sentence_label: Tensor | None = None
     ) -> ModelOutput:
         """``labels`` ``(B, S)`` and ``next_sentence_label`` ``(B,)``; a loss asks for both."""
-        prediction_logits = self.predictions(states.last_hidden_state)
-        seq_relationship_logits = self.relationship(states.pooler_output)
-        token = token_loss(prediction_logits, labels, states.token_mask)
-        sentence = token_loss(seq_relationship_logits, next_sentence_label, name="next_sentence_label")
-        return states.updated(
-            prediction_logits=prediction_logits,
-            seq_relationship_logits=seq_relationship_logits,
-            loss=None if token is None or sentence is None else token + sentence,
-        )
+        names = {"label_name": "next_sentence_label", "logits_name": "seq_relationship_logits"}
+        return self.related(states, labels, next_sentence_label, **names)
 
 
 def _predictions(config: BertConfig) -> LMHead:
