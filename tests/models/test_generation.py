@@ -328,9 +328,8 @@ def test_settings_of_ones_own_stand_beside_those_of_the_head(
     """The head's own settings are not skipped where some are given: every new model of a head that generates does."""
     config = {**tiny_config(model_type), **changes}
     first = tfx_core.new_model(model_type, head=head, seed=0, **config)
-    for own in ({}, {"is_decoder": True}, {"is_encoder_decoder": first.config.is_encoder_decoder}):
-        if own.get("is_decoder") and first.config.is_encoder_decoder:
-            continue
+    for name in (None, "is_decoder", "is_encoder_decoder"):
+        own = {} if name is None else {name: getattr(first.config, name)}
         made = tfx_core.new_model(model_type, head=head, seed=0, **{**config, **own}).eval()
         assert made.config.is_encoder_decoder == first.config.is_encoder_decoder
         assert len(generated(made, prompts(made))) == len(LENGTHS)
