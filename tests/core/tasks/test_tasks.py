@@ -211,6 +211,8 @@ def test_an_unknown_option_is_a_type_error(task: str, folder: Folder) -> None:
         run(["x"], topc=3)
     with pytest.raises(TypeError, match=f"{task} takes no 'topc'"):
         run.stream(["x"], topc=3)  # before the first result is asked for
+    with pytest.raises(TypeError, match=f"{task} takes no 'textt'"):
+        run(textt="x")  # where the inputs have no name
 
 
 @pytest.mark.parametrize("task", ["text-classification", "token-classification", "feature-extraction", "fill-mask"])

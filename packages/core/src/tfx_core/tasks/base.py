@@ -133,7 +133,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """Whether a model with this head can serve the task: with one of `heads`, or a third party's in its place."""
         return serves(head, cls.heads)
 
-    def __call__(self, inputs: object, *, progress: Progress | bool | None = None, **options: object) -> Result:
+    def __call__(self, inputs: object = None, *, progress: Progress | bool | None = None, **options: object) -> Result:
         """The results of a list (or other collection) of inputs, in their order; for a single input its result.
 
         Where `listed` says so, that of a single text is a list of its one result. What comes one by one, an iterator or

@@ -109,7 +109,7 @@ class SentenceSimilarity(Task[SentenceSimilarityOptions, Compared, Vector]):
         return cls(encoder, encoder.tokenizer, **options)
 
     def __call__(
-        self, inputs: object, other: object = None, *, progress: Progress | bool | None = None, **options: object
+        self, inputs: object = None, other: object = None, *, progress: Progress | bool | None = None, **options: object
     ) -> Result:
         """As of every task; two arguments, each a text or a list of texts, are a pair."""
         return super().__call__(inputs if other is None else (inputs, other), progress=progress, **options)
