@@ -11,7 +11,7 @@ from tfx_encoders.post_norm.model import (
     build_self_attention,
     initialise,
 )
-from tfx_encoders.post_norm.weights import embedding_rules, layer_rules, pooler_rules, post_norm_rules
+from tfx_encoders.post_norm.weights import embedding_rules, layer_rules, post_norm_rules
 
 __all__ = [
     "PostNormConfig",
@@ -25,6 +25,5 @@ __all__ = [
     "embedding_rules",
     "initialise",
     "layer_rules",
-    "pooler_rules",
     "post_norm_rules",
 ]

@@ -12,12 +12,8 @@ def post_norm_rules(config: PostNormConfig, prefix: str) -> BackboneRules:
         core += _relative_positions(theirs, ours)
     if config.is_decoder and config.add_cross_attention:
         core += _cross_attention(theirs, ours)
-    return BackboneRules(core, parts={"pooler": pooler_rules(prefix)}, prefix=prefix, optional={"pooler"})
-
-
-def pooler_rules(prefix: str) -> tuple[Rule, ...]:
-    """Of the pooler."""
-    return (Rename(prefix + "pooler.dense.{p}", "backbone.pooler.project.{p}"),)
+    pooler = (Rename(prefix + "pooler.dense.{p}", "backbone.pooler.project.{p}"),)
+    return BackboneRules(core, parts={"pooler": pooler}, prefix=prefix, optional={"pooler"})
 
 
 def embedding_rules(theirs: str, ours: str = "backbone.embeddings.") -> tuple[Rule, ...]:
