@@ -1,8 +1,8 @@
 """Damaged and hostile files: every reader, in processes that are watched, and what came of each file.
 
 A reader must refuse a file with one error that names it, or read it; it must execute nothing, crash nothing, and take
-at most 2 seconds and 200 MB beside the file's size. `nox -s fuzz` runs it; the same seeds give the same files. The exit
-code is 1 if anything else came of any file.
+at most 2 seconds of computing and 200 MB beside the file's size. `nox -s fuzz` runs it; the same seeds give the same
+files. The exit code is 1 if anything else came of any file.
 
 - refused, read: what should be; a file may be read though a byte of it differs.
 - accepted: read, though it contradicts itself (a name twice, a checksum that is wrong).
@@ -83,8 +83,8 @@ class _Process:
             self.worker = None
 
 
-def run(cases: Iterator[Case], processes: int) -> list[dict[str, Any]]:
-    """What came of each case."""
+def run(cases: Iterator[Case], processes: int, seconds: float) -> list[dict[str, Any]]:
+    """What came of each case; one that took more seconds of computing has hung."""
     answers: list[dict[str, Any]] = []
     lock = threading.Lock()
 
@@ -95,7 +95,10 @@ def run(cases: Iterator[Case], processes: int) -> list[dict[str, Any]]:
                 case = next(cases, None)
             if case is None:
                 break
-            answers.append(process.run(case))
+            answer = process.run(case)
+            if answer["outcome"] in GOOD and answer["seconds"] > seconds:
+                answer |= {"outcome": "hung", "message": f"{answer['seconds']:.1f} s: {answer['message']}"}
+            answers.append(answer)
         process.end()
 
     threads = [threading.Thread(target=work) for _ in range(processes)]
@@ -118,10 +121,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="damaged files, beside those made by hand")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of computing that a file may cost")
     parser.add_argument("--only", default="", help="readers whose name fits this pattern")
     parser.add_argument("--json", action="store_true", help="print what came of each file that is not as it should be")
     options = parser.parse_args()
-    answers = run(_cases(options.count, options.only), options.processes)
+    answers = run(_cases(options.count, options.only), options.processes, options.seconds)
     bad = [answer for answer in answers if answer["outcome"] not in GOOD]
     if options.json:
         for answer in bad:
