@@ -10,16 +10,21 @@ from tfx_core.nn import (
     AttentionCall,
     Bias,
     Causal,
+    Chunks,
     CrossAttentionCache,
     CrossProjections,
     DecoderCache,
     FusedProjections,
+    GlobalTokens,
     KeyValueCache,
     Observer,
     Ragged,
     RowsPerSource,
+    SameText,
+    Scores,
     SelfAttentionCache,
     Span,
+    Window,
     eager,
     sdpa,
 )
@@ -189,3 +194,28 @@ def test_a_decoder_cache_takes_tokens_back_row_by_row() -> None:
     assert (cache.real.dense_mask.tolist(), cache.length) == ([[1, 1, 0], [1, 1, 1]], 3)
     span = Span.of(tokens[:, :1], None, causal=True, cache=cache)
     assert span.positions.tolist() == [[2], [3]]
+
+
+def test_masks_of_patterns_say_who_sees_whom() -> None:
+    scores = Scores(5, 5, torch.float32, torch.device("cpu"))
+    near = Window(1, 1, dilation=2)
+    chosen = torch.tensor([[False, True, False, False, False]])
+    patterns = {
+        "window": near,
+        "seen": GlobalTokens(Window(0, 0), chosen, both=False),
+        "global": GlobalTokens(Window(0, 0), chosen),
+        "chunks": Chunks(2, 1, 0),
+        "texts": SameText(torch.tensor([[0, 0, 1, 1, 1]])),
+    }
+    expected = {
+        "window": ["x.x..", ".x.x.", "x.x.x", ".x.x.", "..x.x"],
+        "seen": ["xx...", ".x...", ".xx..", ".x.x.", ".x..x"],
+        "global": ["xx...", "xxxxx", ".xx..", ".x.x.", ".x..x"],
+        "chunks": ["xx...", "xx...", "xxxx.", "xxxx.", "..xxx"],
+        "texts": ["xx...", "xx...", "..xxx", "..xxx", "..xxx"],
+    }
+    last = scores._replace(queries=2)  # of a decoder that goes on
+    for name, pattern in patterns.items():
+        allowed = pattern.allowed(scores)[0, 0]
+        assert ["".join("x" if each else "." for each in row) for row in allowed.tolist()] == expected[name]
+        assert torch.equal(pattern.allowed(last)[0, 0], allowed[-2:])

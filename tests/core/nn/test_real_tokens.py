@@ -1,5 +1,7 @@
 """Which tokens are real: positions, keys, rows, whatever padding there is and wherever it stands."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor
@@ -94,3 +96,23 @@ def test_few_tokens_are_packed_where_no_kernel_is_waited_for() -> None:
     with padded_layouts():
         assert not packs("cpu", 2)
         assert not packs("cuda", FEW_TOKENS + 1)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_aligned_rows_begin_with_their_first_token_without_gaps(padded: bool) -> None:
+    mask = torch.tensor([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 1]])
+    numbers = torch.arange(15.0).view(3, 5, 1)
+    real = RealTokens.of(numbers, mask).at(torch.tensor([[9, 4, 5, 9, 7], [0, 1, 9, 9, 9], [9, 9, 9, 9, 2]]))
+    with padded_layouts() if padded else nullcontext():
+        layout, inside = real.aligned()
+    assert inside.dense_mask[:, :3].tolist() == [[True, True, True], [True, True, False], [True, False, False]]
+    assert inside.positions[inside.dense_mask].tolist() == [4, 5, 7, 0, 1, 2]
+    packed = layout.pack(numbers)
+    heads = layout.split(packed, 1)  # (B, 1, L, 1)
+    assert heads[:, 0, :, 0][inside.dense_mask].tolist() == [1, 2, 4, 5, 6, 14]
+    assert torch.equal(layout.unpack(layout.merge(heads))[mask.bool()], numbers[mask.bool()])
+
+
+def test_where_nothing_is_padding_rows_are_aligned() -> None:
+    real = RealTokens.of(torch.zeros(2, 3))
+    assert real.aligned() == (PADDED, real)

@@ -91,11 +91,7 @@ class TransformerBackbone(Backbone):
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
         if cache is not None:
             cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
-        given = None if position_ids is None else position_ids - self.first_position
-        span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=given, cache=cache)
-        span.check_positions(self.max_positions, self.first_position)
-        if self.position_bias is not None:
-            span = span.biased(self.position_bias(span.geometry))
+        span = self.span(tokens, attention_mask, position_ids, cache)
         call = StackCall(
             span.self_attention(attention),
             span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),
@@ -110,6 +106,19 @@ class TransformerBackbone(Backbone):
         )
         output = self.run(self.embedded(tokens, span, token_type_ids), span, call)
         return output.updated(past_key_values=cache if use_cache else None)
+
+    def span(
+        self,
+        tokens: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: DecoderCache | None = None,
+    ) -> Span:
+        """What a call brings, its positions checked and the bias of all layers made."""
+        given = None if position_ids is None else position_ids - self.first_position
+        span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=given, cache=cache)
+        span.check_positions(self.max_positions, self.first_position)
+        return span if self.position_bias is None else span.biased(self.position_bias(span.geometry))
 
     def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""

@@ -13,7 +13,21 @@ from tfx_core.nn.attention import (
     PositionSeam,
     Projections,
 )
-from tfx_core.nn.bias import Allowed, Bias, Causal, DenseBias, Mask, Scores, Sum, Window, additive, together
+from tfx_core.nn.bias import (
+    Allowed,
+    Bias,
+    Causal,
+    Chunks,
+    DenseBias,
+    GlobalTokens,
+    Mask,
+    SameText,
+    Scores,
+    Sum,
+    Window,
+    additive,
+    together,
+)
 from tfx_core.nn.cache import (
     NO_CACHE,
     AttentionCache,
@@ -52,7 +66,7 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
 )
-from tfx_core.nn.layout import PADDED, Layout, Padded, Ragged, RowsPerSource, padded_layouts
+from tfx_core.nn.layout import PADDED, Aligned, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
@@ -79,6 +93,7 @@ __all__ = [
     "PADDED",
     "Activation",
     "ActivationFunction",
+    "Aligned",
     "Allowed",
     "Attention",
     "AttentionCache",
@@ -88,6 +103,7 @@ __all__ = [
     "BucketedBias",
     "CachingLayer",
     "Causal",
+    "Chunks",
     "CrossAttentionCache",
     "CrossProjections",
     "DecoderCache",
@@ -99,6 +115,7 @@ __all__ = [
     "FusedProjections",
     "GatedFeedForward",
     "Geometry",
+    "GlobalTokens",
     "KeyValueCache",
     "Layer",
     "LayerCache",
@@ -133,10 +150,12 @@ __all__ = [
     "RelativePosition",
     "Rotary",
     "RowsPerSource",
+    "SameText",
     "Scores",
     "SegmentEmbeddings",
     "SelfAttentionCache",
     "SinusoidalPositions",
+    "Sorted",
     "Span",
     "SplitLinear",
     "Stack",

@@ -1,7 +1,7 @@
 """What is added to attention scores, as values that say what they mean; a kernel makes them dense only if it needs to.
 
-Masks (`Window`, `Causal`, `Allowed`) stay Boolean until all of them are together; a `DenseBias` is a tensor of numbers;
-``+`` puts biases together.
+Masks (`Window`, `Causal`, `Chunks`, `GlobalTokens`, `SameText`, `Allowed`) stay Boolean until all of them are together;
+a `DenseBias` is a tensor of numbers; ``+`` puts biases together.
 """
 
 from abc import ABC, abstractmethod
@@ -64,21 +64,26 @@ class Mask(Bias):
 
 
 class Window(Mask):
-    """Each query sees the keys from ``before`` places before itself to ``after`` places after; ``None`` is no bound.
+    """Each query sees the keys from ``before`` steps before itself to ``after`` steps after; ``None`` is no bound.
 
-    The queries are the last of the keys, or all of them.
+    A step is ``dilation`` places, and what lies between is not seen (Beltagy et al. 2020, §3.1). The queries are the
+    last of the keys, or all of them.
     """
 
-    def __init__(self, before: int | None, after: int | None) -> None:
+    def __init__(self, before: int | None, after: int | None, *, dilation: int = 1) -> None:
         self.before = before
         self.after = after
+        self.dilation = dilation
 
     def allowed(self, scores: Scores) -> Tensor:
         """Boolean ``(1, 1, T, S)``."""
         own = scores.keys - scores.queries  # the place of the first query
         allowed = torch.ones(scores.queries, scores.keys, dtype=torch.bool, device=scores.device)
-        allowed = allowed if self.after is None else allowed.tril(own + self.after)
-        allowed = allowed if self.before is None else allowed.triu(own - self.before)
+        allowed = allowed if self.after is None else allowed.tril(own + self.after * self.dilation)
+        allowed = allowed if self.before is None else allowed.triu(own - self.before * self.dilation)
+        if self.dilation > 1:
+            keys = torch.arange(scores.keys, device=scores.device)
+            allowed &= (keys - keys[own:, None]) % self.dilation == 0
         return allowed[None, None]
 
 
@@ -87,6 +92,40 @@ class Causal(Window):
 
     def __init__(self) -> None:
         super().__init__(None, 0)
+
+
+class Chunks(Mask):
+    """Keys are cut into chunks of ``length``: a query sees its own, ``before`` ones before it and ``after`` ones after.
+
+    The queries are the last of the keys, or all of them (Kitaev et al. 2020, local attention of the released code).
+    """
+
+    def __init__(self, length: int, before: int, after: int) -> None:
+        self.length = length
+        self.before = before
+        self.after = after
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean ``(1, 1, T, S)``."""
+        chunks = torch.arange(scores.keys, device=scores.device) // self.length
+        ahead = chunks - chunks[scores.keys - scores.queries :, None]  # (T, S)
+        return ((ahead >= -self.before) & (ahead <= self.after))[None, None]
+
+
+@dataclass(eq=False)
+class GlobalTokens(Mask):
+    """A window, and tokens that every query sees, wherever they stand (Beltagy et al. 2020, §3.1)."""
+
+    window: Window
+    tokens: Tensor
+    """Boolean ``(B|1, S)``: which of the keys are global."""
+    both: bool = True
+    """Whether global tokens see every key, too, as queries; else they see what others in their place do."""
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean ``(B|1, 1, T, S)``."""
+        allowed = self.window.allowed(scores) | self.tokens[:, None, None]
+        return allowed | self.tokens[:, None, -scores.queries :, None] if self.both else allowed
 
 
 @dataclass(eq=False)
@@ -99,6 +138,18 @@ class Allowed(Mask):
     def allowed(self, scores: Scores) -> Tensor:
         """The tensor."""
         return self.pairs
+
+
+@dataclass(eq=False)
+class SameText(Mask):
+    """Hides from each other the texts that a row is packed of."""
+
+    texts: Tensor
+    """``(B|1, S)``, a number for each key, the same in one text; the queries are the last of the keys, or all."""
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean ``(B|1, 1, T, S)``."""
+        return (self.texts[:, -scores.queries :, None] == self.texts[:, None])[:, None]
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 _packs = ContextVar("packs", default=True)
@@ -79,6 +80,57 @@ class Ragged:
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, S, d) -> (tokens, H·d)``."""
         return self.pack(PADDED.merge(x))
+
+
+class Aligned(Ragged):
+    """Only real tokens, and between the kernels each row begins with its first one, without gaps.
+
+    So columns of ``(B, H, L, d)``, of which ``L`` is the most tokens of a row, tell how far tokens are from each other.
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__(mask)
+        counts = mask.sum(1)
+        self.columns = int(counts.max())
+        self.aligned_mask = torch.arange(self.columns, device=mask.device) < counts[:, None]  # (B, L)
+        self.aligned_places = self.aligned_mask.flatten().nonzero().squeeze(-1)  # (tokens,)
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """``(tokens, H·d) -> (B, H, L, d)``, zeros after the last token of a row."""
+        rows = x.new_zeros(self.batch * self.columns, x.shape[-1]).index_copy(0, self.aligned_places, x)
+        return PADDED.split(rows.view(self.batch, self.columns, -1), heads)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """``(B, H, L, d) -> (tokens, H·d)``."""
+        return PADDED.merge(x).flatten(0, 1).index_select(0, self.aligned_places)
+
+
+class Sorted:
+    """Padding included, ``(B, S, D)``, but in every row the real tokens come first; no shape depends on the mask."""
+
+    def __init__(self, mask: Tensor) -> None:
+        self.order = mask.logical_not().long().argsort(dim=1, stable=True)  # (B, S)
+        self.aligned_mask = mask.gather(1, self.order)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """``(B, S, …)`` in the order of the layout; a batch of one stands for every row."""
+        return self._taken(x.expand(len(self.order), *x.shape[1:]), self.order)
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """``(B, S, …)`` in the order of the text."""
+        return self._taken(x, self.order.argsort(dim=1))
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """``(B, S, H·d) -> (B, H, S, d)``."""
+        return PADDED.split(x, heads)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """``(B, H, S, d) -> (B, S, H·d)``."""
+        return PADDED.merge(x)
+
+    @staticmethod
+    def _taken(x: Tensor, order: Tensor) -> Tensor:
+        return x.gather(1, order.view(*order.shape, *(1 for _ in x.shape[2:])).expand(*order.shape, *x.shape[2:]))
 
 
 class RowsPerSource:

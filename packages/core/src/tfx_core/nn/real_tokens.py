@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn.bias import Allowed
-from tfx_core.nn.layout import PADDED, Layout, Ragged, packs
+from tfx_core.nn.bias import Allowed, SameText
+from tfx_core.nn.layout import PADDED, Aligned, Layout, Ragged, Sorted, packs
 
 
 def can_read(tensor: Tensor) -> bool:
@@ -26,7 +26,7 @@ def check_range(numbers: Tensor, size: int, name: str) -> None:
             raise InputError(f"{name}: {int(wrong[0])} is none of 0 to {size - 1}")
 
 
-def packed_texts(positions: Tensor) -> Allowed | None:
+def packed_texts(positions: Tensor) -> SameText | None:
     """Hides from each other the texts that rows are packed of, as their ``positions`` ``(B, S)`` tell; else ``None``.
 
     They do if each position is the next one or 0 again, and both occur; a row may begin within a text.
@@ -36,10 +36,7 @@ def packed_texts(positions: Tensor) -> Allowed | None:
     packed = (follows | starts[:, 1:]).all() & starts[:, 1:].any() & follows.any()
     if can_read(positions) and not bool(packed):
         return None
-    text = starts.cumsum(1)
-    same = text[:, :, None] == text[:, None]
-    # where nothing can be read, the answer is in the numbers
-    return Allowed((same if can_read(positions) else same | ~packed)[:, None])
+    return SameText(starts.cumsum(1) * packed)  # where nothing can be read, the answer is in the numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +133,25 @@ class RealTokens:
         if mask is None or not can_read(mask) or not packs(mask.device.type, mask.numel()):
             return PADDED
         return Ragged(mask)
+
+    def aligned(self) -> "tuple[Layout, RealTokens]":
+        """A layout in which every row begins with its first real token, without gaps; and these in it, ``(B|1, L)``.
+
+        For attention that counts by columns: what padding stands where changes nothing.
+        """
+        mask = self.mask
+        if mask is None:
+            return PADDED, self
+        known = can_read(mask)
+        layout = Aligned(mask) if known and packs(mask.device.type, mask.numel()) else Sorted(mask)
+        inside = layout.aligned_mask
+        given = None if self.given is None else self.given.gather(1, self.order_real_first()[:, : inside.shape[1]])
+        whole = known and bool(inside.all())
+        return layout, replace(self, length=inside.shape[1], mask=None if whole else inside, given=given)
+
+    def order_real_first(self) -> Tensor:
+        """``(B, S)``: the columns of each row, the real tokens and then padding, each in their order."""
+        return self.dense_mask.logical_not().long().argsort(dim=1, stable=True)
 
     def append(self, new: "RealTokens") -> "RealTokens":
         """These and, after them in every row, the ``new`` ones."""

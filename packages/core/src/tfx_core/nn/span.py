@@ -72,6 +72,32 @@ class Span:
             )),
         )  # fmt: skip
 
+    @classmethod
+    def aligned(
+        cls, tokens: Tensor, attention_mask: Tensor | None, *, causal: bool, position_ids: Tensor | None = None
+    ) -> "Span":
+        """The same of tokens ``(B, T, …)`` for attention that counts by columns, see `RealTokens.aligned`.
+
+        ``geometry`` and ``bias`` are of the aligned columns, ``positions`` of the text's, as a layout packs them.
+        Raises `InputError` for a mask with three axes, too.
+        """
+        if attention_mask is not None and attention_mask.dim() != 2:
+            raise InputError("attention_mask with three axes: this model's attention counts by columns; give (B, T)")
+        new = RealTokens.of(tokens, _checked_mask(attention_mask, tokens.shape[0], tokens.shape[1], 0)).at(position_ids)
+        layout, inside = new.aligned()
+        alone = attention_mask is None and new.given is not None
+        return cls(
+            new=new,
+            positions=new.positions,
+            geometry=Geometry(inside.positions, inside.positions),
+            layout=layout,
+            bias=together((
+                inside.keys,
+                packed_texts(inside.positions) if alone else None,
+                Causal() if causal and inside.length > 1 else None,
+            )),
+        )  # fmt: skip
+
     def biased(self, numbers: Tensor) -> "Span":
         """The span with numbers ``(B|1, H, T, S)`` added to its scores: what every layer of a stack shares."""
         return replace(self, bias=together((self.bias, DenseBias(numbers))))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tfx_core.nn import Allowed, Span, can_read
+from tfx_core.nn import Allowed, SameText, Span, can_read
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def _begins(span: Span) -> Tensor:
 
 def _cuts(span: Span) -> Tensor | None:
     """Which tokens but the first do not see the one before them or are not seen by it, ``(B|1, T - 1)``, if any."""
+    if isinstance(span.bias, SameText):
+        return span.bias.texts[:, 1:] != span.bias.texts[:, :-1]
     if not isinstance(span.bias, Allowed) or span.new.mask is not None:  # where padding is told, it alone is hidden
         return None
     pairs = span.bias.pairs[:, 0]
