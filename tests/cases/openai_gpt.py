@@ -5,9 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Variant
+from tests.cases import ArchitectureCase, Inputs, Variant
+from tests.cases.transfo_xl import padded_vectors
 from tests.cases.xlnet import summarise_real_tokens
 from tests.models.vocabularies import word_bpe
+from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -52,9 +54,27 @@ def mend(model: Any) -> None:
         summarise_real_tokens(model, "multiple_choice_head")
 
 
+def told(case: Case, generator: torch.Generator) -> Inputs:
+    """The usual inputs, positions that are told and heads of each layer weakened."""
+    places = torch.arange(LENGTH).flip(0).expand(BATCH, -1)
+    return {
+        **encoder_inputs(case, generator),
+        "position_ids": places,
+        "head_mask": torch.rand((3, 4), generator=generator),
+    }
+
+
+def with_vectors(case: Case, generator: torch.Generator) -> Inputs:
+    """Vectors in the place of ids."""
+    made = encoder_inputs(case, generator)
+    shape = made.pop("input_ids").shape
+    return {**made, "inputs_embeds": torch.randn(*shape, 24, generator=generator)}
+
+
 def variant(name: str, heads: tuple[str, ...] | None = None, **changes: Any) -> Variant:
     """A variant of the tiny config."""
-    return Variant(name, changes, heads, patch=mend)
+    own = {key: changes.pop(key) for key in ("inputs", "padded") if key in changes}
+    return Variant(name, changes, heads, patch=mend, **own)
 
 
 BARE, WRITING, CHOOSING, CLASSIFYING = (
@@ -68,6 +88,8 @@ CASE = ArchitectureCase(
     TINY,
     (
         variant("standard"),
+        variant("told positions", ("backbone", "causal-lm"), inputs=told),
+        variant("vectors", ("backbone", "causal-lm"), inputs=with_vectors, padded=padded_vectors),
         variant("relu", BARE, afn="relu"),
         variant("swish", BARE, afn="swish"),
         variant("silu", ("backbone", "causal-lm"), afn="silu", layer_norm_epsilon=1e-2),
