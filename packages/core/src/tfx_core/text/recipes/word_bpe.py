@@ -101,7 +101,7 @@ class _WordBPE:
         return tokenizer
 
     def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
-        """The cleaning that ``tokenizer_config.json`` states: in which language, in small letters."""
+        """The words that ``tokenizer_config.json`` asks for: in which language, in small letters."""
         if settings.declared & self.options and isinstance(tokenizer.decoder, decoders.BPEDecoder):
             set_steps(tokenizer, "normalizer", self.clean(settings))
             set_steps(tokenizer, "pre_tokenizer", self.split(settings))
