@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.cases import ArchitectureCase, Variant
+from tests.cases.xlnet import summarise_real_tokens
 from tests.models.vocabularies import byte_bpe
 
 TINY: dict[str, Any] = {
@@ -20,6 +21,17 @@ TINY: dict[str, Any] = {
     "bos_token_id": 52,
     "eos_token_id": 52,
 }
+
+
+def summarise_texts(model: Any) -> None:
+    """As `summarise_real_tokens` of the choices."""
+    summarise_real_tokens(model, "multiple_choice_head")
+
+
+SUMMARIES = tuple(
+    Variant(f"{kind} summary", {"summary_type": kind, **changes}, heads=("double-heads",), patch=summarise_texts)
+    for kind, changes in (("last", {}), ("first", {"summary_activation": "gelu"}), ("mean", {}))
+)
 
 CASE = ArchitectureCase(
     TINY,
@@ -44,6 +56,7 @@ CASE = ArchitectureCase(
             source_width=24,
         ),
         Variant("activated summary", {"summary_activation": "tanh"}, heads=("double-heads",)),
+        *SUMMARIES,
         Variant("regression", {"num_labels": 1}, heads=("sequence-classification",)),
         Variant(
             "several labels",

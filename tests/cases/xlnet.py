@@ -92,24 +92,24 @@ def padded(made: Inputs) -> Inputs:
     return given
 
 
-def summarise_real_tokens(model: Any) -> None:
-    """The reference's summaries count padding as text."""
-    if not hasattr(model, "sequence_summary"):
+def summarise_real_tokens(model: Any, name: str = "sequence_summary") -> None:
+    """The reference's summaries count padding as text, and some the choices as tokens."""
+    if not hasattr(model, name):
         return
     masks: list[Tensor] = []
 
     def remember_mask(module: Any, args: Any, given: dict[str, Any]) -> None:
         masks[:] = [given["attention_mask"].flatten(0, -2).float()]
 
-    def summarise(states: Tensor) -> Tensor:
+    def summarise(states: Tensor, index: Tensor | None = None) -> Tensor:
         real = masks[0]
         first, last = real * (real.cumsum(1) == 1), real * (real.flip(1).cumsum(1).flip(1) == 1)
         weights = {"mean": real, "first": first, "last": last, "cls_index": last}[summary.summary_type]
-        state = (states * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
+        state = (states.flatten(0, -3) * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
         result: Tensor = summary.activation(summary.summary(state))
-        return result
+        return result.unflatten(0, states.shape[:-2])
 
-    summary = model.sequence_summary
+    summary = getattr(model, name)
     summary.forward = summarise
     model.register_forward_pre_hook(remember_mask, with_kwargs=True)
 

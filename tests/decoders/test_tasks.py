@@ -77,13 +77,13 @@ EVERY = [
     {"max_new_tokens": 6, "seed": 3, "num_return_sequences": 2, "top_p": 0.9},
 ]
 """Options that every decoder can be asked for; contrastive search and prompt lookup need more of a model."""
-GPT2_ONLY = [{"max_new_tokens": 6, "penalty_alpha": 0.6, "top_k": 4}]
+WITH_CACHE = [{"max_new_tokens": 6, "penalty_alpha": 0.6, "top_k": 4}]
 
 
 @pytest.mark.parametrize(
     ("model_type", "options"),
     [
-        *(("gpt2", options) for options in (*EVERY, *GPT2_ONLY)),
+        *((model_type, options) for model_type in ("gpt2", "openai-gpt") for options in (*EVERY, *WITH_CACHE)),
         *((model_type, options) for model_type in ("xlnet", "transfo-xl") for options in EVERY),
     ],
     ids=str,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 import tfx_core
 from tests.cases import CHOICE_HEADS, case_of
-from tests.models.tiny import perturbed, random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, texts_differ, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation import GenerationOptions, RevealingState
 from tfx_core.model import Model, load_architecture
@@ -57,7 +57,7 @@ def model(request: pytest.FixtureRequest) -> Model:
     """A tiny model with every parameter perturbed, so much that its texts differ."""
     model_type, head, changes = request.param
     config = {**tiny_config(model_type), **changes}
-    return perturbed(tfx_core.new_model(model_type, head=head, seed=1, **config).eval(), 2, 0.3)
+    return perturbed(tfx_core.new_model(model_type, head=head, seed=1, **config).eval(), 2, texts_differ)
 
 
 def prompts(model: Model) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 import tfx_core
 from tests.cases import CHOICE_HEADS, case_of
 from tests.models.test_generation import GENERATORS, LENGTHS, exact, prompts, start
-from tests.models.tiny import perturbed, random_ids, tiny_config
+from tests.models.tiny import perturbed, random_ids, texts_differ, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 
@@ -28,7 +28,7 @@ def models(request: pytest.FixtureRequest) -> tuple[Model, Model]:
         tfx_core.new_model(model_type, head=head, seed=1, **{**tiny_config(model_type), **more}).eval()
         for more in (changes, {key: x for key, x in changes.items() if key != "add_cross_attention"})
     )
-    return perturbed(first, 2, 0.3), perturbed(second, 3, 0.3)
+    return perturbed(first, 2, texts_differ), perturbed(second, 3, texts_differ)
 
 
 def settings(model: Model, **options: Any) -> dict[str, Any]:

@@ -26,6 +26,14 @@ def perturbed(model: _Module, seed: int, scale: float | Callable[[str], float]) 
     return model
 
 
+def texts_differ(name: str) -> float:
+    """Noise with which a model writes something of its own after each text.
+
+    Little of it in norms: one that ends the model would say alone what is written.
+    """
+    return 0.1 if "norm" in name else 0.3
+
+
 def random_ids(model_type: str, rows: int, length: int, seed: int = 0) -> Tensor:
     """Token ids ``(rows, length)`` without the smallest, which are often special."""
     case = case_of(model_type)

@@ -42,9 +42,11 @@ def words(special: Sequence[str]) -> Files:
     return {"vocab.txt": [*special, *string.ascii_lowercase, *WORDS]}
 
 
-def word_bpe(special: Sequence[str]) -> Files:
-    """``vocab.json`` and ``merges.txt`` of pieces of words, the merges counted."""
+def word_bpe(special: Sequence[str], *, counted: bool = True) -> Files:
+    """``vocab.json`` and ``merges.txt`` of pieces of words, the merges counted or behind a version."""
     letters = [*string.ascii_letters, *string.digits, *string.punctuation]
     tokens = [*special, *letters, *(f"{letter}</w>" for letter in letters), "ab", "ab</w>", "abc</w>"]
     merges = ["a b</w> 9", "a b 5", "ab c</w> 4"]
+    if not counted:
+        merges = ["#version: 0.2", *(merge.rpartition(" ")[0] for merge in merges)]
     return {"vocab.json": {token: number for number, token in enumerate(tokens)}, "merges.txt": merges}

@@ -23,10 +23,13 @@ def own_positions(model: Any) -> None:
 
 ENCODERS: dict[str, Any] = {"bert": None, "electra": None, "roberta": own_positions}
 """Those that can also be decoders -> what mends the reference."""
+UNCACHED = {*ENCODERS, "openai-gpt"}
+"""Whose left-padded texts the reference gives the wrong positions; nor has it a cache for them that works."""
 DECODER: dict[str, Any] = {"is_decoder": True, "eos_token_id": 3}
 GENERATORS = {
     **{name: Case(name, Variant("decoder", DECODER, patch=patch), "causal-lm") for name, patch in ENCODERS.items()},
     "gpt2": Case("gpt2", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
+    "openai-gpt": Case("openai-gpt", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
     "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
     "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
@@ -87,8 +90,7 @@ def settings_of(model: Model) -> dict[str, Any]:
 @pytest.mark.parametrize("name", list(OPTIONS))
 def test_tokens_are_the_references(pair: tuple[Any, Model], name: str, padded: bool) -> None:
     reference, model = pair
-    if padded and model.config.model_type in ENCODERS:
-        # the reference gives its left-padded texts the wrong positions: compare each text alone
+    if padded and model.config.model_type in UNCACHED:  # compare each text alone
         inputs = prompts(model, padded=True)
         rows = [{key: value[row : row + 1, mask] for key, value in inputs.items()}
                 for row, mask in enumerate(inputs["attention_mask"].bool())]  # fmt: skip
@@ -97,8 +99,7 @@ def test_tokens_are_the_references(pair: tuple[Any, Model], name: str, padded: b
     options = {**settings_of(model), **OPTIONS[name]}
     for inputs in rows:
         ours = model.generate(**inputs, **options)
-        # the reference's cache fails in a BERT without cross-attention
-        theirs = reference.generate(**inputs, **options, use_cache=model.config.model_type not in ENCODERS)
+        theirs = reference.generate(**inputs, **options, use_cache=model.config.model_type not in UNCACHED)
         assert ours.tolist() == theirs.tolist()
 
 
@@ -125,6 +126,6 @@ def test_token_types_are_continued_as_in_the_reference(pair: tuple[Any, Model], 
         given = {"input_ids": ids, "token_type_ids": types, "attention_mask": torch.ones_like(ids)}
         settings = {**settings_of(model), **options}
         ours = model.generate(**given, **settings)
-        theirs = reference.generate(**given, **settings, use_cache=model.config.model_type not in ENCODERS)
+        theirs = reference.generate(**given, **settings, use_cache=model.config.model_type not in UNCACHED)
         assert ours.tolist() == theirs.tolist()
         assert ours.tolist() != model.generate(ids, **settings).tolist()

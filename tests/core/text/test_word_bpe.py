@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import NormalizedString, normalizers
+from tokenizers import NormalizedString, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
 from tests.core.text.folders import read, write
 from tfx_core.errors import TextError
 from tfx_core.text import Settings, TextFacts
-from tfx_core.text.python_steps import Steps
+from tfx_core.text.python_steps import Steps, set_apart
 from tfx_core.text.recipes import word_bpe_recipe
 
 FACTS = TextFacts("ToyTokenizer", {"bos_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"})
@@ -37,13 +37,18 @@ def doubled(settings: Settings) -> Steps:
     return [normalizers.Lowercase(), Doubled()]
 
 
-def recipe(clean: Any = small_letters) -> Any:
+def marks_apart(settings: Settings) -> Steps:
+    return [pre_tokenizers.BertPreTokenizer()] if settings.flag("small") else [pre_tokenizers.Split(" ", "removed")]
+
+
+def recipe(clean: Any = small_letters, **parts: Any) -> Any:
     return word_bpe_recipe(
         FACTS,
         single="bos_token $A sep_token",
         pair="bos_token $A sep_token $B:1 sep_token:1",
         clean=clean,
         options={"small": True},
+        **parts,
     )
 
 
@@ -66,6 +71,27 @@ def test_words_are_cut_into_pieces_of_which_the_last_is_marked(tmp_path: Path) -
     assert tokens("a", "b").tokens() == ["<s>", "a</w>", "</s>", "b</w>", "</s>"]
     assert tokens.decode(tokens("abcd ab  ef").input_ids, skip_special_tokens=True) == "abcd ab ef"
     assert read(tmp_path, RECIPE, small=False)("A", add_special_tokens=False).tokens() == ["<unk>"]
+
+
+def test_a_family_says_what_ends_a_word(tmp_path: Path) -> None:
+    apart = recipe(split=marks_apart)
+    tokens = read(released(tmp_path / "released"), apart)
+    assert tokens("abcd,ef", add_special_tokens=False).tokens() == ["abcd</w>", "<unk>", "ef</w>"]
+    tokens.save_pretrained(tmp_path / "saved")
+    for small, found in ((True, ["a</w>", "<unk>", "a</w>"]), (False, ["a", "<unk>", "a</w>"])):
+        for folder in ("released", "saved"):
+            again = read(tmp_path / folder, apart, small=small)
+            assert again("a,a", add_special_tokens=False).tokens() == found
+
+
+@pytest.mark.parametrize(
+    ("text", "starts", "found"),
+    [("abc", [1, 2], "a b c"), ("a\ufff0b", [0, 1], "a b"), ("", [], ""), ("a\nb", [2], "a\n b")],
+)
+def test_words_are_set_apart(text: str, starts: list[int], found: str) -> None:
+    normalized = NormalizedString(text)
+    set_apart(normalized, lambda written: starts)
+    assert normalized.normalized == found
 
 
 @pytest.mark.parametrize("columns", ["{} {} 12", "{} {}"])

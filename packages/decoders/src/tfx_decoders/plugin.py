@@ -26,6 +26,20 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
         ),
         ArchitectureSpec(
+            "openai-gpt",
+            target="tfx_decoders.openai_gpt:ARCHITECTURE",
+            hf_classes={
+                "OpenAIGPTModel": "backbone",
+                "OpenAIGPTLMHeadModel": "causal-lm",
+                "OpenAIGPTDoubleHeadsModel": "double-heads",
+                "OpenAIGPTForSequenceClassification": "sequence-classification",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("OpenAIGPTTokenizer", "OpenAIGPTTokenizerFast"),
+            summary="Post-norm decoder with learned positions, BPE of lower-cased words",
+            paper="https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf",
+        ),
+        ArchitectureSpec(
             "transfo-xl",
             target="tfx_decoders.transfo_xl:ARCHITECTURE",
             hf_classes={

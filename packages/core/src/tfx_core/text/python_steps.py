@@ -4,10 +4,10 @@ The library runs them, but neither gives them back nor pickles them, and no ``to
 tokenizer that has any remembers all steps, from which another process makes them again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers import NormalizedString, Regex, Tokenizer, normalizers, pre_tokenizers
 
 Part = Literal["normalizer", "pre_tokenizer"]
 Steps = Sequence[Any]
@@ -38,3 +38,17 @@ def python_steps(tokenizer: Tokenizer) -> dict[Part, Steps]:
 def remember_steps(tokenizer: Tokenizer, steps: Mapping[Part, Steps]) -> None:
     """Note of which steps the parts that a tokenizer shares with another are."""
     vars(tokenizer).update(steps)
+
+
+_GAP, _KEPT = "\ufff0", "\ufff1"
+"""Stand between two characters, until they are a blank or nothing; no character has these codes."""
+
+
+def set_apart(text: NormalizedString, starts_of: Callable[[str], Iterable[int]]) -> None:
+    """Put a blank before every place of a text, but its first, where a word starts."""
+    text.replace(Regex(f"[{_GAP}{_KEPT}]"), "")
+    starts = {*starts_of(text.normalized)}
+    places = iter(range(1, len(text.normalized)))
+    text.replace(Regex(r"(?<=(?m:.))(?=(?m:.))"), _GAP)
+    text.map(lambda sign: sign if sign != _GAP else " " if next(places) in starts else _KEPT)
+    text.replace(_KEPT, "")

@@ -3,28 +3,9 @@
 from torch import Tensor, nn
 
 from tfx_core.model import TransformerBackbone
-from tfx_core.nn import (
-    ActivationFunction,
-    Attention,
-    AttentionCall,
-    CrossProjections,
-    Embeddings,
-    FeedForward,
-    FusedProjections,
-    Layer,
-    PreNorm,
-    Stack,
-    look_up,
-)
+from tfx_core.nn import Attention, AttentionCall, CrossProjections, Layer, PreNorm, Stack
+from tfx_decoders.gpt import build_embeddings, build_feed_forward, build_norm, build_self_attention
 from tfx_decoders.gpt2.config import GPT2Config
-
-
-class GPT2Embeddings(Embeddings):
-    """Token types, where given, are looked up in the token table: they are tokens themselves."""
-
-    def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
-        """Add the segments' token vectors."""
-        return x if segments is None else x + look_up(self.token, segments, "token_type_ids")
 
 
 class Float32Attention(Attention):
@@ -38,42 +19,22 @@ class Float32Attention(Attention):
 def build_backbone(config: GPT2Config, parts: frozenset[str]) -> TransformerBackbone:
     """The backbone; every head reads the same states."""
     return TransformerBackbone(
-        embeddings=GPT2Embeddings(
-            nn.Embedding(config.vocab_size, config.n_embd),
-            nn.Embedding(config.n_positions, config.n_embd),
-            dropout=config.embd_pdrop,
-        ),
-        stack=Stack((_layer(config, number) for number in range(config.n_layer)), norm=_norm(config)),
+        embeddings=build_embeddings(config),
+        stack=Stack((_layer(config, number) for number in range(config.n_layer)), norm=build_norm(config)),
         causal=True,
         max_positions=config.n_positions,
     )
 
 
 def _layer(config: GPT2Config, number: int) -> Layer:
-    heads = config.n_head - len(config.pruned_heads.get(number, ()))
+    attention = Float32Attention if config.reorder_and_upcast_attn else Attention
+    own = build_self_attention(config, number, attention, _scale(config, number))
     return Layer(
-        self_attention=_pre_norm(config, _self_attention(config, number, heads)),
+        self_attention=_pre_norm(config, own),
         cross_attention=_pre_norm(config, _cross_attention(config, number)) if config.add_cross_attention else None,
         feed_forward=_pre_norm(
-            config,
-            FeedForward(
-                nn.Linear(config.n_embd, config.intermediate_size),
-                ActivationFunction(config.activation_function),
-                nn.Linear(config.intermediate_size, config.n_embd),
-            ),
+            config, build_feed_forward(config, config.intermediate_size, config.activation_function)
         ),
-    )
-
-
-def _self_attention(config: GPT2Config, number: int, heads: int) -> Attention:
-    width = heads * (config.n_embd // config.n_head)
-    attention = Float32Attention if config.reorder_and_upcast_attn else Attention
-    return attention(
-        FusedProjections(config.n_embd, width),
-        nn.Linear(width, config.n_embd),
-        heads,
-        scale=_scale(config, number),
-        dropout=config.attn_pdrop,
     )
 
 
@@ -93,8 +54,4 @@ def _scale(config: GPT2Config, number: int) -> float:
 
 
 def _pre_norm(config: GPT2Config, sublayer: nn.Module) -> PreNorm:
-    return PreNorm(sublayer, _norm(config), config.resid_pdrop)
-
-
-def _norm(config: GPT2Config) -> nn.LayerNorm:
-    return nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
+    return PreNorm(sublayer, build_norm(config), config.resid_pdrop)

@@ -12,9 +12,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from tokenizers import NormalizedString, Regex
+from tokenizers import NormalizedString
 
 from tfx_core.errors import TextError
+from tfx_core.text.recipes import set_apart
 
 PACKAGES = {
     "zh": ("Chinese", "rjieba", "rjieba"),
@@ -24,9 +25,6 @@ PACKAGES = {
 """Language -> its name, the module that cuts its texts into words, and the package that has the module."""
 
 KYTEA_MODELS = ("~/local/share/kytea/model.bin", "/usr/local/share/kytea/model.bin", "/usr/share/kytea/model.bin")
-
-_GAP, _KEPT = "\ufff0", "\ufff1"
-"""Stand between two characters, until they are a blank or nothing; no character has these codes."""
 
 
 class Segmenter:
@@ -44,12 +42,7 @@ class Segmenter:
 
     def normalize(self, text: NormalizedString) -> None:
         """Put a blank before every word but the first."""
-        text.replace(Regex(f"[{_GAP}{_KEPT}]"), "")
-        starts = set(accumulate(map(len, _cutter(self.language)(text.normalized))))
-        places = iter(range(1, len(text.normalized)))
-        text.replace(Regex(r"(?<=(?m:.))(?=(?m:.))"), _GAP)
-        text.map(lambda sign: sign if sign != _GAP else " " if next(places) in starts else _KEPT)
-        text.replace(_KEPT, "")
+        set_apart(text, lambda written: accumulate(map(len, _cutter(self.language)(written))))
 
 
 @cache

@@ -1,10 +1,11 @@
 """Recipes: what reads each kind of released tokenizer files, and the parts to write another of; no family's facts."""
 
-from tfx_core.text.python_steps import Steps
+from tfx_core.text.python_steps import Steps, set_apart
 from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
 from tfx_core.text.recipes.charsmap import character_class
 from tfx_core.text.recipes.cleaned import cleaned_sentencepiece_recipe
 from tfx_core.text.recipes.fairseq import FAIRSEQ_TOKENS, fairseq_order
+from tfx_core.text.recipes.moses import BLANKS, OUTER_BLANKS
 from tfx_core.text.recipes.moses import ENGLISH as MOSES_ENGLISH
 from tfx_core.text.recipes.moses import Language as MosesLanguage
 from tfx_core.text.recipes.moses import as_normalizers as replacements
@@ -19,8 +20,10 @@ from tfx_core.text.sentencepiece_model import Piece, PieceKind
 from tfx_core.text.vocabulary_files import read_merges, read_vocabulary_lines, read_vocabulary_object
 
 __all__ = [
+    "BLANKS",
     "FAIRSEQ_TOKENS",
     "MOSES_ENGLISH",
+    "OUTER_BLANKS",
     "MosesLanguage",
     "Piece",
     "PieceKind",
@@ -36,6 +39,7 @@ __all__ = [
     "read_vocabulary_object",
     "replacements",
     "sentencepiece_recipe",
+    "set_apart",
     "special_id",
     "template",
     "word_bpe_recipe",

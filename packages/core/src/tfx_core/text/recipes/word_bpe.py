@@ -32,22 +32,28 @@ Merges = list[tuple[str, str]]
 _VOCABULARY, _MERGES = "vocab.json", "merges.txt"
 
 
+def between_blanks(settings: Settings) -> Steps:
+    """Words are what stands between blanks."""
+    return [pre_tokenizers.WhitespaceSplit()]
+
+
 def word_bpe_recipe(
     facts: TextFacts,
     *,
     single: str,
     pair: str,
     clean: Callable[[Settings], Steps],
+    split: Callable[[Settings], Steps] = between_blanks,
     options: Mapping[str, JSON] | None = None,
     complete: Callable[[Settings], Settings] = as_stated,
 ) -> Recipe:
     """The recipe of the families that released pieces of words, the last of each with ``</w>``, and their merges.
 
-    ``clean`` gives the steps, in the form of `set_steps`, after which words stand between blanks; ``single`` and
-    ``pair`` are templates as `template` fills them in.
+    ``clean`` gives the steps, in the form of `set_steps`, after which ``split`` finds the words, by default between
+    blanks; ``single`` and ``pair`` are templates as `template` fills them in.
     """
     options = options or {}
-    files = _WordBPE(single, pair, clean, frozenset(options))
+    files = _WordBPE(single, pair, clean, split, frozenset(options))
     return Recipe(
         facts,
         files=((_VOCABULARY, _MERGES),),
@@ -64,6 +70,7 @@ class _WordBPE:
     single: str
     pair: str
     clean: Callable[[Settings], Steps]
+    split: Callable[[Settings], Steps]
     options: frozenset[str]
 
     def build(self, folder: "Folder", settings: Settings) -> Tokenizer:
@@ -76,7 +83,7 @@ class _WordBPE:
                 f"{folder.label}/{_VOCABULARY}: lacks {shown(unknown)}, the unk_token; use the vocabulary that belongs "
                 "to the model, or name the token that is its unk_token in tokenizer_config.json"
             )
-        words: list[object] = [pre_tokenizers.WhitespaceSplit()]
+        words = [*self.split(settings)]
         lacking = dict.fromkeys(piece for pair in merges for piece in _pieces(pair) if piece not in vocabulary)
         whole = [pair for pair in merges if lacking.keys().isdisjoint(_pieces(pair))]
         if merges and not whole:
@@ -94,9 +101,10 @@ class _WordBPE:
         return tokenizer
 
     def adapt(self, tokenizer: Tokenizer, settings: Settings) -> None:
-        """The cleaning that ``tokenizer_config.json`` states: in which language, in small letters."""
+        """The words that ``tokenizer_config.json`` asks for: in which language, in small letters."""
         if settings.declared & self.options and isinstance(tokenizer.decoder, decoders.BPEDecoder):
             set_steps(tokenizer, "normalizer", self.clean(settings))
+            set_steps(tokenizer, "pre_tokenizer", self.split(settings))
 
 
 class _Merging:
