@@ -197,10 +197,9 @@ def test_an_added_token_keeps_its_flags(name: str, special: bool, tmp_path: Path
     tokenizer = tfx_core.load_tokenizer(released(name, tmp_path / "released"))
     flags = {"zzz": "single_word", "<l>": "lstrip", "<r>": "rstrip"}
     tokenizer.add_tokens([AddedToken(token, special=special, **{flag: True}) for token, flag in flags.items()])
-    read = [tokenizer]
-    for route in routes(name):
-        if route != "added_tokens.json":
-            read.append(tfx_core.load_tokenizer(ROUTES[route](saved(tokenizer, tmp_path / route, name))))
+    kept = [route for route in routes(name) if route != "added_tokens.json"]
+    folders = [ROUTES[route](saved(tokenizer, tmp_path / route, name)) for route in kept]
+    read = [tokenizer, *map(tfx_core.load_tokenizer, folders)]
     for each in read:
         batch = each("a  <l>bzzz zzz zzzb <r>  c", add_special_tokens=False)
         numbers = [each.convert_tokens_to_ids(token) for token in flags]

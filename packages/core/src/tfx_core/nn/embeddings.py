@@ -145,7 +145,10 @@ class OffsetPositions(nn.Embedding):
 
 
 class SinusoidalPositions(nn.Embedding):
-    """A position table of sines and cosines (Vaswani et al. 2017, §3.5), stored but not trained; see `EndlessPositions`."""
+    """A position table of sines and cosines (Vaswani et al. 2017, §3.5), stored but not trained.
+
+    Beside each sine stands its cosine, or with ``halves`` all cosines behind all sines.
+    """
 
     def __init__(self, positions: int, width: int, *, halves: bool = False) -> None:
         super().__init__(positions, width)
@@ -160,10 +163,7 @@ class SinusoidalPositions(nn.Embedding):
 
 
 class EndlessPositions(nn.Module):
-    """The same of any position, made when it is asked for: no table, no longest text.
-
-    Beside each sine stands its cosine, or with ``halves`` all cosines behind all sines.
-    """
+    """The same of any position, made when it is asked for: no table, no longest text."""
 
     def __init__(self, width: int, *, halves: bool = False) -> None:
         super().__init__()

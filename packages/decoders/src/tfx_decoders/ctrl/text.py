@@ -1,5 +1,7 @@
 """CTRL's tokenizer: BPE of words as they are written, a line's end among the letters of the word before it.
 
+Keskar et al. 2019, https://arxiv.org/abs/1909.05858. A text begins with a control code, which is a token like others.
+
 It gives no token types, unlike the reference's: there every token of a first text gets the type 0, for which the model
 adds the vector of token 0, which no released model was trained with.
 """
@@ -8,6 +10,16 @@ from tokenizers import Regex, pre_tokenizers
 
 from tfx_core.text import Settings, TextFacts
 from tfx_core.text.recipes import Steps, word_bpe_recipe
+
+_CODES = (
+    "Pregnancy Christianity Explain Fitness Saving Ask Ass Joke Questions Thoughts Retail Feminism Writing "
+    "Atheism Netflix Computing Opinion Alone Funny Gaming Human India Joker Diet Legal Norman Tip Weight "
+    "Movies Running Science Horror Confession Finance Politics Scary Support Technologies Teenage Event "
+    "Learned Notion Wikipedia Books Extract Confessions Conspiracy Links Narcissus Relationship Relationships "
+    "Reviews News Translation multilingual"
+)
+CONTROL_CODES = tuple(_CODES.split())
+"""Domains, styles and tasks of the texts that the released models learned from (appendix A of the paper)."""
 
 
 def _no_cleaning(settings: Settings) -> Steps:
@@ -19,7 +31,7 @@ def _words(settings: Settings) -> Steps:
 
 
 RECIPE = word_bpe_recipe(
-    TextFacts(tokenizer_class="CTRLTokenizer", special_tokens={"unk_token": "<unk>"}),
+    TextFacts(tokenizer_class="CTRLTokenizer", special_tokens={"unk_token": "<unk>"}, control_codes=CONTROL_CODES),
     single="$A",
     pair="$A $B:1",
     clean=_no_cleaning,

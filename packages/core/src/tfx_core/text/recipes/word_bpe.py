@@ -5,8 +5,8 @@ The vocabulary is often that of a corpus that was read with the merges, cut to i
 pieces that the merges go through: with *go* + *vern* and *govern* + *ment* it may have *government* without *govern*.
 The reference follows such merges, and what is left of a piece without an id is ``unk_token``. The model of the
 tokenizers library knows no piece without an id, so a step in Python does the same here (`_Merging`), and such a
-tokenizer is saved as its own files alone, without a ``tokenizer.json``. So is one whose vocabulary marks the pieces that
-do not end a word (``@@``): the merges still mark the last one, and the library joins no such names.
+tokenizer is saved as its own files alone, without a ``tokenizer.json``. So is one whose vocabulary marks the pieces
+that do not end a word (``@@``): the merges still mark the last one, and the library joins no such names.
 
 A token's offsets are the characters of the text that its letters came from: a comma that the cleaning replaced by
 another, or a letter that it took an accent from, counts as itself, a blank that it put between two words as nothing.
