@@ -1,7 +1,8 @@
 """Ids of CTRL beside transformers' tokenizer, of which there is only one in Python.
 
-Written down where they differ: a text that breaks off in a word is decoded without the mark ``@@`` of its last piece,
-as the code of the authors does it; and ours gives no token types, see tfx_decoders/ctrl/text.py.
+Written down where they differ: merges with U+00A0 in them, which the released ones have; a text that breaks off in a
+word is decoded without the mark ``@@`` of its last piece, as the code of the authors does it; and ours gives no token
+types. The reasons are in tfx_decoders/ctrl/text.py.
 """
 
 import random
@@ -59,6 +60,24 @@ def test_ids_tokens_and_texts_are_those_of_the_reference(both: tuple[Tokenizer, 
         wanted = slow.batch_decode(ids, skip_special_tokens=skip)
         wanted = [text.removesuffix("@@") if off else text for text, off in zip(wanted, broken, strict=True)]
         assert tokenizer.batch_decode(ids, skip_special_tokens=skip) == wanted
+
+
+def test_merges_with_a_blank_in_them_are_read_as_fast_bpe_reads_them(tmp_path: Path) -> None:
+    """The reference joins by what is left of such a line, as if the blank stood between columns."""
+    pieces, merges = trained(compared())
+    names = (piece.removesuffix("</w>") if piece.endswith("</w>") else f"{piece}@@" for piece in pieces)
+    pairs = [*merges[:60], ("\u00a0", "S"), ("\u00a0S", "e"), ("e", "\u00a0"), ("e\u00a0", "r"), *merges[60:]]
+    tokens = dict.fromkeys(["<unk>", "\n", *names])
+    files = {
+        "vocab.json": {token: number for number, token in enumerate(tokens)},
+        "merges.txt": ["#version: 0.2", *map(" ".join, pairs)],
+    }
+    tokenizer = read(write(tmp_path, files), RECIPE)
+    slow = transformers.CTRLTokenizer.from_pretrained(tmp_path)
+    texts = lines()
+    assert tokenizer(texts).input_ids != slow(texts)["input_ids"]
+    slow.bpe_ranks, slow.cache = {pair: rank for rank, pair in enumerate(pairs)}, {}
+    assert tokenizer(texts).input_ids == slow(texts)["input_ids"]
 
 
 def test_what_is_saved_the_reference_reads(both: tuple[Tokenizer, Any], tmp_path: Path) -> None:

@@ -182,6 +182,12 @@ def test_the_pieces_before_the_last_may_be_marked_instead(tmp_path: Path) -> Non
     assert tokens.decode(tokens.convert_tokens_to_ids(["a", "ab@@"])) == "a ab"
 
 
+def test_a_blank_that_is_a_letter_joins_nothing(tmp_path: Path) -> None:
+    lines = ["#version: 0.2", *MERGES, "\u00a0 a", "\u00a0a b", "e \u00a0", "\u00a0e f\r"]
+    tokens = read(marked(tmp_path, **{"merges.txt": lines}), MARKED)
+    assert tokens.tokenize("abcd ab efa e\u00a0f") == ["abcd", "a@@", "b", "e@@", "f@@", "a", "e", "f"]
+
+
 def test_marked_pieces_are_saved_and_pickled(tmp_path: Path) -> None:
     tokens = read(marked(tmp_path / "released"), MARKED)
     tokens.add_tokens("<new>")

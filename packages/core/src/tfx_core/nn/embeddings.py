@@ -151,8 +151,8 @@ class SinusoidalPositions(nn.Embedding):
     """
 
     def __init__(self, positions: int, width: int, *, halves: bool = False) -> None:
+        self.halves = halves  # before the table is made, which fills it
         super().__init__(positions, width)
-        self.halves = halves
         self.weight.requires_grad = False
 
     @torch.no_grad()

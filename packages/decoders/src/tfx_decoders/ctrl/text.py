@@ -2,8 +2,11 @@
 
 Keskar et al. 2019, https://arxiv.org/abs/1909.05858. A text begins with a control code, which is a token like others.
 
-It gives no token types, unlike the reference's: there every token of a first text gets the type 0, for which the model
-adds the vector of token 0, which no released model was trained with.
+Two things differ from the reference on purpose. The released merges have lines with U+00A0, which to fastBPE, that made
+them, is a letter; words as they are found here have none, so that these lines do nothing. The reference takes it for a
+blank between columns and joins what is left: of *kilometers*, a token, it makes *kil@@ ometers*. And ours gives no
+token types: the reference's are 0 for every token of a text, for which the model adds the vector of token 0 to each,
+which no released model was trained with.
 """
 
 from tokenizers import Regex, pre_tokenizers
