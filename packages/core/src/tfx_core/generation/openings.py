@@ -23,9 +23,11 @@ def check_openings(prompts: Prompts, tokenizer: TextDecoder | None, stacklevel: 
     codes = getattr(tokenizer, "control_codes", None)
     if tokenizer is None or not codes or not isinstance(codes, Mapping) or prompts.vectors is not None:
         return
+    if tokenizer in _TOLD:
+        return
     known = torch.tensor(list(codes.values()), device=prompts.ids.device)
     wrong = (~torch.isin(prompts.ids[:, 0], known)).nonzero().flatten().tolist()
-    if not wrong or tokenizer in _TOLD:
+    if not wrong:
         return
     _TOLD.add(tokenizer)
     ids = prompts.ids[wrong[0], : int(prompts.lengths[wrong[0]])].tolist()

@@ -105,10 +105,8 @@ class _WordBPE:
         steps = [*self.split(settings)]
         if lacking or self.continued is not None:
             steps.append(_Merging({**known, **dict.fromkeys(lacking, known[unknown])}, merges, unknown))
-        if self.continued is None:
-            tokenizer = Tokenizer(_bpe(vocabulary, whole, unknown))
-        else:
-            tokenizer = Tokenizer(models.WordLevel(vocabulary, unknown))
+        model = _bpe(vocabulary, whole, unknown) if self.continued is None else models.WordLevel(vocabulary, unknown)
+        tokenizer = Tokenizer(model)
         set_steps(tokenizer, "normalizer", self.clean(settings))
         set_steps(tokenizer, "pre_tokenizer", steps)
         tokenizer.decoder = decoders.BPEDecoder(END_OF_WORD) if self.continued is None else _joining(self.continued)
