@@ -97,6 +97,9 @@ class ArchitectureCase:
     released: Callable[[], Mapping[str, object]] = dict
     """Files of a small tokenizer as its family released them, see `tests.models.vocabularies`."""
 
+    tokenizer_json: bool = True
+    """Whether that is saved as a ``tokenizer.json``, too: false for one with parts in Python."""
+
     convolves: bool = False
     """Whether it reads which tokens stand side by side, whatever their positions are."""
 

@@ -112,6 +112,10 @@ def test_positions_are_refused_where_they_are_not_read(model_type: str) -> None:
         with pytest.raises(InputError, match=r"position_ids of shape \(.*\): these tokens ask for \(2, 6\)"):
             model(ids, position_ids=wrong)
     first, limit = model.backbone.first_position, model.max_positions
+    if limit is None:  # they are computed, and go on
+        far = torch.tensor([0, 1, 2, model.config.max_position_embeddings, 4, 5])
+        assert not torch.equal(model(ids, position_ids=far)[0], model(ids, position_ids=far.clamp(max=9))[0])
+        return
     for beside in (-1, limit):
         said = f"position_ids: {first + beside} is none of this model's; .* for {limit}, from {first} on"
         with pytest.raises(InputError, match=said):

@@ -50,3 +50,11 @@ def word_bpe(special: Sequence[str], *, counted: bool = True) -> Files:
     if not counted:
         merges = ["#version: 0.2", *(merge.rpartition(" ")[0] for merge in merges)]
     return {"vocab.json": {token: number for number, token in enumerate(tokens)}, "merges.txt": merges}
+
+
+def continued_bpe(special: Sequence[str]) -> Files:
+    """``vocab.json`` and ``merges.txt`` of pieces of words, those marked that others follow."""
+    letters = [*string.ascii_letters, *string.digits, *string.punctuation]
+    tokens = [*special, "\n", *letters, *(f"{letter}@@" for letter in letters), "ab@@", "ab", "abc"]
+    merges = ["#version: 0.2", "a b</w>", "a b", "ab c</w>"]
+    return {"vocab.json": {token: number for number, token in enumerate(tokens)}, "merges.txt": merges}

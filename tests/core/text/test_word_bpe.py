@@ -173,3 +173,53 @@ def test_damaged_files_are_errors_that_name_file_and_place(
 ) -> None:
     with pytest.raises(TextError, match=problem):
         read(released(tmp_path, **files), RECIPE)
+
+
+def not_cleaned(settings: Settings) -> Steps:
+    return []
+
+
+MARKED = word_bpe_recipe(
+    TextFacts("ToyTokenizer", {"unk_token": "<unk>"}),
+    single="$A",
+    pair="$A $B:1",
+    clean=not_cleaned,
+    continued="@@",
+)
+MARKED_TOKENS = ["<unk>", *"abcdef@", *(f"{letter}@@" for letter in "abcdef@"), "ab@@", "abcd", "ef"]
+
+
+def marked(folder: Path, lacking: tuple[str, ...] = (), **files: object) -> Path:
+    tokens = [token for token in MARKED_TOKENS if token not in lacking]
+    numbers = {token: number for number, token in enumerate(tokens)}
+    return write(folder, {"vocab.json": numbers, "merges.txt": ["#version: 0.2", *MERGES, "@ @</w>"], **files})
+
+
+def test_the_pieces_before_the_last_may_be_marked_instead(tmp_path: Path) -> None:
+    tokens = read(marked(tmp_path), MARKED)
+    assert tokens.tokenize("abcd ab abe x") == ["abcd", "a@@", "b", "ab@@", "e", "<unk>"]
+    assert tokens.tokenize("abcf") == ["<unk>", "f"]  # by way of abc, which has no id
+    assert tokens.tokenize("ef xé") == ["ef", "<unk>", "<unk>"]
+    assert tokens.tokenize("f@@ @@") == ["f@@", "<unk>", "<unk>"]
+    batch = tokens("abe  xab", return_offsets_mapping=True)
+    assert batch.offset_mapping == [(0, 2), (2, 3), (5, 6), (6, 7), (7, 8)]
+    assert [tokens.get_vocab()[token] for token in batch.tokens()] == batch.input_ids
+    assert tokens.decode(tokens("abcd abe ab").input_ids) == "abcd abe ab"
+    assert tokens.decode(tokens.convert_tokens_to_ids(["a", "ab@@"])) == "a ab"
+
+
+def test_a_blank_that_is_a_letter_joins_nothing(tmp_path: Path) -> None:
+    lines = ["#version: 0.2", *MERGES, "\u00a0 a", "\u00a0a b", "e \u00a0", "\u00a0e f\r"]
+    tokens = read(marked(tmp_path, **{"merges.txt": lines}), MARKED)
+    assert tokens.tokenize("abcd ab efa e\u00a0f") == ["abcd", "a@@", "b", "e@@", "f@@", "a", "e", "f"]
+
+
+def test_marked_pieces_are_saved_and_pickled(tmp_path: Path) -> None:
+    tokens = read(marked(tmp_path / "released"), MARKED)
+    tokens.add_tokens("<new>")
+    tokens.save_pretrained(tmp_path / "saved")
+    assert not (tmp_path / "saved/tokenizer.json").exists()
+    again = read(tmp_path / "saved", MARKED)
+    for each in (again, pickle.loads(pickle.dumps(again))):
+        assert each(TEXTS).input_ids == tokens(TEXTS).input_ids
+        assert each.tokenize("a<new>b") == ["a", "<new>", "b"]

@@ -10,6 +10,19 @@ def tfx_architectures() -> list[ArchitectureSpec]:
     """The decoders."""
     return [
         ArchitectureSpec(
+            "ctrl",
+            target="tfx_decoders.ctrl:ARCHITECTURE",
+            hf_classes={
+                "CTRLModel": "backbone",
+                "CTRLLMHeadModel": "causal-lm",
+                "CTRLForSequenceClassification": "sequence-classification",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("CTRLTokenizer",),
+            summary="Pre-norm decoder with sinusoids of any length, texts that begin with a control code",
+            paper="https://arxiv.org/abs/1909.05858",
+        ),
+        ArchitectureSpec(
             "gpt2",
             target="tfx_decoders.gpt2:ARCHITECTURE",
             hf_classes={

@@ -41,7 +41,7 @@ def decode_beams(state: DecodingState, search: Search) -> Decoded:
     best = BestTexts(search, running)
     while True:
         search.recorder.reports(running.rows.places)
-        scores = log_probabilities(search, logits, running.rows)
+        scores = search.log_probabilities(logits, running.rows)
         totals = scores.view(-1, beams, scores.shape[1]).add_(running.scores[..., None]).flatten(1)  # (B, K·V)
         chosen, index = _continuations(totals, min(ahead, totals.shape[1]), noise, running, best.found)
         candidates = running.extended(chosen, index // scores.shape[1], index % scores.shape[1])
@@ -58,16 +58,6 @@ def decode_beams(state: DecodingState, search: Search) -> Decoded:
             best.select(left)
         reorder(state, running.parents)
         logits = state.step(running.rows.last)
-
-
-def log_probabilities(search: Search, logits: Tensor, rows: Rows) -> Tensor:
-    """The processed log-probabilities ``(R, V)`` of the next tokens."""
-    search.recorder.logits(logits, rows.places, rows.new_lengths)
-    scores = logits.float().log_softmax(-1)
-    for processor in search.processors:
-        scores = processor(scores, rows)
-    search.recorder.scores(scores, rows.places, rows.new_lengths)
-    return scores
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.generation.beam import DEAD, Beams, log_probabilities, reorder
+from tfx_core.generation.beam import DEAD, Beams, reorder
 from tfx_core.generation.constraints import ConstraintProgress
 from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, Hypothesis, best_of, decoded
@@ -56,7 +56,7 @@ def decode_constrained(state: DecodingState, search: Search) -> Decoded:
 def _next(search: Search, going: list["Source"], running: Beams, logits: Tensor) -> Beams:
     """The beams of the next step; what has ended is kept by its source."""
     search.recorder.reports(running.rows.places)
-    scores = log_probabilities(search, logits, running.rows)
+    scores = search.log_probabilities(logits, running.rows)
     beams, vocabulary = search.options.num_beams, scores.shape[1]
     totals = scores.view(-1, beams, vocabulary).add_(running.scores[..., None])
     ahead = min(max(2, 1 + len(search.options.eos_ids)) * beams, beams * vocabulary)

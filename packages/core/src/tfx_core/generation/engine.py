@@ -18,9 +18,10 @@ from tfx_core.generation.generation_config import GenerationConfig, given_option
 from tfx_core.generation.groups import decode_groups
 from tfx_core.generation.guidance import check_room, guided, negative_inputs
 from tfx_core.generation.lookup import decode_lookup
+from tfx_core.generation.openings import check_openings
 from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
 from tfx_core.generation.output import Decoded, GenerationOutput, ScoreRecorder, outside_inference
-from tfx_core.generation.processors import AllowedTokens, Processor, build_processors
+from tfx_core.generation.processors import AllowedTokens, Processor, build_processors, first_processors
 from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token, prepare
 from tfx_core.generation.search import Search
 from tfx_core.generation.state import REPORTS, DecodingState, GenerativeModel
@@ -52,10 +53,11 @@ def generate(
 
     ``arguments`` are fields of `GenerationOptions` and inputs of the model such as ``attention_mask``; each is honoured
     or refused. Options go over those of ``generation_config``, in any form that `GenerationConfig.of` takes, and these
-    over the checkpoint's own, of which ``use_model_defaults=False`` leaves the special tokens alone. The result is
-    ``(N, P + T)`` token ids with the prompts padded on the left, whichever side they came padded on, and finished texts
-    on the right; of models with an encoder it begins with the decoder's start token, of prompts given as
-    ``inputs_embeds`` alone it has the new tokens only.
+    over the checkpoint's own, of which ``use_model_defaults=False`` leaves the special tokens alone. ``tokenizer`` is
+    what ``stop_strings`` are found with; where it has ``control_codes``, a warning tells of a prompt that begins with
+    none. The result is ``(N, P + T)`` token ids with the prompts padded on the left, whichever side they came padded
+    on, and finished texts on the right; of models with an encoder it begins with the decoder's start token, of prompts
+    given as ``inputs_embeds`` alone it has the new tokens only.
     ``return_dict_in_generate=True`` returns a `GenerationOutput`. Each text is the one that its prompt would give
     alone, without padding.
 
@@ -79,6 +81,7 @@ def generate(
         _check_reports(inputs, options, strategy)
         negative = negative_prompt_ids, negative_prompt_attention_mask
         begun = _begin(model, inputs, options, given, negative, assistant_model)
+        check_openings(begun.prompts, tokenizer, stacklevel=5)
     with torch.inference_mode():
         output = decode(
             begun.state,
@@ -172,6 +175,7 @@ def decode(
             stopping=Stopping(options.eos_ids, options.max_time, criteria),
             recorder=recorder,
             pad=pad,
+            first=first_processors(options),
             source=source,
             streamer=streamer,
             assistant=assistant,

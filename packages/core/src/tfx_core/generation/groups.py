@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tfx_core.generation.beam import DEAD, Beams, log_probabilities, reorder
+from tfx_core.generation.beam import DEAD, Beams, reorder
 from tfx_core.generation.highest import highest
 from tfx_core.generation.hypotheses import Hypotheses, best_of, decoded
 from tfx_core.generation.output import Decoded
@@ -77,7 +77,7 @@ class Turn:
         rows = running.rows.take(index)
         if self.avoided:
             rows.avoided = torch.cat(self.avoided, dim=1).repeat_interleave(size, dim=0)
-        scores = log_probabilities(self.search, self.logits[:, members].flatten(0, 1), rows)
+        scores = self.search.log_probabilities(self.logits[:, members].flatten(0, 1), rows)
         vocabulary = scores.shape[1]
         totals = (scores.view(-1, size, vocabulary) + running.scores[:, members, None]).flatten(1)
         ahead = min(max(2, 1 + len(options.eos_ids)) * size, totals.shape[1])

@@ -116,9 +116,13 @@ class GenerationOptions(Checked):
     """The same, and conditions of one's own."""
 
     repetition_penalty: Annotated[Factor, Help("above 1 avoids tokens that occurred")] = 1.0
-    """Divides (multiplies, if negative) the scores of tokens that occur in the text (arXiv 1909.05858)."""
+    """Divides (multiplies, if negative) the scores of tokens that occur in the text: the reference's rule."""
+    penalized_sampling: Annotated[Factor, Help("above 1 divides the logits of tokens that occurred, once each")] = 1.0
+    """The rule of CTRL's paper (arXiv 1909.05858, equation 3), where 1.2 is usual: whatever its sign, the model's own
+    logit of a token that occurs in the text is divided, before beams make log-probabilities of it. So a negative logit
+    gains, which ``repetition_penalty`` prevents. The prompt counts, as in the authors' code."""
     repetition_penalty_ignores_prompt: Annotated[bool, Help("tokens of the prompt are not penalised")] = False
-    """Only new tokens are."""
+    """By either rule; only new tokens are."""
     encoder_repetition_penalty: Factor = 1.0
     """The opposite for tokens of the encoder's input, or of the prompt where there is no encoder."""
     no_repeat_ngram_size: Annotated[Count, Help("no sequence of that many tokens twice")] = 0
@@ -292,7 +296,19 @@ class GenerationOptions(Checked):
             )
         if self.num_beam_groups == 1 and self.diversity_penalty:
             raise InputError(f"diversity_penalty={self.diversity_penalty:g}: needs num_beam_groups of at least 2")
+        if self.penalized_sampling != 1:
+            self._check_penalty()
         self._check_strategy()
+
+    def _check_penalty(self) -> None:
+        given = f"penalized_sampling={self.penalized_sampling:g}"
+        if self.repetition_penalty != 1:
+            raise InputError(f"{given} and repetition_penalty={self.repetition_penalty:g}: give one of the two")
+        if self.guidance_scale != 1:
+            raise InputError(
+                f"{given} contradicts guidance_scale={self.guidance_scale:g}: it divides logits, of which guidance "
+                "makes log-probabilities; use repetition_penalty"
+            )
 
     def _check_strategy(self) -> None:
         strategy = self.strategy

@@ -58,6 +58,14 @@ def build_processors(
     )
 
 
+def first_processors(options: GenerationOptions) -> tuple[Processor, ...]:
+    """The processors that change the model's own logits, before beams make log-probabilities of these."""
+    if options.penalized_sampling == 1:
+        return ()
+    ignores_prompt = options.repetition_penalty_ignores_prompt
+    return (RepetitionPenalty(options.penalized_sampling, ignores_prompt, by_sign=False),)
+
+
 def _biases(options: GenerationOptions) -> Iterator[Processor]:
     if options.biases:
         yield SequenceBias(options.biases, "sequence_bias")

@@ -20,15 +20,17 @@ class RepetitionPenalty:
     penalty: float
     new_only: bool = False
     """Whether those of the prompt are left alone."""
+    by_sign: bool = True
+    """Whether negative scores are multiplied; else they are divided, too (Keskar et al. 2019, equation 3)."""
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """Penalise every token of each row once."""
         ids, inside = rows.ids[:, : rows.width], rows.inside()
         if not self.new_only:
-            return _penalised(scores, _filled(ids, inside), self.penalty)
+            return _penalised(scores, _filled(ids, inside), self.penalty, self.by_sign)
         new = inside & (torch.arange(rows.width, device=ids.device) >= rows.prompt_lengths[:, None])
         last = rows.ids.gather(1, (rows.lengths[:, None] - 1).clamp(min=0))  # new, where anything is
-        penalised = _penalised(scores.clone(), torch.where(new, ids, last), self.penalty)
+        penalised = _penalised(scores.clone(), torch.where(new, ids, last), self.penalty, self.by_sign)
         return torch.where((rows.new_lengths > 0)[:, None], penalised, scores)
 
 
@@ -112,9 +114,10 @@ def _without_repeats(scores: Tensor, rows: Rows, size: int, ids: Tensor, lengths
     return scores
 
 
-def _penalised(scores: Tensor, tokens: Tensor, penalty: float) -> Tensor:
+def _penalised(scores: Tensor, tokens: Tensor, penalty: float, by_sign: bool = True) -> Tensor:
     before = scores.gather(1, tokens)
-    return scores.scatter_(1, tokens, torch.where(before < 0, before * penalty, before / penalty))
+    multiplied = (before < 0) & by_sign
+    return scores.scatter_(1, tokens, torch.where(multiplied, before * penalty, before / penalty))
 
 
 def _filled(ids: Tensor, inside: Tensor) -> Tensor:

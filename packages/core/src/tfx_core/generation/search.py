@@ -33,6 +33,8 @@ class Search:
     recorder: ScoreRecorder
     pad: int
     """Fills up what has ended."""
+    first: tuple[Processor, ...] = ()
+    """Those of the model's own logits, which may be no log-probabilities yet."""
     source: Prompts | None = None
     """What the encoder read; ``None`` without an encoder."""
     streamer: Streamer | None = None
@@ -52,9 +54,20 @@ class Search:
 
     def processed(self, logits: Tensor, rows: Rows) -> Tensor:
         """What the processors make of logits ``(R, V)``."""
-        for processor in self.processors:
+        for processor in (*self.first, *self.processors):
             logits = processor(logits.float(), rows)
         return logits
+
+    def log_probabilities(self, logits: Tensor, rows: Rows) -> Tensor:
+        """The processed log-probabilities ``(R, V)`` of a strategy that adds them up."""
+        self.recorder.logits(logits, rows.places, rows.new_lengths)
+        for processor in self.first:
+            logits = processor(logits.float(), rows)
+        scores = logits.float().log_softmax(-1)
+        for processor in self.processors:
+            scores = processor(scores, rows)
+        self.recorder.scores(scores, rows.places, rows.new_lengths)
+        return scores
 
 
 def is_dead(scores: Tensor) -> Tensor:

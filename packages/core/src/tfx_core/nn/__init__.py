@@ -41,6 +41,7 @@ from tfx_core.nn.cache import (
 )
 from tfx_core.nn.embeddings import (
     Embeddings,
+    EndlessPositions,
     NoPositionEmbedding,
     OffsetPositions,
     SegmentEmbeddings,
@@ -110,6 +111,7 @@ __all__ = [
     "DenseBias",
     "Distances",
     "Embeddings",
+    "EndlessPositions",
     "FeedForward",
     "FreshKeys",
     "FusedProjections",

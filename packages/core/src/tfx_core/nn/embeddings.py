@@ -39,7 +39,7 @@ class Embeddings(nn.Module):
         """Ids ``(…)``, or vectors ``(…, D)`` in the place of their scaled ones -> ``(…, D)``."""
         x = tokens if tokens.is_floating_point() else self.vectors(tokens)
         x = self.add_segments(x, segments)
-        x = x + self.position(positions)
+        x = x + self.position(positions).to(x.dtype)
         y: Tensor = self.project(self.dropout(self.norm(x)))
         return y
 
@@ -145,17 +145,44 @@ class OffsetPositions(nn.Embedding):
 
 
 class SinusoidalPositions(nn.Embedding):
-    """A position table of sines and, beside each, its cosine (Vaswani et al. 2017, §3.5), stored but not trained."""
+    """A position table of sines and cosines (Vaswani et al. 2017, §3.5), stored but not trained.
 
-    def __init__(self, positions: int, width: int) -> None:
+    Beside each sine stands its cosine, or with ``halves`` all cosines behind all sines.
+    """
+
+    def __init__(self, positions: int, width: int, *, halves: bool = False) -> None:
+        self.halves = halves  # before the table is made, which fills it
         super().__init__(positions, width)
         self.weight.requires_grad = False
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Fill the table."""
-        positions, width = self.weight.shape
-        exponents = torch.arange(0, width, 2, dtype=torch.float64) / width
-        angles = torch.arange(positions)[:, None] / 10000**exponents  # (P, D / 2)
-        self.weight[:, 0::2] = angles.sin()
-        self.weight[:, 1::2] = angles[:, : width // 2].cos()
+        positions = torch.arange(len(self.weight), dtype=torch.float64)
+        self.weight.copy_(_sinusoids(positions, self.weight.shape[1], self.halves))
+
+
+class EndlessPositions(nn.Module):
+    """The same of any position, made when it is asked for: no table, no longest text."""
+
+    def __init__(self, width: int, *, halves: bool = False) -> None:
+        super().__init__()
+        self.width = width
+        self.halves = halves
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """``(…) -> (…, D)``, float32 whatever the model's type."""
+        return _sinusoids(positions.float(), self.width, self.halves)
+
+
+def _sinusoids(positions: Tensor, width: int, halves: bool) -> Tensor:
+    """Positions ``(…)`` -> ``(…, D)``, in their type."""
+    exponents = torch.arange(0, width, 2, dtype=positions.dtype, device=positions.device) / width
+    # in this order, as in the released code: in float32 a far position leaves few bits for its angle
+    angles = positions[..., None] * (1 / 10000**exponents)  # (…, ⌈D / 2⌉)
+    sines, cosines = angles.sin(), angles[..., : width // 2].cos()
+    if halves:
+        return torch.cat((sines, cosines), dim=-1)
+    both = angles.new_empty(*positions.shape, width)
+    both[..., 0::2], both[..., 1::2] = sines, cosines
+    return both

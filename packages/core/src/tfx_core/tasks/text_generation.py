@@ -79,10 +79,12 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, Prompt]):
         texts = [prefix + item for item in items if isinstance(item, str)]
         batch = self.tokenizer(texts, return_special_tokens_mask=True) if texts else {}
         of_texts = zip(batch.get("input_ids", ()), batch.get("special_tokens_mask", ()), strict=True)
-        windows = []
+        windows, codes = [], {*self.tokenizer.control_codes.values()}
         for index, item in enumerate(items):
             prompt, begin = (self._of_chat(item, options), 0) if not isinstance(item, str) else _open(*next(of_texts))
             prompt = prompt or self._begin(index, options.resolved)
+            if prompt[0] in codes:  # which a prompt that is cut keeps, too
+                begin = max(begin, 1)
             windows.append([row_of(self._fitting(index, prompt, begin, options))])
         return windows
 
@@ -148,7 +150,8 @@ class TextGeneration(GeneratingTask[TextGenerationOptions, Prompt]):
         """What an empty prompt is read as."""
         begin = self.tokenizer.bos_token_id if resolved.bos_token_id is None else resolved.bos_token_id
         if begin is None:
-            raise ItemError(index, "an empty prompt, and this model has no bos token to begin with; give a word")
+            word = "a control code, one of tokenizer.control_codes" if self.tokenizer.control_codes else "a word"
+            raise ItemError(index, f"an empty prompt, and this model has no bos token to begin with; give {word}")
         return [begin]
 
     def _fitting(self, index: int, ids: list[int], begin: int, options: TextGenerationOptions) -> list[int]:

@@ -48,6 +48,9 @@ class TextFacts:
     clean_up_tokenization: bool = False
     """Whether `decode` removes the blanks before English punctuation and contractions by default."""
 
+    control_codes: tuple[str, ...] = ()
+    """Tokens with one of which every text of the models' training begins, for models that were trained so (CTRL)."""
+
     question_first: bool | None = None
     """Whether the models answer questions that stand before their text; None: where rows are padded on the right.
 
@@ -61,6 +64,7 @@ class TextFacts:
             model_input_names=model.model_input_names,
             padding_side=model.padding_side,
             pad_token_type_id=model.pad_token_type_id,
+            control_codes=model.control_codes,
             question_first=model.question_first,
         )
 

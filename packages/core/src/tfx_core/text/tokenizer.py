@@ -79,6 +79,16 @@ class Tokenizer(Chats, Framing):
         return self.padding_side == "right" if self._question_first is None else self._question_first
 
     @property
+    def control_codes(self) -> dict[str, int]:
+        """Tokens with one of which a text begins, and their ids, where the models were trained so; else empty.
+
+        Those of the family that this vocabulary has.
+        """
+        codes = () if self.origin is None else self.origin.facts.control_codes
+        numbers = {code: self.vocabulary.id(code) for code in codes}
+        return {code: number for code, number in numbers.items() if number is not None}
+
+    @property
     def name_or_path(self) -> str:
         """The folder or hub id that it came from; empty for one that was made here."""
         return "" if self.origin is None else self.origin.settings.label.rpartition("/")[0]

@@ -1,5 +1,6 @@
 """Readers of vocabulary files that are text: an object of token -> id, pairs to join, a token a line."""
 
+import re
 from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from tfx_core.text.bounds import check_pieces
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
+
+_BETWEEN_COLUMNS = re.compile(r"[ \t\r]+")
 
 
 def read_vocabulary_object(folder: "Folder", name: str) -> dict[str, int]:
@@ -66,7 +69,10 @@ def read_counted_merges(data: bytes, label: str) -> list[tuple[str, str]]:
 
 
 def _lines_of_merges(data: bytes, label: str, most: int) -> Iterator[tuple[int, list[str]]]:
-    """Number and columns, from two to ``most``, of each line that is neither blank nor the version."""
+    """Number and columns, from two to ``most``, of each line that is neither blank nor the version.
+
+    Other blanks than the usual ones are letters of a token: U+00A0 in the merges of CTRL.
+    """
     try:
         lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
@@ -74,7 +80,7 @@ def _lines_of_merges(data: bytes, label: str, most: int) -> Iterator[tuple[int, 
     if not data.strip():
         raise TextError(f"{label}: is empty; it must hold a pair of tokens a line; fetch the file again")
     for number, line in enumerate(lines, start=1):
-        columns = line.split()
+        columns = [column for column in _BETWEEN_COLUMNS.split(line) if column]
         if not columns or (number == 1 and line.startswith("#version")):
             continue
         if not 2 <= len(columns) <= most:

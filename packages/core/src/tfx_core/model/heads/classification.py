@@ -121,13 +121,13 @@ def choices_shape(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tor
     return given.shape[:2]
 
 
-def last_token_classification() -> HeadPlan[C]:
-    """A classifier of the last token, without a bias."""
+def last_token_classification(name: str = "score") -> HeadPlan[C]:
+    """A classifier of the last token, without a bias; ``name`` is how a checkpoint calls it."""
     return HeadPlan(
         lambda config, backbone: LastTokenClassificationHead(
             nn.Linear(backbone.width, config.num_labels, bias=False), config
         ),
-        rules={"score": (Rename("score.weight", "head.score.weight"),)},
+        rules={"score": (Rename(name + ".weight", "head.score.weight"),)},
     )
 
 

@@ -99,13 +99,17 @@ def splitting(settings: Settings) -> list[normalizers.Normalizer]:
     return [*moses.as_normalizers([moses.OUTER_BLANKS]), *lower, *moses.as_normalizers(split)]
 
 
+def between_blanks() -> list[decoders.Decoder]:
+    """Tokens to a text, a blank between each two."""
+    return [decoders.WordPiece(prefix=_NO_WORD, cleanup=False), decoders.Fuse()]
+
+
 def joining() -> decoders.Decoder:
     """Words back to a text, with blanks where English has them and numbers whole."""
     steps = [*moses.text_steps(), *moses.NUMBER_TEXT_STEPS]
     return decoders.Sequence(
         [
-            decoders.WordPiece(prefix=_NO_WORD, cleanup=False),
-            decoders.Fuse(),
+            *between_blanks(),
             *(decoders.Replace(Regex(pattern), content) for pattern, content in steps),
         ]
     )
