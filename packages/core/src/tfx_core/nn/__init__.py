@@ -82,6 +82,7 @@ from tfx_core.nn.relative import (
     RelativeBiases,
     RelativeGeometry,
     RelativePosition,
+    SegmentPosition,
     TableRows,
 )
 from tfx_core.nn.span import Span
@@ -153,6 +154,7 @@ __all__ = [
     "SameText",
     "Scores",
     "SegmentEmbeddings",
+    "SegmentPosition",
     "SelfAttentionCache",
     "SinusoidalPositions",
     "Sorted",
