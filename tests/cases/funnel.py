@@ -97,15 +97,16 @@ CASE = ArchitectureCase(
     labels=labels,
     layouts={"no prefix": lambda tensors: {name.removeprefix("funnel."): each for name, each in tensors.items()}},
     refused=(
-        ({"block_sizes": []}, r"block_sizes=\[\]: must be the number of layers of at least one block"),
+        ({"block_sizes": []}, r"block_sizes=\(\): must be the number of layers of at least one block"),
         ({"block_sizes": [1, 0]}, r"block_sizes=.*: must be .*at least 1"),
         ({"block_repeats": [1, 2]}, r"block_repeats=.*: must be a number for each of the 3 blocks of block_sizes="),
-        ({"block_repeats": [1, 2, 0]}, r"block_repeats=.*: must be .*at least 1"),
+        ({"block_repeats": [1, 2, 0]}, r"block_repeats=.*: must be .*from 1 to 1000"),
         ({"pooling_type": "median"}, r"pooling_type='median': must be one of 'mean', 'max'"),
         ({"attention_type": "absolute"}, r"attention_type='absolute': must be one of 'relative_shift', 'factorized'"),
         ({"d_model": 25}, "d_model=25: must be even, for sines and cosines"),
         ({"is_decoder": True}, "is_decoder=True: must be false: a pooled state sees the tokens that follow"),
         ({"pad_token_id": 53}, "pad_token_id=53: must be an id below vocab_size=53"),
     ),
+    deepest={"block_sizes": [10**9]},
     released=lambda: word_pieces(("<pad>", "<unk>", "<cls>", "<sep>", "<mask>", "<s>", "</s>")),
 )

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
+from tfx_core.errors import ConfigError, shown
+from tfx_core.fields import Between, Count, Epsilon, Positive, Rate, Size
 from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 from tfx_encoders.funnel.pooling import PoolingKind
+
+_DEPTH = "it is the sum of block_sizes, which can be given"
 
 
 @dataclass(kw_only=True)
@@ -22,15 +25,15 @@ class FunnelConfig(ModelConfig):
     }
     absent: ClassVar[Mapping[str, str]] = {
         "max_position_embeddings": "texts have no longest length here",
-        "num_hidden_layers": "it is the sum of block_sizes; set these",
+        "num_hidden_layers": _DEPTH,
     }
-    inert_keys: ClassVar[Collection[str]] = ("max_position_embeddings", "type_vocab_size")
+    inert_keys: ClassVar[Collection[str]] = ("type_vocab_size",)
 
     vocab_size: Size = 30522
     """Number of tokens."""
     block_sizes: tuple[Size, ...] = (4, 4, 4)
     """Number of layers in each block; every block but the first begins with a pooling."""
-    block_repeats: tuple[Size, ...] | None = None
+    block_repeats: tuple[Annotated[int, Between(1, 1000)], ...] | None = None
     """For each block how many times every layer of it runs, one after another; once unless set."""
     num_decoder_layers: Count = 2
     """Layers over the up-sampled states, in a model with a decoder."""
@@ -72,6 +75,8 @@ class FunnelConfig(ModelConfig):
 
     def validate(self) -> None:
         """There are blocks, and as many repeats; sines and cosines share the width."""
+        if "num_hidden_layers" in self.extra:  # with which the reference reads no file either
+            raise ConfigError(f"num_hidden_layers={shown(self.extra['num_hidden_layers'])}: must be left out: {_DEPTH}")
         self.require(len(self.block_sizes) > 0, "block_sizes", "the number of layers of at least one block")
         self.require(
             len(self.repeats) == len(self.block_sizes),

@@ -37,7 +37,7 @@ class Level:
     def pooled(self, windows: Windows) -> "Level":
         """The level above."""
         segments = self.segments.index_select(1, windows.firsts)
-        return Level(2 * self.tokens, windows.real, segments, windows.real.layout, windows.real.mask)
+        return Level(2 * self.tokens, windows.real, segments, windows.real.layout, windows.real.dense_mask)
 
     def rows(self, x: Tensor) -> Tensor:
         """Packed states ``(…, D) -> (B, C, D)``, zeros or anything after the last of a row."""

@@ -181,8 +181,8 @@ def build_backbone(config: FunnelConfig, parts: frozenset[str]) -> FunnelBackbon
 
 
 def _stack(config: FunnelConfig, size: int, repeats: int = 1) -> Stack:
-    order = [number for number in range(size) for _ in range(repeats)]
-    return Stack((_layer(config) for _ in range(size)), order=order)
+    layers = [_layer(config) for _ in range(size)]
+    return Stack(layers, order=[number for number in range(len(layers)) for _ in range(repeats)])
 
 
 def _layer(config: FunnelConfig) -> Layer:

@@ -26,7 +26,7 @@ class PoolingRules:
 
     def windows(self, real: RealTokens) -> "Windows":
         """What the states of these rows ``(B, S)`` become."""
-        columns = real.length - (self.truncated and real.length > 2)
+        columns = real.length - int(self.truncated and real.length > 2)
         firsts = torch.arange(int(self.apart), columns, 2, device=real.device)
         if self.apart:
             firsts = torch.cat((firsts.new_zeros(1), firsts))

@@ -64,9 +64,10 @@ class Places(nn.Module):
         )
 
     def _of_distances(self, queries: int, keys: int, step: int, tokens: int, like: Tensor) -> Tensor:
-        """``(1, S + step · T, D)``, from ``step · T`` states down, each of so many tokens."""
+        """``(1, S + step · (T + 1), D)``, from ``step · T`` states down, each of so many tokens."""
         farthest = step * queries
-        vectors: Tensor = self.dropout(self.distances.vectors(farthest * tokens, keys + farthest, like, step=tokens))
+        count = keys + farthest + step  # more than are read, for a text of the first token alone asks for none
+        vectors: Tensor = self.dropout(self.distances.vectors(farthest * tokens, count, like, step=tokens))
         return vectors
 
     def _of_places(self, queries: int, keys: int, step: int, tokens: int, like: Tensor) -> Tensor:
