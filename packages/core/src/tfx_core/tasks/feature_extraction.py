@@ -35,9 +35,8 @@ class FeatureExtractionOptions(LengthOptions):
 class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
     """Texts in, float32 arrays out: ``(tokens, D)``, or ``(D,)`` when pooled.
 
-    A text alone gives a list of its one array. Tokens that the tokenizer adds are among them. A model that pools its
-    states itself gives those that it has. Any model whose output
-    has states serves, whatever its head.
+    A text alone gives a list of its one array. Tokens that the tokenizer adds are among them. Any model whose output
+    has states serves, whatever its head; of one that pools these itself there are fewer than tokens.
     """
 
     name = "feature-extraction"
