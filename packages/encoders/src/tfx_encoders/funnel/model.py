@@ -37,15 +37,22 @@ from tfx_encoders.funnel.reports import TextRecorder
 
 @dataclass(frozen=True, kw_only=True)
 class TextCall(StackCall):
-    """The call of the first block, which keeps the states that each layer read and the last one made."""
+    """The call of the first block, which keeps what came out of the ``skipped``th layer that runs, for a decoder."""
 
-    states: list[Tensor] = field(default_factory=list)
+    skipped: int | None
+    seen: list[Tensor | None] = field(default_factory=list)
+    """Of every state, beginning with what the first layer reads, the one that is kept."""
 
     def add_state(self, x: Tensor) -> Tensor:
-        """Keep a state, and report it where that is asked for."""
+        """Keep the state, where it is the one, and report it where that is asked for."""
         x = super().add_state(x)
-        self.states.append(x)
+        self.seen.append(x if len(self.seen) == self.skipped else None)
         return x
+
+    @property
+    def kept(self) -> Tensor:
+        """The state."""
+        return next(each for each in self.seen if each is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +124,15 @@ class FunnelBackbone(Backbone):
             head_mask=expand_head_mask(head_mask, self._layers),
         )
         x = self.embeddings(text.layout.pack(tokens), text.layout.pack(span.positions))
-        call = TextCall(self._attention(text, text, attention, x), recorder=TextRecorder.of(recorder, span.new))
+        call = TextCall(
+            self._attention(text, text, attention, x),
+            recorder=TextRecorder.of(recorder, span.new),
+            skipped=None if self.decoder is None else self.skipped,
+        )
         x = self.blocks[0](x, call)
         x, level = self._pooled(x, text, attention, recorder)
         if self.decoder is not None:
-            x, level = self._up_sampled(x, level, text) + call.states[self.skipped], text
+            x, level = self._up_sampled(x, level, text) + call.kept, text
             x = self.decoder(x, StackCall(call.self_attention, recorder=call.recorder, first=sum(self.runs)))
         return ModelOutput(last_hidden_state=level.layout.unpack(x), token_mask=level.mask, **recorder.reports())
 
