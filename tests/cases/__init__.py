@@ -94,6 +94,9 @@ class ArchitectureCase:
     asked: Callable[[Any, Inputs], Inputs] = _as_given
     """What a call of a model is given, of a text's inputs, so that its last logits are of the next token."""
 
+    deepest: dict[str, Any] = field(default_factory=lambda: {"num_hidden_layers": 10**9})
+    """Keys of a config with more layers than any model can have."""
+
     released: Callable[[], Mapping[str, object]] = dict
     """Files of a small tokenizer as its family released them, see `tests.models.vocabularies`."""
 
@@ -102,6 +105,9 @@ class ArchitectureCase:
 
     convolves: bool = False
     """Whether it reads which tokens stand side by side, whatever their positions are."""
+
+    packs: bool = True
+    """Whether its layers see the tokens of a padded batch alone."""
 
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""

@@ -159,4 +159,5 @@ CASE = ArchitectureCase(
     compared={"pad_token_id": 0},
     one_graph=False,  # words are looked up cluster by cluster, as many as there are in each
     released=lambda: words(("<eos>", "<unk>", "<formula>")),
+    packs=False,
 )

@@ -166,4 +166,5 @@ CASE = ArchitectureCase(
     inputs=inputs,
     optional_inputs=segments_and_targets,
     released=lambda: pieces(("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")),
+    packs=False,
 )

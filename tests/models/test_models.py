@@ -32,7 +32,11 @@ def test_width_depth_and_heads_have_common_names(model_type: str) -> None:
     other_names = {renamed.get(name, name): value for name, value in tiny_config(model_type).items()}
     assert tfx_core.new_model(model_type, **other_names).config == config
     assert type(config).from_dict(other_names) == config
-    assert config.replace(num_hidden_layers=1).num_hidden_layers == 1
+    if "num_hidden_layers" in config.absent:  # it is told from other keys
+        with pytest.raises(TypeError, match=f"no 'num_hidden_layers': {config.absent['num_hidden_layers']}"):
+            config.replace(num_hidden_layers=1)
+    else:
+        assert config.replace(num_hidden_layers=1).num_hidden_layers == 1
     with pytest.raises(AttributeError, match="no 'num_heads_of_all'"):
         _ = config.num_heads_of_all
     with pytest.raises(TypeError, match="no 'num_heads_of_all'"):
@@ -95,6 +99,8 @@ def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
             value = value.unflatten(0, (len(rows), -1))
         for row, real in enumerate(rows.bool()):
             of_row = value[row][0] if value.dim() > 3 or mask.dim() == 3 else value[row]
+            if name == "last_hidden_state" and output.token_mask is not None:  # of which there may be fewer
+                of_row = of_row[output.token_mask[row]]
             if name.endswith("_index"):  # columns, without the padding before the text
                 of_row = torch.where(of_row < 0, of_row, of_row - real.long().argmax())
             per_row[row][name] = of_row[real] if of_row.dim() and of_row.shape[0] == len(real) else of_row

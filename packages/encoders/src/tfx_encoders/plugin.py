@@ -171,4 +171,22 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             summary="French encoder built as XLM, large with norms before the sublayers",
             paper="https://arxiv.org/abs/1912.05372",
         ),
+        ArchitectureSpec(
+            "funnel",
+            target="tfx_encoders.funnel:ARCHITECTURE",
+            hf_classes={
+                "FunnelModel": "backbone",
+                "FunnelBaseModel": "encoder-only",
+                "FunnelForPreTraining": "pretraining",
+                "FunnelForMaskedLM": "masked-lm",
+                "FunnelForSequenceClassification": "sequence-classification",
+                "FunnelForTokenClassification": "token-classification",
+                "FunnelForQuestionAnswering": "question-answering",
+                "FunnelForMultipleChoice": "multiple-choice",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("FunnelTokenizer", "FunnelTokenizerFast"),
+            summary="Encoder whose blocks pool states of neighbours, with a decoder that has one for every token again",
+            paper="https://arxiv.org/abs/2006.03236",
+        ),
     ]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Folder, HubOptions, read_whole
 from tfx_core.embedding.passage_index import Vectors
-from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
+from tfx_core.embedding.pooling import POOLINGS, Pooling, pool, real_states
 from tfx_core.embedding.precision import Precision, check_precision, quantized
 from tfx_core.embedding.sentence_folder import Normalize, SentenceRecipe, read_sentence_folder
 from tfx_core.embedding.sentence_saving import save_encoder
@@ -25,7 +25,7 @@ from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute, understands
 from tfx_core.model.devices import device_of
-from tfx_core.model.loading import load_model, load_tokenizer, read_config
+from tfx_core.model.loading import load_model, load_tokenizer, read_config, stored_head
 from tfx_core.model.model import Model
 from tfx_core.nn import AttentionKernel
 from tfx_core.tasks.base import Progress, Task
@@ -78,7 +78,8 @@ class _Encode(Task[_Options, str, Vectors | Tensor]):
     def compute(
         self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: _Options
     ) -> list[Vectors] | list[Tensor]:
-        states, mask = self.model(**batch, return_dict=True).last_hidden_state, batch["attention_mask"]
+        output = self.model(**batch, return_dict=True)
+        states, mask = output.last_hidden_state, real_states(output, batch["attention_mask"])
         if options.tokens:
             return [own[real > 0].float().cpu() for own, real in zip(states, mask, strict=True)]
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
@@ -493,6 +494,7 @@ def _recipe(folder: Folder, pooling: Pooling | Sequence[Pooling] | None) -> Sent
 
 
 def _head(folder: Folder, provider: str | None) -> str:
-    """The backbone; the encoder alone of a model that also has a decoder."""
-    architecture, _ = read_config(folder, provider)
-    return "encoder-only" if "encoder-only" in architecture.heads else "backbone"
+    """The backbone; the encoder alone of a model that also has a decoder for another text, or where that is stored."""
+    architecture, config = read_config(folder, provider)
+    alone = config.is_encoder_decoder or stored_head(architecture, config, folder, "backbone") == "encoder-only"
+    return "encoder-only" if alone and "encoder-only" in architecture.heads else "backbone"

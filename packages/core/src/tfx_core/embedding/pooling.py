@@ -5,11 +5,17 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from tfx_core.model import ModelOutput
 from tfx_core.nn import first_tokens, last_tokens, mean_tokens
 
 Pooling: TypeAlias = Literal["cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"]
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+
+
+def real_states(output: ModelOutput, attention_mask: Tensor) -> Tensor:
+    """Which of the last states are real, ``(B, S)``, 1 or 0: as the output says, which may have fewer than tokens."""
+    return (attention_mask if output.token_mask is None else output.token_mask).long()
 
 
 def pool(states: Tensor, mask: Tensor, how: Pooling, *, skip: int = 0) -> Tensor:

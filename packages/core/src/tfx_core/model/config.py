@@ -43,7 +43,10 @@ class ModelConfig(Checked, Nested):
     field. Of an encoder-decoder they are the encoder's.
     """
     absent: ClassVar[Mapping[str, str]] = {}
-    """Those of the common names that stand for nothing in this architecture, and read as ``None`` -> why."""
+    """Those of the common names that are no keys of this architecture -> why.
+
+    They read as ``None``, unless a property tells them from other keys.
+    """
     settable: ClassVar[Collection[str]] = frozenset({
         "architectures", "id2label", "problem_type", "pad_token_id", "bos_token_id", "eos_token_id",
         "decoder_start_token_id", "output_attentions", "output_hidden_states", "return_dict", "extra",
@@ -223,7 +226,7 @@ class ModelConfig(Checked, Nested):
     @property
     def unknown_keys(self) -> tuple[str, ...]:
         """Keys of the file of which nothing is known, those of a config within this one after its name and a dot."""
-        known = {*INERT_KEYS, *GENERATION_KEYS, *NEUTRAL_VALUES, *self.inert_keys, *self.neutral_values}
+        known = {*INERT_KEYS, *GENERATION_KEYS, *NEUTRAL_VALUES, *self.inert_keys, *self.neutral_values, *self.absent}
         own = (key for key in self.extra if key not in known and not key.startswith("_"))
         parts = ((name, getattr(self, name)) for name in self.field_names())
         within = (f"{name}.{key}" for name, part in parts if isinstance(part, ModelConfig) for key in part.unknown_keys)

@@ -83,6 +83,7 @@ from tfx_core.nn.relative import (
     RelativeBiases,
     RelativeGeometry,
     RelativePosition,
+    SegmentPosition,
     TableRows,
 )
 from tfx_core.nn.span import Span
@@ -155,6 +156,7 @@ __all__ = [
     "SameText",
     "Scores",
     "SegmentEmbeddings",
+    "SegmentPosition",
     "SelfAttentionCache",
     "SinusoidalPositions",
     "Sorted",

@@ -142,11 +142,22 @@ class FusedProjections(Projections):
 
 
 class CrossProjections(Projections):
-    """Queries of the tokens by one matrix, keys and values of the source by another."""
+    """Queries of the tokens by one matrix, keys and values of the source, or of the tokens, by another.
 
-    def __init__(self, hidden_size: int, width: int, *, source_size: int | None = None, bias: bool = True) -> None:
+    ``query_bias`` is ``bias`` unless it is given.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        width: int,
+        *,
+        source_size: int | None = None,
+        bias: bool = True,
+        query_bias: bool | None = None,
+    ) -> None:
         super().__init__()
-        self.queries = nn.Linear(hidden_size, width, bias=bias)
+        self.queries = nn.Linear(hidden_size, width, bias=bias if query_bias is None else query_bias)
         self.keys_values = nn.Linear(hidden_size if source_size is None else source_size, 2 * width, bias=bias)
 
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

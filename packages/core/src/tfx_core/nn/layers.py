@@ -108,7 +108,7 @@ class StackCall:
 
     The two attention calls hold what all layers share; `layer` adds a layer's own cache and observers, and a subclass
     may give each layer a mask, geometry, layout or source of its own. ``first`` is the number of the stack's first
-    layer, where it is a part of a longer one.
+    layer, where it is a part of a longer one; ``goes_on`` where what it reads was reported by the part before.
     """
 
     self_attention: AttentionCall
@@ -116,6 +116,7 @@ class StackCall:
     cache: DecoderCache | None = None
     recorder: Recorder = field(default_factory=Recorder)
     first: int = 0
+    goes_on: bool = False
 
     def add_state(self, x: Tensor) -> Tensor:
         """Report a hidden state, padded, and go on from what was reported, so that gradients pass through it."""
@@ -233,7 +234,7 @@ class Stack(nn.Module):
         if self.input_requires_grad and torch.is_grad_enabled():
             x = x if x.requires_grad else x.detach().requires_grad_()
         for step, index in enumerate(self.order):
-            x = x if step % self.blocks else call.add_state(x)
+            x = x if step % self.blocks or (call.goes_on and not step) else call.add_state(x)
             if self.training and self.layer_drop > 0 and torch.rand(()) < self.layer_drop:
                 continue
             x = self._run(self.layers[index], x, call.layer(step), step)

@@ -20,12 +20,16 @@ class Distances:
     """Vectors for the distances from ``farthest`` down, ``count`` of them: sines, then cosines (§3.3)."""
 
     width: int
-    clamp: int
+    clamp: int = 0
     """Distances beyond it are taken for equal; none if not positive."""
 
-    def vectors(self, farthest: int, count: int, like: Tensor, *, backward: bool = False) -> Tensor:
-        """``(1, count, D)``, or ``(2, count, D)`` with those of a text read backwards as the second."""
-        distances = torch.arange(farthest, farthest - count, -1, device=like.device, dtype=torch.float32)
+    def vectors(self, farthest: int, count: int, like: Tensor, *, step: int = 1, backward: bool = False) -> Tensor:
+        """``(1, count, D)``, or ``(2, count, D)`` with those of a text read backwards as the second.
+
+        Each distance is by ``step`` less than the one before.
+        """
+        end = farthest - count * step
+        distances = torch.arange(farthest, end, -step, device=like.device, dtype=torch.float32)
         directions = torch.stack((distances, -distances)) if backward else distances[None]
         if self.clamp > 0:
             directions = directions.clamp(-self.clamp, self.clamp)
@@ -101,6 +105,12 @@ class RelativeGeometry(Geometry):
     places: Tensor | None = None
     """``(B|1, T, S)``, which position key belongs to each pair; ``None`` where the queries are the last of the keys."""
 
+    step: int = 1
+    """How many keys farther each query stands than the one before it."""
+
+    second_segment: Tensor | None = None
+    """Boolean ``(B|1, T, S)``, to which pairs the second of two segment keys belongs; ``None`` without segments."""
+
 
 class RelativeBiases(nn.Module):
     """The parts of every query that do not depend on its token: one for the content of keys, one for their position."""
@@ -129,22 +139,46 @@ class RelativePosition(nn.Module):
         return query + self.biases.content[:, None], key, scores * query.shape[-1] ** -0.5
 
     def scores(self, query: Tensor, key: Tensor, geometry: RelativeGeometry) -> Tensor:
+        """All that is added to those of the content, ``(B, H, T, S)``, not yet scaled."""
+        return self.of_positions(query, key, geometry)
+
+    def of_positions(self, query: Tensor, key: Tensor, geometry: RelativeGeometry) -> Tensor:
         """Of the position of each key to each query, ``(B, H, T, S)``, not yet scaled."""
         position_keys = PADDED.split(geometry.keys.projected(self.project), query.shape[1])  # (1|B, H, R, d)
         scores = (query + self.biases.position[:, None]) @ position_keys.transpose(-1, -2)  # (B, H, T, R)
         if geometry.places is None:
-            return shifted(scores, key.shape[2])
+            return shifted(scores, key.shape[2], geometry.step)
         return scores.gather(-1, geometry.places[:, None].expand(*query.shape[:3], -1))
 
 
-def shifted(scores: Tensor, keys: int) -> Tensor:
+class SegmentPosition(RelativePosition):
+    """Scores of relative positions and segments (Yang et al. 2019, §2.5), next to those of the content."""
+
+    def __init__(self, project: nn.Linear, heads: int) -> None:
+        width = project.out_features // heads
+        super().__init__(project, RelativeBiases(heads, width))
+        self.segment_bias = nn.Parameter(torch.empty(heads, width))
+        self.segments = nn.Parameter(torch.empty(2, heads, width))
+        """Keys of two kinds of pairs: of one segment and of different ones, in the order that checkpoints have."""
+
+    def scores(self, query: Tensor, key: Tensor, geometry: RelativeGeometry) -> Tensor:
+        """Of positions and, where there are any, segments, ``(B, H, T, S)``, not yet scaled."""
+        scores = self.of_positions(query, key, geometry)
+        if geometry.second_segment is None:
+            return scores
+        segment_keys = self.segments.permute(1, 2, 0)  # (H, d, 2)
+        first, second = torch.split((query + self.segment_bias[:, None]) @ segment_keys, 1, dim=-1)  # (B, H, T, 1) each
+        return scores + torch.where(geometry.second_segment[:, None], second, first)
+
+
+def shifted(scores: Tensor, keys: int, step: int = 1) -> Tensor:
     """Scores by distance ``(B, H, T, R)``, from ``S`` down -> by key ``(B, H, T, S)``, for queries that are the last.
 
-    Every query stands one further than the one before it, so the rows of the result begin one earlier: a view
+    Every query stands ``step`` further than the one before it, so the rows of the result begin as much earlier: a view
     (Dai et al. 2019, appendix B). Where a key follows the query by more than ``R`` allows, it holds another score.
     """
     queries, distances = scores.shape[-2:]
-    rows = scores.flatten(-2)[..., queries:].view(*scores.shape[:-1], distances - 1)
+    rows = scores.flatten(-2)[..., step * queries :].view(*scores.shape[:-1], distances - step)
     return rows[..., :keys]
 
 

@@ -36,7 +36,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
     """Texts in, float32 arrays out: ``(tokens, D)``, or ``(D,)`` when pooled.
 
     A text alone gives a list of its one array. Tokens that the tokenizer adds are among them. Any model whose output
-    has states serves, whatever its head.
+    has states serves, whatever its head; of one that pools these itself there are fewer than tokens.
     """
 
     name = "feature-extraction"
@@ -65,20 +65,20 @@ class FeatureExtraction(Task[FeatureExtractionOptions, str, Features]):
         """The states of the tokens (S, D), or their pooled state (D,)."""
         import torch.nn.functional as F
 
-        from tfx_core.embedding.pooling import pool
+        from tfx_core.embedding.pooling import pool, real_states
 
         output = self.model(**batch, return_dict=True)
         if not hasattr(output, "last_hidden_state"):  # below the results of a head it is no item
             raise InputError(f"feature-extraction: the head {self.model.head_name!r} passes no states on")
-        features = output.last_hidden_state.float()
+        features, real = output.last_hidden_state.float(), real_states(output, batch["attention_mask"])
         if options.pooling != "none":
-            features = pool(features, batch["attention_mask"], options.pooling)
+            features = pool(features, real, options.pooling)
         if options.normalize:
             features = F.normalize(features, dim=-1)
         values = features.cpu().numpy()
         if options.pooling != "none":
             return list(values)
-        return [row[self.place(window, values.shape[1])].copy() for row, window in zip(values, windows, strict=True)]
+        return [row[own] for row, own in zip(values, real.bool().cpu().numpy(), strict=True)]
 
     def decode(
         self, item: str, windows: Sequence[TextWindow], rows: Sequence[Features], options: FeatureExtractionOptions

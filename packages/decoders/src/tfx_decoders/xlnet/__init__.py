@@ -4,12 +4,11 @@ import torch
 from torch import nn
 
 from tfx_core.model import Architecture
-from tfx_core.nn import RelativeBiases, initialise_normal
+from tfx_core.nn import RelativeBiases, SegmentPosition, initialise_normal
 from tfx_decoders.xlnet.config import XLNetConfig
 from tfx_decoders.xlnet.decoding import xlnet_decoding
 from tfx_decoders.xlnet.heads import HEADS
 from tfx_decoders.xlnet.model import XLNetBackbone, build_backbone
-from tfx_decoders.xlnet.positions import SegmentPosition
 from tfx_decoders.xlnet.text import RECIPE
 from tfx_decoders.xlnet.weights import backbone_rules
 

@@ -26,6 +26,7 @@ from tfx_core.nn import (
     RealTokens,
     Recorder,
     RecurrentCall,
+    SegmentPosition,
     Stack,
     can_read,
     expand_head_mask,
@@ -34,8 +35,7 @@ from tfx_core.nn import (
     sdpa,
 )
 from tfx_decoders.xlnet.config import XLNetConfig
-from tfx_decoders.xlnet.positions import SegmentPosition, StreamGeometry
-from tfx_decoders.xlnet.streams import Reading, StreamRules
+from tfx_decoders.xlnet.streams import Reading, StreamGeometry, StreamRules
 
 
 class TwoStreamAttention(Attention):

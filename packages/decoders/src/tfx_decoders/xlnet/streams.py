@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import DenseBias, Distances, FreshKeys, PositionKeys, RealTokens
-from tfx_decoders.xlnet.positions import StreamGeometry
+from tfx_core.nn import DenseBias, Distances, FreshKeys, PositionKeys, RealTokens, RelativeGeometry
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,14 @@ class Reading:
     def past(self) -> int:
         """Number of remembered tokens."""
         return self.keys - self.length
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamGeometry(RelativeGeometry):
+    """Where queries and keys stand to each other; a pair's second segment key is that of different segments."""
+
+    content: int
+    """How many queries, the first ones, are those of the content stream."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class StreamRules:
             # only padding can be out of reach, of which the positions mean nothing
             places=(farthest - distances).clamp(0, count - 1),
             keys=keys,
-            other_segment=_other_segment(reading, index),
+            second_segment=_other_segment(reading, index),
         )
 
     def bias(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> DenseBias | None:
