@@ -1,6 +1,7 @@
 """The stretch of tokens that one call brings: which of them are real, where they stand, what they may attend to."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from torch import Tensor
 
@@ -75,7 +76,7 @@ class Span:
     @classmethod
     def aligned(
         cls, tokens: Tensor, attention_mask: Tensor | None, *, causal: bool, position_ids: Tensor | None = None
-    ) -> "Span":
+    ) -> Self:
         """The same of tokens ``(B, T, …)`` for attention that counts by columns, see `RealTokens.aligned`.
 
         ``geometry`` and ``bias`` are of the aligned columns, ``positions`` of the text's, as a layout packs them.
