@@ -27,7 +27,9 @@ class ChunkedLMHead(LMHead):
         """``(…, D) -> (…, V)``."""
         if x.dim() < 3 or x.shape[1] <= self.tokens:
             return super().forward(x)
-        return torch.cat([super(ChunkedLMHead, self).forward(part) for part in x.split(self.tokens, dim=1)], dim=1)
+        return torch.cat(
+            [super(ChunkedLMHead, self).forward(part) for part in torch.split(x, self.tokens, dim=1)], dim=1
+        )
 
 
 def _predictions(config: ReformerConfig, backbone: Backbone) -> LMHead:

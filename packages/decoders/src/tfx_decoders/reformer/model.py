@@ -10,17 +10,16 @@ from tfx_core.nn import (
     ActivationFunction,
     Aligned,
     AttentionKernel,
-    ChunkedAttention,
     Chunking,
     DecoderCache,
     FusedProjections,
-    HashedAttention,
     HashedCall,
     Hashing,
     SharedProjections,
     Sorted,
     Span,
 )
+from tfx_decoders.reformer.cache import LocalAttention, LSHAttention, Places
 from tfx_decoders.reformer.config import ReformerConfig
 from tfx_decoders.reformer.positions import ReformerEmbeddings, build_positions
 from tfx_decoders.reformer.stack import Branch, ChunkedFeedForward, ReversibleLayer, ReversibleStack
@@ -50,7 +49,10 @@ class ReformerBackbone(TransformerBackbone):
         cache: DecoderCache | None = None,
     ) -> Span:
         """What a call brings, its positions checked."""
-        span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids)
+        begins = cache is None or cache.length == 0
+        span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
+        if cache is not None and cache.real is not None:
+            span = replace(span, geometry=Places.of(cache.real, span.new.aligned()[1], begins=begins))
         span.check_positions(self.max_positions)
         return replace(span, causal=self.causal)
 
@@ -110,9 +112,9 @@ def _branch(config: ReformerConfig, sublayer: nn.Module) -> Branch:
     return Branch(sublayer, nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps), config.hidden_dropout_prob)
 
 
-def _hashed(config: ReformerConfig) -> HashedAttention:
+def _hashed(config: ReformerConfig) -> LSHAttention:
     length, width = config.lsh_attn_chunk_length, config.num_attention_heads * config.attention_head_size
-    return HashedAttention(
+    return LSHAttention(
         Hashing(
             config.bucket_factors,
             config.num_hashes,
@@ -127,10 +129,10 @@ def _hashed(config: ReformerConfig) -> HashedAttention:
     )
 
 
-def _local(config: ReformerConfig) -> ChunkedAttention:
+def _local(config: ReformerConfig) -> LocalAttention:
     length, width = config.local_attn_chunk_length, config.num_attention_heads * config.attention_head_size
     before, after = config.local_num_chunks_before, config.local_num_chunks_after
-    return ChunkedAttention(
+    return LocalAttention(
         # the last chunk comes before the first one where every token sees the ones after it, as in the released code
         _chunking(config, length, before, after, around=not config.is_decoder),
         FusedProjections(config.hidden_size, width, bias=False),
