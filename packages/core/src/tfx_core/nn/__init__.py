@@ -78,13 +78,13 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
 )
-from tfx_core.nn.layout import PADDED, Aligned, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
+from tfx_core.nn.layout import PADDED, Aligned, Apart, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.positions import BucketedBias, Rotary
-from tfx_core.nn.real_tokens import RealTokens, can_read, check_range
+from tfx_core.nn.real_tokens import RealTokens, can_read, check_range, packed_texts
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -108,6 +108,7 @@ __all__ = [
     "Aligned",
     "AlignedCall",
     "Allowed",
+    "Apart",
     "ArrangedBias",
     "Arrangement",
     "Attention",
@@ -205,6 +206,7 @@ __all__ = [
     "look_up",
     "mean_tokens",
     "normalised",
+    "packed_texts",
     "padded_layouts",
     "remember",
     "repeat_key_heads",

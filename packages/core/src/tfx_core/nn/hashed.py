@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +60,7 @@ class Hashing:
         """
         vectors = at_least_float32(vectors.detach())
         shape = vectors.shape[1], vectors.shape[3], self.rounds, sum(factors) // 2
-        rotations = _normal(shape, seed, vectors.dtype).to(vectors.device)
+        rotations = _drawn(shape, seed, vectors.dtype).to(vectors.device)
         with torch.autocast(vectors.device.type, enabled=False):
             rotated = torch.einsum("bhld,hdrn->bhrln", vectors, rotations)
         parts = torch.split(rotated, [factor // 2 for factor in factors], dim=-1)
@@ -68,7 +69,15 @@ class Hashing:
 
 
 def _normal(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    traced = torch._C._get_tracing_state() is not None  # torch.jit.trace would draw others each time
+    return torch.from_numpy(numbers.numpy()) if traced else numbers
+
+
+_Draw: TypeAlias = Callable[[tuple[int, ...], int, torch.dtype], Tensor]
+_constant: Callable[[_Draw], _Draw] = torch.compiler.assume_constant_result
+# a compiler cannot make generators, and has no need to: the numbers are the same each time
+_drawn = _constant(_normal)
 
 
 @dataclass

@@ -1,25 +1,34 @@
 """Reformer (Kitaev et al. 2020): hashed and local attention in reversible layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, TransformerBackbone
 from tfx_core.nn import (
     ActivationFunction,
     Aligned,
+    Apart,
     AttentionKernel,
+    Causal,
     ChunkedAttention,
     Chunking,
     DecoderCache,
     FusedProjections,
+    Geometry,
     HashedAttention,
     HashedCall,
     Hashing,
+    RealTokens,
     SharedProjections,
     Sorted,
     Span,
+    can_read,
+    packed_texts,
+    together,
 )
 from tfx_decoders.reformer.config import ReformerConfig
 from tfx_decoders.reformer.positions import ReformerEmbeddings, build_positions
@@ -38,6 +47,13 @@ class AlignedSpan(Span):
         lengths = layout.aligned_mask.sum(1) if isinstance(layout, Aligned | Sorted) else None
         return HashedCall(kernel, self.bias, self.geometry, layout=layout, lengths=lengths, causal=self.causal)
 
+    def apart(self, texts: Tensor) -> "AlignedSpan":
+        """The span where rows are packed of texts, which ``(B, S)`` numbers."""
+        layout = Apart(texts)
+        real = RealTokens.of(layout.aligned_mask, layout.aligned_mask)
+        bias = together((real.keys, Causal() if self.causal and real.length > 1 else None))
+        return replace(self, layout=layout, bias=bias, geometry=Geometry(real.positions, real.positions))
+
 
 class ReformerBackbone(TransformerBackbone):
     """States are both streams, ``2·D`` wide; each row is computed as it is alone, whatever padding it has."""
@@ -52,7 +68,10 @@ class ReformerBackbone(TransformerBackbone):
         """What a call brings, its positions checked."""
         span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids)
         span.check_positions(self.max_positions)
-        return replace(span, causal=self.causal)
+        given = span.new.given if attention_mask is None else None
+        texts = None if given is None else _read_texts(given)
+        span = replace(span, causal=self.causal)
+        return span if texts is None else span.apart(texts)
 
     def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
@@ -63,6 +82,17 @@ class ReformerBackbone(TransformerBackbone):
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Raise `InputError`: checkpoints have no form for it."""
         Backbone.prune_heads(self, heads)
+
+
+def _texts(positions: Tensor) -> Tensor | None:
+    """Which text each token is of, ``(B, S)``, where rows are packed; a compiled model, too, has to read that."""
+    packed = packed_texts(positions) if can_read(positions) else None
+    return None if packed is None else packed.texts
+
+
+_Reader: TypeAlias = Callable[[Tensor], Tensor | None]
+_uncompiled: Callable[[_Reader], _Reader] = torch.compiler.disable
+_read_texts = _uncompiled(_texts)
 
 
 def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBackbone:
