@@ -95,8 +95,10 @@ class BucketNotes:
 
 @dataclass(frozen=True)
 class HashedCall(AlignedCall):
-    """A call that may be computed again."""
+    """A call that says how often to hash, and that may be computed again."""
 
+    rounds: int | None = None
+    """Rounds of hashing, where not as many as each layer has."""
     notes: BucketNotes | None = None
 
 
@@ -151,10 +153,11 @@ class HashedAttention(ChunkedAttention):
 
     def arrange(self, query: Tensor, call: AttentionCall) -> Arrangement:
         """Where the tokens stand when they are sorted by their buckets."""
-        assert isinstance(call, AlignedCall)
-        seed = self.hashing.drawn_seed(training=self.training)
-        notes = call.notes if isinstance(call, HashedCall) and call.notes is not None else BucketNotes()
-        buckets = notes.taken(lambda: row_buckets(self.hashing, self.chunking, query, call.lengths, seed))
+        assert isinstance(call, HashedCall)
+        hashing = self.hashing if call.rounds is None else replace(self.hashing, rounds=call.rounds)
+        seed = hashing.drawn_seed(training=self.training)
+        notes = BucketNotes() if call.notes is None else call.notes
+        buckets = notes.taken(lambda: row_buckets(hashing, self.chunking, query, call.lengths, seed))
         return sorted_by(buckets, self.chunking, call.lengths, causal=call.causal)
 
 

@@ -1,13 +1,15 @@
 """Reformer (Kitaev et al. 2020): hashed and local attention in reversible layers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, TransformerBackbone
+from tfx_core.errors import InputError
+from tfx_core.fields import Size, checked
+from tfx_core.model import CACHE_INPUTS, Backbone, ModelOutput, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Aligned,
@@ -17,17 +19,22 @@ from tfx_core.nn import (
     ChunkedAttention,
     Chunking,
     DecoderCache,
+    Embeddings,
     FusedProjections,
     Geometry,
     HashedAttention,
     HashedCall,
     Hashing,
     RealTokens,
+    Recorder,
     SharedProjections,
     Sorted,
     Span,
+    StackCall,
     can_read,
+    expand_head_mask,
     packed_texts,
+    sdpa,
     together,
 )
 from tfx_decoders.reformer.config import ReformerConfig
@@ -55,8 +62,57 @@ class AlignedSpan(Span):
         return replace(self, layout=layout, bias=bias, geometry=Geometry(real.positions, real.positions))
 
 
-class ReformerBackbone(TransformerBackbone):
+class ReformerBackbone(Backbone):
     """States are both streams, ``2·D`` wide; each row is computed as it is alone, whatever padding it has."""
+
+    def __init__(self, embeddings: Embeddings, stack: ReversibleStack, *, causal: bool, max_positions: int) -> None:
+        super().__init__(2 * embeddings.token.embedding_dim, max_positions=max_positions, causal=causal)
+        self.embeddings = embeddings
+        self.stack = stack
+
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Names of the inputs that a call takes."""
+        return super().input_names if self.causal else super().input_names - CACHE_INPUTS
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        num_hashes: int | None = None,
+        past_key_values: DecoderCache | None = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+    ) -> ModelOutput:
+        """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, 2·D)``.
+
+        ``num_hashes`` rounds of hashing are made, by default as many as the config says. Hidden states ``(B, T, D)``
+        are those of the second stream, attentions ``(B, H, T, T)`` the weights of all rounds together. Raises
+        `InputError` for inputs that contradict each other or the positions that there are.
+        """
+        tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.embedding_dim)
+        rounds = None if num_hashes is None else checked(num_hashes, Size, "num_hashes", InputError)
+        cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
+        if cache is not None:
+            cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
+        span = self.span(tokens, attention_mask, position_ids, cache)
+        recorder = Recorder(
+            hidden_states=[] if output_hidden_states else None,
+            attentions=[] if output_attentions else None,
+            head_mask=expand_head_mask(head_mask, len(self.stack.order)),
+        )
+        call = StackCall(replace(span.self_attention(attention), rounds=rounds), cache=cache, recorder=recorder)
+        return ModelOutput(
+            last_hidden_state=span.layout.unpack(self.stack(self.embedded(tokens, span), call)),
+            past_key_values=cache if use_cache else None,
+            token_mask=span.new.mask,
+            **recorder.reports(),
+        )
 
     def span(
         self,
@@ -64,7 +120,7 @@ class ReformerBackbone(TransformerBackbone):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         cache: DecoderCache | None = None,
-    ) -> Span:
+    ) -> AlignedSpan:
         """What a call brings, its positions checked."""
         span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids)
         span.check_positions(self.max_positions)
@@ -73,15 +129,19 @@ class ReformerBackbone(TransformerBackbone):
         span = replace(span, causal=self.causal)
         return span if texts is None else span.apart(texts)
 
-    def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
+    def embedded(self, tokens: Tensor, span: Span) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
         places = self.embeddings.position(span.positions.expand(len(tokens), -1))  # (B, T, D)
         x: Tensor = self.embeddings(span.layout.pack(tokens), span.layout.pack(places))
         return x
 
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Raise `InputError`: checkpoints have no form for it."""
-        Backbone.prune_heads(self, heads)
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``."""
+        return self.embeddings.vectors(input_ids)
+
+    def new_cache(self) -> DecoderCache:
+        """What the stack remembers of a text that has not begun."""
+        return self.stack.new_cache()
 
 
 def _texts(positions: Tensor) -> Tensor | None:
@@ -116,8 +176,6 @@ def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBac
         ),
         causal=config.is_decoder,
         max_positions=config.positions,
-        width=2 * config.hidden_size,
-        unread={"token_type_ids", *SOURCE_INPUTS, *(() if config.is_decoder else CACHE_INPUTS)},
     )
 
 
