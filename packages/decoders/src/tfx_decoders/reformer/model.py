@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
-from tfx_core.model import CACHE_INPUTS, Backbone, ModelOutput, one_of
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, ModelOutput, TransformerBackbone, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Aligned,
@@ -19,7 +19,6 @@ from tfx_core.nn import (
     ChunkedAttention,
     Chunking,
     DecoderCache,
-    Embeddings,
     FusedProjections,
     Geometry,
     HashedAttention,
@@ -62,32 +61,26 @@ class AlignedSpan(Span):
         return replace(self, layout=layout, bias=bias, geometry=Geometry(real.positions, real.positions))
 
 
-class ReformerBackbone(Backbone):
+class ReformerBackbone(TransformerBackbone):
     """States are both streams, ``2·D`` wide; each row is computed as it is alone, whatever padding it has."""
-
-    def __init__(self, embeddings: Embeddings, stack: ReversibleStack, *, causal: bool, max_positions: int) -> None:
-        super().__init__(2 * embeddings.token.embedding_dim, max_positions=max_positions, causal=causal)
-        self.embeddings = embeddings
-        self.stack = stack
-
-    @property
-    def input_names(self) -> frozenset[str]:
-        """Names of the inputs that a call takes."""
-        return super().input_names if self.causal else super().input_names - CACHE_INPUTS
 
     def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         head_mask: Tensor | None = None,
+        cross_attn_head_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
-        num_hashes: int | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
         past_key_values: DecoderCache | None = None,
         use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
         attention: AttentionKernel = sdpa,
+        num_hashes: int | None = None,
     ) -> ModelOutput:
         """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, 2·D)``.
 
@@ -107,12 +100,8 @@ class ReformerBackbone(Backbone):
             head_mask=expand_head_mask(head_mask, len(self.stack.order)),
         )
         call = StackCall(replace(span.self_attention(attention), rounds=rounds), cache=cache, recorder=recorder)
-        return ModelOutput(
-            last_hidden_state=span.layout.unpack(self.stack(self.embedded(tokens, span), call)),
-            past_key_values=cache if use_cache else None,
-            token_mask=span.new.mask,
-            **recorder.reports(),
-        )
+        output = self.run(self.embedded(tokens, span, token_type_ids), span, call)
+        return output.updated(past_key_values=cache if use_cache else None)
 
     def span(
         self,
@@ -129,19 +118,11 @@ class ReformerBackbone(Backbone):
         span = replace(span, causal=self.causal)
         return span if texts is None else span.apart(texts)
 
-    def embedded(self, tokens: Tensor, span: Span) -> Tensor:
+    def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
         places = self.embeddings.position(span.positions.expand(len(tokens), -1))  # (B, T, D)
-        x: Tensor = self.embeddings(span.layout.pack(tokens), span.layout.pack(places))
+        x: Tensor = self.embeddings(span.layout.pack(tokens), span.layout.pack(places), token_type_ids)
         return x
-
-    def embed(self, input_ids: Tensor) -> Tensor:
-        """Ids ``(B, T)`` -> the token table's vectors ``(B, T, D)``."""
-        return self.embeddings.vectors(input_ids)
-
-    def new_cache(self) -> DecoderCache:
-        """What the stack remembers of a text that has not begun."""
-        return self.stack.new_cache()
 
 
 def _texts(positions: Tensor) -> Tensor | None:
@@ -176,6 +157,8 @@ def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBac
         ),
         causal=config.is_decoder,
         max_positions=config.positions,
+        width=2 * config.hidden_size,
+        unread={"token_type_ids", *SOURCE_INPUTS, *(() if config.is_decoder else CACHE_INPUTS)},
     )
 
 
