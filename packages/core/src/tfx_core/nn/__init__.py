@@ -39,7 +39,7 @@ from tfx_core.nn.cache import (
     copied_rows,
     rows_of_sources,
 )
-from tfx_core.nn.chunked import AlignedCall, ArrangedBias, Arrangement, ChunkedAttention, Chunking, in_order
+from tfx_core.nn.chunked import AlignedCall, ArrangedBias, Arrangement, ChunkedAttention, Chunking, Met, in_order
 from tfx_core.nn.embeddings import (
     Embeddings,
     NoPositionEmbedding,
@@ -145,6 +145,7 @@ __all__ = [
     "Layout",
     "Mask",
     "Memory",
+    "Met",
     "NoCrossAttention",
     "NoPositionBias",
     "NoPositionEmbedding",

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tfx_core.errors import InputError
 from tfx_core.nn.attention import AttentionCall, Projections
 from tfx_core.nn.bias import DenseBias, together
 from tfx_core.nn.chunked import AlignedCall, Arrangement, ChunkedAttention, Chunking, self_last
@@ -36,6 +37,14 @@ class Hashing:
     seed: int | None = None
     most: int | None = None
     """Buckets beyond which `chosen` takes two factors; by default twice the chunk's length."""
+
+    def __post_init__(self) -> None:
+        """Raise `InputError` for numbers that no hash can have."""
+        if self.rounds < 1:
+            raise InputError(f"rounds: {self.rounds} is too few; must be at least 1")
+        odd = [factor for factor in self.factors or () if factor < 2 or factor % 2]
+        if odd or self.factors == ():
+            raise InputError(f"factors: {self.factors} must be even numbers: half of the hashes are opposites")
 
     def chosen(self, chunks: int, length: int) -> tuple[int, ...]:
         """The factors for a text of so many chunks of this length: about two buckets for each."""
