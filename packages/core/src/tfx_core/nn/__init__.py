@@ -39,7 +39,16 @@ from tfx_core.nn.cache import (
     copied_rows,
     rows_of_sources,
 )
-from tfx_core.nn.chunked import AlignedCall, ArrangedBias, Arrangement, ChunkedAttention, Chunking, Met, in_order
+from tfx_core.nn.chunked import (
+    AlignedCall,
+    ArrangedBias,
+    Arrangement,
+    ChunkedAttention,
+    Chunking,
+    Met,
+    in_order,
+    self_last,
+)
 from tfx_core.nn.embeddings import (
     Embeddings,
     NoPositionEmbedding,
@@ -214,6 +223,7 @@ __all__ = [
     "row_buckets",
     "rows_of_sources",
     "sdpa",
+    "self_last",
     "sorted_by",
     "split_linear",
     "together",

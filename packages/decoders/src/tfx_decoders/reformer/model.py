@@ -16,12 +16,10 @@ from tfx_core.nn import (
     Apart,
     AttentionKernel,
     Causal,
-    ChunkedAttention,
     Chunking,
     DecoderCache,
     FusedProjections,
     Geometry,
-    HashedAttention,
     HashedCall,
     Hashing,
     RealTokens,
@@ -36,6 +34,7 @@ from tfx_core.nn import (
     sdpa,
     together,
 )
+from tfx_decoders.reformer.cache import LocalAttention, LSHAttention, Places
 from tfx_decoders.reformer.config import ReformerConfig
 from tfx_decoders.reformer.positions import ReformerEmbeddings, build_positions
 from tfx_decoders.reformer.stack import Branch, ChunkedFeedForward, ReversibleLayer, ReversibleStack
@@ -111,9 +110,12 @@ class ReformerBackbone(TransformerBackbone):
         cache: DecoderCache | None = None,
     ) -> AlignedSpan:
         """What a call brings, its positions checked."""
-        span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids)
+        begins = cache is None or cache.length == 0
+        span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
+        if cache is not None and cache.real is not None:
+            span = replace(span, geometry=Places.of(cache.real, span.new.aligned()[1], begins=begins))
         span.check_positions(self.max_positions)
-        given = span.new.given if attention_mask is None else None
+        given = span.new.given if attention_mask is None and cache is None else None
         texts = None if given is None else _read_texts(given)
         span = replace(span, causal=self.causal)
         return span if texts is None else span.apart(texts)
@@ -181,9 +183,9 @@ def _branch(config: ReformerConfig, sublayer: nn.Module) -> Branch:
     return Branch(sublayer, nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps), config.hidden_dropout_prob)
 
 
-def _hashed(config: ReformerConfig) -> HashedAttention:
+def _hashed(config: ReformerConfig) -> LSHAttention:
     length, width = config.lsh_attn_chunk_length, config.num_attention_heads * config.attention_head_size
-    return HashedAttention(
+    return LSHAttention(
         Hashing(
             config.bucket_factors,
             config.num_hashes,
@@ -198,10 +200,10 @@ def _hashed(config: ReformerConfig) -> HashedAttention:
     )
 
 
-def _local(config: ReformerConfig) -> ChunkedAttention:
+def _local(config: ReformerConfig) -> LocalAttention:
     length, width = config.local_attn_chunk_length, config.num_attention_heads * config.attention_head_size
     before, after = config.local_num_chunks_before, config.local_num_chunks_after
-    return ChunkedAttention(
+    return LocalAttention(
         # the last chunk comes before the first one where every token sees the ones after it, as in the released code
         _chunking(config, length, before, after, around=not config.is_decoder),
         FusedProjections(config.hidden_size, width, bias=False),

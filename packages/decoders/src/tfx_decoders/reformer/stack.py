@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.nn import BucketNotes, FeedForward, HashedCall, Layer, LayerCall, Stack, StackCall, can_read
+from tfx_decoders.reformer.cache import AlignedCache, placed
 from tfx_decoders.reformer.reversible import Run, Step, reversible
 
 
@@ -53,6 +54,10 @@ class ReversibleCall(LayerCall):
 class ReversibleLayer(Layer):
     """``y1 = x1 + attention(x2)``, ``y2 = x2 + feed_forward(y1)``; each a `Branch`."""
 
+    def new_cache(self) -> AlignedCache:
+        """What this layer remembers of a text that has not begun."""
+        return AlignedCache()
+
     def forward(self, x: Tensor, call: LayerCall) -> Tensor:
         """Both streams ``(…, 2·D) -> (…, 2·D)``."""
         first, second = x.chunk(2, dim=-1)
@@ -60,7 +65,7 @@ class ReversibleLayer(Layer):
             for step in call.steps:
                 first, second = step.take(first, second)
             return torch.cat((first, second), dim=-1)
-        first = first + self.self_attention(second, call.self_attention)
+        first = first + self.self_attention(second, placed(call))
         second = second + self.feed_forward(first)
         return torch.cat((first, second), dim=-1)
 
