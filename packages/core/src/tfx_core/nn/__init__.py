@@ -39,7 +39,16 @@ from tfx_core.nn.cache import (
     copied_rows,
     rows_of_sources,
 )
-from tfx_core.nn.chunked import AlignedCall, ArrangedBias, Arrangement, ChunkedAttention, Chunking, in_order, self_last
+from tfx_core.nn.chunked import (
+    AlignedCall,
+    ArrangedBias,
+    Arrangement,
+    ChunkedAttention,
+    Chunking,
+    Met,
+    in_order,
+    self_last,
+)
 from tfx_core.nn.embeddings import (
     Embeddings,
     NoPositionEmbedding,
@@ -78,13 +87,13 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
 )
-from tfx_core.nn.layout import PADDED, Aligned, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
+from tfx_core.nn.layout import PADDED, Aligned, Apart, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.positions import BucketedBias, Rotary
-from tfx_core.nn.real_tokens import RealTokens, can_read, check_range
+from tfx_core.nn.real_tokens import RealTokens, can_read, check_range, packed_texts
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -108,6 +117,7 @@ __all__ = [
     "Aligned",
     "AlignedCall",
     "Allowed",
+    "Apart",
     "ArrangedBias",
     "Arrangement",
     "Attention",
@@ -144,6 +154,7 @@ __all__ = [
     "Layout",
     "Mask",
     "Memory",
+    "Met",
     "NoCrossAttention",
     "NoPositionBias",
     "NoPositionEmbedding",
@@ -205,6 +216,7 @@ __all__ = [
     "look_up",
     "mean_tokens",
     "normalised",
+    "packed_texts",
     "padded_layouts",
     "remember",
     "repeat_key_heads",

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tfx_core.errors import InputError
 from tfx_core.nn.attention import Attention, AttentionCall, Projections
-from tfx_core.nn.bias import Bias, DenseBias, Scores
+from tfx_core.nn.bias import Bias, DenseBias, Mask, Scores
 from tfx_core.nn.kernels import AttentionKernel
 from tfx_core.nn.layout import PADDED, Layout
 from tfx_core.nn.observer import Observer
@@ -27,6 +28,13 @@ class Chunking:
     around: bool = True
     multiple: int | None = None
     shortest: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `InputError` for numbers that make no chunks."""
+        if self.length < 1 or self.before < 0 or self.after < 0:
+            raise InputError(f"{self}: length must be at least 1, before and after at least 0")
+        if self._multiple % self.length:
+            raise InputError(f"{self}: multiple must be a multiple of length")
 
     @property
     def shifts(self) -> range:
@@ -277,6 +285,17 @@ class ArrangedBias(Bias):
             return bias
         itself = torch.eye(scores.queries, dtype=torch.bool, device=scores.device) & (times > 0)
         return bias.masked_fill(itself, self_last(scores.dtype))
+
+
+@dataclass(eq=False)
+class Met(Mask):
+    """The pairs of tokens that meet in an arrangement: for pictures of what is computed."""
+
+    arrangement: Arrangement
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean ``(B|1, H|1, L, L)``."""
+        return (self.arrangement.times() > 0) & self.arrangement.met()
 
 
 @dataclass

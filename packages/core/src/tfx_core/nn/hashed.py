@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tfx_core.errors import InputError
 from tfx_core.nn.attention import AttentionCall, Projections
 from tfx_core.nn.bias import DenseBias, together
 from tfx_core.nn.chunked import AlignedCall, Arrangement, ChunkedAttention, Chunking, self_last
@@ -36,6 +38,14 @@ class Hashing:
     most: int | None = None
     """Buckets beyond which `chosen` takes two factors; by default twice the chunk's length."""
 
+    def __post_init__(self) -> None:
+        """Raise `InputError` for numbers that no hash can have."""
+        if self.rounds < 1:
+            raise InputError(f"rounds: {self.rounds} is too few; must be at least 1")
+        odd = [factor for factor in self.factors or () if factor < 2 or factor % 2]
+        if odd or self.factors == ():
+            raise InputError(f"factors: {self.factors} must be even numbers: half of the hashes are opposites")
+
     def chosen(self, chunks: int, length: int) -> tuple[int, ...]:
         """The factors for a text of so many chunks of this length: about two buckets for each."""
         if self.factors is not None:
@@ -59,7 +69,7 @@ class Hashing:
         """
         vectors = at_least_float32(vectors.detach())
         shape = vectors.shape[1], vectors.shape[3], self.rounds, sum(factors) // 2
-        rotations = _normal(shape, seed, vectors.dtype).to(vectors.device)
+        rotations = _drawn(shape, seed, vectors.dtype).to(vectors.device)
         with torch.autocast(vectors.device.type, enabled=False):
             rotated = torch.einsum("bhld,hdrn->bhrln", vectors, rotations)
         parts = torch.split(rotated, [factor // 2 for factor in factors], dim=-1)
@@ -68,7 +78,15 @@ class Hashing:
 
 
 def _normal(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    traced = torch._C._get_tracing_state() is not None  # torch.jit.trace would draw others each time
+    return torch.from_numpy(numbers.numpy()) if traced else numbers
+
+
+_Draw: TypeAlias = Callable[[tuple[int, ...], int, torch.dtype], Tensor]
+_constant: Callable[[_Draw], _Draw] = torch.compiler.assume_constant_result
+# a compiler cannot make generators, and has no need to: the numbers are the same each time
+_drawn = _constant(_normal)
 
 
 @dataclass
@@ -86,8 +104,10 @@ class BucketNotes:
 
 @dataclass(frozen=True)
 class HashedCall(AlignedCall):
-    """A call that may be computed again."""
+    """A call that says how often to hash, and that may be computed again."""
 
+    rounds: int | None = None
+    """Rounds of hashing, where not as many as each layer has."""
     notes: BucketNotes | None = None
 
 
@@ -142,10 +162,11 @@ class HashedAttention(ChunkedAttention):
 
     def arrange(self, query: Tensor, call: AttentionCall) -> Arrangement:
         """Where the tokens stand when they are sorted by their buckets."""
-        assert isinstance(call, AlignedCall)
-        seed = self.hashing.drawn_seed(training=self.training)
-        notes = call.notes if isinstance(call, HashedCall) and call.notes is not None else BucketNotes()
-        buckets = notes.taken(lambda: row_buckets(self.hashing, self.chunking, query, call.lengths, seed))
+        assert isinstance(call, HashedCall)
+        hashing = self.hashing if call.rounds is None else replace(self.hashing, rounds=call.rounds)
+        seed = hashing.drawn_seed(training=self.training)
+        notes = BucketNotes() if call.notes is None else call.notes
+        buckets = notes.taken(lambda: row_buckets(hashing, self.chunking, query, call.lengths, seed))
         return sorted_by(buckets, self.chunking, call.lengths, causal=call.causal)
 
 

@@ -1,23 +1,38 @@
 """Reformer (Kitaev et al. 2020): hashed and local attention in reversible layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
-from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, TransformerBackbone
+from tfx_core.errors import InputError
+from tfx_core.fields import Size, checked
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, ModelOutput, TransformerBackbone, one_of
 from tfx_core.nn import (
     ActivationFunction,
     Aligned,
+    Apart,
     AttentionKernel,
+    Causal,
     Chunking,
     DecoderCache,
     FusedProjections,
+    Geometry,
     HashedCall,
     Hashing,
+    RealTokens,
+    Recorder,
     SharedProjections,
     Sorted,
     Span,
+    StackCall,
+    can_read,
+    expand_head_mask,
+    packed_texts,
+    sdpa,
+    together,
 )
 from tfx_decoders.reformer.cache import LocalAttention, LSHAttention, Places
 from tfx_decoders.reformer.config import ReformerConfig
@@ -37,9 +52,55 @@ class AlignedSpan(Span):
         lengths = layout.aligned_mask.sum(1) if isinstance(layout, Aligned | Sorted) else None
         return HashedCall(kernel, self.bias, self.geometry, layout=layout, lengths=lengths, causal=self.causal)
 
+    def apart(self, texts: Tensor) -> "AlignedSpan":
+        """The span where rows are packed of texts, which ``(B, S)`` numbers."""
+        layout = Apart(texts)
+        real = RealTokens.of(layout.aligned_mask, layout.aligned_mask)
+        bias = together((real.keys, Causal() if self.causal and real.length > 1 else None))
+        return replace(self, layout=layout, bias=bias, geometry=Geometry(real.positions, real.positions))
+
 
 class ReformerBackbone(TransformerBackbone):
     """States are both streams, ``2·D`` wide; each row is computed as it is alone, whatever padding it has."""
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        cross_attn_head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past_key_values: DecoderCache | None = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        attention: AttentionKernel = sdpa,
+        num_hashes: int | None = None,
+    ) -> ModelOutput:
+        """Ids ``(B, T)`` or ``inputs_embeds`` ``(B, T, D)`` -> states ``(B, T, 2·D)``.
+
+        ``num_hashes`` rounds of hashing are made, by default as many as the config says. Hidden states ``(B, T, D)``
+        are those of the second stream, attentions ``(B, H, T, T)`` the weights of all rounds together. Raises
+        `InputError` for inputs that contradict each other or the positions that there are.
+        """
+        tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.embedding_dim)
+        rounds = None if num_hashes is None else checked(num_hashes, Size, "num_hashes", InputError)
+        cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
+        if cache is not None:
+            cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
+        span = self.span(tokens, attention_mask, position_ids, cache)
+        recorder = Recorder(
+            hidden_states=[] if output_hidden_states else None,
+            attentions=[] if output_attentions else None,
+            head_mask=expand_head_mask(head_mask, len(self.stack.order)),
+        )
+        call = StackCall(replace(span.self_attention(attention), rounds=rounds), cache=cache, recorder=recorder)
+        output = self.run(self.embedded(tokens, span, token_type_ids), span, call)
+        return output.updated(past_key_values=cache if use_cache else None)
 
     def span(
         self,
@@ -47,24 +108,34 @@ class ReformerBackbone(TransformerBackbone):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         cache: DecoderCache | None = None,
-    ) -> Span:
+    ) -> AlignedSpan:
         """What a call brings, its positions checked."""
         begins = cache is None or cache.length == 0
         span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
         if cache is not None and cache.real is not None:
             span = replace(span, geometry=Places.of(cache.real, span.new.aligned()[1], begins=begins))
         span.check_positions(self.max_positions)
-        return replace(span, causal=self.causal)
+        given = span.new.given if attention_mask is None and cache is None else None
+        texts = None if given is None else _read_texts(given)
+        span = replace(span, causal=self.causal)
+        return span if texts is None else span.apart(texts)
 
     def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
         places = self.embeddings.position(span.positions.expand(len(tokens), -1))  # (B, T, D)
-        x: Tensor = self.embeddings(span.layout.pack(tokens), span.layout.pack(places))
+        x: Tensor = self.embeddings(span.layout.pack(tokens), span.layout.pack(places), token_type_ids)
         return x
 
-    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
-        """Raise `InputError`: checkpoints have no form for it."""
-        Backbone.prune_heads(self, heads)
+
+def _texts(positions: Tensor) -> Tensor | None:
+    """Which text each token is of, ``(B, S)``, where rows are packed; a compiled model, too, has to read that."""
+    packed = packed_texts(positions) if can_read(positions) else None
+    return None if packed is None else packed.texts
+
+
+_Reader: TypeAlias = Callable[[Tensor], Tensor | None]
+_uncompiled: Callable[[_Reader], _Reader] = torch.compiler.disable
+_read_texts = _uncompiled(_texts)
 
 
 def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBackbone:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -38,14 +39,23 @@ class Step:
 
     def undo(
         self, b: Tensor, c: Tensor, of_b: Tensor, of_c: Tensor, trained: Sequence[Tensor]
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[Tensor | None, ...]]:
-        """What was ``(a, b)``, the gradients of both out of those of ``(b, c)``, and those of the parameters."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor | None, ...]]:
+        """What was ``a, b``, the gradients of both out of those of ``b, c``, and those of the parameters."""
         b = b.detach().requires_grad_()
         given = dict(zip(self.trained, trained, strict=True))
         with torch.enable_grad(), again(self._random), torch.autocast(**self._autocast):
             added = functional_call(self.branch, given, (b, *self.call))
         through, *of_trained = torch.autograd.grad(added, (b, *trained), of_c.to(added.dtype), allow_unused=True)
-        return (c - added.detach(), b.detach()), (of_c, of_b + through), tuple(of_trained)
+        return c - added.detach(), b.detach(), of_c, of_b + through, tuple(of_trained)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a layer of two steps computes; ``take`` calls the layer, which takes them."""
+
+    take: Callable[[Tensor], Tensor]
+    """``(…, 2·D) -> (…, 2·D)``."""
+    steps: tuple[Step, Step]
 
 
 class Random:
@@ -74,32 +84,34 @@ def again(random: Random | None) -> Iterator[None]:
         yield
 
 
-def reversible(steps: Sequence[Step], a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """All steps one after another, of which the backward pass keeps the result alone; it has gradients once.
+def reversible(runs: Sequence[Run], x: Tensor) -> Tensor:
+    """All layers one after another, ``(…, 2·D)``, of which the backward pass keeps the result alone.
 
-    Parameters get theirs as any others do: through autograd, which tells who waits for them.
+    It has gradients once. Parameters get theirs as any others do: through autograd, which tells who waits for them.
     """
-    trained = [parameter for step in steps for parameter in step.trained.values()]
-    apply: Callable[..., tuple[Tensor, Tensor]] = _Reversible.apply
-    return apply(steps, a, b, *trained)
+    trained = [each for run in runs for step in run.steps for each in step.trained.values()]
+    apply: Callable[..., Tensor] = _Reversible.apply
+    return apply(runs, x, *trained)
 
 
 class _Reversible(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, steps: Sequence[Step], a: Tensor, b: Tensor, *trained: Tensor) -> tuple[Tensor, Tensor]:
-        for step in steps:
-            a, b = step.take(a, b)
-        ctx.steps = steps
-        ctx.save_for_backward(a, b, *trained)
-        return a, b
+    def forward(ctx: Any, runs: Sequence[Run], x: Tensor, *trained: Tensor) -> Tensor:
+        for run in runs:
+            x = run.take(x)
+        ctx.steps = [step for run in runs for step in run.steps]
+        ctx.save_for_backward(x, *trained)
+        return x
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_a: Tensor, of_b: Tensor) -> tuple[Any, ...]:
-        a, b, *trained = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        x, *trained = ctx.saved_tensors
+        (a, b), (of_a, of_b) = x.chunk(2, dim=-1), gradient.chunk(2, dim=-1)
         found: list[Tensor | None] = []
         for step in reversed(ctx.steps):
-            own = trained[len(trained) - len(step.trained) - len(found) : len(trained) - len(found)]
-            (a, b), (of_a, of_b), of_own = step.undo(a, b, of_a, of_b, own)
+            left = len(trained) - len(found)
+            own = trained[left - len(step.trained) : left]
+            a, b, of_a, of_b, of_own = step.undo(a, b, of_a, of_b, own)
             found = [*of_own, *found]
-        return None, of_a, of_b, *found
+        return None, torch.cat((of_a, of_b), dim=-1), *found

@@ -1,7 +1,8 @@
 """Reversible layers: what a layer read is computed again out of what it wrote (Gomez et al. 2017; Kitaev et al. §3)."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from tfx_core.nn import BucketNotes, FeedForward, HashedCall, Layer, LayerCall, Stack, StackCall, can_read
 from tfx_decoders.reformer.cache import AlignedCache, placed
-from tfx_decoders.reformer.reversible import Step, reversible
+from tfx_decoders.reformer.reversible import Run, Step, reversible
 
 
 class Branch(nn.Module):
@@ -43,6 +44,13 @@ class ChunkedFeedForward(FeedForward):
         )
 
 
+@dataclass(frozen=True)
+class ReversibleCall(LayerCall):
+    """The call of a layer that will be computed again."""
+
+    steps: tuple[Step, Step] = field(kw_only=True)
+
+
 class ReversibleLayer(Layer):
     """``y1 = x1 + attention(x2)``, ``y2 = x2 + feed_forward(y1)``; each a `Branch`."""
 
@@ -53,9 +61,21 @@ class ReversibleLayer(Layer):
     def forward(self, x: Tensor, call: LayerCall) -> Tensor:
         """Both streams ``(…, 2·D) -> (…, 2·D)``."""
         first, second = x.chunk(2, dim=-1)
+        if isinstance(call, ReversibleCall):
+            for step in call.steps:
+                first, second = step.take(first, second)
+            return torch.cat((first, second), dim=-1)
         first = first + self.self_attention(second, placed(call))
         second = second + self.feed_forward(first)
         return torch.cat((first, second), dim=-1)
+
+    def run(self, call: LayerCall) -> Run:
+        """What this call computes, in steps that can be undone; taken again, it finds the same buckets."""
+        attention = call.self_attention
+        if isinstance(attention, HashedCall):
+            attention = replace(attention, notes=BucketNotes())
+        steps = Step(self.self_attention, attention), Step(self.feed_forward)
+        return Run(partial(self, call=ReversibleCall(attention, steps=steps)), steps)
 
 
 class ReversibleStack(Stack):
@@ -74,8 +94,9 @@ class ReversibleStack(Stack):
         """``(…, D) -> (…, 2·D)``; the recorder receives the second stream before every layer, and after the last."""
         if self.input_requires_grad and torch.is_grad_enabled():
             x = x if x.requires_grad else x.detach().requires_grad_()
-        streams = self._reversibly(x, call) if self._may_forget(x, call) else self._plainly(x, call)
-        y: Tensor = self.dropout(self.norm(streams))
+        x = torch.cat((x, x), dim=-1)
+        x = self._reversibly(x, call) if self._may_forget(x, call) else self._plainly(x, call)
+        y: Tensor = self.dropout(self.norm(x))
         return y
 
     def _may_forget(self, x: Tensor, call: StackCall) -> bool:
@@ -84,22 +105,23 @@ class ReversibleStack(Stack):
         return torch.is_grad_enabled() and can_read(x) and all(each is None for each in asked)
 
     def _plainly(self, x: Tensor, call: StackCall) -> Tensor:
-        first = second = x
         for step, index in enumerate(self.order):
-            second = call.add_state(second)
-            streams = self._run(self.layers[index], torch.cat((first, second), dim=-1), call.layer(step), step)
-            first, second = streams.chunk(2, dim=-1)
-        return torch.cat((first, call.add_state(second)), dim=-1)
+            x = self._run(self.layers[index], _reported(x, call), call.layer(step), step)
+        return _reported(x, call)
 
     def _reversibly(self, x: Tensor, call: StackCall) -> Tensor:
-        steps = [each for step, index in enumerate(self.order) for each in _steps(self.layers[index], call.layer(step))]
-        return torch.cat(reversible(steps, x, x), dim=-1)
+        layers = (self.layers[index] for index in self.order)
+        return reversible([_run(layer, call.layer(step)) for step, layer in enumerate(layers)], x)
 
 
-def _steps(layer: nn.Module, call: LayerCall) -> tuple[Step, Step]:
-    """The two halves of a layer; taken again, the first one finds the same buckets."""
+def _run(layer: nn.Module, call: LayerCall) -> Run:
     assert isinstance(layer, ReversibleLayer)
-    attention = call.self_attention
-    if isinstance(attention, HashedCall):
-        attention = replace(attention, notes=BucketNotes())
-    return Step(layer.self_attention, attention), Step(layer.feed_forward)
+    return layer.run(call)
+
+
+def _reported(x: Tensor, call: StackCall) -> Tensor:
+    """Both streams ``(…, 2·D)``, the second one as it was reported."""
+    if call.recorder.hidden_states is None:
+        return x
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first, call.add_state(second)), dim=-1)
