@@ -118,6 +118,9 @@ class ArchitectureCase:
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
 
+    reversible: bool = False
+    """Whether its layers compute again what their backward pass needs, unless they report something."""
+
 
 def case_of(model_type: str) -> ArchitectureCase:
     """The case of an architecture."""

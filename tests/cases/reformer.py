@@ -183,6 +183,7 @@ CASE = ArchitectureCase(
         ({"num_hashes": 0}, "num_hashes=0: must be an integer at least 1"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings=True: must be false: predictions read states 2·D wide"),
     ),
+    reversible=True,
     released=lambda: pieces(("<unk>", "<s>", "</s>")),
     convolves=True,
     stepwise=lambda config: "lsh" not in config.attn_layers or config.lsh_attn_chunk_length == 16,
