@@ -13,7 +13,6 @@ from torch.nn.functional import pad
 
 from tfx_core.errors import InputError
 from tfx_core.nn import (
-    AlignedCall,
     Allowed,
     Attention,
     AttentionCall,
@@ -22,6 +21,7 @@ from tfx_core.nn import (
     DenseBias,
     Geometry,
     HashedAttention,
+    HashedCall,
     LayerCall,
     RealTokens,
     normalised,
@@ -202,11 +202,14 @@ class LSHAttention(HashedAttention):
 
     def _buckets(self, query: Tensor, call: AttentionCall) -> Tensor:
         """Of new tokens, ``(B, H, T, R)``: of as many as the length of a row's beginning asks for, and two at least."""
-        hashing, seed = self.hashing, self.hashing.drawn_seed(training=False)
+        assert isinstance(call, HashedCall)
+        assert isinstance(call.cache, PlacedCache)
+        hashing = self.hashing_of(call)
+        seed, known = hashing.drawn_seed(training=False), call.cache.cache.held.get("buckets")
+        if known is not None and known.shape[3] != hashing.rounds:
+            raise InputError(f"num_hashes={hashing.rounds}: past_key_values were hashed {known.shape[3]} times")
         if hashing.factors is not None:
             return hashing.buckets(query, hashing.factors, seed).transpose(2, 3)
-        assert isinstance(call, AlignedCall)
-        assert isinstance(call.cache, PlacedCache)
         lengths = call.cache.bucket_lengths(query, call.lengths).clamp(min=self.chunking.length + 1)
         return row_buckets(hashing, self.chunking, query, lengths, seed).transpose(2, 3)
 
