@@ -55,6 +55,12 @@ def released(name: str, folder: Path, **config: object) -> Path:
     return write(folder, {**files, "config.json": {"model_type": name}, "tokenizer_config.json": config})
 
 
+def released_with(role: str, token: str, name: str, folder: Path) -> Path:
+    """The same; a family without a token of this role is given one, as its users do."""
+    has = getattr(tfx_core.load_tokenizer(released(name, folder)), role) is not None
+    return folder if has else released(name, folder, **{role: token})
+
+
 def saved(tokenizer: Tokenizer, folder: Path, name: str) -> Path:
     tokenizer.save_pretrained(folder)
     return write(folder, {"config.json": {"model_type": name}})
