@@ -109,7 +109,7 @@ class Arrangement:
                 return self.restored(context)[:, :, 0]
             found = (query @ key.transpose(-1, -2) * scale + bias).logsumexp(-1)  # (B, H, C, l)
         weights = self.restored(found).softmax(2)  # (B, H, R, L)
-        return (weights[..., None] * self.restored(context)).sum(2)
+        return (weights.to(value.dtype)[..., None] * self.restored(context)).sum(2)
 
     def chunked(self, x: Tensor) -> Tensor:
         """``(B, H, L, d) -> (B, H, C, l, d)``."""
@@ -195,10 +195,13 @@ def _attended(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float, dropout: float
 ) -> tuple[Tensor, Tensor]:
     """What the default kernels compute, and the logarithm of the sums that they divide by, which they keep."""
-    scores = query @ key.transpose(-1, -2) * scale + bias
-    found = at_least_float32(scores).logsumexp(-1)  # (B, H, C, l)
-    weights = (scores - found[..., None]).exp().to(value.dtype)
-    return F.dropout(weights, dropout, training=dropout > 0) @ value, found.to(value.dtype)
+    scores = query @ key.transpose(-1, -2) * scale + bias  # (B, H, C, l, k·l)
+    # without the greatest, which may be so far down that float32 holds no fractions beside it
+    greatest = scores.detach().amax(-1, keepdim=True)
+    weights = (scores - greatest).exp()
+    sums = at_least_float32(weights).sum(-1, keepdim=True)
+    context = F.dropout(weights, dropout, training=dropout > 0) @ value / sums.to(value.dtype)
+    return context, (greatest + sums.log()).squeeze(-1)
 
 
 def _gather(x: Tensor, index: Tensor) -> Tensor:
