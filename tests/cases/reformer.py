@@ -130,6 +130,13 @@ def two(kind: str) -> dict[str, Any]:
     return {"attn_layers": [kind, kind], "num_hidden_layers": 2}
 
 
+def goes_with(size: str, value: int) -> dict[str, Any]:
+    """Axial positions are as wide as the hidden states, and each layer has a kind."""
+    if size == "hidden_size":
+        return {"axial_pos_embds_dim": [8, value - 8]}
+    return {"attn_layers": ["local", "lsh"] * value} if size == "num_hidden_layers" and value < 100 else {}
+
+
 def with_two_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The logits' bias under both of its names, as versions before safetensors wrote it."""
     return {**tensors, **{name.replace("lm_head.bias", "lm_head.decoder.bias"): x for name, x in tensors.items()}}
@@ -175,8 +182,10 @@ CASE = ArchitectureCase(
         ({"lsh_attn_chunk_length": 0}, "lsh_attn_chunk_length=0: must be an integer at least 1"),
         ({"num_hashes": 0}, "num_hashes=0: must be an integer at least 1"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings=True: must be false: predictions read states 2·D wide"),
-        ({"sinusoidal_pos_embds": True}, "sinusoidal_pos_embds=True: changes results"),
     ),
     reversible=True,
     released=lambda: pieces(("<unk>", "<s>", "</s>")),
+    convolves=True,
+    stepwise=lambda config: "lsh" not in config.attn_layers or config.lsh_attn_chunk_length == 16,
+    goes_with=goes_with,
 )

@@ -160,10 +160,14 @@ class HashedAttention(ChunkedAttention):
         itself = torch.eye(query.shape[2], dtype=query.dtype, device=query.device) * self_last(query.dtype)
         return replace(call, bias=together((call.bias, DenseBias(itself))))
 
+    def hashing_of(self, call: HashedCall) -> Hashing:
+        """The hashing, in as many rounds as the call says."""
+        return self.hashing if call.rounds is None else replace(self.hashing, rounds=call.rounds)
+
     def arrange(self, query: Tensor, call: AttentionCall) -> Arrangement:
         """Where the tokens stand when they are sorted by their buckets."""
         assert isinstance(call, HashedCall)
-        hashing = self.hashing if call.rounds is None else replace(self.hashing, rounds=call.rounds)
+        hashing = self.hashing_of(call)
         seed = hashing.drawn_seed(training=self.training)
         notes = BucketNotes() if call.notes is None else call.notes
         buckets = notes.taken(lambda: row_buckets(hashing, self.chunking, query, call.lengths, seed))

@@ -1,9 +1,12 @@
 """Reformer (Kitaev et al. 2020)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
-from tfx_core.model import Architecture, causal_decoding
+from tfx_core.model import Architecture, CausalDecoding, Model, causal_decoding
 from tfx_core.nn import initialise_normal
 from tfx_decoders.reformer.config import ReformerConfig
 from tfx_decoders.reformer.heads import HEADS
@@ -19,6 +22,10 @@ def _initialise(path: str, module: nn.Module, config: ReformerConfig, generator:
     initialise_normal(module, config.axial_norm_std if axial else config.initializer_range, generator)
 
 
+def _decoding(model: Model, inputs: Mapping[str, Any]) -> CausalDecoding:
+    return causal_decoding(model, inputs, also=("num_hashes",))
+
+
 ARCHITECTURE = Architecture(
     config=ReformerConfig,
     backbone=build_backbone,
@@ -27,5 +34,5 @@ ARCHITECTURE = Architecture(
     initialise=_initialise,
     capabilities={"token-states": ()},
     text=RECIPE,
-    decoding=causal_decoding,
+    decoding=_decoding,
 )

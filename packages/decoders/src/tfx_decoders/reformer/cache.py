@@ -4,15 +4,15 @@ A new token sees what it would if the text ended with it: the tokens so far are 
 to the chunks about its own place among them. Tokens that were read before keep what they saw then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tfx_core.errors import InputError
 from tfx_core.nn import (
-    AlignedCall,
     Allowed,
     Attention,
     AttentionCall,
@@ -21,6 +21,7 @@ from tfx_core.nn import (
     DenseBias,
     Geometry,
     HashedAttention,
+    HashedCall,
     LayerCall,
     RealTokens,
     normalised,
@@ -88,12 +89,26 @@ class AlignedCache:
         """Take ``(R, H, T, w)`` of new tokens; return those of all, ``(R, H, S, w)``."""
         held = self.held.get(name, new)
         if (held.shape[1], held.shape[3]) != (new.shape[1], new.shape[3]):
-            raise InputError("past_key_values are not this model's: a cache goes on in the model that made it")
+            raise InputError(
+                f"past_key_values of {held.shape[1]} heads of width {held.shape[3]}: not this model's; a cache goes on "
+                "in the model that made it"
+            )
         room = places.length + new.shape[2]
         if name not in self.held or held.shape[2] < room:
-            held = _grown(held if name in self.held else new[:, :, :0], room)
+            held = held if name in self.held else new[:, :, :0]
+            held = _grown(held, max(room + 64, 2 * held.shape[2]))
         self.held[name] = _written(held, new, places)
         return self.held[name][:, :, : places.length]
+
+    @classmethod
+    def joined(cls, parts: Sequence["AlignedCache"]) -> "AlignedCache":
+        """The rows of all, each with as many columns as the longest."""
+        made = cls()
+        for name in parts[0].held:
+            held = [each.held[name] for each in parts]
+            longest = max(each.shape[2] for each in held) if held[0].dim() > 2 else 0
+            made.held[name] = torch.cat([each if not longest else _grown(each, longest) for each in held])
+        return made
 
     def select(self, rows: Tensor) -> None:
         """Row ``i`` becomes what row ``rows[i]`` was; rows may repeat or be left out."""
@@ -108,9 +123,7 @@ class AlignedCache:
 
 def _grown(held: Tensor, room: int) -> Tensor:
     # not empty: what is hidden has no weight, but nothing times what is not a number is none either
-    grown = held.new_zeros(*held.shape[:2], max(room + 64, 2 * held.shape[2]), held.shape[3])
-    grown[:, :, : held.shape[2]] = held
-    return grown
+    return pad(held, (0, 0, 0, room - held.shape[2]))
 
 
 def _written(held: Tensor, new: Tensor, places: Places) -> Tensor:
@@ -189,11 +202,14 @@ class LSHAttention(HashedAttention):
 
     def _buckets(self, query: Tensor, call: AttentionCall) -> Tensor:
         """Of new tokens, ``(B, H, T, R)``: of as many as the length of a row's beginning asks for, and two at least."""
-        hashing, seed = self.hashing, self.hashing.drawn_seed(training=False)
+        assert isinstance(call, HashedCall)
+        assert isinstance(call.cache, PlacedCache)
+        hashing = self.hashing_of(call)
+        seed, known = hashing.drawn_seed(training=False), call.cache.cache.held.get("buckets")
+        if known is not None and known.shape[3] != hashing.rounds:
+            raise InputError(f"num_hashes={hashing.rounds}: past_key_values were hashed {known.shape[3]} times")
         if hashing.factors is not None:
             return hashing.buckets(query, hashing.factors, seed).transpose(2, 3)
-        assert isinstance(call, AlignedCall)
-        assert isinstance(call.cache, PlacedCache)
         lengths = call.cache.bucket_lengths(query, call.lengths).clamp(min=self.chunking.length + 1)
         return row_buckets(hashing, self.chunking, query, lengths, seed).transpose(2, 3)
 

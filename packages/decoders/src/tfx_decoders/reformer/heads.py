@@ -41,9 +41,6 @@ def _causal_lm(config: ReformerConfig, backbone: Backbone) -> CausalLMHead:
     config.require(
         config.is_decoder, "is_decoder", "true for causal-lm: else every token sees the ones that it has to predict"
     )
-    for kind in sorted(set(config.attn_layers)):
-        key = {"lsh": "lsh_num_chunks_after", "local": "local_num_chunks_after"}[kind]
-        config.require(getattr(config, key) == 0, key, "0 for causal-lm: no token sees a chunk that follows")
     return CausalLMHead(_predictions(config, backbone))
 
 
