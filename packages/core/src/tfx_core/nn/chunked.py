@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from tfx_core.errors import InputError
 from tfx_core.nn.attention import Attention, AttentionCall, Projections
 from tfx_core.nn.bias import Bias, DenseBias, Mask, Scores
-from tfx_core.nn.kernels import AttentionKernel
+from tfx_core.nn.kernels import AttentionKernel, eager, sdpa
 from tfx_core.nn.layout import PADDED, Layout
+from tfx_core.nn.norms import at_least_float32
 from tfx_core.nn.observer import Observer
 
 
@@ -100,20 +101,15 @@ class Arrangement:
         """
         query, key, value = self.chunked(query), self.seen(self.chunked(key)), self.seen(self.chunked(value))
         bias = self.bias(query.dtype)  # (B|1, H|1, C, l, k·l)
-        context = kernel(
-            query.flatten(1, 2),
-            key.flatten(1, 2),
-            value.flatten(1, 2),
-            DenseBias(bias.expand(*query.shape[:2], -1, -1, -1).flatten(1, 2)),
-            scale=scale,
-            dropout=dropout,
-            observer=None,
-        ).view(*query.shape[:4], -1)  # (B, H, C, l, d)
-        if self.slots.shape[2] == 1:
-            return self.restored(context)[:, :, 0]
-        found = (query @ key.transpose(-1, -2) * scale + bias).logsumexp(-1)  # (B, H, C, l)
+        if self.slots.shape[2] > 1 and kernel in (sdpa, eager):
+            context, found = _attended(query, key, value, bias, scale, dropout)
+        else:
+            context = _by_kernel(kernel, query, key, value, bias, scale, dropout)
+            if self.slots.shape[2] == 1:
+                return self.restored(context)[:, :, 0]
+            found = (query @ key.transpose(-1, -2) * scale + bias).logsumexp(-1)  # (B, H, C, l)
         weights = self.restored(found).softmax(2)  # (B, H, R, L)
-        return (weights[..., None] * self.restored(context)).sum(2)
+        return (weights.to(value.dtype)[..., None] * self.restored(context)).sum(2)
 
     def chunked(self, x: Tensor) -> Tensor:
         """``(B, H, L, d) -> (B, H, C, l, d)``."""
@@ -128,13 +124,12 @@ class Arrangement:
 
     def seen(self, chunks: Tensor) -> Tensor:
         """What each chunk sees of ``(B, H, C, l, …)``: ``(B, H, C, k·l, …)``."""
-        parts = [self._there(chunks, index) for index in self._indices()]
-        return torch.cat(parts, dim=3)
+        return torch.cat([self._there(chunks, shift) for shift in self.chunking.shifts], dim=3)
 
     def bias(self, dtype: torch.dtype) -> Tensor:
         """Of the scores of the slots of each chunk with those that it sees, ``(B|1, H|1, C, l, k·l)``."""
         own = self._in_chunks(self.columns)
-        keys = torch.cat([self._there(own, index).where(self._is(index), self.tokens) for index in self._indices()], 3)
+        keys = torch.cat([self._hidden(self._there(own, shift), shift) for shift in self.chunking.shifts], dim=3)
         own, keys = own[..., :, None], keys[..., None, :]
         seen = keys < self.lengths[:, None, None, None, None]
         seen = seen & (keys <= own) if self.causal else seen.expand(*seen.shape[:3], own.shape[3], -1)
@@ -165,29 +160,54 @@ class Arrangement:
         real = (columns < self.lengths[:, None])[:, None, None]  # (B, 1, 1, L)
         return real & (columns <= columns[:, None]) if self.causal else real
 
-    def _indices(self) -> list[Tensor]:
-        """For each shift the chunk that each sees, ``(B, 1, C)``."""
+    def _there(self, chunks: Tensor, shift: int) -> Tensor:
+        """For each chunk of ``(B, H, C, …)`` the one that it sees; any where there is none."""
+        if shift == 0:
+            return chunks
+        index = self._index(shift).clamp(min=0)  # (B|1, 1, C)
+        chunks = chunks.expand(max(len(chunks), len(index)), *chunks.shape[1:])
+        return _gather(chunks, index.expand(*chunks.shape[:2], -1))
+
+    def _hidden(self, columns: Tensor, shift: int) -> Tensor:
+        """The columns ``(B, H, C, l)`` of what chunks see, which are no token's where there is nothing to see."""
+        return columns.where((self._index(shift) >= 0)[..., None], self.tokens)
+
+    def _index(self, shift: int) -> Tensor:
+        """The chunk that each sees, ``(B|1, 1, C)``; -1 for none."""
         chunks = torch.arange(self.columns.shape[2] // self.chunking.length, device=self.columns.device)
         counts = self.counts[:, None, None]
-        return [self.chunking.seen(chunks.expand(len(counts), 1, -1), shift, counts) for shift in self.chunking.shifts]
+        return self.chunking.seen(chunks.expand(len(counts), 1, -1), shift, counts)
 
     def _in_chunks(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], -1, self.chunking.length, *x.shape[3:])
 
-    @staticmethod
-    def _there(chunks: Tensor, index: Tensor) -> Tensor:
-        rows = max(len(chunks), len(index))
-        chunks = chunks.expand(rows, *chunks.shape[1:])
-        return _gather(chunks, index.clamp(0, chunks.shape[2] - 1).expand(rows, chunks.shape[1], -1))
 
-    @staticmethod
-    def _is(index: Tensor) -> Tensor:
-        return (index >= 0)[..., None]
+def _by_kernel(
+    kernel: AttentionKernel, query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float, dropout: float
+) -> Tensor:
+    """Queries ``(B, H, C, l, d)``, keys and values ``(B, H, C, k·l, d) -> (B, H, C, l, d)``: chunks are more heads."""
+    of_heads = DenseBias(bias.expand(*query.shape[:2], -1, -1, -1).flatten(1, 2))
+    parts = query.flatten(1, 2), key.flatten(1, 2), value.flatten(1, 2)
+    return kernel(*parts, of_heads, scale=scale, dropout=dropout, observer=None).view(*query.shape[:4], -1)
+
+
+def _attended(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float, dropout: float
+) -> tuple[Tensor, Tensor]:
+    """What the default kernels compute, and the logarithm of the sums that they divide by, which they keep."""
+    scores = query @ key.transpose(-1, -2) * scale + bias  # (B, H, C, l, k·l)
+    # without the greatest, which may be so far down that float32 holds no fractions beside it
+    greatest = scores.detach().amax(-1, keepdim=True)
+    weights = (scores - greatest).exp()
+    sums = at_least_float32(weights).sum(-1, keepdim=True)
+    context = F.dropout(weights, dropout, training=dropout > 0) @ value / sums.to(value.dtype)
+    return context, (greatest + sums.log()).squeeze(-1)
 
 
 def _gather(x: Tensor, index: Tensor) -> Tensor:
     """``(B, H, N, …)`` at ``(B, H, M)`` -> ``(B, H, M, …)``."""
-    return x.gather(2, index.view(*index.shape, *(1 for _ in x.shape[3:])).expand(*index.shape, *x.shape[3:]))
+    rows = torch.arange(x.shape[0] * x.shape[1], device=x.device).view(*x.shape[:2], 1) * x.shape[2]
+    return x.flatten(0, 2).index_select(0, (rows + index).flatten()).view(*index.shape, *x.shape[3:])
 
 
 def self_last(dtype: torch.dtype) -> float:
