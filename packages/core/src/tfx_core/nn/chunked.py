@@ -75,8 +75,7 @@ class Chunking:
 class Arrangement:
     """Where the ``L`` tokens of each row stand, once in each of ``R`` rounds, in ``C`` chunks of ``l`` slots.
 
-    Rows may differ in length, and each is arranged as it would be alone; slots that it has no need of hold ``Q``,
-    which is no token's number.
+    Rows may differ in length, and each is arranged as it would be alone; slots that it has no need of hold padding.
     """
 
     chunking: Chunking

@@ -96,9 +96,9 @@ class BucketNotes:
     noted: Tensor | None = None
 
     def taken(self, found: Callable[[], Tensor]) -> Tensor:
-        """The buckets, found once."""
+        """The buckets, found once and kept in half of the memory that numbers take by default."""
         if self.noted is None:
-            self.noted = found()
+            self.noted = found().int()
         return self.noted.long()
 
 
@@ -210,7 +210,7 @@ def row_buckets(hashing: Hashing, chunking: Chunking, vectors: Tensor, lengths: 
     for factors, chunks in _choices(hashing, chunking, counts, most).items():
         rows = torch.isin(counts, torch.tensor(chunks, device=counts.device))[:, None, None, None]
         found = torch.where(rows, hashing.buckets(vectors, factors, seed), found)
-    return found.expand(*vectors.shape[:2], hashing.rounds, -1)
+    return found.expand(*vectors.shape[:2], hashing.rounds, vectors.shape[2])
 
 
 def _choices(hashing: Hashing, chunking: Chunking, counts: Tensor, most: int) -> dict[tuple[int, ...], list[int]]:

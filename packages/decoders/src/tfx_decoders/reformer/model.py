@@ -93,6 +93,11 @@ class ReformerBackbone(TransformerBackbone):
         if cache is not None:
             cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
         span = self.span(tokens, attention_mask, position_ids, cache)
+        if isinstance(span.layout, Apart) and (output_attentions or head_mask is not None):
+            raise InputError(
+                "output_attentions, head_mask: position_ids say that rows are packed of several texts, which attend "
+                "apart; give each text a row of its own"
+            )
         recorder = Recorder(
             hidden_states=[] if output_hidden_states else None,
             attentions=[] if output_attentions else None,

@@ -39,9 +39,8 @@ class ChunkedFeedForward(FeedForward):
         """``(…, S, D) -> (…, S, D)``, or ``(tokens, D)``."""
         if self.chunk == 0:
             return super().forward(x)
-        return torch.cat(
-            [super(ChunkedFeedForward, self).forward(part) for part in torch.split(x, self.chunk, dim=-2)], -2
-        )
+        parts = torch.split(x, self.chunk, dim=-2)
+        return torch.cat([super(ChunkedFeedForward, self).forward(part) for part in parts], dim=-2)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class ReversibleStack(Stack):
 
     The backward pass computes what each layer read from what it wrote, with the same dropout and the same buckets: its
     memory does not depend on the number of layers, but for the buckets' numbers. Where states, weights, masks of heads
-    or a cache are asked for, layers are computed as others are.
+    or a cache are asked for, or a compiler records the call, layers are computed as others are.
     """
 
     def __init__(self, layers: Iterable[ReversibleLayer], norm: nn.Module, dropout: float) -> None:

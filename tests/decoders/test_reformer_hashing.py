@@ -61,6 +61,26 @@ def test_texts_of_a_row_are_hashed_apart(changes: dict[str, Any]) -> None:
     torch.testing.assert_close(states(made, ids, position_ids=positions), alone, rtol=1e-4, atol=1e-5)
 
 
+def test_short_rows_in_a_wide_batch_are_not_hashed() -> None:
+    made, ids = model(num_hashes=2), random_ids("reformer", 2, 30)
+    mask = torch.zeros(2, 30, dtype=torch.long)
+    mask[0, 20:23] = mask[1, :1] = 1
+    for packed in (True, False):
+        made.packed = packed
+        found = states(made, ids, mask)
+        for row, real in enumerate(mask.bool()):
+            torch.testing.assert_close(found[row][real], states(made, ids[row][real][None])[0])
+
+
+def test_weights_of_texts_that_attend_apart_are_not_reported() -> None:
+    made, ids = model(), random_ids("reformer", 1, 9)
+    positions = torch.tensor([[0, 1, 2, 3, 0, 1, 2, 3, 4]])
+    assert len(made(ids, position_ids=positions, output_hidden_states=True).hidden_states) == 4
+    for asked in ({"output_attentions": True}, {"head_mask": torch.ones(4)}):
+        with pytest.raises(InputError, match="packed of several texts"):
+            made(ids, position_ids=positions, **asked)
+
+
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*deprecated:DeprecationWarning")
 def test_hashing_is_compiled_exported_and_traced() -> None:
     made, (ids, mask) = model(num_hashes=2), long_batch()
