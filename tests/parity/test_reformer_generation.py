@@ -68,7 +68,7 @@ def _each_row_alone(attention: Any) -> None:
 def written(model: Any, ids: Tensor, **options: Any) -> Tensor:
     """The new tokens of both libraries' ``generate``."""
     with torch.no_grad():
-        sequences: Tensor = model.generate(ids, **{"max_new_tokens": 20, "do_sample": False, **options})
+        sequences: Tensor = model.generate(ids, **{"max_new_tokens": 16, "do_sample": False, **options})
     return sequences[:, ids.shape[1] :]
 
 
@@ -85,11 +85,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_strategies(pair: tuple[Any, Model], length: int, options: dict[str, Any]) -> None:
+def test_strategies(pair: tuple[Any, Model], options: dict[str, Any]) -> None:
     theirs, ours = pair
-    ids = random_ids("reformer", 3, length, seed=length)
+    ids = random_ids("reformer", 3, LENGTHS[1], seed=2)
     expected = written(theirs, ids, **options)
     assert len(expected.unique()) > 3, "a model that repeats itself shows nothing"
     assert torch.equal(written(ours, ids, **options), expected)
