@@ -215,9 +215,10 @@ def test_a_cache_that_does_not_fit_is_told(models: tuple[Model, Model]) -> None:
     past.layers = past.layers[:1]
     with pytest.raises(InputError, match="past_key_values of 1 layers: this model has"):
         model.generate(torch.cat((ids, ids), dim=1), **source, past_key_values=past)
-    heads = model.config.aliases.get("num_attention_heads", "num_attention_heads")
-    fewer = {**tiny_config(model.config.model_type), heads: 1, "add_cross_attention": model.config.add_cross_attention}
-    other = tfx_core.new_model(model.config.model_type, head=model.head_name, seed=1, **fewer).eval()
+    heads = {"num_attention_heads", "decoder_attention_heads"} & {*model.config.field_names(), *model.config.aliases}
+    fewer = model.config.replace(**dict.fromkeys(heads, 1))
+    values = {key: getattr(fewer, key) for key in fewer.field_names() if key != "extra"}
+    other = tfx_core.new_model(fewer.model_type, head=model.head_name, seed=1, **values).eval()
     past = other(ids, **source, use_cache=True).past_key_values
     with pytest.raises(InputError, match=r"past_key_values of 1 heads of width \d+: not this model's; a cache goes on"):
         model(ids, **source, past_key_values=past)
