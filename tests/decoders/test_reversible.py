@@ -121,7 +121,7 @@ def test_what_is_kept_does_not_depend_on_the_number_of_layers(kind: str) -> None
     assert kept(many, output_hidden_states=True) > 3 * kept(few, output_hidden_states=True)
 
 
-def test_layers_are_called_and_may_be_checkpointed_all_the_same() -> None:
+def test_hooks_of_layers_are_called() -> None:
     model, called = backbone().double(), []
     for layer in model.stack.layers:
         layer.register_forward_hook(lambda *_: called.append(1))
