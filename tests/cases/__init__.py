@@ -33,6 +33,14 @@ def _as_given(model: Any, inputs: Inputs) -> Inputs:
     return inputs
 
 
+def _always(config: Any) -> bool:
+    return True
+
+
+def _nothing_else(size: str, value: int) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Variant:
     """A configuration to compare with the reference, for all heads of the architecture or the named ones."""
@@ -109,8 +117,18 @@ class ArchitectureCase:
     packs: bool = True
     """Whether its layers see the tokens of a padded batch alone."""
 
+    stepwise: Callable[[Any], bool] = _always
+    """Whether, with a config, a cache's steps give what a call of the whole text gives: not where tokens that follow
+    decide which of the others see each other."""
+
+    goes_with: Callable[[str, int], dict[str, Any]] = _nothing_else
+    """Keys of a tiny config that change with a size, given its common name and value."""
+
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
+
+    reversible: bool = False
+    """Whether its layers compute again what their backward pass needs, unless they report something."""
 
 
 def case_of(model_type: str) -> ArchitectureCase:

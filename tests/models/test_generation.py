@@ -129,6 +129,7 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
     "mc_labels": lambda model, ids: ids[:, 0],
     "mc_token_ids": lambda model, ids: ids[:, :1],
     "mems": memory,
+    "num_hashes": lambda model, ids: 2,
     "output_attentions": lambda model, ids: True,
     "output_hidden_states": lambda model, ids: True,
     "past_key_values": lambda model, ids: model.backbone.new_cache(),

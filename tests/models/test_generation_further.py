@@ -92,9 +92,11 @@ def test_attentions_and_states_are_reported_for_each_new_token(models: tuple[Mod
         assert (shape[0], len(each), shape[2] > 1) == (rows, layers, number == 0 and not prefix)
         sums = each[-1][:, :, -1].sum(-1)
         torch.testing.assert_close(sums, torch.ones_like(sums))
-    # the newest token's last state gives the logits
+    # the newest token's last state gives the logits, where all that heads read is reported
     steps = model.generate(**inputs, **options, **asked, output_logits=True)
     for logits, states in zip(steps.logits, steps[f"{prefix}hidden_states"], strict=True):
+        if states[-1].shape[-1] != model.backbone.width:
+            continue
         torch.testing.assert_close(model.language_head.predictions(states[-1][:, -1]), logits)
     assert ("encoder_attentions" in output) == model.config.is_encoder_decoder
     assert ("cross_attentions" in output) == (model.config.is_encoder_decoder or model.config.add_cross_attention)
@@ -106,6 +108,19 @@ def test_attentions_and_states_are_reported_for_each_new_token(models: tuple[Mod
         if not options.get("num_beams"):
             with pytest.raises(InputError, match="output_attentions: not with"):
                 model.generate(**inputs, **options, **asked, **guessed)
+
+
+def tensors_of(remembered: Any) -> list[Tensor]:
+    """All that something holds."""
+    if isinstance(remembered, Tensor):
+        return [remembered]
+    parts = remembered.values() if isinstance(remembered, dict) else vars(remembered).values()
+    return [
+        each
+        for part in parts
+        if isinstance(part, Tensor | dict) or hasattr(part, "__dict__")
+        for each in tensors_of(part)
+    ]
 
 
 CONTINUED: dict[str, dict[str, Any]] = {
@@ -151,7 +166,8 @@ def test_a_text_goes_on_with_the_cache_as_without(models: tuple[Model, Model], n
         assert past is None
         first = model.generate(**inputs, **settings(model), return_dict_in_generate=True)
         past, rows = first.past_key_values, torch.arange(len(LENGTHS))
-    assert not past.layers[0].self_attention._key.is_inference()
+    assert tensors_of(past.layers[0])
+    assert not any(each.is_inference() for each in tensors_of(past.layers[0]))
     inputs = {each: value[rows] for each, value in inputs.items()}
     if "seeds" in options:
         options["seeds"] = list(range(len(rows)))
@@ -199,9 +215,12 @@ def test_a_cache_that_does_not_fit_is_told(models: tuple[Model, Model]) -> None:
     past.layers = past.layers[:1]
     with pytest.raises(InputError, match="past_key_values of 1 layers: this model has"):
         model.generate(torch.cat((ids, ids), dim=1), **source, past_key_values=past)
-    past = model.backbone.new_cache()
-    past.layers[0].self_attention.append(torch.ones(3, 1, 2, 3), torch.ones(3, 1, 2, 3))
-    with pytest.raises(InputError, match="past_key_values of 1 heads of width 3: not this model's; a cache goes on in"):
+    heads = {"num_attention_heads", "decoder_attention_heads"} & {*model.config.field_names(), *model.config.aliases}
+    fewer = model.config.replace(**dict.fromkeys(heads, 1))
+    values = {key: getattr(fewer, key) for key in fewer.field_names() if key != "extra"}
+    other = tfx_core.new_model(fewer.model_type, head=model.head_name, seed=1, **values).eval()
+    past = other(ids, **source, use_cache=True).past_key_values
+    with pytest.raises(InputError, match=r"past_key_values of 1 heads of width \d+: not this model's; a cache goes on"):
         model(ids, **source, past_key_values=past)
 
 

@@ -50,9 +50,10 @@ def test_sizes_have_the_same_names_everywhere(name: str) -> None:
             continue
         assert isinstance(present, int)
         other = present // 2 if size == "num_attention_heads" else 2 * present
-        assert getattr(config.replace(**{size: other}), size) == other
+        beside = case_of(name).goes_with(size, other)
+        assert getattr(config.replace(**{size: other}, **beside), size) == other
         own = config.aliases.get(size, size)
-        others = {key: value for key, value in tiny_config(name).items() if key != own}
+        others = {key: value for key, value in {**tiny_config(name), **beside}.items() if key != own}
         assert getattr(type(config).from_dict({**others, size: other}), size) == other
         another: Any = tfx_core.new_model(name, **others, **{size: other}).config
         assert getattr(another, size) == other

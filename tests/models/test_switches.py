@@ -125,7 +125,9 @@ def test_what_is_computed_again_has_the_same_gradients(model_type: str, head: st
             model.gradient_checkpointing_enable(options)
             assert model.is_gradient_checkpointing
             fewer, found = learned(model, call)
-            assert fewer < kept / 2
+            # of layers that keep nothing as it is, there is nothing left to forget
+            forgotten = case_of(model_type).reversible and call is inputs
+            assert fewer == kept if forgotten else fewer < kept / 2
             for name, gradient in expected.items():
                 assert (gradient is None) == (found[name] is None)
                 assert gradient is None or torch.equal(gradient, found[name]), name
@@ -139,6 +141,8 @@ def test_what_is_computed_again_has_the_same_gradients(model_type: str, head: st
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_some_layers_are_computed_again_and_what_is_kept_may_be_kept_elsewhere(model_type: str) -> None:
     model, inputs = forgetful(model_type, "backbone"), inputs_of(model_type, "backbone")
+    if case_of(model_type).reversible:
+        inputs = {**inputs, **ASKED}  # without reports they keep nothing as it is
     kept, expected = learned(model, inputs)
     model.activation_checkpointing_enable(offload=True)
     fewest, found = learned(model, inputs)

@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 import tfx_core
-from tests.models.test_tokenizers import released
+from tests.models.test_tokenizers import released_with
 from tests.models.test_words import with_head
 from tests.models.tiny import perturbed, tiny_config
 from tests.parity.case import cases
@@ -17,7 +17,7 @@ from tests.parity.test_tasks import same
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """The task and the reference's, with one random model and the files of one tokenizer."""
     name, folder = request.param, tmp_path_factory.mktemp(request.param)
-    tokenizer = tfx_core.load_tokenizer(released(name, folder / "text"))
+    tokenizer = tfx_core.load_tokenizer(released_with("mask_token", "<mask>", name, folder / "text"))
     sizes = {**tiny_config(name), "vocab_size": len(tokenizer)}
     perturbed(tfx_core.new_model(name, head="masked-lm", seed=1, **sizes), 2, 0.1).save_pretrained(folder)
     # cleaning up, which is for text that was generated, can be asked for here
@@ -29,6 +29,15 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return tfx_core.pipeline("fill-mask", folder, tokenizer=folder / "text", batch_tokens=40), theirs
 
 
+def readable(tokenizer: Any, found: Any) -> Any:
+    """Without texts of signs of a model file that have no role, which the reference's fast tokenizers leave out."""
+    if isinstance(found, list):
+        return [readable(tokenizer, each) for each in found]
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    without_role = found["token"] in special.difference(tokenizer.all_special_ids)
+    return {key: value for key, value in found.items() if key != "sequence" or not without_role}
+
+
 @pytest.mark.parametrize("options", [{}, {"top_k": 1}, {"top_k": 90}, {"targets": ["a", "x", "1"]}], ids=str)
 def test_candidates_and_their_texts(both: tuple[Any, Any], options: dict[str, Any]) -> None:
     ours, theirs = both
@@ -37,5 +46,5 @@ def test_candidates_and_their_texts(both: tuple[Any, Any], options: dict[str, An
     found, expected = ours(texts, **options), theirs(texts, **options)
     for each in (each for several in (found[4], expected[4]) for candidates in several for each in candidates):
         del each["sequence"]  # in which the reference leaves the tokens around the text
-    same(found, expected)
-    same(ours(texts[0], **options), theirs(texts[0], **options))
+    for mine, its in ((found, expected), (ours(texts[0], **options), theirs(texts[0], **options))):
+        same(*(readable(theirs.tokenizer, each) for each in (mine, its)))

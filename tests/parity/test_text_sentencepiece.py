@@ -39,6 +39,7 @@ from tests.parity.text_lines import hard_lines
 from tfx_core.text import Recipe, TextFacts, Tokenizer
 from tfx_core.text.recipes import sentencepiece_recipe
 from tfx_core.text.sentencepiece_model import Piece
+from tfx_decoders.reformer.text import RECIPE as REFORMER
 from tfx_decoders.xlnet.text import RECIPE as XLNET
 from tfx_encoders.albert.text import RECIPE as ALBERT
 from tfx_encoders.xlm_roberta.text import RECIPE as XLM_ROBERTA
@@ -346,6 +347,7 @@ FAMILIES: dict[str, tuple[Recipe, str, int, dict[str, Any], dict[str, Any]]] = {
     # without add_prefix_space this version of the fast tokenizer leaves the dummy prefix out
     "T5": (T5, "unigram", 0, {"legacy": True}, {"add_prefix_space": True}),
     "XLMRoberta": (XLM_ROBERTA, "fairseq", 1, {}, {}),
+    "Reformer": (REFORMER, "bpe", 0, {}, {}),
 }
 """Recipe, model, shift of the ids, options of the slow and of the fast tokenizer."""
 
@@ -368,7 +370,8 @@ def test_ids_are_those_of_the_slow_tokenizer(family: str, model_file: Callable[[
     assert [text.strip() for text in ours_back] == theirs_back
     assert sorted(tokenizer.all_special_ids) == sorted(slow.all_special_ids)
     words = [text for text in texts[:200] if not set("-=*0123456789") & set(text)]
-    batch, expected = tokenizer(words, words[::-1], padding=True), slow(words, words[::-1], padding=True)
+    pads = tokenizer.pad_token is not None
+    batch, expected = tokenizer(words, words[::-1], padding=pads), slow(words, words[::-1], padding=pads)
     assert {name: batch[name] for name in batch} == dict(expected)
 
 

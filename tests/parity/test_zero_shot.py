@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 import tfx_core
-from tests.models.test_tokenizers import released
+from tests.models.test_tokenizers import released_with
 from tests.models.test_words import with_head
 from tests.models.tiny import perturbed, tiny_config
 from tests.parity.case import cases
@@ -21,7 +21,7 @@ CLASSES = {0: "contradiction", 1: "neutral", 2: "ENTAILMENT"}
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """The task and the reference's, with one random model and the files of one tokenizer."""
     name, folder = request.param, tmp_path_factory.mktemp(request.param)
-    tokenizer = tfx_core.load_tokenizer(released(name, folder / "text"))
+    tokenizer = tfx_core.load_tokenizer(released_with("pad_token", "<pad>", name, folder / "text"))
     sizes = {**tiny_config(name), "vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     model = tfx_core.new_model(name, head="sequence-classification", seed=1, **sizes, id2label=CLASSES)
     perturbed(model, 2, 0.1).save_pretrained(folder)

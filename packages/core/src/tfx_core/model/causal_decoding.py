@@ -1,6 +1,6 @@
 """How a decoder with a key-value cache takes steps: the state of every decoder that takes ``past_key_values``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -20,8 +20,8 @@ _USED = frozenset(
 )
 
 
-def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding":
-    """The state of a model that is one decoder.
+def causal_decoding(model: Model, inputs: Mapping[str, Any], *, also: Collection[str] = ()) -> "CausalDecoding":
+    """The state of a model that is one decoder; every call is given ``also`` these inputs.
 
     Raises `InputError` for a head or a config that cannot generate, and for inputs that `CausalDecoding` does not know:
     an architecture that has others makes a state of its own.
@@ -29,7 +29,7 @@ def causal_decoding(model: Model, inputs: Mapping[str, Any]) -> "CausalDecoding"
     predictions = model.language_head.predictions
     if not model.backbone.causal:
         raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
-    check_used(inputs, _USED & model.backbone.input_names)
+    check_used(inputs, _USED.union(also) & model.backbone.input_names)
     return CausalDecoding(model.backbone, predictions, inputs, model.attention)
 
 

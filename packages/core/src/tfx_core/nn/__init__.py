@@ -39,6 +39,16 @@ from tfx_core.nn.cache import (
     copied_rows,
     rows_of_sources,
 )
+from tfx_core.nn.chunked import (
+    AlignedCall,
+    ArrangedBias,
+    Arrangement,
+    ChunkedAttention,
+    Chunking,
+    Met,
+    in_order,
+    self_last,
+)
 from tfx_core.nn.embeddings import (
     Embeddings,
     EndlessPositions,
@@ -50,6 +60,17 @@ from tfx_core.nn.embeddings import (
     check_device,
     check_ids,
     look_up,
+)
+from tfx_core.nn.hashed import (
+    BucketNotes,
+    HashedAttention,
+    HashedCall,
+    Hashing,
+    SharedProjections,
+    hashed_attention,
+    normalised,
+    row_buckets,
+    sorted_by,
 )
 from tfx_core.nn.initialise import fill_normal, initialise_normal
 from tfx_core.nn.kernels import AttentionKernel, eager, repeat_key_heads, sdpa
@@ -67,13 +88,13 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
 )
-from tfx_core.nn.layout import PADDED, Aligned, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
+from tfx_core.nn.layout import PADDED, Aligned, Apart, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.positions import BucketedBias, Rotary
-from tfx_core.nn.real_tokens import RealTokens, can_read, check_range
+from tfx_core.nn.real_tokens import RealTokens, can_read, check_range, packed_texts
 from tfx_core.nn.relative import (
     Distances,
     FreshKeys,
@@ -96,15 +117,22 @@ __all__ = [
     "Activation",
     "ActivationFunction",
     "Aligned",
+    "AlignedCall",
     "Allowed",
+    "Apart",
+    "ArrangedBias",
+    "Arrangement",
     "Attention",
     "AttentionCache",
     "AttentionCall",
     "AttentionKernel",
     "Bias",
+    "BucketNotes",
     "BucketedBias",
     "CachingLayer",
     "Causal",
+    "ChunkedAttention",
+    "Chunking",
     "Chunks",
     "CrossAttentionCache",
     "CrossProjections",
@@ -119,6 +147,9 @@ __all__ = [
     "GatedFeedForward",
     "Geometry",
     "GlobalTokens",
+    "HashedAttention",
+    "HashedCall",
+    "Hashing",
     "KeyValueCache",
     "Layer",
     "LayerCache",
@@ -126,6 +157,7 @@ __all__ = [
     "Layout",
     "Mask",
     "Memory",
+    "Met",
     "NoCrossAttention",
     "NoPositionBias",
     "NoPositionEmbedding",
@@ -158,6 +190,7 @@ __all__ = [
     "SegmentEmbeddings",
     "SegmentPosition",
     "SelfAttentionCache",
+    "SharedProjections",
     "SinusoidalPositions",
     "Sorted",
     "Span",
@@ -180,15 +213,22 @@ __all__ = [
     "fill_normal",
     "first_tokens",
     "for_inference",
+    "hashed_attention",
+    "in_order",
     "initialise_normal",
     "last_tokens",
     "look_up",
     "mean_tokens",
+    "normalised",
+    "packed_texts",
     "padded_layouts",
     "remember",
     "repeat_key_heads",
+    "row_buckets",
     "rows_of_sources",
     "sdpa",
+    "self_last",
+    "sorted_by",
     "split_linear",
     "together",
 ]

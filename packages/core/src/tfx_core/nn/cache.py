@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -163,6 +163,16 @@ class LayerCache(Protocol):
         ...
 
 
+@runtime_checkable
+class JoiningCache(LayerCache, Protocol):
+    """A `LayerCache` whose rows can be put beside those of others of its kind."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Any]) -> "JoiningCache":
+        """The rows and sources of all."""
+        ...
+
+
 @dataclass
 class KeyValueCache:
     """A `LayerCache` of keys and values, those of the tokens and those of the source."""
@@ -282,15 +292,14 @@ class DecoderCache:
 
     @classmethod
     def joined(cls, parts: Sequence["DecoderCache"]) -> "DecoderCache | None":
-        """The rows of caches with a source for each row; ``None`` where a layer remembers something else than that."""
+        """The rows of caches with a source for each row; ``None`` where what a layer remembers cannot be joined."""
         if len(parts) == 1:
             return parts[0]
         layers = []
         for each in zip(*(part.layers for part in parts), strict=True):
-            known = [layer for layer in each if isinstance(layer, KeyValueCache)]
-            if len(known) < len(each):
+            if not isinstance(each[0], JoiningCache):
                 return None
-            layers.append(KeyValueCache.joined(known))
+            layers.append(type(each[0]).joined(each))
         made = cls(layers)
         made.real = RealTokens.joined([part.real for part in parts if part.real is not None])
         return made

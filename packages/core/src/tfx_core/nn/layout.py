@@ -90,19 +90,33 @@ class Aligned(Ragged):
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__(mask)
-        counts = mask.sum(1)
+        self._align(mask.sum(1))
+
+    def _align(self, counts: Tensor) -> None:
+        """Give each row so many of the tokens, in their order."""
         self.columns = int(counts.max())
-        self.aligned_mask = torch.arange(self.columns, device=mask.device) < counts[:, None]  # (B, L)
+        self.aligned_mask = torch.arange(self.columns, device=counts.device) < counts[:, None]  # (B, L)
         self.aligned_places = self.aligned_mask.flatten().nonzero().squeeze(-1)  # (tokens,)
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """``(tokens, H·d) -> (B, H, L, d)``, zeros after the last token of a row."""
-        rows = x.new_zeros(self.batch * self.columns, x.shape[-1]).index_copy(0, self.aligned_places, x)
-        return PADDED.split(rows.view(self.batch, self.columns, -1), heads)
+        rows = x.new_zeros(self.aligned_mask.numel(), x.shape[-1]).index_copy(0, self.aligned_places, x)
+        return PADDED.split(rows.view(*self.aligned_mask.shape, -1), heads)
 
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, L, d) -> (tokens, H·d)``."""
         return PADDED.merge(x).flatten(0, 1).index_select(0, self.aligned_places)
+
+
+class Apart(Aligned):
+    """Rows without padding that are packed of texts: between the kernels each of these is a row of its own."""
+
+    def __init__(self, texts: Tensor) -> None:
+        """Of numbers ``(B, S)``, the same in one text."""
+        super().__init__(torch.ones_like(texts, dtype=torch.bool))
+        begins = torch.ones_like(self.aligned_mask)
+        begins[:, 1:] = texts[:, 1:] != texts[:, :-1]
+        self._align(begins.flatten().cumsum(0).bincount()[1:])
 
 
 class Sorted:

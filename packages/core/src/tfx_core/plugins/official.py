@@ -9,7 +9,7 @@ from tfx_core.plugins.specs import KINDS
 CORE = "tfx-core"
 
 _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-decoders": {"architecture": ("ctrl", "gpt2", "openai-gpt", "transfo-xl", "xlnet")},
+    "tfx-decoders": {"architecture": ("ctrl", "gpt2", "openai-gpt", "reformer", "transfo-xl", "xlnet")},
     "tfx-encoders": {
         "architecture": (
             *("albert", "bert", "convbert", "distilbert", "electra"),
@@ -22,7 +22,6 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-decoders": {"architecture": ("reformer",)},
     "tfx-encoders": {"architecture": ("longformer",)},
     "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
