@@ -25,12 +25,12 @@ from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, 
 from tfx_core.fields import checked
 from tfx_core.habits import hint, understands
 from tfx_core.model.architecture import Architecture
+from tfx_core.model.attentions import AttentionChoice, kernel_of
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.devices import device_of
 from tfx_core.model.model import Model
 from tfx_core.model.states import config_of_state, files_of_state
-from tfx_core.nn import AttentionKernel
-from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
+from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_core.text import Tokenizer, family_of, read_tokenizer
 
 _log = logging.getLogger("tfx_core")
@@ -48,7 +48,7 @@ def load_model(
     head: str | None = None,
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
-    attention: str | AttentionKernel = "sdpa",
+    attention: AttentionChoice = "sdpa",
     config: ModelConfig | Mapping[str, Any] | None = None,
     variant: str | None = None,
     ignore_mismatched_sizes: bool = False,
@@ -117,7 +117,7 @@ def new_model(
     head: str = "backbone",
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
-    attention: str | AttentionKernel = "sdpa",
+    attention: AttentionChoice = "sdpa",
     seed: int | None = None,
     provider: str | None = None,
     **config: Any,
@@ -301,14 +301,12 @@ def _empty_model(
     architecture: Architecture[Any],
     config: ModelConfig,
     head: str,
-    attention: str | AttentionKernel,
+    attention: AttentionChoice,
     generation_config: Mapping[str, Any] | None,
     most: int,
 ) -> Model:
     """The model, on the meta device; `ConfigError` where it has more than ``most`` tensors, or tensors too large."""
-    kernel = registry.load(AttentionSpec, attention) if isinstance(attention, str) else attention
-    if not callable(kernel):
-        raise TypeError(f"attention {attention!r} stands for {shown(kernel)}, which is not an attention kernel")
+    kernel = kernel_of(attention)
     with _sizes(), unfilled_modules(most):
         return Model(architecture, config, head, attention=kernel, generation_config=generation_config)
 

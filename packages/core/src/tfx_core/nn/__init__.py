@@ -21,11 +21,14 @@ from tfx_core.nn.bias import (
     DenseBias,
     GlobalTokens,
     Mask,
+    PlacedMask,
     SameText,
     Scores,
     Sum,
     Window,
     additive,
+    taken,
+    terms_of,
     together,
 )
 from tfx_core.nn.cache import (
@@ -71,6 +74,7 @@ from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
+from tfx_core.nn.patterns import FirstTokens, Pattern, Patterned, by_pattern, by_pattern_at
 from tfx_core.nn.positions import BucketedBias, Rotary
 from tfx_core.nn.real_tokens import RealTokens, can_read, check_range
 from tfx_core.nn.relative import (
@@ -111,6 +115,7 @@ __all__ = [
     "Distances",
     "Embeddings",
     "FeedForward",
+    "FirstTokens",
     "FreshKeys",
     "FusedProjections",
     "GatedFeedForward",
@@ -131,6 +136,9 @@ __all__ = [
     "OffsetPositions",
     "OneDnnLinear",
     "Padded",
+    "Pattern",
+    "Patterned",
+    "PlacedMask",
     "Pooler",
     "PositionEncoding",
     "PositionKeys",
@@ -166,6 +174,8 @@ __all__ = [
     "Window",
     "additive",
     "at_least_float32",
+    "by_pattern",
+    "by_pattern_at",
     "can_read",
     "check_device",
     "check_ids",
@@ -186,5 +196,7 @@ __all__ = [
     "rows_of_sources",
     "sdpa",
     "split_linear",
+    "taken",
+    "terms_of",
     "together",
 ]

@@ -13,7 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tfx_core.nn.bias import Allowed, Bias, Chunks, GlobalTokens, PlacedMask, SameText, Scores, Window, additive, taken, terms_of
+from tfx_core.nn.bias import (
+    Allowed,
+    Bias,
+    Chunks,
+    GlobalTokens,
+    PlacedMask,
+    SameText,
+    Scores,
+    Window,
+    additive,
+    taken,
+    terms_of,
+)
 from tfx_core.nn.real_tokens import can_read
 
 NARROWEST, WIDEST = 64, 256
@@ -215,7 +227,7 @@ class _Plan:
         shape, rows = self.shape, self._residues(query)
         ahead = skipped - shape.start
         rows = _padded(rows, ahead, shape.end - shape.start - ahead - rows.shape[2])
-        return self._grouped(rows.unflatten(2, (shape.blocks, shape.width)))
+        return self._grouped(rows.view(*rows.shape[:2], shape.blocks, shape.width, -1))
 
     def _key_blocks(self, key: Tensor) -> list[Tensor]:
         """For each group ``(B·step·blocks, G, keys, d)``, of one block a view unless there are global keys."""
@@ -233,18 +245,22 @@ class _Plan:
         step = self.shape.step
         if step == 1:
             return x
-        return _padded(x, 0, -x.shape[2] % step).unflatten(2, (-1, step)).permute(0, 3, 1, 2, 4).flatten(0, 1)
+        x = _padded(x, 0, -x.shape[2] % step)
+        x = x.view(*x.shape[:2], -1, step, x.shape[-1])  # (B, H, S / step, step, d)
+        return x.permute(0, 3, 1, 2, 4).flatten(0, 1)
 
     def _grouped(self, x: Tensor) -> list[Tensor]:
         """``(R, H, blocks, n, d) ->`` for each group ``(R·blocks, H, n, d)``."""
         # split at once: the backward pass of a slice would fill a tensor of all blocks for each of them
-        return [group.transpose(1, 2).flatten(0, 1) for group in x.split(self.group, dim=2)]
+        return [group.transpose(1, 2).flatten(0, 1) for group in torch.split(x, self.group, dim=2)]
 
     def _in_order(self, parts: Sequence[Tensor], batch: int, skipped: int) -> Tensor:
         """The inverse, for outputs: ``(B, T, H, d)``, and perhaps some after them."""
-        lines = [part.transpose(1, 2).unflatten(0, (batch * self.shape.step, -1)).flatten(1, 2) for part in parts]
-        x = torch.cat(lines, dim=1)  # (R, T / step, H, d)
-        x = x if self.shape.step == 1 else x.unflatten(0, (batch, -1)).transpose(1, 2).flatten(1, 2)
+        rows, step = batch * self.shape.step, self.shape.step
+        lines = [part.transpose(1, 2) for part in parts]  # (R·blocks, width, H, d)
+        x = torch.cat([line.view(rows, -1, *line.shape[1:]).flatten(1, 2) for line in lines], dim=1)
+        if step > 1:  # (B·step, T / step, H, d)
+            x = x.view(batch, step, *x.shape[1:]).transpose(1, 2).flatten(1, 2)
         return x[:, skipped - self.shape.start :]
 
 
@@ -316,9 +332,9 @@ def _seen(
         real = real & ~taken(terms.chosen.tokens, keys)  # global keys are seen once
         of_chosen = [mask.at(queries, chosen.places[:, None, None]) for mask in terms.everywhere]
         of_each = _all([chosen.real[:, None, None, None], *of_chosen])
-        further = of_each.expand(-1, -1, shape.blocks, -1, -1).split(group, dim=2)
+        further = torch.split(of_each.expand(-1, -1, shape.blocks, -1, -1), group, dim=2)
     seen = _all([real[..., None, :], *(mask.at(queries, keys) for mask in terms.others)])
-    return seen.split(group, dim=2), further
+    return torch.split(seen, group, dim=2), further
 
 
 def _queries_mask(terms: _Terms, queries: _Chosen, scores: Scores) -> Tensor | None:
@@ -329,7 +345,7 @@ def _queries_mask(terms: _Terms, queries: _Chosen, scores: Scores) -> Tensor | N
 
 
 def _side_by_side(allowed: Tensor, further: Tensor) -> Tensor:
-    rows = torch.broadcast_shapes(allowed.shape[:-1], further.shape[:-1])
+    rows = [max(sizes) for sizes in zip(allowed.shape[:-1], further.shape[:-1], strict=True)]
     return torch.cat([each.expand(*rows, -1) for each in (allowed, further)], dim=-1)
 
 

@@ -47,7 +47,7 @@ def sdpa(
     dropout: float,
     observer: Observer | None = None,
 ) -> Tensor:
-    """Torch's fused attention, of what is bounded in blocks (see `tfx_core.nn.banded`); observed, it takes steps apart."""
+    """Torch's fused attention, in blocks where the bias bounds it (`banded`); observed, it takes the steps apart."""
     if observer is not None:
         return eager(query, key, value, bias, scale=scale, dropout=dropout, observer=observer)
     causal = False

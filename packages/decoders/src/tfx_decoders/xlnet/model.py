@@ -27,6 +27,7 @@ from tfx_core.nn import (
     Recorder,
     RecurrentCall,
     Stack,
+    by_pattern_at,
     can_read,
     expand_head_mask,
     look_up,
@@ -213,8 +214,10 @@ class XLNetBackbone(Backbone):
             x = torch.cat((content, self.mask.expand(*reading.targets.shape, -1)), dim=1)
         keys = None if position_keys is None else position_keys[0]
         geometry = self.rules.geometry(reading, content, self.dropout, keys)
+        bias = self.rules.bias(reading, geometry, content.dtype)
+        kernel, bias_of_all = by_pattern_at(attention, bias, *self.rules.places(reading, content.device))
         call = RecurrentCall(
-            AttentionCall(attention, self.rules.bias(reading, geometry, content.dtype), geometry),
+            AttentionCall(kernel, bias_of_all, geometry),
             cache=cache,
             recorder=recorder,
             memory=memory,
