@@ -2,17 +2,19 @@
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.cases import CHOICE_HEADS, case_of
+import tfx_core
 from tests.models.labelled import tiny_model
-from tests.models.tiny import random_ids, target_ids
+from tests.models.tiny import random_ids, target_ids, tiny_config
+from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.nn import Allowed, Bias, Chunks, FirstTokens, GlobalTokens, Scores, Window, sdpa, together
+from tfx_core.nn import Allowed, Bias, Chunks, FirstTokens, GlobalTokens, Scores, Window, eager, together
 from tfx_core.plugins import registry
 
 LENGTH = 12
@@ -24,26 +26,12 @@ PATTERNS = {
     "chunks(3)": Chunks(3, 1, 0),
 }
 ARCHITECTURES = [spec.name for spec in registry.architectures()]
-
-
-def states(model: Model, ids: Tensor, attention: Any, **inputs: Any) -> Tensor:
-    """What the model makes of the last text that it reads."""
-    inputs = {**target_ids(model.config.model_type, model.head_name, len(ids)), **inputs}
-    with torch.no_grad():
-        output = model(ids, attention=attention, **inputs)
-    found: Tensor = output.last_hidden_state
-    return found
-
-
-class Dense:
-    """A kernel that hides what a mask of one text's columns hides, where a text of that length attends to itself."""
-
-    def __init__(self, pattern: Any, length: int) -> None:
-        self.allowed = pattern.allowed(Scores(length, length, torch.float32, torch.device("cpu")))
-
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, bias: Bias | None, **options: Any) -> Tensor:
-        own = query.shape[2] == key.shape[2] == self.allowed.shape[-1]
-        return sdpa(query, key, value, together((bias, Allowed(self.allowed) if own else None)), **options)
+WRITERS = [
+    (spec.name, head)
+    for spec in registry.architectures()
+    for head in spec.heads
+    if head in ("causal-lm", "conditional-generation")
+]
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -51,14 +39,133 @@ def model(request: pytest.FixtureRequest) -> Model:
     return tiny_model(request.param, "backbone")
 
 
+def targets(model: Model, rows: int) -> dict[str, Tensor]:
+    """What a decoder beside an encoder reads, longer than what the encoder does."""
+    model_type = model.config.model_type
+    given = target_ids(model_type, model.head_name, rows)
+    return {name: random_ids(model_type, 1, LENGTH + 2, seed=1).expand(rows, -1) for name in given}
+
+
+def states(model: Model, ids: Tensor, attention: Any, **inputs: Any) -> Tensor:
+    """Of the last stack."""
+    with torch.no_grad():
+        output = model(ids, attention=attention, **targets(model, len(ids)), **inputs)
+    found: Tensor = output.last_hidden_state
+    return found
+
+
+class Dense:
+    """A kernel that knows the pattern as a mask of columns, for attention to no less than the queries' own text."""
+
+    def __init__(self, pattern: Any) -> None:
+        self.pattern = pattern
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, bias: Bias | None, **options: Any) -> Tensor:
+        if query.shape[2] <= key.shape[2]:
+            scores = Scores(query.shape[2], key.shape[2], query.dtype, query.device)
+            bias = together((bias, Allowed(self.pattern.allowed(scores))))
+        return eager(query, key, value, bias, **options)
+
+
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_pattern_by_its_name_is_its_value_and_a_mask(model: Model, name: str) -> None:
     ids = random_ids(model.config.model_type, 2, LENGTH)
-    inputs = {}
-    if target_ids(model.config.model_type, model.head_name, 2):
-        inputs["decoder_input_ids"] = random_ids(model.config.model_type, 2, LENGTH, seed=1)
-    named = states(model, ids, name, **inputs)
-    assert states(model, ids, PATTERNS[name], **inputs).equal(named)
-    assert not torch.allclose(states(model, ids, "full", **inputs), named, atol=1e-4)
-    model.attention = name
-    assert states(model, ids, None, **inputs).equal(named)
+    named = states(model, ids, name)
+    assert states(model, ids, PATTERNS[name]).equal(named)
+    torch.testing.assert_close(named, states(model, ids, Dense(PATTERNS[name])), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(states(model, ids, "full"), named, atol=1e-4)
+    model.attention = name  # type: ignore[assignment]  # a property that takes more than it gives
+    assert states(model, ids, None).equal(named)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("packed", [True, False])
+def test_padding_does_not_move_what_a_token_sees(model: Model, name: str, packed: bool) -> None:
+    model_type = model.config.model_type
+    real = torch.ones(4, LENGTH + 3, dtype=torch.bool)
+    real[0, :3] = real[1, -3:] = real[2, 4:6] = real[2, 9] = False
+    real[3, 0] = real[3, -2:] = False
+    texts = random_ids(model_type, 4, LENGTH)
+    ids = random_ids(model_type, 4, LENGTH + 3, seed=1).masked_scatter(real, texts)
+    model.packed = packed
+    for rows in ([0], [1], [0, 1, 3], [0, 1, 2, 3]):
+        got = states(model, ids[rows], name, attention_mask=real[rows].long())
+        for each, mask, text in zip(got, real[rows], texts[rows], strict=True):
+            expected = states(model, text[None], name)[0]
+            each = each[mask] if len(each) == len(mask) else each
+            torch.testing.assert_close(each, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_packed_texts_have_a_window_each(model: Model) -> None:
+    if "position_ids" not in model.input_names or targets(model, 1):
+        return
+    parts = random_ids(model.config.model_type, 1, LENGTH).split((5, 7), dim=1)
+    positions = torch.cat([torch.arange(each.shape[1]) for each in parts])[None] + model.backbone.first_position
+    got = states(model, torch.cat(parts, dim=1), "window(2)", position_ids=positions)
+    alone = [states(model, each, "window(2)") for each in parts]
+    torch.testing.assert_close(got, torch.cat(alone, dim=1), atol=1e-5, rtol=1e-4)
+
+
+def test_attentions_are_reported_as_the_pattern_bounds_them(model: Model) -> None:
+    ids = random_ids(model.config.model_type, 1, LENGTH)
+    with torch.no_grad():
+        output = model(ids, attention="window(1, 2)", output_attentions=True, **targets(model, 1))
+    reported = output.attentions if "attentions" in output else output.encoder_attentions
+    for each in reported:
+        scores = Scores(each.shape[2], each.shape[3], each.dtype, each.device)
+        assert not bool(each[~Window(1, 2).allowed(scores).expand_as(each)].any())
+
+
+@pytest.mark.parametrize(("model_type", "head"), WRITERS or [(None, None)])
+def test_what_is_generated_does_not_depend_on_cache_or_padding(model_type: str | None, head: str) -> None:
+    if model_type is None:
+        return
+    model = tiny_model(model_type, head)
+    real = torch.ones(2, 9, dtype=torch.long)
+    real[0, :4] = 0
+    ids = random_ids(model_type, 2, 9)
+    for name in ("window(2)", "window(2, 0)"):
+        options: dict[str, Any] = {"attention": name, "max_new_tokens": 5, "do_sample": False}
+        got = model.generate(ids, attention_mask=real, **options)
+        without = model.generate(ids, attention_mask=real, use_cache=False, **options)
+        assert without.equal(got)
+        alone = model.generate(ids[:1, 4:], **options)
+        assert alone[0, -5:].equal(got[0, -5:])
+
+
+def test_a_model_with_a_pattern_is_copied_and_loaded(model: Model, tmp_path: Path) -> None:
+    ids = random_ids(model.config.model_type, 1, LENGTH)
+    model.attention = "global(1)"  # type: ignore[assignment]
+    expected = states(model, ids, None)
+    for each in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert states(each, ids, None).equal(expected)
+    model.save_pretrained(tmp_path)
+    for attention in ("global(1)", FirstTokens(Window(1, 1), 1)):
+        loaded = tfx_core.load_model(tmp_path, attention=attention)
+        torch.testing.assert_close(states(loaded, ids, None), expected)
+        made = tfx_core.new_model(model.config.model_type, attention=attention, **tiny_config(model.config.model_type))
+        assert states(made, ids, None).shape == expected.shape
+
+
+def test_global_tokens_may_be_those_of_a_call(model: Model) -> None:
+    ids = random_ids(model.config.model_type, 2, LENGTH)
+    columns = LENGTH if not targets(model, 1) else 0  # of two texts no columns are those of both
+    chosen = torch.zeros(2, columns, dtype=torch.bool)
+    chosen[:1, 3:4] = chosen[1:, :1] = chosen[1:, 7:8] = True
+    pattern = GlobalTokens(Window(1, 1), chosen)
+    try:
+        got = states(model, ids, pattern)
+    except InputError:
+        with pytest.raises(InputError, match=r"^attention=GlobalTokens"):
+            states(model, ids, pattern)
+        return
+    torch.testing.assert_close(got, states(model, ids, Dense(pattern)), atol=1e-5, rtol=1e-4)
+    real = torch.ones(2, LENGTH, dtype=torch.long)
+    real[1, 0] = 0
+    with pytest.raises(InputError, match="column 0 of row 1 is padding, which cannot be global"):
+        states(model, ids, pattern, attention_mask=real)
+    holes = real.clone()
+    holes[1, 0], holes[1, 4] = 1, 0
+    expected = states(model, ids[1:, holes[1].bool()], GlobalTokens(Window(1, 1), chosen[1:, holes[1].bool()]))
+    got = states(model, ids, pattern, attention_mask=holes)[1:, holes[1].bool()]
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)

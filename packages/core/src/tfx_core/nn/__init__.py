@@ -31,6 +31,7 @@ from tfx_core.nn.bias import (
     terms_of,
     together,
 )
+from tfx_core.nn.blocks import banded
 from tfx_core.nn.cache import (
     NO_CACHE,
     AttentionCache,
@@ -174,6 +175,7 @@ __all__ = [
     "Window",
     "additive",
     "at_least_float32",
+    "banded",
     "by_pattern",
     "by_pattern_at",
     "can_read",

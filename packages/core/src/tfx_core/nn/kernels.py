@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tfx_core.nn.banded import banded
 from tfx_core.nn.bias import Bias, Causal
+from tfx_core.nn.blocks import banded
 from tfx_core.nn.observer import Observer
 
 
