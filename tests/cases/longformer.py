@@ -38,6 +38,11 @@ def with_global_tokens(case: Case, generator: torch.Generator) -> Inputs:
     return {**made, "global_attention_mask": chosen}
 
 
+def global_tokens(head: str, ids: Tensor) -> Inputs:
+    """The first."""
+    return {"global_attention_mask": torch.zeros_like(ids).index_fill_(-1, torch.tensor([0]), 1)}
+
+
 def as_reported_here(model: Any) -> None:
     """The reference's reports of what global tokens see have rows of the padding that it adds itself.
 
@@ -77,7 +82,7 @@ CASE = ArchitectureCase(
     (
         variant("windows"),
         variant("windows and global tokens", inputs=with_global_tokens),
-        variant("a window for each layer", {"attention_window": [2, 6, 4]}, inputs=with_global_tokens),
+        variant("a window for each layer", {"attention_window": [4, 8, 4]}, inputs=with_global_tokens),
         variant("a text within the window", {"attention_window": 32, "hidden_act": "gelu_new"}),
         variant("such a text with global tokens", {"attention_window": 24}, inputs=with_global_tokens),
         variant("another padding token", {"pad_token_id": 4, "type_vocab_size": 3, "layer_norm_eps": 1e-3}),
@@ -106,12 +111,13 @@ CASE = ArchitectureCase(
         ({"attention_dilation": [1, 2]}, r"attention_dilation=\(1, 2\): must be a number, or one for each of num_"),
         ({"attention_dilation": 0}, "attention_dilation=0: must be .* at least 1"),
         ({"attention_mode": "n2"}, "attention_mode='n2': must be 'longformer'; .* counts one side"),
-        ({"ignore_attention_mask": True}, "ignore_attention_mask=True: changes results"),
         ({"sep_token_id": 53}, "sep_token_id=53: must be an id below vocab_size=53"),
         ({"is_decoder": True}, "is_decoder=True: must be false: autoregressive=true is its causal form"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type='relative_key': must be"),
         ({"pruned_heads": {"0": [1]}}, "pruned_heads=.*: must be empty: heads of longformer cannot be pruned"),
     ),
+    optional_inputs=global_tokens,
     convolves=True,
+    weights_by_key=False,
     released=lambda: byte_bpe(("<s>", "<pad>", "</s>", "<unk>"), ("<mask>",)),
 )

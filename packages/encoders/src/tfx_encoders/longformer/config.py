@@ -42,13 +42,15 @@ class LongformerConfig(RobertaConfig):
         """Windows have two halves, and each layer has one; no decoder."""
         super().validate()
         for key in ("attention_window", "attention_dilation"):
+            given = getattr(self, key)
             self.require(
-                len(self._of_layers(key)) == self.num_hidden_layers,
+                isinstance(given, int) or len(given) == self.num_hidden_layers,
                 key,
                 f"a number, or one for each of num_hidden_layers={self.num_hidden_layers}",
             )
+        window = self.attention_window
         self.require(
-            all(size % 2 == 0 for size in self._of_layers("attention_window")),
+            all(size % 2 == 0 for size in ((window,) if isinstance(window, int) else window)),
             "attention_window",
             "even: a token sees half of it to either side",
         )
@@ -68,7 +70,7 @@ class LongformerConfig(RobertaConfig):
     @property
     def windows(self) -> tuple[Window, ...]:
         """What a token sees in each layer; the same object for all that are alike."""
-        sizes, steps = self._of_layers("attention_window"), self._of_layers("attention_dilation")
+        sizes, steps = (self._of_layers(given) for given in (self.attention_window, self.attention_dilation))
         of_layers = [(size // 2, step) for size, step in zip(sizes, steps, strict=True)]
         kinds = {
             (reach, step): Window(reach, 0 if self.autoregressive else reach, dilation=step)
@@ -81,6 +83,5 @@ class LongformerConfig(RobertaConfig):
         """None: the reference fails to remove heads, and global tokens' projections have no form for it."""
         return None
 
-    def _of_layers(self, key: str) -> tuple[int, ...]:
-        given: int | tuple[int, ...] = getattr(self, key)
+    def _of_layers(self, given: int | tuple[int, ...]) -> tuple[int, ...]:
         return (given,) * self.num_hidden_layers if isinstance(given, int) else given

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tfx_core.nn import PADDED, Layout, Observer, Window
+from tfx_core.nn import PADDED, Aligned, Layout, Observer, Sorted, Window
 from tfx_encoders.longformer.attention import GlobalPlaces
 
 
@@ -23,27 +23,28 @@ class WindowObserver(Observer):
 
     def report(self, weights: Tensor) -> Tensor:
         """Record weights ``(B, H, L, L)`` as ``(B, H, S, X + w + 1)``; what is given back is made of the record."""
-        columns, kept = self._neighbours(weights)
+        columns, kept = self._neighbours(_real(self.layout, weights))
         if self.places is not None:
             columns, kept = self._with_global(self.places, columns, kept)
         columns = columns[:, None].expand(len(weights), weights.shape[1], -1, -1)
-        rows = _reported(self, weights.gather(-1, columns) * kept[:, None], self.layout)
+        rows = _reported(self, weights.gather(-1, columns), kept[:, None], self.layout)
         return torch.zeros_like(weights).scatter_add(-1, columns, rows)
 
-    def _neighbours(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Columns ``(1, L, w + 1)``, and which of them are there."""
-        reach, length = self.window.before or 0, weights.shape[-1]
-        steps = torch.arange(-reach, reach + 1, device=weights.device) * self.window.dilation
-        columns = torch.arange(length, device=weights.device)[:, None] + steps
-        return columns.clamp(0, length - 1)[None], ((columns >= 0) & (columns < length))[None]
+    def _neighbours(self, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns ``(1, L, w + 1)``, and which of them are there, ``(B|1, L, w + 1)``."""
+        reach, length = self.window.before or 0, real.shape[1]
+        steps = torch.arange(-reach, reach + 1, device=real.device) * self.window.dilation
+        columns = torch.arange(length, device=real.device)[:, None] + steps
+        inside = columns.clamp(0, length - 1)
+        return inside[None], (inside == columns) & real[:, inside] & real[..., None]
 
     @staticmethod
     def _with_global(places: GlobalPlaces, columns: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """The same ``(B, L, X + w + 1)`` behind the columns of global tokens."""
         rows, length = places.mask.shape
-        neighbours = kept & ~places.mask[:, columns[0]]  # (B, L, w + 1)
-        present = places.present[:, None].expand(-1, length, -1)
-        columns = torch.cat((places.columns[:, None].expand(-1, length, -1), columns.expand(rows, -1, -1)), dim=-1)
+        chosen, present = (each[:, None].expand(-1, length, -1) for each in (places.columns, places.present))
+        neighbours = kept & ~places.mask[:, columns[0]]
+        columns = torch.cat((chosen, columns.expand(rows, -1, -1)), dim=-1)
         return columns, torch.cat((present, neighbours), dim=-1) & ~places.mask[..., None]
 
 
@@ -56,12 +57,20 @@ class GlobalObserver(Observer):
 
     def report(self, weights: Tensor) -> Tensor:
         """Record weights ``(B, H, X, L)`` as ``(B, H, S, X)``; what is given back is made of the record."""
-        by_token = weights.transpose(2, 3) * self.places.present[:, None, None]
-        return _reported(self, by_token, self.layout).transpose(2, 3)
+        by_token = weights.transpose(2, 3)
+        kept = _real(self.layout, by_token)[:, None, :, None] & self.places.present[:, None, None]
+        return _reported(self, by_token, kept, self.layout).transpose(2, 3)
 
 
-def _reported(observer: Observer, weights: Tensor, layout: Layout) -> Tensor:
-    """Record ``(B, H, L, N)`` in the text's order, ``(B, H, S, N)``, and give back the record in the layout's."""
+def _real(layout: Layout, weights: Tensor) -> Tensor:
+    """Which columns are tokens, Boolean ``(B|1, L)``."""
+    if isinstance(layout, Aligned | Sorted):
+        return layout.aligned_mask
+    return torch.ones(1, weights.shape[2], dtype=torch.bool, device=weights.device)
+
+
+def _reported(observer: Observer, weights: Tensor, kept: Tensor, layout: Layout) -> Tensor:
+    """Record ``(B, H, L, N)``, 0 but where ``kept``, in the text's order, and give the record back in the layout's."""
     heads = weights.shape[1]
-    in_text = PADDED.split(layout.unpack(layout.merge(weights)), heads)
-    return layout.split(layout.pack(PADDED.merge(Observer.report(observer, in_text))), heads)
+    in_text = PADDED.split(layout.unpack(layout.merge(weights * kept)), heads)
+    return layout.split(layout.pack(PADDED.merge(Observer.report(observer, in_text))), heads) * kept
