@@ -100,6 +100,9 @@ class ArchitectureCase:
     convolves: bool = False
     """Whether it reads which tokens stand side by side, whatever their positions are."""
 
+    weights_by_key: bool = True
+    """Whether the attention weights that it reports have a column for each token."""
+
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
 
