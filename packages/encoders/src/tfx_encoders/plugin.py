@@ -1,6 +1,11 @@
 """What this distribution gives to tfx; imports neither torch nor the architectures."""
 
+from typing import TYPE_CHECKING
+
 from tfx_core.plugins import ArchitectureSpec, hookimpl
+
+if TYPE_CHECKING:
+    import click
 
 TFX_API = 1
 
@@ -188,3 +193,11 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/1912.05372",
         ),
     ]
+
+
+@hookimpl
+def tfx_commands(cli: "click.Group") -> None:
+    """``tfx-core convert longformer``."""
+    from tfx_encoders.commands import convert
+
+    cli.add_command(convert)

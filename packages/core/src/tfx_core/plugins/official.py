@@ -14,7 +14,8 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "architecture": (
             *("albert", "bert", "convbert", "distilbert", "electra"),
             *("flaubert", "longformer", "roberta", "xlm", "xlm-roberta"),
-        )
+        ),
+        "command": ("convert",),
     },
     "tfx-seq2seq": {"architecture": ("bart", "t5")},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
