@@ -73,7 +73,7 @@ def test_a_mistake_is_told(text: str) -> None:
 
 
 def test_what_is_no_pattern_of_texts_is_refused() -> None:
-    with pytest.raises(InputError, match="attention=Allowed: patterns are Window, Chunks, GlobalTokens and PlacedMask"):
+    with pytest.raises(InputError, match="attention=Allowed: patterns are Window, Chunks and FirstTokens"):
         kernel_of(Allowed(torch.ones(1, dtype=torch.bool)))  # type: ignore[arg-type]  # what a user may try
     with pytest.raises(TypeError, match="which is not an attention kernel"):
         kernel_of(3)  # type: ignore[arg-type]

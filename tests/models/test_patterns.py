@@ -12,14 +12,13 @@ from torch import Tensor
 import tfx_core
 from tests.models.labelled import tiny_model
 from tests.models.tiny import random_ids, target_ids, tiny_config
-from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.nn import Allowed, Bias, Chunks, FirstTokens, GlobalTokens, Scores, Window, eager, together
+from tfx_core.nn import Allowed, Bias, Chunks, FirstTokens, Scores, Window, eager, together
 from tfx_core.plugins import registry
 
 LENGTH = 12
 PATTERNS = {
-    "window(2)": Window(2, 2),
+    "window(1)": Window(1, 1),
     "window(1, 0)": Window(1, 0),
     "window(1, dilation=2)": Window(1, 1, dilation=2),
     "global(1, first=2)": FirstTokens(Window(1, 1), 2),
@@ -145,27 +144,3 @@ def test_a_model_with_a_pattern_is_copied_and_loaded(model: Model, tmp_path: Pat
         torch.testing.assert_close(states(loaded, ids, None), expected)
         made = tfx_core.new_model(model.config.model_type, attention=attention, **tiny_config(model.config.model_type))
         assert states(made, ids, None).shape == expected.shape
-
-
-def test_global_tokens_may_be_those_of_a_call(model: Model) -> None:
-    ids = random_ids(model.config.model_type, 2, LENGTH)
-    columns = LENGTH if not targets(model, 1) else 0  # of two texts no columns are those of both
-    chosen = torch.zeros(2, columns, dtype=torch.bool)
-    chosen[:1, 3:4] = chosen[1:, :1] = chosen[1:, 7:8] = True
-    pattern = GlobalTokens(Window(1, 1), chosen)
-    try:
-        got = states(model, ids, pattern)
-    except InputError:
-        with pytest.raises(InputError, match=r"^attention=GlobalTokens"):
-            states(model, ids, pattern)
-        return
-    torch.testing.assert_close(got, states(model, ids, Dense(pattern)), atol=1e-5, rtol=1e-4)
-    real = torch.ones(2, LENGTH, dtype=torch.long)
-    real[1, 0] = 0
-    with pytest.raises(InputError, match="column 0 of row 1 is padding, which cannot be global"):
-        states(model, ids, pattern, attention_mask=real)
-    holes = real.clone()
-    holes[1, 0], holes[1, 4] = 1, 0
-    expected = states(model, ids[1:, holes[1].bool()], GlobalTokens(Window(1, 1), chosen[1:, holes[1].bool()]))
-    got = states(model, ids, pattern, attention_mask=holes)[1:, holes[1].bool()]
-    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 from tfx_core.errors import InputError, UnknownNameError, shown
-from tfx_core.nn import AttentionKernel, GlobalTokens, Mask, Patterned, PlacedMask
+from tfx_core.nn import AttentionKernel, Mask, Patterned, PlacedMask
 from tfx_core.plugins import AttentionSpec, registry
 
-AttentionChoice: TypeAlias = str | AttentionKernel | PlacedMask | GlobalTokens
+AttentionChoice: TypeAlias = str | AttentionKernel | PlacedMask
 """A kernel, or the pattern that bounds the default one: itself, or as `attention_of` reads it."""
 
 _NAMED = re.compile(r"\s*([^()\s]+)\s*(?:\((.*)\)\s*)?", re.DOTALL)
@@ -22,10 +22,10 @@ def kernel_of(attention: AttentionChoice) -> AttentionKernel:
     `TypeError` for what is neither a kernel nor a pattern.
     """
     found = attention_of(attention) if isinstance(attention, str) else attention
-    if isinstance(found, PlacedMask | GlobalTokens):
+    if isinstance(found, PlacedMask):
         return Patterned(found)
     if isinstance(found, Mask):
-        raise InputError(f"attention={type(found).__name__}: patterns are Window, Chunks, GlobalTokens and PlacedMask")
+        raise InputError(f"attention={type(found).__name__}: patterns are Window, Chunks and FirstTokens")
     if not callable(found):
         raise TypeError(f"attention {attention!r} stands for {shown(found)}, which is not an attention kernel")
     return cast(AttentionKernel, found)

@@ -75,7 +75,7 @@ from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
-from tfx_core.nn.patterns import FirstTokens, Pattern, Patterned, by_pattern, by_pattern_at
+from tfx_core.nn.patterns import FirstTokens, Patterned, by_pattern, by_pattern_at
 from tfx_core.nn.positions import BucketedBias, Rotary
 from tfx_core.nn.real_tokens import RealTokens, can_read, check_range
 from tfx_core.nn.relative import (
@@ -137,7 +137,6 @@ __all__ = [
     "OffsetPositions",
     "OneDnnLinear",
     "Padded",
-    "Pattern",
     "Patterned",
     "PlacedMask",
     "Pooler",

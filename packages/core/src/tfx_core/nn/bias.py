@@ -42,16 +42,18 @@ class Bias(ABC):
         """The numbers for these scores, made the first time."""
         # what was made without gradients, as checkpointing may do, has none to give
         wanted = scores, torch.is_grad_enabled()
-        if self._made is None or self._made[0] != wanted:
-            self._made = wanted, self.make(scores)
-        return self._made[1]
+        made = self._made  # once: another thread may make another
+        if made is None or made[0] != wanted:
+            self._made = made = wanted, self.make(scores)
+        return made[1]
 
     def kept(self, of: Hashable, make: Callable[[], _Kept]) -> _Kept:
         """What a kernel makes of it instead, by which it knows it again; made once, too."""
         wanted = of, torch.is_grad_enabled()
-        if self._last_kept is None or self._last_kept[0] != wanted:
-            self._last_kept = wanted, make()
-        kept: _Kept = self._last_kept[1]
+        last = self._last_kept
+        if last is None or last[0] != wanted:
+            self._last_kept = last = wanted, make()
+        kept: _Kept = last[1]
         return kept
 
     @abstractmethod

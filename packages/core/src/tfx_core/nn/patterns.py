@@ -1,7 +1,7 @@
 """Patterns of attention that a user gives a model: which tokens of a text see which, whatever padding is between them.
 
-A pattern is a `PlacedMask` whose places are those of a row's real tokens, or `GlobalTokens` of a call's columns. It
-bounds the attention of a text to itself; attention to a source is not bounded.
+A pattern is a `PlacedMask` whose places are those of a row's real tokens. It bounds the attention of a text to itself;
+attention to a source is not bounded.
 """
 
 from copy import copy
@@ -14,10 +14,7 @@ from tfx_core.fields import Count, Size, checked
 from tfx_core.nn.bias import Allowed, Bias, Chunks, GlobalTokens, PlacedMask, Window, together
 from tfx_core.nn.kernels import AttentionKernel, sdpa
 from tfx_core.nn.observer import Observer
-from tfx_core.nn.real_tokens import RealTokens, can_read
-
-Pattern = PlacedMask | GlobalTokens
-"""What a model can be given as ``attention=``, beside a kernel or its name."""
+from tfx_core.nn.real_tokens import RealTokens
 
 
 class FirstTokens(PlacedMask):
@@ -61,7 +58,7 @@ def chunks(length: int, *, before: int = 1, after: int = 0) -> Chunks:
 class Patterned:
     """A kernel that is to see a pattern alone: who makes an `AttentionCall` asks it for the bias (`by_pattern`)."""
 
-    pattern: Pattern
+    pattern: PlacedMask
     kernel: AttentionKernel = sdpa
 
     def __call__(
@@ -84,8 +81,6 @@ class Patterned:
     def among(self, known: RealTokens, queries: int) -> Bias:
         """What the last ``queries`` of the ``known`` tokens may see of all."""
         counted = replace(known, given=None)
-        if isinstance(self.pattern, GlobalTokens):
-            return _in_columns(self.pattern, counted, queries)
         if counted.distances_by_column:  # then columns will do, by which kernels compute less
             if isinstance(self.pattern, Window) or _begin_at_once(counted):
                 return copy(self.pattern)  # which keeps what is made for this call
@@ -110,8 +105,6 @@ def by_pattern_at(
     """The same of queries and keys at places ``(B|1, T)`` and ``(B|1, S)``, counted in a row's real tokens."""
     if not isinstance(kernel, Patterned):
         return kernel, bias
-    if isinstance(kernel.pattern, GlobalTokens):
-        raise InputError("attention=GlobalTokens: this model's tokens have no columns of their own; give a window")
     return kernel.kernel, together((bias, _at(kernel.pattern, queries, keys)))
 
 
@@ -127,22 +120,3 @@ def _at(pattern: PlacedMask, queries: Tensor, keys: Tensor) -> Bias:
 def _begin_at_once(known: RealTokens) -> bool:
     """Whether the first column of every row is a real token."""
     return known.mask is None or bool(known.mask[:, 0].all())
-
-
-def _in_columns(pattern: GlobalTokens, known: RealTokens, queries: int) -> Bias:
-    """Global tokens of this call's columns; raises `InputError` where they are none of its tokens."""
-    tokens = pattern.tokens
-    if tokens.shape not in ((1, known.length), (known.batch, known.length)):
-        raise InputError(
-            f"attention=GlobalTokens with tokens of shape {tuple(tokens.shape)}: these tokens ask for "
-            f"({known.batch}, {known.length})"
-        )
-    if can_read(tokens) and bool((tokens & ~known.dense_mask).any()):
-        row, column = (int(each) for each in (tokens & ~known.dense_mask).nonzero()[0])
-        raise InputError(f"attention=GlobalTokens: column {column} of row {row} is padding, which cannot be global")
-    if known.distances_by_column:
-        return copy(pattern)
-    places = known.positions
-    seen = pattern.window.at(places[:, known.length - queries :], places) | tokens[:, None]
-    seen = seen | tokens[:, known.length - queries :, None] if pattern.both else seen
-    return Allowed(seen[:, None])
