@@ -12,14 +12,13 @@ from tfx_core.nn import (
     Attention,
     AttentionCall,
     Bias,
-    Causal,
     CrossProjections,
     FusedProjections,
     Observer,
-    SameText,
+    PlacedMask,
     Span,
-    Sum,
     can_read,
+    terms_of,
     together,
 )
 
@@ -72,16 +71,12 @@ class GlobalPlaces:
 
     def seen(self, bias: Bias | None) -> Bias | None:
         """What is added to their scores ``(B, H, X, L)``: all of a bias but that they see every column."""
-        terms = bias.terms if isinstance(bias, Sum) else () if bias is None else (bias,)
-        return together(Allowed(self._seen(term)) for term in terms)
+        return together(Allowed(self._seen(term)) for term in (() if bias is None else terms_of(bias)))
 
     def _seen(self, term: Bias) -> Tensor:
-        if isinstance(term, SameText):
-            texts = term.texts.expand(len(self.columns), -1)
-            return (texts.gather(1, self.columns)[..., None] == texts[:, None])[:, None]
-        if isinstance(term, Causal):
-            before = torch.arange(self.mask.shape[1], device=self.mask.device)
-            return (before <= self.columns[..., None])[:, None]
+        if isinstance(term, PlacedMask):
+            places = torch.arange(self.mask.shape[1], device=self.mask.device)[None]
+            return term.at(self.columns, places)[:, None]
         assert isinstance(term, Allowed)
         return term.pairs
 

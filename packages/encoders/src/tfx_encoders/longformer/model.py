@@ -1,12 +1,14 @@
 """Longformer (Beltagy et al. 2020): RoBERTa whose tokens see a window and global tokens, and these everything."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, ModelOutput, TransformerBackbone, one_of
 from tfx_core.nn import (
+    AttentionCall,
     AttentionKernel,
     Bias,
     CrossProjections,
@@ -115,16 +117,17 @@ class LongformerBackbone(TransformerBackbone):
         tokens = one_of(input_ids, inputs_embeds, self.width)
         span = self.span(tokens, attention_mask, position_ids)
         places = GlobalPlaces.of(span, global_attention_mask)
+        of_all = span.self_attention(attention)
         call = WindowedCall(
-            span.self_attention(attention),
+            of_all,
             recorder=Recorder(
                 hidden_states=[] if output_hidden_states else None,
                 attentions=[] if output_attentions else None,
                 head_mask=expand_head_mask(head_mask, len(self.stack.order)),
             ),
-            windows=self._windows(span, places),
+            windows=self._windows(of_all, span.known.length, places),
             places=places,
-            global_bias=None if places is None else places.seen(span.bias),
+            global_bias=None if places is None else places.seen(of_all.bias),
             global_attentions=[] if output_attentions and places is not None else None,
         )
         output = self.run(self.embedded(tokens, span, token_type_ids), span, call)
@@ -144,18 +147,19 @@ class LongformerBackbone(TransformerBackbone):
         span.check_positions(self.max_positions, self.first_position)
         return span
 
-    def _windows(self, span: Span, places: GlobalPlaces | None) -> list[tuple[Window, Bias | None]]:
+    def _windows(
+        self, call: AttentionCall, length: int, places: GlobalPlaces | None
+    ) -> list[tuple[Window, Bias | None]]:
         """Of each layer; those that are alike share a bias, which is made once."""
-        biases = {window: self._bias(window, span, places) for window in {*self.windows}}
+        biases = {window: self._bias(window, call.bias, length, places) for window in {*self.windows}}
         return [(window, biases[window]) for window in self.windows]
 
     @staticmethod
-    def _bias(window: Window, span: Span, places: GlobalPlaces | None) -> Bias | None:
-        length = span.geometry.key_positions.shape[1]
+    def _bias(window: Window, shared: Bias | None, length: int, places: GlobalPlaces | None) -> Bias | None:
         if window.dilation == 1 and window.before is not None and length <= window.before + 1:
-            return span.bias  # all of a short text is in the window
-        seen = window if places is None else GlobalTokens(window, places.mask, both=False)
-        return together((span.bias, seen))
+            return shared  # all of a short text is in the window
+        window = copy(window)  # what is made of it is of this call
+        return together((shared, window if places is None else GlobalTokens(window, places.mask, both=False)))
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Not offered."""
