@@ -103,6 +103,9 @@ class ArchitectureCase:
     weights_by_key: bool = True
     """Whether the attention weights that it reports have a column for each token."""
 
+    patterns: bool = True
+    """Whether a pattern may bound its attention (``attention="window(2)"``); a mechanism of its own may refuse it."""
+
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
 

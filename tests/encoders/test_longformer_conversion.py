@@ -100,6 +100,11 @@ CANNOT: dict[str, tuple[Callable[[], Model], dict[str, Any], str]] = {
         {},
         "position_embedding_type='relative_key' in the config of this bert",
     ),
+    "no padding": (
+        lambda: tiny_model("bert", "backbone", pad_token_id=None),
+        {},
+        "pad_token_id=None in the config of this bert",
+    ),
     "activation": (
         lambda: tiny_model("bert", "masked-lm", hidden_act="relu"),
         {},

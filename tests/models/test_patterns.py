@@ -13,9 +13,10 @@ import tfx_core
 from tests.cases import case_of
 from tests.models.labelled import tiny_model
 from tests.models.tiny import random_ids, target_ids, tiny_config
+from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.nn import Allowed, Bias, Chunks, FirstTokens, Scores, Window, eager, together
-from tfx_core.plugins import registry
+from tfx_core.plugins import ArchitectureSpec, registry
 
 LENGTH = 12
 PATTERNS = {
@@ -26,15 +27,16 @@ PATTERNS = {
     "chunks(3)": Chunks(3, 1, 0),
 }
 ARCHITECTURES = [spec.name for spec in registry.architectures()]
+BOUNDED = [name for name in ARCHITECTURES if case_of(name).patterns]
 WRITERS = [
-    (spec.name, head)
-    for spec in registry.architectures()
-    for head in spec.heads
+    (name, head)
+    for name in BOUNDED
+    for head in registry.find(ArchitectureSpec, name).heads
     if head in ("causal-lm", "conditional-generation")
 ]
 
 
-@pytest.fixture(params=ARCHITECTURES)
+@pytest.fixture(params=BOUNDED)
 def model(request: pytest.FixtureRequest) -> Model:
     return tiny_model(request.param, "backbone")
 
@@ -103,6 +105,17 @@ def test_padding_does_not_move_what_a_token_sees(model: Model, name: str, packed
             expected = states(model, text[None], name)[0]
             each = each[mask] if len(each) == len(mask) else each
             torch.testing.assert_close(each, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_no_pattern_is_passed_over(name: str) -> None:
+    model = tiny_model(name, "backbone")
+    ids = random_ids(name, 1, LENGTH)
+    if case_of(name).patterns:
+        assert not torch.allclose(states(model, ids, "window(1)"), states(model, ids, "full"), atol=1e-4)
+        return
+    with pytest.raises(InputError, match="attention=Window: this model's attention takes no pattern"):
+        states(model, ids, "window(1)")
 
 
 def test_packed_texts_have_a_window_each(model: Model) -> None:

@@ -61,6 +61,8 @@ def load_model(
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
     initialised afresh, which a one-line warning reports; so are, with ``ignore_mismatched_sizes``, parameters that it
     has in another size. ``dtype`` may be ``"auto"``: as stored; ``device`` too: an accelerator where there is one.
+    ``attention`` is a kernel, or a pattern that says which tokens see each other, such as ``Window(128, 128)``, or the
+    name of one: ``"eager"``, ``"window(128)"`` (`tfx_core.model.attention_of`).
     ``config`` stands in the place of the folder's, ``variant`` is a part of the names of weight files.
 
     ``overrides`` are fields of the config, such as ``num_labels=5``, and `tfx_core.checkpoint.HubOptions`, such as

@@ -214,10 +214,10 @@ class XLNetBackbone(Backbone):
             x = torch.cat((content, self.mask.expand(*reading.targets.shape, -1)), dim=1)
         keys = None if position_keys is None else position_keys[0]
         geometry = self.rules.geometry(reading, content, self.dropout, keys)
-        bias = self.rules.bias(reading, geometry, content.dtype)
-        kernel, bias_of_all = by_pattern_at(attention, bias, *self.rules.places(reading, content.device))
+        places = self.rules.places(reading, content.device)
+        kernel, bias = by_pattern_at(attention, self.rules.bias(reading, geometry, content.dtype), *places)
         call = RecurrentCall(
-            AttentionCall(kernel, bias_of_all, geometry),
+            AttentionCall(kernel, bias, geometry),
             cache=cache,
             recorder=recorder,
             memory=memory,

@@ -93,6 +93,7 @@ def _check(source: Model, max_positions: int) -> None:
     wrong = {
         "position_embedding_type": config.position_embedding_type != "absolute",
         "is_decoder": config.is_decoder,
+        "pad_token_id": config.pad_token_id is None,
         "pruned_heads": bool(config.pruned_heads),
         "hidden_act": source.head_name == "masked-lm" and config.hidden_act != "gelu",
     }
