@@ -124,6 +124,12 @@ class ArchitectureCase:
     goes_with: Callable[[str, int], dict[str, Any]] = _nothing_else
     """Keys of a tiny config that change with a size, given its common name and value."""
 
+    weights_by_key: bool = True
+    """Whether the attention weights that it reports have a column for each token."""
+
+    patterns: bool = True
+    """Whether a pattern may bound its attention (``attention="window(2)"``); a mechanism of its own may refuse it."""
+
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
 

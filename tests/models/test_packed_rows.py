@@ -24,9 +24,8 @@ def model(request: pytest.FixtureRequest) -> Model | None:
     return made if "position_ids" in made.input_names and request.param[1] not in CHOICE_HEADS else None
 
 
-def texts(model: Model) -> list[Tensor]:
-    ids = random_ids(model.config.model_type, 1, sum(LENGTHS), seed=3)
-    return list(ids.split(LENGTHS, dim=1))
+def texts(model: Model, lengths: tuple[int, ...] = LENGTHS) -> list[Tensor]:
+    return [random_ids(model.config.model_type, 1, length, seed) for seed, length in enumerate(lengths)]
 
 
 def in_a_row(model: Model, parts: list[Tensor]) -> dict[str, Tensor]:
@@ -61,7 +60,7 @@ def test_a_row_may_begin_within_a_text(model: Model | None) -> None:
     """As where a stream of texts is cut into rows of one length."""
     if model is None:
         return
-    first, second = texts(model)[2][:, :3], texts(model)[0]
+    first, second = texts(model, (3, 5))
     begin = model.backbone.first_position
     moved, plain = torch.tensor([[4, 5, 6]]) + begin, torch.arange(second.shape[1])[None] + begin
     with torch.no_grad():
@@ -94,7 +93,7 @@ def test_packed_texts_teach_what_they_teach_alone(model: Model | None) -> None:
 def test_other_positions_only_move_tokens(model: Model | None, positions: list[int]) -> None:
     if model is None:
         return
-    ids, given = texts(model)[2][:, :6], torch.tensor([positions]) + model.backbone.first_position
+    ids, given = texts(model, (6,))[0], torch.tensor([positions]) + model.backbone.first_position
     mask = torch.ones_like(ids)
     with torch.no_grad():
         plain, masked = (of_tokens(model(ids, position_ids=given, **more)) for more in ({}, {"attention_mask": mask}))

@@ -48,10 +48,10 @@ def reported(output: ModelOutput) -> Iterator[tuple[str, Tensor]]:
                 yield from ((name, one) for one in (each if isinstance(each, tuple) else (each,)))
 
 
-def of_text(name: str, value: Tensor, row: int, columns: Tensor) -> Tensor:
+def of_text(name: str, value: Tensor, row: int, columns: Tensor, *, by_key: bool) -> Tensor:
     """A padded batch's states ``(B, S, D)`` or weights ``(B, H, T, S)``, those of the tokens of one text."""
     value = value[row : row + 1]
-    for axis in (1,) if name.endswith("states") else (2, 3):
+    for axis in (1,) if name.endswith("states") else (2, 3) if by_key else (2,):
         remembered = value.shape[axis] - WIDTH  # before the text
         if remembered >= 0:  # else they are fewer than tokens, and begin with the first one's
             value = value.index_select(axis, torch.cat((torch.arange(remembered), columns + remembered)))
@@ -81,7 +81,8 @@ def test_gradients_reach_what_is_reported(model_type: str, side: str) -> None:
                 assert (ours is None) == (theirs is None)
                 assert ours is not None or make is streams
                 if ours is not None and theirs is not None:
-                    found = of_text(name, ours, row, text.columns(side))
+                    by_key = case_of(model_type).weights_by_key
+                    found = of_text(name, ours, row, text.columns(side), by_key=by_key)
                     found = found[tuple(map(slice, theirs.shape))]
                     torch.testing.assert_close(found, theirs, rtol=1e-3, atol=1e-4, msg=f"{name} of row {row}")
 

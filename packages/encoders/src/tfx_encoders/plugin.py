@@ -1,6 +1,11 @@
 """What this distribution gives to tfx; imports neither torch nor the architectures."""
 
+from typing import TYPE_CHECKING
+
 from tfx_core.plugins import ArchitectureSpec, hookimpl
+
+if TYPE_CHECKING:
+    import click
 
 TFX_API = 1
 
@@ -130,6 +135,25 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/2008.02496",
         ),
         ArchitectureSpec(
+            "longformer",
+            target="tfx_encoders.longformer:ARCHITECTURE",
+            hf_classes={
+                "LongformerModel": "backbone",
+                "LongformerForMaskedLM": "masked-lm",
+                "LongformerForSequenceClassification": "sequence-classification",
+                "LongformerForTokenClassification": "token-classification",
+                "LongformerForQuestionAnswering": "question-answering",
+                "LongformerForMultipleChoice": "multiple-choice",
+            },
+            capabilities=("token-states", "pooled-state"),
+            tokenizer_classes=(
+                *("LongformerTokenizer", "LongformerTokenizerFast"),
+                *("RobertaTokenizer", "RobertaTokenizerFast"),
+            ),
+            summary="RoBERTa for long texts, whose tokens see a window and a few that see everything",
+            paper="https://arxiv.org/abs/2004.05150",
+        ),
+        ArchitectureSpec(
             "xlm",
             target="tfx_encoders.xlm:ARCHITECTURE",
             heads=(
@@ -190,3 +214,11 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/2006.03236",
         ),
     ]
+
+
+@hookimpl
+def tfx_commands(cli: "click.Group") -> None:
+    """``tfx-core convert longformer``."""
+    from tfx_encoders.commands import convert
+
+    cli.add_command(convert)

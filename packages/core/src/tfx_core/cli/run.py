@@ -91,7 +91,9 @@ _PARAMETERS: list[click.Parameter] = [
     click.Option(["--provider"], metavar="NAME", help="Whose architecture, where several distributions give it."),
     click.Option(["--device"], metavar="DEVICE", help="Where to compute: cpu, cuda, cuda:1, … [default: cpu]"),
     click.Option(["--dtype"], metavar="DTYPE", help="Number type: float32, bfloat16, …, auto. [default: float32]"),
-    click.Option(["--attention"], metavar="NAME", help="Attention kernel. [default: sdpa]"),
+    click.Option(
+        ["--attention"], metavar="NAME", help="Attention kernel, or pattern such as window(128). [default: sdpa]"
+    ),
     click.Option(
         ["--file", "-f"],
         type=click.Path(exists=True, dir_okay=False, allow_dash=True),

@@ -24,10 +24,10 @@ from tfx_core.embedding.similarity import checked_similarity, similarity, simila
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute, understands
+from tfx_core.model.attentions import AttentionChoice
 from tfx_core.model.devices import device_of
 from tfx_core.model.loading import load_model, load_tokenizer, read_config, stored_head
 from tfx_core.model.model import Model
-from tfx_core.nn import AttentionKernel
 from tfx_core.tasks.base import Progress, Task
 from tfx_core.tasks.options import TaskOptions
 from tfx_core.tasks.windows import TextWindow, check_text, length_limit, tokenize
@@ -425,7 +425,7 @@ def load_encoder(
     similarity_fn_name: str | None = None,
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
-    attention: str | AttentionKernel = "sdpa",
+    attention: AttentionChoice = "sdpa",
     provider: str | None = None,
     model_kwargs: Mapping[str, Any] | None = None,
     tokenizer_kwargs: Mapping[str, Any] | None = None,

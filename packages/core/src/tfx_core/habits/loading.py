@@ -88,7 +88,7 @@ _ANYWHERE = (
     works("device_map=", f"device=, 'auto' for an accelerator where there is one; {_ONE_DEVICE}", _placed),
     works(
         "attn_implementation=",
-        "attention=: 'sdpa', which is torch's flash attention where it can be, or 'eager'",
+        "attention=: 'sdpa', which is torch's flash attention where it can be, 'eager', or a pattern: 'window(128)'",
         _kernel,
     ),
     works("trust_remote_code=", NO_CODE, needless(False, None)),

@@ -1,6 +1,7 @@
 """What a model is: its config, backbone, heads and outputs, and the way from a folder to a model and back."""
 
 from tfx_core.model.architecture import Architecture
+from tfx_core.model.attentions import AttentionChoice, attention_of, kernel_of
 from tfx_core.model.backbone import Backbone, Inputs
 from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
@@ -14,6 +15,7 @@ __all__ = [
     "CACHE_INPUTS",
     "SOURCE_INPUTS",
     "Architecture",
+    "AttentionChoice",
     "Backbone",
     "CausalDecoding",
     "HeadPlan",
@@ -23,7 +25,9 @@ __all__ = [
     "ModelOutput",
     "ProblemType",
     "TransformerBackbone",
+    "attention_of",
     "causal_decoding",
+    "kernel_of",
     "load_architecture",
     "load_model",
     "load_tokenizer",

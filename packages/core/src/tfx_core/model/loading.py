@@ -25,12 +25,12 @@ from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, 
 from tfx_core.fields import checked
 from tfx_core.habits import hint, understands
 from tfx_core.model.architecture import Architecture
+from tfx_core.model.attentions import AttentionChoice, kernel_of
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.devices import device_of
 from tfx_core.model.model import Model
 from tfx_core.model.states import config_of_state, files_of_state
-from tfx_core.nn import AttentionKernel
-from tfx_core.plugins import ArchitectureSpec, AttentionSpec, registry
+from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_core.text import Tokenizer, family_of, read_tokenizer
 
 _log = logging.getLogger("tfx_core")
@@ -48,7 +48,7 @@ def load_model(
     head: str | None = None,
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
-    attention: str | AttentionKernel = "sdpa",
+    attention: AttentionChoice = "sdpa",
     config: ModelConfig | Mapping[str, Any] | None = None,
     variant: str | None = None,
     ignore_mismatched_sizes: bool = False,
@@ -61,6 +61,8 @@ def load_model(
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
     initialised afresh, which a one-line warning reports; so are, with ``ignore_mismatched_sizes``, parameters that it
     has in another size. ``dtype`` may be ``"auto"``: as stored; ``device`` too: an accelerator where there is one.
+    ``attention`` is a kernel, or a pattern that says which tokens see each other, such as ``Window(128, 128)``, or the
+    name of one: ``"eager"``, ``"window(128)"`` (`tfx_core.model.attention_of`).
     ``config`` stands in the place of the folder's, ``variant`` is a part of the names of weight files.
 
     ``overrides`` are fields of the config, such as ``num_labels=5``, and `tfx_core.checkpoint.HubOptions`, such as
@@ -117,7 +119,7 @@ def new_model(
     head: str = "backbone",
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
-    attention: str | AttentionKernel = "sdpa",
+    attention: AttentionChoice = "sdpa",
     seed: int | None = None,
     provider: str | None = None,
     **config: Any,
@@ -301,14 +303,12 @@ def _empty_model(
     architecture: Architecture[Any],
     config: ModelConfig,
     head: str,
-    attention: str | AttentionKernel,
+    attention: AttentionChoice,
     generation_config: Mapping[str, Any] | None,
     most: int,
 ) -> Model:
     """The model, on the meta device; `ConfigError` where it has more than ``most`` tensors, or tensors too large."""
-    kernel = registry.load(AttentionSpec, attention) if isinstance(attention, str) else attention
-    if not callable(kernel):
-        raise TypeError(f"attention {attention!r} stands for {shown(kernel)}, which is not an attention kernel")
+    kernel = kernel_of(attention)
     with _sizes(), unfilled_modules(most):
         return Model(architecture, config, head, attention=kernel, generation_config=generation_config)
 

@@ -13,6 +13,7 @@ from tfx_core.fields import Size, checked
 from tfx_core.habits import hint, no_attribute, understands
 from tfx_core.habits import unknown as not_taken
 from tfx_core.model.architecture import Architecture
+from tfx_core.model.attentions import AttentionChoice, kernel_of
 from tfx_core.model.backbone import Backbone, input_types, named_inputs
 from tfx_core.model.config import ModelConfig
 from tfx_core.model.heads.base import Head
@@ -58,7 +59,7 @@ class Model(Switches):
         config: ModelConfig,
         head_name: str = "backbone",
         *,
-        attention: AttentionKernel = sdpa,
+        attention: AttentionChoice = sdpa,
         generation_config: Mapping[str, Any] | None = None,
     ) -> None:
         from tfx_core.generation import GenerationConfig
@@ -80,6 +81,15 @@ class Model(Switches):
         self._input_types = {**input_types(self.backbone), **input_types(self.head)}
         self.__class__ = class_of(type(self), self._class_name, self.input_names)
 
+    @property
+    def attention(self) -> AttentionKernel:
+        """The kernel of calls that select none; it may be set to whatever ``attention=`` may be."""
+        return self._attention
+
+    @attention.setter
+    def attention(self, attention: AttentionChoice) -> None:
+        self._attention = kernel_of(attention)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         # its class is made for it, so that it cannot be found by its name
         return (
@@ -96,9 +106,9 @@ class Model(Switches):
         """
         if more:
             raise TypeError(f"{type(self).__name__}: {hint('model(…)', 'model(ids, mask)')}")
-        given = {"input_ids": input_ids, "attention": self.attention, **inputs}
+        given = {"input_ids": input_ids, **inputs}
         given = self._without_cache({name: value for name, value in given.items() if value is not None})
-        given = {**self.config.asked_of_calls, **given}
+        given = {**self.config.asked_of_calls, **given, "attention": kernel_of(given.get("attention", self.attention))}
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
             raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))
@@ -140,6 +150,7 @@ class Model(Switches):
 
         ``labels``, which a batch to learn from has, are not read.
         """
+        options |= {"attention": kernel_of(options["attention"])} if "attention" in options else {}
         options |= {} if generation_config is None else {"generation_config": generation_config}
         return self.backbone.generate(self, input_ids, **options)
 

@@ -21,13 +21,17 @@ from tfx_core.nn.bias import (
     DenseBias,
     GlobalTokens,
     Mask,
+    PlacedMask,
     SameText,
     Scores,
     Sum,
     Window,
     additive,
+    taken,
+    terms_of,
     together,
 )
+from tfx_core.nn.blocks import banded
 from tfx_core.nn.cache import (
     NO_CACHE,
     AttentionCache,
@@ -93,6 +97,7 @@ from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
+from tfx_core.nn.patterns import FirstTokens, Patterned, by_pattern, by_pattern_at
 from tfx_core.nn.positions import BucketedBias, Rotary
 from tfx_core.nn.real_tokens import RealTokens, can_read, check_range, packed_texts
 from tfx_core.nn.relative import (
@@ -142,6 +147,7 @@ __all__ = [
     "Embeddings",
     "EndlessPositions",
     "FeedForward",
+    "FirstTokens",
     "FreshKeys",
     "FusedProjections",
     "GatedFeedForward",
@@ -166,6 +172,8 @@ __all__ = [
     "OffsetPositions",
     "OneDnnLinear",
     "Padded",
+    "Patterned",
+    "PlacedMask",
     "Pooler",
     "PositionEncoding",
     "PositionKeys",
@@ -203,6 +211,9 @@ __all__ = [
     "Window",
     "additive",
     "at_least_float32",
+    "banded",
+    "by_pattern",
+    "by_pattern_at",
     "can_read",
     "check_device",
     "check_ids",
@@ -230,5 +241,7 @@ __all__ = [
     "self_last",
     "sorted_by",
     "split_linear",
+    "taken",
+    "terms_of",
     "together",
 ]

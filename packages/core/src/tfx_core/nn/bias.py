@@ -5,13 +5,15 @@ a `DenseBias` is a tensor of numbers; ``+`` puts biases together.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+
+_Kept = TypeVar("_Kept")
 
 
 class Scores(NamedTuple):
@@ -27,6 +29,7 @@ class Bias(ABC):
     """Something to add to scores ``(B, H, T, S)``."""
 
     _made: tuple[tuple[Scores, bool], Tensor] | None = None
+    _last_kept: tuple[tuple[Hashable, bool], Any] | None = None
 
     def dense(self, query: Tensor, key: Tensor) -> Tensor:
         """For queries ``(B, H, T, d)`` and keys ``(B, G, S, d)``, broadcastable to ``(B, H, T, S)``.
@@ -39,16 +42,26 @@ class Bias(ABC):
         """The numbers for these scores, made the first time."""
         # what was made without gradients, as checkpointing may do, has none to give
         wanted = scores, torch.is_grad_enabled()
-        if self._made is None or self._made[0] != wanted:
-            self._made = wanted, self.make(scores)
-        return self._made[1]
+        made = self._made  # once: another thread may make another
+        if made is None or made[0] != wanted:
+            self._made = made = wanted, self.make(scores)
+        return made[1]
+
+    def kept(self, of: Hashable, make: Callable[[], _Kept]) -> _Kept:
+        """What a kernel makes of it instead, by which it knows it again; made once, too."""
+        wanted = of, torch.is_grad_enabled()
+        last = self._last_kept
+        if last is None or last[0] != wanted:
+            self._last_kept = last = wanted, make()
+        kept: _Kept = last[1]
+        return kept
 
     @abstractmethod
     def make(self, scores: Scores) -> Tensor:
         """The numbers, broadcastable to ``(B, H, T, S)``."""
 
     def __add__(self, other: "Bias") -> "Bias":
-        return Sum((*_terms(self), *_terms(other)))
+        return Sum((*terms_of(self), *terms_of(other)))
 
 
 class Mask(Bias):
@@ -63,7 +76,23 @@ class Mask(Bias):
         return additive(self.allowed(scores), scores.dtype)
 
 
-class Window(Mask):
+class PlacedMask(Mask):
+    """A mask that is known by the places of queries and keys, so that some pairs can be asked for without the others.
+
+    A place is the number of a key; the queries are the last of the keys, or all of them.
+    """
+
+    @abstractmethod
+    def at(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """For queries at places ``(B|1, …, T)`` and keys at places ``(B|1, …, S)``, ``(B|1, …, T, S)``."""
+
+    def allowed(self, scores: Scores) -> Tensor:
+        """Boolean ``(B|1, 1, T, S)``."""
+        places = torch.arange(scores.keys, device=scores.device)[None, None]
+        return self.at(places[..., scores.keys - scores.queries :], places)
+
+
+class Window(PlacedMask):
     """Each query sees the keys from ``before`` steps before itself to ``after`` steps after; ``None`` is no bound.
 
     A step is ``dilation`` places, and what lies between is not seen (Beltagy et al. 2020, §3.1). The queries are the
@@ -74,6 +103,13 @@ class Window(Mask):
         self.before = before
         self.after = after
         self.dilation = dilation
+
+    def at(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Of distances alone: where places are counted from does not matter."""
+        ahead = keys[..., None, :] - queries[..., None]
+        allowed = ahead % self.dilation == 0
+        allowed = allowed if self.after is None else allowed & (ahead <= self.after * self.dilation)
+        return allowed if self.before is None else allowed & (ahead >= -self.before * self.dilation)
 
     def allowed(self, scores: Scores) -> Tensor:
         """Boolean ``(1, 1, T, S)``."""
@@ -94,7 +130,7 @@ class Causal(Window):
         super().__init__(None, 0)
 
 
-class Chunks(Mask):
+class Chunks(PlacedMask):
     """Keys are cut into chunks of ``length``: a query sees its own, ``before`` ones before it and ``after`` ones after.
 
     The queries are the last of the keys, or all of them (Kitaev et al. 2020, local attention of the released code).
@@ -105,11 +141,10 @@ class Chunks(Mask):
         self.before = before
         self.after = after
 
-    def allowed(self, scores: Scores) -> Tensor:
-        """Boolean ``(1, 1, T, S)``."""
-        chunks = torch.arange(scores.keys, device=scores.device) // self.length
-        ahead = chunks - chunks[scores.keys - scores.queries :, None]  # (T, S)
-        return ((ahead >= -self.before) & (ahead <= self.after))[None, None]
+    def at(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Of places counted from where a chunk begins."""
+        ahead = keys[..., None, :] // self.length - queries[..., None] // self.length
+        return (ahead >= -self.before) & (ahead <= self.after)
 
 
 @dataclass(eq=False)
@@ -141,15 +176,15 @@ class Allowed(Mask):
 
 
 @dataclass(eq=False)
-class SameText(Mask):
+class SameText(PlacedMask):
     """Hides from each other the texts that a row is packed of."""
 
     texts: Tensor
     """``(B|1, S)``, a number for each key, the same in one text; the queries are the last of the keys, or all."""
 
-    def allowed(self, scores: Scores) -> Tensor:
-        """Boolean ``(B|1, 1, T, S)``."""
-        return (self.texts[:, -scores.queries :, None] == self.texts[:, None])[:, None]
+    def at(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Of the texts of these places."""
+        return taken(self.texts, queries)[..., None] == taken(self.texts, keys)[..., None, :]
 
 
 @dataclass(eq=False)
@@ -181,6 +216,13 @@ class Sum(Bias):
         return reduce(torch.add, parts)
 
 
+def taken(table: Tensor, places: Tensor) -> Tensor:
+    """What a table ``(B|1, S)`` says of places ``(B|1, …)``: ``(B|1, …)``."""
+    if len(places) == 1:
+        return table[:, places[0]]
+    return table.expand(len(places), -1).gather(1, places.flatten(1)).view(places.shape)
+
+
 def together(biases: Iterable[Bias | None]) -> Bias | None:
     """The sum of those that are there."""
     given = [bias for bias in biases if bias is not None]
@@ -197,5 +239,6 @@ def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill(~allowed, lowest)
 
 
-def _terms(bias: Bias) -> tuple[Bias, ...]:
+def terms_of(bias: Bias) -> tuple[Bias, ...]:
+    """What a bias is the sum of: itself, where it is no `Sum`."""
     return bias.terms if isinstance(bias, Sum) else (bias,)

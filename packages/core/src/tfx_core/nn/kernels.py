@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.nn.bias import Bias, Causal
+from tfx_core.nn.blocks import banded
 from tfx_core.nn.observer import Observer
 
 
@@ -46,12 +47,15 @@ def sdpa(
     dropout: float,
     observer: Observer | None = None,
 ) -> Tensor:
-    """Torch's fused attention; observed, it takes the steps apart."""
+    """Torch's fused attention, in blocks where the bias bounds it (`banded`); observed, it takes the steps apart."""
     if observer is not None:
         return eager(query, key, value, bias, scale=scale, dropout=dropout, observer=observer)
     causal = False
     if isinstance(bias, Causal) and query.shape[2] == key.shape[2]:  # a branch, for compiled sizes compare to a symbol
         causal, bias = True, None
+    in_blocks = banded(query, key, value, bias, scale=scale, dropout=dropout)
+    if in_blocks is not None:
+        return in_blocks
     return F.scaled_dot_product_attention(
         query,
         key,

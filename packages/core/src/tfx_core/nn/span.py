@@ -11,6 +11,7 @@ from tfx_core.nn.bias import Allowed, Bias, Causal, DenseBias, together
 from tfx_core.nn.cache import DecoderCache
 from tfx_core.nn.kernels import AttentionKernel
 from tfx_core.nn.layout import PADDED, Layout, RowsPerSource
+from tfx_core.nn.patterns import by_pattern, without_pattern
 from tfx_core.nn.real_tokens import RealTokens, can_read, packed_texts
 
 
@@ -20,6 +21,9 @@ class Span:
 
     new: RealTokens
     """Of the ``T`` new tokens."""
+
+    known: RealTokens
+    """Of all ``S``, in the columns that attention sees."""
 
     positions: Tensor
     """``(B|1, T)``: counted in real tokens, so that padding moves nothing, unless the caller gave them."""
@@ -62,6 +66,7 @@ class Span:
         geometry = Geometry(positions[:, -length:], positions)
         return cls(
             new=new if known.given is None else new.at(positions[:, -length:]),
+            known=known,
             positions=geometry.query_positions,
             geometry=geometry,
             layout=new.layout if layout is None else layout,
@@ -99,6 +104,7 @@ class Span:
         positions = known.positions[:, -length:]
         return cls(
             new=new if known.given is None else new.at(positions),
+            known=inside,
             positions=positions,
             geometry=Geometry(inside.positions, inside.positions),
             layout=layout,
@@ -141,7 +147,9 @@ class Span:
 
     def self_attention(self, kernel: AttentionKernel) -> AttentionCall:
         """The call for attention among these tokens and the remembered ones."""
-        return AttentionCall(kernel=kernel, bias=self.bias, geometry=self.geometry, layout=self.layout)
+        queries = self.geometry.query_positions.shape[1]
+        kernel, bias = by_pattern(kernel, self.bias, self.known, queries)
+        return AttentionCall(kernel=kernel, bias=bias, geometry=self.geometry, layout=self.layout)
 
     def cross_attention(
         self,
@@ -166,7 +174,7 @@ class Span:
             )
         rows = 1 if cache is None else cache.rows_per_source
         return AttentionCall(
-            kernel=kernel,
+            kernel=without_pattern(kernel),
             bias=None if source_mask is None else Allowed(source_mask.bool()[:, None, None]),
             source=source,
             layout=self.layout if rows == 1 else RowsPerSource(rows, self.layout),

@@ -6,10 +6,29 @@ from tfx_core.plugins.specs import AttentionSpec, TaskSpec
 
 @hookimpl
 def tfx_attentions() -> list[AttentionSpec]:
-    """The attention kernels of the core, the default first."""
+    """The attention kernels of the core, the default first, and the patterns."""
     return [
         AttentionSpec("sdpa", target="tfx_core.nn.kernels:sdpa", summary="torch's fused attention; the default"),
         AttentionSpec("eager", target="tfx_core.nn.kernels:eager", summary="in separate steps, to read and to compare"),
+        AttentionSpec("full", target="tfx_core.nn.kernels:sdpa", summary="each token sees all; the same as sdpa"),
+        AttentionSpec(
+            "window",
+            target="tfx_core.nn.patterns:window",
+            example="window(128)",
+            summary="each token sees so many before and after itself",
+        ),
+        AttentionSpec(
+            "global",
+            target="tfx_core.nn.patterns:first_tokens_global",
+            example="global(128, first=1)",
+            summary="a window, and first tokens that see all and are seen by all",
+        ),
+        AttentionSpec(
+            "chunks",
+            target="tfx_core.nn.patterns:chunks",
+            example="chunks(64, before=1, after=0)",
+            summary="each token sees its chunk of the text and some before and after it",
+        ),
     ]
 
 

@@ -13,8 +13,9 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-encoders": {
         "architecture": (
             *("albert", "bert", "convbert", "distilbert", "electra"),
-            *("flaubert", "funnel", "roberta", "xlm", "xlm-roberta"),
-        )
+            *("flaubert", "funnel", "longformer", "roberta", "xlm", "xlm-roberta"),
+        ),
+        "command": ("convert",),
     },
     "tfx-seq2seq": {"architecture": ("bart", "t5")},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
@@ -22,7 +23,6 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-encoders": {"architecture": ("longformer",)},
     "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {

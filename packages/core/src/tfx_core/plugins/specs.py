@@ -79,12 +79,21 @@ class HeadSpec(Spec):
 
 @dataclass(frozen=True)
 class AttentionSpec(Spec):
-    """An attention kernel; the target follows `tfx_core.nn.AttentionKernel`."""
+    """An attention kernel, or a pattern that bounds the default one.
+
+    The target follows `tfx_core.nn.AttentionKernel`, or is a `tfx_core.nn.PlacedMask`. With an ``example`` it is called
+    for one, with the arguments that a user writes into brackets: ``attention="window(128, 0)"`` calls the target of
+    ``"window"`` with 128 and 0. It raises `tfx_core.InputError` for values that it does not take; what its signature
+    does not take it is never given.
+    """
 
     kind = "attention"
     plural = "attentions"
     hook = "tfx_attentions"
-    hook_doc = "Attention kernels that ``load_model(…, attention=name)`` can select."
+    hook_doc = "Attention kernels and patterns that ``load_model(…, attention=name)`` can select."
+
+    example: str = ""
+    """How a name with arguments is written; empty where it takes none."""
 
     summary: str = ""
 

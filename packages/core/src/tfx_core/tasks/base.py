@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.checkpoint import Folder
+    from tfx_core.model.attentions import AttentionChoice
     from tfx_core.model.model import Model
-    from tfx_core.nn import AttentionKernel
     from tfx_core.text import Tokenizer
 
 OptionsT = TypeVar("OptionsT", bound=TaskOptions)
@@ -70,7 +70,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         tokenizer: "str | Path | Tokenizer | None" = None,
         device: "str | torch.device | None" = None,
         dtype: "str | torch.dtype | None" = None,
-        attention: "str | AttentionKernel | None" = None,
+        attention: "AttentionChoice | None" = None,
         revision: str | None = None,
         provider: str | None = None,
         model_kwargs: Mapping[str, Any] | None = None,

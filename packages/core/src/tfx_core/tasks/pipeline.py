@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import torch
 
     from tfx_core.checkpoint import Folder, HubOptions
+    from tfx_core.model.attentions import AttentionChoice
     from tfx_core.model.model import Model
-    from tfx_core.nn import AttentionKernel
     from tfx_core.text import Tokenizer
 
 
@@ -30,7 +30,7 @@ def pipeline(
     tokenizer: "str | Path | Tokenizer | None" = None,
     device: "str | torch.device | None" = None,
     dtype: "str | torch.dtype | None" = None,
-    attention: "str | AttentionKernel | None" = None,
+    attention: "AttentionChoice | None" = None,
     revision: str | None = None,
     provider: str | None = None,
     model_kwargs: "Mapping[str, Any] | None" = None,

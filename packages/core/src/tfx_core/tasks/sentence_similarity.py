@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.embedding import TextEncoder
+    from tfx_core.model.attentions import AttentionChoice
     from tfx_core.model.model import Model
-    from tfx_core.nn import AttentionKernel
     from tfx_core.text import Tokenizer
 
 Vector: TypeAlias = NDArray[np.float32]
@@ -85,7 +85,7 @@ class SentenceSimilarity(Task[SentenceSimilarityOptions, Compared, Vector]):
         tokenizer: "str | Path | Tokenizer | None" = None,
         device: "str | torch.device | None" = None,
         dtype: "str | torch.dtype | None" = None,
-        attention: "str | AttentionKernel | None" = None,
+        attention: "AttentionChoice | None" = None,
         revision: str | None = None,
         provider: str | None = None,
         model_kwargs: Mapping[str, Any] | None = None,

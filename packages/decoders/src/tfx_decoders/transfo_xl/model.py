@@ -33,6 +33,7 @@ from tfx_core.nn import (
     RelativePosition,
     Stack,
     Window,
+    by_pattern,
     expand_head_mask,
     remember,
     sdpa,
@@ -196,8 +197,9 @@ class TransfoXLBackbone(Backbone):
         """Word vectors ``(B, T, D)`` -> states ``(B, T, D)``; ``real`` are those of memory, cache and this call."""
         first_keys = None if position_keys is None else position_keys[0]
         geometry = self.rules.geometry(x.shape[1], real, x, self.dropout, first_keys)
+        kernel, bias = by_pattern(attention, self.rules.bias(geometry, real), real, x.shape[1])
         call = RecurrentCall(
-            AttentionCall(attention, self.rules.bias(geometry, real), geometry),
+            AttentionCall(kernel, bias, geometry),
             cache=cache,
             recorder=recorder,
             memory=memory,

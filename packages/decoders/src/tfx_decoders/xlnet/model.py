@@ -28,6 +28,7 @@ from tfx_core.nn import (
     RecurrentCall,
     SegmentPosition,
     Stack,
+    by_pattern_at,
     can_read,
     expand_head_mask,
     look_up,
@@ -213,8 +214,10 @@ class XLNetBackbone(Backbone):
             x = torch.cat((content, self.mask.expand(*reading.targets.shape, -1)), dim=1)
         keys = None if position_keys is None else position_keys[0]
         geometry = self.rules.geometry(reading, content, self.dropout, keys)
+        places = self.rules.places(reading, content.device)
+        kernel, bias = by_pattern_at(attention, self.rules.bias(reading, geometry, content.dtype), *places)
         call = RecurrentCall(
-            AttentionCall(attention, self.rules.bias(reading, geometry, content.dtype), geometry),
+            AttentionCall(kernel, bias, geometry),
             cache=cache,
             recorder=recorder,
             memory=memory,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.nn import DenseBias, Distances, FreshKeys, PositionKeys, RealTokens, RelativeGeometry
+from tfx_core.nn import DenseBias, Distances, FreshKeys, PositionKeys, RealTokens, RelativeGeometry, taken
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,9 @@ class StreamRules:
 
         ``like`` ``(B, …)`` has the type and device of the states; ``keys`` replace freshly made position keys.
         """
-        positions = _positions(reading.real)  # (B|1, S + 1), one beyond the last
+        positions = _and_next(reading.real.relative_positions)  # (B|1, S + 1), one beyond the last
         index = _queries(reading, like.device)  # (B|1, T + M)
-        rows = max(len(positions), len(index))
-        query = positions.expand(rows, -1).gather(1, index.expand(rows, -1))
+        query = taken(positions, index)
         farthest, count = reading.keys, reading.keys + reading.length
         distances = query[:, :, None] - positions[:, None, :-1]
         if keys is None:
@@ -88,6 +87,11 @@ class StreamRules:
             keys=keys,
             second_segment=_other_segment(reading, index),
         )
+
+    def places(self, reading: Reading, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Of queries ``(B|1, T + M)`` and keys ``(B|1, S)``, counted in real tokens: padding moves nothing."""
+        places = reading.real.positions
+        return taken(_and_next(places), _queries(reading, device)), places
 
     def bias(self, reading: Reading, geometry: StreamGeometry, dtype: torch.dtype) -> DenseBias | None:
         """Of scores ``(B, H, T + M, S)``; a token of the content stream always sees itself.
@@ -130,9 +134,8 @@ class StreamRules:
         return torch.arange(2, device=device).repeat_interleave(batch // 2)
 
 
-def _positions(real: RealTokens) -> Tensor:
-    """Of all keys and of what would follow, ``(B|1, S + 1)``: padding moves nothing."""
-    positions = real.relative_positions
+def _and_next(positions: Tensor) -> Tensor:
+    """Of all keys ``(B|1, S)`` and of what would follow, ``(B|1, S + 1)``."""
     return torch.cat((positions, positions[:, -1:] + 1), dim=1)
 
 
