@@ -144,7 +144,12 @@ class LongformerAttention(Attention):
         """
         layer = self.global_projections.keys_values
         of_keys, of_values = layer.weight.view(2, self.heads, -1, layer.in_features)  # (H, d, D) each
-        query = PADDED.split(self.global_projections.queries(chosen), self.heads) @ of_keys  # (B, H, X, D)
+        query = _by_head(PADDED.split(self.global_projections.queries(chosen), self.heads), of_keys)  # (B, H, X, D)
         seen = self.attend(query.flatten(1, 2)[:, None], tokens, tokens, call).view(query.shape)
-        context: Tensor = seen @ of_values.transpose(1, 2) + layer.bias.view(2, self.heads, 1, -1)[1]
-        return context
+        return _by_head(seen, of_values.transpose(1, 2)) + layer.bias.view(2, self.heads, 1, -1)[1]
+
+
+def _by_head(x: Tensor, weight: Tensor) -> Tensor:
+    """``(B, H, X, n)`` times ``(H, n, m)``, of which no row of the batch needs a copy: ``(B, H, X, m)``."""
+    rows: Tensor = x.transpose(0, 1).flatten(1, 2) @ weight  # (H, B·X, m)
+    return rows.view(len(weight), len(x), -1, weight.shape[-1]).transpose(0, 1)
