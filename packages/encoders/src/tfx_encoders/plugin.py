@@ -141,7 +141,10 @@ def tfx_architectures() -> list[ArchitectureSpec]:
                 "LongformerForMultipleChoice": "multiple-choice",
             },
             capabilities=("token-states", "pooled-state"),
-            tokenizer_classes=("LongformerTokenizer", "LongformerTokenizerFast"),
+            tokenizer_classes=(
+                *("LongformerTokenizer", "LongformerTokenizerFast"),
+                *("RobertaTokenizer", "RobertaTokenizerFast"),
+            ),
             summary="RoBERTa for long texts, whose tokens see a window and a few that see everything",
             paper="https://arxiv.org/abs/2004.05150",
         ),
