@@ -43,6 +43,12 @@ def global_tokens(head: str, ids: Tensor) -> Inputs:
     return {"global_attention_mask": torch.zeros_like(ids).index_fill_(-1, torch.tensor([0]), 1)}
 
 
+def with_some_heads(case: Case, generator: torch.Generator) -> Inputs:
+    """With global tokens, and factors of the heads of each layer."""
+    mask = torch.rand(case.config["num_hidden_layers"], case.config["num_attention_heads"], generator=generator)
+    return {**with_global_tokens(case, generator), "head_mask": mask}
+
+
 def as_reported_here(model: Any) -> None:
     """The reference's reports of what global tokens see have rows of the padding that it adds itself.
 
@@ -82,6 +88,7 @@ CASE = ArchitectureCase(
     (
         variant("windows"),
         variant("windows and global tokens", inputs=with_global_tokens),
+        variant("factors of heads", {}, ("backbone", "multiple-choice"), with_some_heads),
         variant("a window for each layer", {"attention_window": [4, 8, 4]}, inputs=with_global_tokens),
         variant("a text within the window", {"attention_window": 32, "hidden_act": "gelu_new"}),
         variant("such a text with global tokens", {"attention_window": 24}, inputs=with_global_tokens),

@@ -70,14 +70,17 @@ def of_bert(kind: type[Any], backend: Callable[[], Tokenizer]) -> Callable[[Path
     return lambda folder: kind(tokenizer_object=backend(), **special)
 
 
-def of_roberta(folder: Path) -> Any:
-    from tokenizers import ByteLevelBPETokenizer
+def of_roberta(kind: type[Any]) -> Callable[[Path], Any]:
+    def make(folder: Path) -> Any:
+        from tokenizers import ByteLevelBPETokenizer
 
-    tokenizer = ByteLevelBPETokenizer()
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    tokenizer.train_from_iterator(SENTENCES * 3, vocab_size=500, special_tokens=special, show_progress=False)
-    tokenizer.save_model(str(folder))
-    return transformers.RobertaTokenizerFast.from_pretrained(folder)
+        tokenizer = ByteLevelBPETokenizer()
+        special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+        tokenizer.train_from_iterator(SENTENCES * 3, vocab_size=500, special_tokens=special, show_progress=False)
+        tokenizer.save_model(str(folder))
+        return kind.from_pretrained(folder)
+
+    return make
 
 
 def of_pieces(kind: str, file: str, **options: Any) -> Callable[[Path], Any]:
@@ -106,11 +109,15 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "bytes": ("Bert", of_bert(transformers.PreTrainedTokenizerFast, byte_level)),
     "distilbert": ("DistilBert", of_bert(transformers.DistilBertTokenizerFast, word_piece)),
     "electra": ("Electra", of_bert(transformers.ElectraTokenizerFast, word_piece)),
-    "roberta": ("Roberta", of_roberta),
+    "roberta": ("Roberta", of_roberta(transformers.RobertaTokenizerFast)),
+    "longformer": ("Longformer", of_roberta(transformers.LongformerTokenizerFast)),
     "xlm-roberta": ("XLMRoberta", of_pieces("XLMRobertaTokenizerFast", "sentencepiece.bpe.model")),
     "albert": ("Albert", of_pieces("AlbertTokenizerFast", "spiece.model", **OF_ALBERT)),
 }
 """How the classes of the model begin, and what makes its tokenizer, with files in a folder."""
+
+OPTIONS: dict[str, dict[str, Any]] = {"Longformer": {"attention_window": 6}}
+"""Keys of its config besides."""
 
 Save = Callable[..., str]
 
@@ -136,7 +143,8 @@ def save(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def random_model(family: str, head: str, tokenizer: Any, **config: Any) -> Any:
-    first_position = tokenizer.pad_token_id + 1 if family.endswith("Roberta") else 0
+    first_position = tokenizer.pad_token_id + 1 if family.endswith(("Roberta", "Longformer")) else 0
+    config = {**OPTIONS.get(family, {}), **config}
     with torch.random.fork_rng():
         torch.manual_seed(1)
         settings = getattr(transformers, f"{family}Config")(
@@ -207,7 +215,7 @@ def plain(tokenizer: Any) -> list[str]:
 WORDPIECE = pytest.mark.parametrize("save", ["wordpiece", "distilbert", "electra"], indirect=True)
 """Where the others differ by rule: the reference counts the blank before a word, and tears characters."""
 
-WHOLE = pytest.mark.parametrize("save", ["roberta", "xlm-roberta"], indirect=True)
+WHOLE = pytest.mark.parametrize("save", ["roberta", "longformer", "xlm-roberta"], indirect=True)
 
 
 # fill-mask

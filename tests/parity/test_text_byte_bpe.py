@@ -21,6 +21,7 @@ from tests.core.text.folders import read, write
 from tests.parity.text_lines import hard_lines
 from tfx_core.text import Recipe, Tokenizer
 from tfx_decoders.gpt2.text import RECIPE as GPT2
+from tfx_encoders.longformer.text import RECIPE as LONGFORMER
 from tfx_encoders.roberta.text import RECIPE as ROBERTA
 from tfx_seq2seq.bart.text import RECIPE as BART
 
@@ -44,6 +45,7 @@ ENCLOSED = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 FAMILIES: dict[str, tuple[Recipe, Any, Any, list[str]]] = {
     "gpt2": (GPT2, transformers.GPT2Tokenizer, transformers.GPT2TokenizerFast, ["<|endoftext|>"]),
     "bart": (BART, transformers.BartTokenizer, transformers.BartTokenizerFast, ENCLOSED),
+    "longformer": (LONGFORMER, transformers.LongformerTokenizer, transformers.LongformerTokenizerFast, ENCLOSED),
     "roberta": (ROBERTA, transformers.RobertaTokenizer, transformers.RobertaTokenizerFast, ENCLOSED),
 }
 

@@ -171,11 +171,11 @@ def test_an_official_family_that_is_missing_is_answered_with_its_installation(
 def test_a_planned_architecture_is_called_planned(site: FakeSite, installed: bool) -> None:
     if installed:
         site.install("tfx-encoders", architectures("bert"))
-    for name in ("longformer", "tfx-multimodal:mmbt"):
-        with pytest.raises(UnknownNameError, match=r"'(longformer|mmbt)' is planned for tfx-\w+ and not in release \d"):
+    for name in ("prophetnet", "tfx-multimodal:mmbt"):
+        with pytest.raises(UnknownNameError, match=r"'(prophetnet|mmbt)' is planned for tfx-\w+ and not in release \d"):
             registry.find(ArchitectureSpec, name)
-    with pytest.raises(UnknownNameError, match="did you mean 'longformer'\\? 'longformer' is planned"):
-        registry.find(ArchitectureSpec, "Longformerr")
+    with pytest.raises(UnknownNameError, match="did you mean 'prophetnet'\\? 'prophetnet' is planned"):
+        registry.find(ArchitectureSpec, "Prophetnett")
 
 
 def test_the_28_architectures_are_known_by_name() -> None:

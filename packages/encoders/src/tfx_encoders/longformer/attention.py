@@ -115,8 +115,36 @@ class LongformerAttention(Attention):
 
     def _global(self, x: Tensor, places: GlobalPlaces, call: WindowCall) -> Tensor:
         """What the global tokens see, ``(B, H, X, d)``."""
-        chosen = places.pick(call.layout.split(x, 1))[:, 0]  # (B, X, D)
+        tokens = call.layout.split(x, 1)  # (B, 1, L, D)
+        chosen = places.pick(tokens)[:, 0]  # (B, X, D)
+        of_all = replace(call, bias=call.global_bias, observer=call.global_observer)
+        if self._by_few(chosen, of_all):
+            return self._seen_by_few(chosen, tokens, of_all)
         query, key, value = self.global_projections(chosen, x)
         key, value = (call.layout.split(each, self.heads) for each in (key, value))
-        of_all = replace(call, bias=call.global_bias, observer=call.global_observer)
         return self.attend(PADDED.split(query, self.heads), key, value, of_all)
+
+    def _by_few(self, chosen: Tensor, call: WindowCall) -> bool:
+        """Whether less is to be computed for the queries ``(B, X, D)`` than for all keys and values."""
+        same = call.bias is None or (isinstance(call.bias, Allowed) and call.bias.pairs.shape[2] == 1)
+        plain = same and call.observer is None and type(self.global_projections.keys_values) is nn.Linear
+        # what learns, or drops weights, takes the steps one by one
+        computed = torch.is_grad_enabled() or not can_read(chosen) or (self.training and self.dropout > 0)
+        return plain and not computed and 2 * self.heads * chosen.shape[1] <= chosen.shape[2]
+
+    def _seen_by_few(self, chosen: Tensor, tokens: Tensor, call: WindowCall) -> Tensor:
+        """The same by ``q·(W x) = (Wᵀ q)·x``: tokens ``(B, 1, L, D)`` are their own keys and values, of every head.
+
+        A bias of the keys adds the same to all scores of a query, which changes nothing.
+        """
+        layer = self.global_projections.keys_values
+        of_keys, of_values = layer.weight.view(2, self.heads, -1, layer.in_features)  # (H, d, D) each
+        query = _by_head(PADDED.split(self.global_projections.queries(chosen), self.heads), of_keys)  # (B, H, X, D)
+        seen = self.attend(query.flatten(1, 2)[:, None], tokens, tokens, call).view(query.shape)
+        return _by_head(seen, of_values.transpose(1, 2)) + layer.bias.view(2, self.heads, 1, -1)[1]
+
+
+def _by_head(x: Tensor, weight: Tensor) -> Tensor:
+    """``(B, H, X, n)`` times ``(H, n, m)``, of which no row of the batch needs a copy: ``(B, H, X, m)``."""
+    rows: Tensor = x.transpose(0, 1).flatten(1, 2) @ weight  # (H, B·X, m)
+    return rows.view(len(weight), len(x), -1, weight.shape[-1]).transpose(0, 1)
