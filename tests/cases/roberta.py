@@ -25,7 +25,8 @@ def with_tied_output(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """With the output layer's own names of the token vectors and of its bias."""
     if "lm_head.bias" not in tensors:
         return tensors
-    tokens, bias = tensors["roberta.embeddings.word_embeddings.weight"].clone(), tensors["lm_head.bias"].clone()
+    table = next(name for name in tensors if name.endswith("embeddings.word_embeddings.weight"))
+    tokens, bias = tensors[table].clone(), tensors["lm_head.bias"].clone()
     return {"lm_head.decoder.weight": tokens, "lm_head.decoder.bias": bias, **tensors}
 
 

@@ -171,7 +171,7 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
         mask[row, ..., real:] = 0
     made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"].masked_fill(mask == 0, padding_id(case))}
     if case_of(case.model_type).end_token is not None:  # a classifier reads it
-        made["input_ids"][torch.arange(BATCH), mask.sum(-1) - 1] = inputs["input_ids"][:, -1]
+        made["input_ids"].scatter_(-1, mask.sum(-1, keepdim=True) - 1, inputs["input_ids"][..., -1:])
     if "mc_token_ids" in inputs:
         made["mc_token_ids"] = inputs["mc_token_ids"].minimum(mask.sum(-1) - 1)
     if "labels" in inputs and inputs["labels"].shape == mask.shape:

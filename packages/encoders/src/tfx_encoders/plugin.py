@@ -130,6 +130,22 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/2008.02496",
         ),
         ArchitectureSpec(
+            "longformer",
+            target="tfx_encoders.longformer:ARCHITECTURE",
+            hf_classes={
+                "LongformerModel": "backbone",
+                "LongformerForMaskedLM": "masked-lm",
+                "LongformerForSequenceClassification": "sequence-classification",
+                "LongformerForTokenClassification": "token-classification",
+                "LongformerForQuestionAnswering": "question-answering",
+                "LongformerForMultipleChoice": "multiple-choice",
+            },
+            capabilities=("token-states", "pooled-state"),
+            tokenizer_classes=("LongformerTokenizer", "LongformerTokenizerFast"),
+            summary="RoBERTa for long texts, whose tokens see a window and a few that see everything",
+            paper="https://arxiv.org/abs/2004.05150",
+        ),
+        ArchitectureSpec(
             "xlm",
             target="tfx_encoders.xlm:ARCHITECTURE",
             heads=(

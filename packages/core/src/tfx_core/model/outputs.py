@@ -17,7 +17,8 @@ _PLACES = (
     *("loss", "mc_loss", "losses", "logits", "mc_logits", "prediction_logits", "seq_relationship_logits"),
     *("start_logits", "end_logits", "start_top_log_probs", "start_top_index", "end_top_log_probs", "end_top_index"),
     *("cls_logits", "last_hidden_state", "pooler_output", "past_key_values", "mems"),
-    *("hidden_states", "attentions", "decoder_hidden_states", "decoder_attentions", "cross_attentions"),
+    *("hidden_states", "attentions", "global_attentions"),
+    *("decoder_hidden_states", "decoder_attentions", "cross_attentions"),
     *("encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions"),
 )
 
@@ -26,6 +27,7 @@ _OF_BACKBONE = ("last_hidden_state", "pooler_output")
 _ASKED_WITH = {
     "hidden_states": "output_hidden_states=True",
     "attentions": "output_attentions=True",
+    "global_attentions": "output_attentions=True",
     "cross_attentions": "output_attentions=True",
     "past_key_values": "use_cache=True",
     "mems": "use_mems=True",

@@ -13,7 +13,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-encoders": {
         "architecture": (
             *("albert", "bert", "convbert", "distilbert", "electra"),
-            *("flaubert", "roberta", "xlm", "xlm-roberta"),
+            *("flaubert", "longformer", "roberta", "xlm", "xlm-roberta"),
         )
     },
     "tfx-seq2seq": {"architecture": ("bart", "t5")},
@@ -23,7 +23,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("openai-gpt", "ctrl", "reformer")},
-    "tfx-encoders": {"architecture": ("funnel", "longformer")},
+    "tfx-encoders": {"architecture": ("funnel",)},
     "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {

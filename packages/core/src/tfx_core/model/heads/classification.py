@@ -104,7 +104,8 @@ class MultipleChoiceHead(Head):
 def flatten_choices(inputs: Inputs) -> Inputs:
     """Make every choice a row of the batch, ``(B, choices, …) -> (B·choices, …)``; raises `InputError` for less."""
     arranged = dict(inputs)
-    for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids", "langs", "inputs_embeds"):
+    masks = ("attention_mask", "global_attention_mask")
+    for name in ("input_ids", *masks, "token_type_ids", "position_ids", "langs", "inputs_embeds"):
         value = inputs.get(name)
         if value is None:
             continue
