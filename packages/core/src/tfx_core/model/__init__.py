@@ -4,16 +4,19 @@ from tfx_core.model.architecture import Architecture
 from tfx_core.model.backbone import Backbone, Inputs
 from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
+from tfx_core.model.cost import AttentionCost, attention_cost
 from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.picture import mask_picture
 from tfx_core.model.transformer import CACHE_INPUTS, SOURCE_INPUTS, TransformerBackbone, one_of
 
 __all__ = [
     "CACHE_INPUTS",
     "SOURCE_INPUTS",
     "Architecture",
+    "AttentionCost",
     "Backbone",
     "CausalDecoding",
     "HeadPlan",
@@ -23,10 +26,12 @@ __all__ = [
     "ModelOutput",
     "ProblemType",
     "TransformerBackbone",
+    "attention_cost",
     "causal_decoding",
     "load_architecture",
     "load_model",
     "load_tokenizer",
+    "mask_picture",
     "new_model",
     "one_of",
 ]

@@ -31,6 +31,11 @@ def kernel_of(attention: AttentionChoice) -> AttentionKernel:
     return cast(AttentionKernel, found)
 
 
+def called(attention: AttentionChoice | Mask) -> str:
+    """What messages and tables call it."""
+    return attention if isinstance(attention, str) else getattr(attention, "__name__", type(attention).__name__)
+
+
 def attention_of(text: str) -> object:
     """What ``"sdpa"``, ``"window(128, 0)"`` or ``"global(64, first=1)"`` stands for: a kernel or a pattern.
 
