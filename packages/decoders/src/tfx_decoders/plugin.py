@@ -26,6 +26,21 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
         ),
         ArchitectureSpec(
+            "reformer",
+            target="tfx_decoders.reformer:ARCHITECTURE",
+            hf_classes={
+                "ReformerModel": "backbone",
+                "ReformerModelWithLMHead": "causal-lm",
+                "ReformerForMaskedLM": "masked-lm",
+                "ReformerForSequenceClassification": "sequence-classification",
+                "ReformerForQuestionAnswering": "question-answering",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("ReformerTokenizer", "ReformerTokenizerFast"),
+            summary="Decoder of long texts with hashed and local attention, reversible layers, axial positions",
+            paper="https://arxiv.org/abs/2001.04451",
+        ),
+        ArchitectureSpec(
             "transfo-xl",
             target="tfx_decoders.transfo_xl:ARCHITECTURE",
             hf_classes={

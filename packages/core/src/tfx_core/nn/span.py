@@ -1,6 +1,7 @@
 """The stretch of tokens that one call brings: which of them are real, where they stand, what they may attend to."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from torch import Tensor
 
@@ -79,22 +80,32 @@ class Span:
 
     @classmethod
     def aligned(
-        cls, tokens: Tensor, attention_mask: Tensor | None, *, causal: bool, position_ids: Tensor | None = None
-    ) -> "Span":
+        cls,
+        tokens: Tensor,
+        attention_mask: Tensor | None,
+        *,
+        causal: bool,
+        position_ids: Tensor | None = None,
+        cache: DecoderCache | None = None,
+    ) -> Self:
         """The same of tokens ``(B, T, …)`` for attention that counts by columns, see `RealTokens.aligned`.
 
-        ``geometry`` and ``bias`` are of the aligned columns, ``positions`` of the text's, as a layout packs them.
-        Raises `InputError` for a mask with three axes, too.
+        ``geometry`` and ``bias`` are of the new tokens alone, in aligned columns, ``positions`` of the text's, as a
+        layout packs them. Raises `InputError` for a mask with three axes, too.
         """
         if attention_mask is not None and attention_mask.dim() != 2:
             raise InputError("attention_mask with three axes: this model's attention counts by columns; give (B, T)")
-        new = RealTokens.of(tokens, _checked_mask(attention_mask, tokens.shape[0], tokens.shape[1], 0)).at(position_ids)
+        length, past = tokens.shape[1], 0 if cache is None else cache.length
+        mask = _checked_mask(attention_mask, tokens.shape[0], length, past)
+        new = RealTokens.of(tokens, None if mask is None else mask[:, -length:]).at(position_ids)
+        known = new if cache is None else cache.append(new)
         layout, inside = new.aligned()
-        alone = attention_mask is None and new.given is not None
+        alone = mask is None and cache is None and new.given is not None
+        positions = known.positions[:, -length:]
         return cls(
-            new=new,
+            new=new if known.given is None else new.at(positions),
             known=inside,
-            positions=new.positions,
+            positions=positions,
             geometry=Geometry(inside.positions, inside.positions),
             layout=layout,
             bias=together((

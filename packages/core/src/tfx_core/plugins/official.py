@@ -9,7 +9,7 @@ from tfx_core.plugins.specs import KINDS
 CORE = "tfx-core"
 
 _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-decoders": {"architecture": ("gpt2", "transfo-xl", "xlnet")},
+    "tfx-decoders": {"architecture": ("gpt2", "reformer", "transfo-xl", "xlnet")},
     "tfx-encoders": {
         "architecture": (
             *("albert", "bert", "convbert", "distilbert", "electra"),
@@ -22,7 +22,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-decoders": {"architecture": ("openai-gpt", "ctrl", "reformer")},
+    "tfx-decoders": {"architecture": ("openai-gpt", "ctrl")},
     "tfx-encoders": {"architecture": ("funnel",)},
     "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},

@@ -1,0 +1,147 @@
+"""Reformer (Kitaev et al. 2020): hashed and local attention in reversible layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, TransformerBackbone
+from tfx_core.nn import (
+    ActivationFunction,
+    Aligned,
+    AttentionKernel,
+    Chunking,
+    DecoderCache,
+    FusedProjections,
+    HashedCall,
+    Hashing,
+    SharedProjections,
+    Sorted,
+    Span,
+)
+from tfx_decoders.reformer.cache import LocalAttention, LSHAttention, Places
+from tfx_decoders.reformer.config import ReformerConfig
+from tfx_decoders.reformer.positions import ReformerEmbeddings, build_positions
+from tfx_decoders.reformer.stack import Branch, ChunkedFeedForward, ReversibleLayer, ReversibleStack
+
+
+@dataclass(frozen=True)
+class AlignedSpan(Span):
+    """A span whose attention counts by columns and knows how many tokens each row has."""
+
+    causal: bool = False
+
+    def self_attention(self, kernel: AttentionKernel) -> HashedCall:
+        """The call for attention among these tokens."""
+        layout = self.layout
+        lengths = layout.aligned_mask.sum(1) if isinstance(layout, Aligned | Sorted) else None
+        return HashedCall(kernel, self.bias, self.geometry, layout=layout, lengths=lengths, causal=self.causal)
+
+
+class ReformerBackbone(TransformerBackbone):
+    """States are both streams, ``2·D`` wide; each row is computed as it is alone, whatever padding it has."""
+
+    def span(
+        self,
+        tokens: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: DecoderCache | None = None,
+    ) -> Span:
+        """What a call brings, its positions checked."""
+        begins = cache is None or cache.length == 0
+        span = AlignedSpan.aligned(tokens, attention_mask, causal=self.causal, position_ids=position_ids, cache=cache)
+        if cache is not None and cache.real is not None:
+            span = replace(span, geometry=Places.of(cache.real, span.new.aligned()[1], begins=begins))
+        span.check_positions(self.max_positions)
+        return replace(span, causal=self.causal)
+
+    def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
+        """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""
+        places = self.embeddings.position(span.positions.expand(len(tokens), -1))  # (B, T, D)
+        x: Tensor = self.embeddings(span.layout.pack(tokens), span.layout.pack(places))
+        return x
+
+    def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
+        """Raise `InputError`: checkpoints have no form for it."""
+        Backbone.prune_heads(self, heads)
+
+
+def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBackbone:
+    """The backbone; every head reads the same states."""
+    return ReformerBackbone(
+        ReformerEmbeddings(
+            nn.Embedding(config.vocab_size, config.hidden_size),
+            build_positions(
+                config.axial_pos_shape if config.axial_pos_embds else None,
+                config.axial_pos_embds_dim,
+                config.max_position_embeddings,
+                config.hidden_size,
+                config.hidden_dropout_prob,
+            ),
+            dropout=config.hidden_dropout_prob,
+        ),
+        ReversibleStack(
+            (_layer(config, kind) for kind in config.attn_layers),
+            nn.LayerNorm(2 * config.hidden_size, eps=config.layer_norm_eps),
+            config.hidden_dropout_prob,
+        ),
+        causal=config.is_decoder,
+        max_positions=config.positions,
+        width=2 * config.hidden_size,
+        unread={"token_type_ids", *SOURCE_INPUTS, *(() if config.is_decoder else CACHE_INPUTS)},
+    )
+
+
+def _layer(config: ReformerConfig, kind: str) -> ReversibleLayer:
+    return ReversibleLayer(
+        self_attention=_branch(config, _hashed(config) if kind == "lsh" else _local(config)),
+        feed_forward=_branch(
+            config,
+            ChunkedFeedForward(
+                nn.Linear(config.hidden_size, config.feed_forward_size),
+                nn.Sequential(nn.Dropout(config.hidden_dropout_prob), ActivationFunction(config.hidden_act)),
+                nn.Linear(config.feed_forward_size, config.hidden_size),
+                config.chunk_size_feed_forward,
+            ),
+        ),
+    )
+
+
+def _branch(config: ReformerConfig, sublayer: nn.Module) -> Branch:
+    return Branch(sublayer, nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps), config.hidden_dropout_prob)
+
+
+def _hashed(config: ReformerConfig) -> LSHAttention:
+    length, width = config.lsh_attn_chunk_length, config.num_attention_heads * config.attention_head_size
+    return LSHAttention(
+        Hashing(
+            config.bucket_factors,
+            config.num_hashes,
+            config.hash_seed,
+            most=2 * max(int((config.max_position_embeddings // length) ** 0.5), length),
+        ),
+        _chunking(config, length, config.lsh_num_chunks_before, config.lsh_num_chunks_after),
+        SharedProjections(config.hidden_size, width),
+        nn.Linear(width, config.hidden_size, bias=False),
+        config.num_attention_heads,
+        dropout=config.lsh_attention_probs_dropout_prob,
+    )
+
+
+def _local(config: ReformerConfig) -> LocalAttention:
+    length, width = config.local_attn_chunk_length, config.num_attention_heads * config.attention_head_size
+    before, after = config.local_num_chunks_before, config.local_num_chunks_after
+    return LocalAttention(
+        # the last chunk comes before the first one where every token sees the ones after it, as in the released code
+        _chunking(config, length, before, after, around=not config.is_decoder),
+        FusedProjections(config.hidden_size, width, bias=False),
+        nn.Linear(width, config.hidden_size, bias=False),
+        config.num_attention_heads,
+        dropout=config.local_attention_probs_dropout_prob,
+    )
+
+
+def _chunking(config: ReformerConfig, length: int, before: int, after: int, *, around: bool = True) -> Chunking:
+    """Texts are padded for the chunks of all layers together."""
+    return Chunking(length, before, after, around, multiple=config.chunk_multiple, shortest=config.shortest_chunk)

@@ -1,0 +1,105 @@
+"""Steps that are computed again in the backward pass from what they wrote (Gomez et al. 2017)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.func import functional_call
+
+
+class Step:
+    """``(a, b) -> (b, a + branch(b))``, which can be undone, and taken again as it was.
+
+    What is drawn at random is drawn again, and autocast is what it was.
+    """
+
+    def __init__(self, branch: nn.Module, *call: Any) -> None:
+        self.branch = branch
+        self.call = call
+        self.trained = {name: each for name, each in branch.named_parameters() if each.requires_grad}
+        self._random: Random | None = None
+        self._autocast: dict[str, Any] = {}
+
+    def take(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """``(…, D)`` each; without gradients."""
+        kind = b.device.type
+        self._random = Random(b.device) if self.branch.training else None
+        self._autocast = {
+            "device_type": kind,
+            "enabled": torch.is_autocast_enabled(kind),
+            "dtype": torch.get_autocast_dtype(kind),
+            "cache_enabled": False,  # a cast that is kept would have no gradients
+        }
+        with torch.autocast(**self._autocast):
+            return b, a + self.branch(b, *self.call)
+
+    def undo(
+        self, b: Tensor, c: Tensor, of_b: Tensor, of_c: Tensor, trained: Sequence[Tensor]
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[Tensor | None, ...]]:
+        """What was ``(a, b)``, the gradients of both out of those of ``(b, c)``, and those of the parameters."""
+        b = b.detach().requires_grad_()
+        given = dict(zip(self.trained, trained, strict=True))
+        with torch.enable_grad(), again(self._random), torch.autocast(**self._autocast):
+            added = functional_call(self.branch, given, (b, *self.call))
+        through, *of_trained = torch.autograd.grad(added, (b, *trained), of_c.to(added.dtype), allow_unused=True)
+        return (c - added.detach(), b.detach()), (of_c, of_b + through), tuple(of_trained)
+
+
+class Random:
+    """The state of what is drawn at random, on the CPU and on a device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.devices = [device] if device.type == "cuda" else []
+        self._of_cpu = torch.get_rng_state()
+        self._of_devices = [torch.cuda.get_rng_state(each) for each in self.devices]
+
+    def set(self) -> None:
+        """Draw from here on."""
+        torch.set_rng_state(self._of_cpu)
+        for device, state in zip(self.devices, self._of_devices, strict=True):
+            torch.cuda.set_rng_state(state, device)
+
+
+@contextmanager
+def again(random: Random | None) -> Iterator[None]:
+    """Within, what was drawn from a state is drawn again; then all goes on as before."""
+    if random is None:
+        yield
+        return
+    with torch.random.fork_rng(random.devices):
+        random.set()
+        yield
+
+
+def reversible(steps: Sequence[Step], a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """All steps one after another, of which the backward pass keeps the result alone; it has gradients once.
+
+    Parameters get theirs as any others do: through autograd, which tells who waits for them.
+    """
+    trained = [parameter for step in steps for parameter in step.trained.values()]
+    apply: Callable[..., tuple[Tensor, Tensor]] = _Reversible.apply
+    return apply(steps, a, b, *trained)
+
+
+class _Reversible(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, steps: Sequence[Step], a: Tensor, b: Tensor, *trained: Tensor) -> tuple[Tensor, Tensor]:
+        for step in steps:
+            a, b = step.take(a, b)
+        ctx.steps = steps
+        ctx.save_for_backward(a, b, *trained)
+        return a, b
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_a: Tensor, of_b: Tensor) -> tuple[Any, ...]:
+        a, b, *trained = ctx.saved_tensors
+        found: list[Tensor | None] = []
+        for step in reversed(ctx.steps):
+            own = trained[len(trained) - len(step.trained) - len(found) : len(trained) - len(found)]
+            (a, b), (of_a, of_b), of_own = step.undo(a, b, of_a, of_b, own)
+            found = [*of_own, *found]
+        return None, of_a, of_b, *found
