@@ -52,7 +52,7 @@ def test_gradients_cost_more() -> None:
 
 
 @pytest.mark.parametrize("backward", [False, True])
-@pytest.mark.parametrize("pattern", ["window(16)", "window(32, 0)", "window(8, dilation=2)", "chunks(32)",
+@pytest.mark.parametrize("pattern", ["window(16)", "window(32, 0)", "window(8, dilation=2)", "chunks(32)", "global(16, first=2)",
                                      Window(16, 16), Chunks(16, 1, 1)])  # fmt: skip
 def test_patterns_are_linear_in_the_length_and_full_attention_is_not(pattern: Any, backward: bool) -> None:
     once, twice = costs(pattern, lengths=(1024, 2048), backward=backward)
@@ -109,3 +109,23 @@ def test_sizes_that_are_none_are_refused(setting: dict[str, Any], said: str) -> 
 def test_a_pattern_that_there_is_not_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'window'"):
         costs("widow(3)")
+
+
+def test_hashed_attention_is_measured_too() -> None:
+    once, twice = costs("lsh(16, rounds=2)", lengths=(512, 1024))
+    assert once.multiplications is not None
+    assert twice.multiplications is not None
+    assert twice.multiplications <= 2.1 * once.multiplications
+    assert twice.peak <= 2.1 * once.peak
+    (gradients,) = costs("lsh(16, rounds=2)", lengths=(512,), backward=True)
+    assert gradients.peak > once.peak
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [("lsh(0)", "lsh: chunk=0"), ("lsh(64, rounds=0)", "lsh: rounds=0"), ("lsh(64, buckets=3)", "must be even"),
+     ("lsh(64, after=-1)", "lsh: after=-1"), ("lsh(hash=2)", "lsh takes")],
+)  # fmt: skip
+def test_numbers_that_cannot_hash_are_told(pattern: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        costs(pattern)

@@ -67,3 +67,13 @@ def test_a_picture_is_small_and_says_what_it_shows() -> None:
 def test_what_cannot_be_drawn_is_told(pattern: str, length: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
         mask_picture(pattern, length)
+
+
+def test_hashes_are_drawn_the_same_each_time() -> None:
+    once = mask_picture("lsh(4, rounds=1)", 32)
+    assert once == mask_picture("lsh(4, rounds=1)", 32)
+    seen = drawn(once)
+    assert seen.sum(1).eq(8).all()  # its own chunk, and the one before
+    assert seen.diagonal().all()
+    more = drawn(mask_picture("lsh(4, rounds=3)", 32))
+    assert more.sum() > seen.sum()

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.model.attentions import AttentionChoice, called, kernel_of
+from tfx_core.model.attentions import AttentionChoice, called
 from tfx_core.model.counting import Counts, counted, free_memory
 from tfx_core.model.devices import device_of
+from tfx_core.model.measured import measurable
 from tfx_core.nn import AttentionKernel, RealTokens, by_pattern
 
 _ANY_MEMORY = 256
@@ -51,17 +52,17 @@ def attention_cost(
 ) -> Iterator[AttentionCost]:
     """What attention costs at each length, of each kernel or pattern that ``load_model(…, attention=…)`` takes.
 
-    It is that of one layer without its projections: ``heads`` of ``width``, with ``backward`` the gradients too. The
-    patterns of a length are timed in turns. On a CPU memory is that of torch's tensors, without what one operation
-    holds within. Raises `InputError` for sizes below 1, and
-    what ``load_model`` does for a name or a device that there is not.
+    It is that of one layer without its projections: ``heads`` of ``width``, with ``backward`` the gradients too. What
+    is asked of a length is timed in turns. On a CPU memory is that of torch's tensors, without what one operation holds
+    within. ``"lsh(64, rounds=2)"`` is the hashed attention of queries that are keys. Raises `InputError` for sizes
+    below 1, and what ``load_model`` does for a name or a device that there is not.
     """
     sizes = {"lengths": lengths, "heads": [heads], "width": [width], "batch": [batch], "rounds": [rounds]}
     for name, values in sizes.items():
         if min(values, default=0) < 1:
             raise InputError(f"{name}={min(values, default=None)}: must be at least 1")
     setting = _Setting(batch, heads, width, dtype, device_of(device), backward)
-    subjects = [_Subject(called(each), kernel_of(each), setting) for each in patterns]
+    subjects = [_Subject(called(each), measurable(each), setting) for each in patterns]
     for length in lengths:
         yield from _of_length(length, subjects, rounds)
 
@@ -106,7 +107,9 @@ class _Subject:
 
         def run() -> object:
             context = kernel(query, key, value, bias, scale=self.setting.width**-0.5, dropout=0.0, observer=None)
-            return torch.autograd.grad(context, inputs, torch.ones_like(context)) if self.setting.backward else context
+            if not self.setting.backward:
+                return context
+            return torch.autograd.grad(context, inputs, torch.ones_like(context), allow_unused=True)
 
         return run
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from tfx_core.errors import InputError
-from tfx_core.model.attentions import AttentionChoice, called, kernel_of
+from tfx_core.model.attentions import AttentionChoice, called
+from tfx_core.model.measured import Hashed, measurable
 from tfx_core.nn import Mask, Patterned, RealTokens, Scores, sdpa
 
 _CELL = 8
@@ -46,11 +47,14 @@ def mask_picture(pattern: AttentionChoice | Mask, length: int = 32, *, row: int 
 
 def _seen(pattern: AttentionChoice | Mask, length: int, row: int) -> Tensor:
     """Boolean ``(T, T)``."""
-    kernel = None if isinstance(pattern, Mask) else kernel_of(pattern)
+    kernel = None if isinstance(pattern, Mask) else measurable(pattern)
     if kernel is sdpa:
         return torch.ones(length, length, dtype=torch.bool)
-    tokens = RealTokens(1, length, torch.device("cpu"))
-    mask = kernel.among(tokens, length) if isinstance(kernel, Patterned) else pattern
+    mask: object = pattern
+    if isinstance(kernel, Patterned):
+        mask = kernel.among(RealTokens(1, length, torch.device("cpu")), length)
+    elif isinstance(kernel, Hashed):
+        mask = kernel.among(length)
     if not isinstance(mask, Mask):
         raise InputError(f"{called(pattern)}: a kernel that bounds nothing by a mask, so there is nothing to draw")
     allowed = mask.allowed(Scores(length, length, torch.float32, torch.device("cpu")))

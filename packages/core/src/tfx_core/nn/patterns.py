@@ -87,11 +87,11 @@ class Patterned:
         if isinstance(self.pattern, GlobalTokens):
             return _in_columns(self.pattern, counted, queries)
         if counted.distances_by_column:  # then columns will do, by which kernels compute less
-            if isinstance(self.pattern, Window) or _begin_at_once(counted):
-                return copy(self.pattern)  # which keeps what is made for this call
             if isinstance(self.pattern, FirstTokens):
                 first = (counted.positions < self.pattern.count) & counted.dense_mask
                 return GlobalTokens(copy(self.pattern.window), first)
+            if isinstance(self.pattern, Window) or _begin_at_once(counted):
+                return copy(self.pattern)  # which keeps what is made for this call
         return _at(self.pattern, counted.positions[:, known.length - queries :], counted.positions)
 
 
