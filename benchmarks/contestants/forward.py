@@ -35,7 +35,7 @@ class Call:
     device: str = "cpu"
     threads: int = 1
     train: bool = False
-    """With the backward pass; the gradients of parameters are there before it is measured."""
+    """With the backward pass; what it holds is told without the gradients of parameters."""
     first_global: bool = False
     """Whether the first token of each text is global."""
 
@@ -58,9 +58,11 @@ def compete(load: "Callable[[str], torch.nn.Module]") -> None:
     model = load(call.model).to(device=call.device, dtype=getattr(torch, call.dtype)).train(call.train)
     state = run(model, call, call.length if call.train else min(SHORT, call.length))
     target.write_text(json.dumps(state), encoding="utf-8")
+    model.zero_grad()
     before = _held(call.device)
     times = [_timed(model, call)]
     held = _held(call.device, peak=True) - before
+    held -= sum(each.grad.nbytes for each in model.parameters() if each.grad is not None)
     while sum(times) < ENOUGH and len(times) < MOST:
         times.append(_timed(model, call))
     print(json.dumps({"seconds": sorted(times)[len(times) // 2], "held": max(held, 4096) / 1e6}))

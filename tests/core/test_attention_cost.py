@@ -52,8 +52,8 @@ def test_gradients_cost_more() -> None:
 
 
 @pytest.mark.parametrize("backward", [False, True])
-@pytest.mark.parametrize("pattern", ["window(16)", "window(32, 0)", "window(8, dilation=2)", "chunks(32)", "global(16, first=2)",
-                                     Window(16, 16), Chunks(16, 1, 1)])  # fmt: skip
+@pytest.mark.parametrize("pattern", ["window(16)", "window(32, 0)", "window(8, dilation=2)", "chunks(32)",
+                                     "global(16, first=2)", Window(16, 16), Chunks(16, 1, 1)])  # fmt: skip
 def test_patterns_are_linear_in_the_length_and_full_attention_is_not(pattern: Any, backward: bool) -> None:
     once, twice = costs(pattern, lengths=(1024, 2048), backward=backward)
     assert once.multiplications is not None
