@@ -113,5 +113,6 @@ CASE = ArchitectureCase(
         ({"pruned_heads": {"0": [1]}}, "pruned_heads=.*: must be empty: heads of longformer cannot be pruned"),
     ),
     convolves=True,
+    sparse={"attention_window": 8},
     released=lambda: byte_bpe(("<s>", "<pad>", "</s>", "<unk>"), ("<mask>",)),
 )

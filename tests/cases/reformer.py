@@ -177,5 +177,6 @@ CASE = ArchitectureCase(
         ({"tie_word_embeddings": True}, "tie_word_embeddings=True: must be false: predictions read states 2·D wide"),
         ({"sinusoidal_pos_embds": True}, "sinusoidal_pos_embds=True: changes results"),
     ),
+    sparse={"axial_pos_shape": [32, 32], "max_position_embeddings": 1024},
     released=lambda: pieces(("<unk>", "<s>", "</s>")),
 )

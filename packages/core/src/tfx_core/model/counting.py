@@ -27,7 +27,7 @@ class Counts:
 
 def counted(call: Callable[[], object], device: torch.device) -> Counts:
     """What a call holds and multiplies; on a CPU tensors are counted, not what one operation holds within."""
-    held: _Tensors | _OfCuda = _OfCuda(device) if device.type == "cuda" else _Tensors()
+    held: HeldTensors | _OfCuda = _OfCuda(device) if device.type == "cuda" else HeldTensors()
     with FlopCounterMode(display=False, custom_mapping=_OF_THE_CPU) as counter, held:
         result = call()
     del result
@@ -45,7 +45,7 @@ def free_memory(device: torch.device) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else sys.maxsize
 
 
-class _Tensors(TorchDispatchMode):
+class HeldTensors(TorchDispatchMode):
     """The bytes of the tensors made within, as many as are held at once, at most."""
 
     def __init__(self) -> None:
