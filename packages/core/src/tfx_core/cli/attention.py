@@ -18,23 +18,18 @@ _HEADER = ("PATTERN", "LENGTH", "TIME", "MEMORY", "MULTIPLICATIONS", "TIMES FULL
 _SIZES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 
-class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic only in newer click
-    """Whole numbers with commas between them."""
-
-    name = "n,n,…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click has it."""
-        size = click.IntRange(min=1)
-        return tuple(size(part, param, ctx) for part in (value.split(",") if isinstance(value, str) else value))
-
-
 _SIZE = click.IntRange(min=1)
+
+
+def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    return tuple(_SIZE(part, param, ctx) for part in value.split(","))
 
 
 @click.command(cls=Command)
 @click.argument("patterns", nargs=-1, required=True, metavar="PATTERN...")
-@click.option("--length", "-n", "lengths", type=Sizes(), default="1024,4096", show_default=True, help="Tokens.")
+@click.option("--length", "-n", "lengths", metavar="N,N,…", default="1024,4096", show_default=True, callback=_sizes,
+              help="Tokens.")  # fmt: skip
 @click.option("--heads", type=_SIZE, default=12, show_default=True, help="Heads of attention.")
 @click.option("--width", type=_SIZE, default=64, show_default=True, help="Numbers of a head.")
 @click.option("--batch", type=_SIZE, default=1, show_default=True, help="Texts at once.")
@@ -49,8 +44,8 @@ def attention_cost(
 ) -> None:
     """Measure what patterns of attention cost, by length.
 
-    A PATTERN is what --attention takes: full, "window(256)", "global(256, first=1)", "chunks(64)", … Beside full, the
-    last column says how many times as long each takes. What is more than the free memory is not tried.
+    A PATTERN is what --attention takes: full, "window(256)", "global(256, first=1)", "chunks(64)", …, or "lsh(64)".
+    Beside full, the last column says how many times as long each takes. What is more than the free memory is not tried.
     """
     import torch
 
@@ -64,9 +59,10 @@ def attention_cost(
         return
     rows: list[tuple[str, ...]] = []
     try:
-        rows.extend(map(_row, _shown(costs, total)))
+        for each in _shown(costs, total):
+            rows.append(_row(each))  # noqa: PERF401  # one by one, for somebody may stop it
     finally:
-        if rows:  # what there is when somebody stops it, too
+        if rows:
             print_table(_HEADER, rows)
 
 
@@ -92,7 +88,8 @@ def _shown(costs: "Iterable[AttentionCost]", total: int) -> "Iterable[AttentionC
     with ProgressBar("Measuring", total) as bar:
         for each in costs:
             bar.advance()
-            bar.hide() if sys.stdout.isatty() else None
+            if sys.stdout.isatty():
+                bar.hide()
             yield each
 
 

@@ -1,4 +1,4 @@
-"""What a computation holds in memory and multiplies, counted while it runs; what it takes of a clock is not of here."""
+"""What a computation holds in memory and multiplies, counted while it runs, so the same in every run."""
 
 import os
 import sys
