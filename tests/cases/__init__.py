@@ -130,6 +130,12 @@ class ArchitectureCase:
     patterns: bool = True
     """Whether a pattern may bound its attention (``attention="window(2)"``); a mechanism of its own may refuse it."""
 
+    holds_pairs: bool = False
+    """Whether a call holds numbers of every pair of tokens, as positions do that are added to scores."""
+
+    sparse: Mapping[str, Any] | None = None
+    """Keys of a config with which time is linear in the length of a text; ``None`` where it grows with the square."""
+
     one_graph: bool = True
     """Whether its calls compile without a break: false where what is computed depends on the ids."""
 

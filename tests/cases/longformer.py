@@ -126,5 +126,6 @@ CASE = ArchitectureCase(
     optional_inputs=global_tokens,
     convolves=True,
     weights_by_key=False,
+    sparse={"attention_window": 8},
     released=lambda: byte_bpe(("<s>", "<pad>", "</s>", "<unk>"), ("<mask>",)),
 )

@@ -184,6 +184,8 @@ CASE = ArchitectureCase(
         ({"tie_word_embeddings": True}, "tie_word_embeddings=True: must be false: predictions read states 2·D wide"),
     ),
     reversible=True,
+    patterns=False,
+    sparse={"axial_pos_shape": [32, 32], "max_position_embeddings": 1024},
     released=lambda: pieces(("<unk>", "<s>", "</s>")),
     convolves=True,
     stepwise=lambda config: "lsh" not in config.attn_layers or config.lsh_attn_chunk_length == 16,

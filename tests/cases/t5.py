@@ -33,5 +33,6 @@ CASE = ArchitectureCase(
     inputs=seq2seq_inputs,
     end_token=1,
     target_heads=("backbone", "conditional-generation"),
+    holds_pairs=True,
     released=lambda: pieces(("<pad>", "</s>", "<unk>")),
 )

@@ -158,6 +158,7 @@ CASE = ArchitectureCase(
     ),
     compared={"pad_token_id": 0},
     one_graph=False,  # words are looked up cluster by cluster, as many as there are in each
+    holds_pairs=True,
     released=lambda: words(("<eos>", "<unk>", "<formula>")),
     packs=False,
 )

@@ -165,6 +165,7 @@ CASE = ArchitectureCase(
     ),
     inputs=inputs,
     optional_inputs=segments_and_targets,
+    holds_pairs=True,
     released=lambda: pieces(("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")),
     packs=False,
 )

@@ -1,9 +1,11 @@
 """The pages tell of files and names that there are."""
 
 import ast
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,16 @@ PAGES = [*WALKS, ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob
 CORE = ROOT / "packages/core/src/tfx_core"
 PLACE = re.compile(r"([\w./]+\.py)(?:: ([A-Za-z_][\w.]*))?")
 """``model/loading.py: load_model``, or the file alone."""
+
+
+def script(name: str) -> Any:
+    """A script among the pages, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def places(text: str) -> list[str]:
@@ -103,3 +115,11 @@ def test_the_map_of_the_core_has_every_room() -> None:
 def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_pictures_of_patterns_are_what_is_drawn_today() -> None:
+    shown = dict(script("write_patterns").pictures())
+    assert {*shown} == {*(ROOT / "docs/patterns").iterdir()}
+    assert {file.name for file, picture in shown.items() if file.read_text(encoding="utf-8") != picture} == set(), (
+        "python docs/write_patterns.py draws them"
+    )

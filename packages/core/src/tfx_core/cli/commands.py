@@ -16,6 +16,8 @@ from tfx_core.plugins.distributions import normalise
 
 OWN: Mapping[str, str] = {
     "architectures": "tfx_core.cli.architectures:architectures",
+    "attention-cost": "tfx_core.cli.attention:attention_cost",
+    "attention-picture": "tfx_core.cli.attention:attention_picture",
     "plugins": "tfx_core.cli.plugins:plugins",
     "run": "tfx_core.cli.run:run",
 }

@@ -5,10 +5,12 @@ from tfx_core.model.attentions import AttentionChoice, attention_of, kernel_of
 from tfx_core.model.backbone import Backbone, Inputs
 from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
+from tfx_core.model.cost import AttentionCost, attention_cost
 from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.picture import mask_picture
 from tfx_core.model.transformer import CACHE_INPUTS, SOURCE_INPUTS, TransformerBackbone, one_of
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "SOURCE_INPUTS",
     "Architecture",
     "AttentionChoice",
+    "AttentionCost",
     "Backbone",
     "CausalDecoding",
     "HeadPlan",
@@ -25,12 +28,14 @@ __all__ = [
     "ModelOutput",
     "ProblemType",
     "TransformerBackbone",
+    "attention_cost",
     "attention_of",
     "causal_decoding",
     "kernel_of",
     "load_architecture",
     "load_model",
     "load_tokenizer",
+    "mask_picture",
     "new_model",
     "one_of",
 ]

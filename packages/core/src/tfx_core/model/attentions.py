@@ -31,13 +31,18 @@ def kernel_of(attention: AttentionChoice) -> AttentionKernel:
     return cast(AttentionKernel, found)
 
 
+def called(attention: AttentionChoice | Mask) -> str:
+    """What messages and tables call it."""
+    return attention if isinstance(attention, str) else getattr(attention, "__name__", type(attention).__name__)
+
+
 def attention_of(text: str) -> object:
     """What ``"sdpa"``, ``"window(128, 0)"`` or ``"global(64, first=1)"`` stands for: a kernel or a pattern.
 
     Raises `UnknownNameError` for a name that nothing installed provides, `InputError` for arguments that it does not
     take.
     """
-    name, arguments = _parsed(text)
+    name, arguments = parsed(text)
     spec = registry.find(AttentionSpec, name)
     target = registry.load(AttentionSpec, name)
     if not spec.example:
@@ -48,10 +53,10 @@ def attention_of(text: str) -> object:
         raise InputError(f"attention={shown(text)}: {name!r} takes arguments, as in {spec.example!r}")
     if not callable(target):
         raise TypeError(f"attention {name!r} stands for {shown(target)}, which makes no attention")
-    return _made(text, spec, target, *arguments)
+    return made(text, spec, target, *arguments)
 
 
-def _made(
+def made(
     text: str, spec: AttentionSpec, make: Callable[..., object], given: list[Any], named: dict[str, Any]
 ) -> object:
     """What its target makes of the arguments."""
@@ -74,7 +79,7 @@ def _parameters(make: Callable[..., object]) -> str:
     return str(signature.replace(parameters=plain, return_annotation=signature.empty))
 
 
-def _parsed(text: str) -> tuple[str, tuple[list[Any], dict[str, Any]] | None]:
+def parsed(text: str) -> tuple[str, tuple[list[Any], dict[str, Any]] | None]:
     """A name, and its arguments where there are brackets: literals as Python writes them, some with names."""
     found = _NAMED.fullmatch(text)
     if found is None:
