@@ -107,6 +107,8 @@ CASE = ArchitectureCase(
         ({"is_decoder": True}, "is_decoder=True: must be false: a pooled state sees the tokens that follow"),
         ({"pad_token_id": 53}, "pad_token_id=53: must be an id below vocab_size=53"),
     ),
+    patterns=False,
+    holds_pairs=True,
     deepest={"block_sizes": [10**9]},
     released=lambda: word_pieces(("<pad>", "<unk>", "<cls>", "<sep>", "<mask>", "<s>", "</s>")),
 )

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.model import Inputs, one_of
-from tfx_core.nn import RealTokens, SameText, can_read, check_ids
-from tfx_core.nn.real_tokens import packed_texts
+from tfx_core.nn import RealTokens, SameText, can_read, check_ids, packed_texts
 from tfx_encoders.longformer.config import LongformerConfig
 
 
