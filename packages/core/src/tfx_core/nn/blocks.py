@@ -34,6 +34,9 @@ NARROWEST, WIDEST = 64, 256
 DEARER = 1.25
 """What a score costs in blocks, where one costs 1 among all."""
 
+FEW_SCORES = 2**25
+"""Of a head, rows together: what computes them on a GPU before the kernels that make blocks have begun."""
+
 
 def banded(
     query: Tensor, key: Tensor, value: Tensor, bias: Bias | None, *, scale: float, dropout: float
@@ -280,7 +283,8 @@ def _plan(bias: Bias, scores: Scores, batch: int) -> _Plan | None:
     queries = _Chosen.of(chosen.tokens, scores.keys - scores.queries) if chosen is not None and chosen.both else None
     computed = shape.step * shape.blocks * shape.width * (shape.span + (0 if keys is None else keys.count))
     computed += 0 if queries is None else queries.count * scores.keys
-    if computed * DEARER > scores.queries * scores.keys:
+    every = scores.queries * scores.keys
+    if computed * DEARER > every or (scores.device.type != "cpu" and batch * every <= FEW_SCORES):
         return None
     group = _blocks_at_once(scores.device.type) or shape.blocks
     return _Plan(
