@@ -10,7 +10,9 @@ import torch
 from click.testing import CliRunner
 
 import tfx_core
+from tests.cases import case_of
 from tests.decoders.texts import IDS, save
+from tests.models.tiny import tiny_config
 from tfx_core.cli import cli
 from tfx_core.errors import InputError
 from tfx_core.tasks import ItemError, perplexity
@@ -196,3 +198,16 @@ def test_a_file_from_the_command_line(gpt2: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, arguments, prog_name="tfx-core")
     assert result.exit_code == 1
     assert "byte 3 (0xff) is not UTF-8" in result.stderr
+
+
+def test_bytes_that_two_tokens_stand_for_are_predicted(tmp_path: Path) -> None:
+    for name, data in case_of("reformer").released().items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "config.json").write_text('{"model_type": "reformer"}', encoding="utf-8")
+    tokenizer = tfx_core.load_tokenizer(tmp_path)
+    tfx_core.new_model(
+        "reformer", head="causal-lm", seed=1, **{**tiny_config("reformer"), "vocab_size": len(tokenizer)}
+    ).save_pretrained(tmp_path)
+    ids = tokenizer("%%")["input_ids"]  # the mark of a word's beginning, and what it marks
+    assert len(ids) > 1
+    assert measured(str(tmp_path), "%%", begin_token=False)["bytes"] == 2

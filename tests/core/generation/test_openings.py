@@ -56,3 +56,12 @@ def test_nothing_is_told_where_nothing_is_known() -> None:
         generate(toy_model(), torch.tensor([[2, 5]]), tokenizer=Codes(), max_new_tokens=3),
         generate(toy_model(), torch.tensor([[2, 5]]), max_new_tokens=3),
     )
+
+
+def test_a_code_that_was_spelled_by_other_tokens_is_told_by_its_first() -> None:
+    class Spelled(Codes):
+        def decode(self, ids: list[int], /, **options: Any) -> str:
+            return "News" if ids == [5, 6] else "N"
+
+    (said,) = told(Spelled(), [5, 6])
+    assert "begins with 'N', which is no control code" in said

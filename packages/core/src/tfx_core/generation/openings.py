@@ -31,8 +31,10 @@ def check_openings(prompts: Prompts, tokenizer: TextDecoder | None, stacklevel: 
         return
     _TOLD.add(tokenizer)
     ids = prompts.ids[wrong[0], : int(prompts.lengths[wrong[0]])].tolist()
-    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    text = _spelled(tokenizer, ids)
     word = next(iter(text.split()), text)
+    if word in codes:  # of which other words' pieces were made
+        word = _spelled(tokenizer, ids[:1])
     close = nearest(word, codes)
     warnings.warn(
         f"a prompt begins with {shown(word)}, which is no control code; each text that this model learned from began "
@@ -41,3 +43,7 @@ def check_openings(prompts: Prompts, tokenizer: TextDecoder | None, stacklevel: 
         + f"tokenizer.control_codes has all {len(codes)}",
         stacklevel=stacklevel,
     )
+
+
+def _spelled(tokenizer: TextDecoder, ids: list[int]) -> str:
+    return tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)

@@ -75,7 +75,11 @@ CALL = (
     works("tok(texts, text_pairs)"),
     works("text_target="),
     works("padding="),
-    told("padding=True", "set one: tokenizer.pad_token = tokenizer.eos_token"),
+    told(
+        "padding=True",
+        "set one: tokenizer.pad_token = tokenizer.eos_token, or where there is no such token either "
+        "tokenizer.add_special_tokens({'pad_token': '[PAD]'}) and model.resize_token_embeddings(len(tokenizer))",
+    ),
     works("truncation="),
     works("max_length="),
     works("padding_side="),

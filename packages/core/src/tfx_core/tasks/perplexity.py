@@ -128,9 +128,16 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
         ids: list[int] = batch["input_ids"] if begin is None else [begin, *batch["input_ids"]]
         if len(ids) < 2:
             raise InputError(f"{len(ids)} tokens: there is nothing to predict")
-        unpredicted = batch["offset_mapping"][0][1] if begin is None else 0
+        unpredicted = 0 if begin is not None else self._spelled(batch)
         # slices of an array share its memory: a text has many windows
         return ScoredText(_sequence(np.asarray(ids, dtype=np.int64)), len(text[unpredicted:].encode()))
+
+    def _spelled(self, batch: Mapping[str, Any]) -> int:
+        """How many characters the first token spells: a lone mark of a word's beginning none of those after it."""
+        (_, end), (begins, _) = batch["offset_mapping"][:2]
+        blank = not self.tokenizer.decode(batch["input_ids"][:1]).strip()
+        spelled: int = min(end, begins) if blank else end
+        return spelled
 
     def encode(self, items: Sequence[ScoredText], options: PerplexityOptions) -> list[list[TextWindow]]:
         """A text's windows, or all of it as one where it goes by memory."""
