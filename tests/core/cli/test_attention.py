@@ -63,6 +63,8 @@ def test_what_was_measured_is_shown_when_it_is_interrupted(monkeypatch: pytest.M
     [
         (["widow(3)"], "did you mean 'window'?"),
         (["window(x)"], "cannot read the arguments"),
+        (["lsh(4, rounds=0)"], "lsh: rounds=0: must be"),
+        (["chunks(0)"], "chunks: length=0: must be"),
         (["full", "-n", "0"], "0 is not in the range x>=1"),
         (["full", "-n", "1,many"], "'many' is not a valid integer"),
         (["full", "--device", "abacus"], "--device abacus: on this machine it is one of"),

@@ -10,6 +10,7 @@ import click
 from tfx_core.cli.group import Command
 from tfx_core.cli.output import OutputPath, print_json, print_table
 from tfx_core.cli.progress import ProgressBar
+from tfx_core.errors import TfxError
 
 if TYPE_CHECKING:
     from tfx_core.model import AttentionCost
@@ -26,8 +27,20 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     return tuple(_SIZE(part, param, ctx) for part in value.split(","))
 
 
+def _patterns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns, checked here: their arguments have names that options have, too, and are named as they are."""
+    from tfx_core.model.measured import measurable
+
+    for each in value:
+        try:
+            measurable(each)
+        except TfxError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    return value
+
+
 @click.command(cls=Command)
-@click.argument("patterns", nargs=-1, required=True, metavar="PATTERN...")
+@click.argument("patterns", nargs=-1, required=True, metavar="PATTERN...", callback=_patterns)
 @click.option("--length", "-n", "lengths", metavar="N,N,…", default="1024,4096", show_default=True, callback=_sizes,
               help="Tokens.")  # fmt: skip
 @click.option("--heads", type=_SIZE, default=12, show_default=True, help="Heads of attention.")

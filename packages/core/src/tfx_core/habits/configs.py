@@ -4,7 +4,7 @@ from tfx_core.habits.habit import told, works
 
 HABITS = (
     works("hidden_size", "of every architecture, whatever its own name for it"),
-    works("num_hidden_layers", "of every architecture"),
+    works("num_hidden_layers", "of every architecture but Funnel, whose layers are in block_sizes"),
     works("num_attention_heads", "of every architecture"),
     works("intermediate_size", "of every architecture"),
     works("vocab_size", "of every architecture"),
