@@ -45,7 +45,10 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
     def __init__(self, model: "Model", tokenizer: "Tokenizer", **options: object) -> None:
         super().__init__(model, tokenizer, **options)
         if tokenizer.mask_token_id is None:
-            raise InputError("fill-mask needs a tokenizer with a mask token; this one has none")
+            raise InputError(
+                "fill-mask needs a tokenizer with a mask token; this one has none: load it with mask_token=, the token "
+                "that the model was trained with"
+            )
         self._mask = tokenizer.mask_token_id
 
     def check_model(self, model: "Model") -> None:
