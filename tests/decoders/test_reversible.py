@@ -109,6 +109,19 @@ def test_frozen_parameters_get_none_and_inputs_theirs() -> None:
     same(found[:1], found[1:], rtol=1e-9, atol=1e-9)
 
 
+def test_parameters_may_be_given_for_one_call() -> None:
+    """Frozen ones, too, are those of the forward pass."""
+    model, (ids, mask), found = backbone().double(), batch(), []
+    for plainly in (False, True):
+        given = {name: 1.5 * each.detach() for name, each in model.named_parameters()}
+        trained = [each.requires_grad_() for name, each in given.items() if "norm" not in name]
+        torch.manual_seed(7)
+        output = torch.func.functional_call(model, given, (ids, mask), {"output_hidden_states": plainly})
+        output.last_hidden_state[mask.bool()].square().sum().backward()
+        found.append([each.grad for each in trained])
+    same(*found, rtol=1e-9, atol=1e-9)
+
+
 def test_gradients_under_autocast_are_those_of_other_layers_under_it() -> None:
     model = backbone(num_buckets=2)
     with torch.autocast("cpu", torch.bfloat16):

@@ -20,7 +20,9 @@ class Step:
     def __init__(self, branch: nn.Module, *call: Any) -> None:
         self.branch = branch
         self.call = call
-        self.trained = {name: each for name, each in branch.named_parameters() if each.requires_grad}
+        own = dict(branch.named_parameters())  # which may be others when it is taken again
+        self.trained = {name: each for name, each in own.items() if each.requires_grad}
+        self._frozen = {name: each for name, each in own.items() if not each.requires_grad}
         self._training: dict[nn.Module, bool] = {}
         self._random: Random | None = None
         self._autocast: dict[str, Any] = {}
@@ -44,7 +46,7 @@ class Step:
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor | None, ...]]:
         """What was ``a, b``, the gradients of both out of those of ``b, c``, and those of the parameters."""
         b = b.detach().requires_grad_()
-        given = dict(zip(self.trained, trained, strict=True))
+        given = {**self._frozen, **dict(zip(self.trained, trained, strict=True))}
         with torch.enable_grad(), again(self._random), training_as(self._training), torch.autocast(**self._autocast):
             added = functional_call(self.branch, given, (b, *self.call))
         through, *of_trained = torch.autograd.grad(added, (b, *trained), of_c.to(added.dtype), allow_unused=True)
