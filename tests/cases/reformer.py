@@ -142,6 +142,17 @@ def with_two_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**tensors, **{name.replace("lm_head.bias", "lm_head.decoder.bias"): x for name, x in tensors.items()}}
 
 
+def with_mask_values(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With what each layer adds to scores that it hides, which were once buffers."""
+    values = {"mask_value_float16": -1e4, "mask_value_float32": -1e9}
+    own = {"self_mask_value_float16": -1e3, "self_mask_value_float32": -1e5}
+    made = dict(tensors)
+    for layer in (name.removesuffix("value.weight") for name in tensors if name.endswith(".value.weight")):
+        names = {**values, **(own if f"{layer}query_key.weight" in tensors else {})}
+        made |= {layer + name: torch.tensor(value) for name, value in names.items()}
+    return made
+
+
 CASE = ArchitectureCase(
     TINY,
     (
@@ -170,7 +181,10 @@ CASE = ArchitectureCase(
         variant("regression", ("sequence-classification",), {"num_labels": 1}, padded=True),
         variant("several labels", ("sequence-classification",), {"problem_type": "multi_label_classification"}),
     ),
-    layouts={"two biases of the logits (before safetensors)": with_two_biases},
+    layouts={
+        "two biases of the logits (before safetensors)": with_two_biases,
+        "buffers (the first versions)": with_mask_values,
+    },
     refused=(
         ({"axial_pos_embds_dim": [8, 8]}, r"axial_pos_embds_dim=\(8, 8\): must be numbers with the sum hidden_size=24"),
         ({"axial_pos_shape": [48]}, r"axial_pos_shape=\(48,\): must be as long as axial_pos_embds_dim=\[8, 16\]"),

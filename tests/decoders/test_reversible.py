@@ -1,5 +1,6 @@
 """Reversible layers: gradients are those of any others, and what is kept for them does not grow with the depth."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,7 +29,9 @@ def batch() -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def gradients(model: ReformerBackbone, *, plainly: bool, backwards: int = 1, **given: Any) -> list[Tensor | None]:
+def gradients(
+    model: ReformerBackbone, *, plainly: bool, backwards: int = 1, before: Callable[[], Any] = bool, **given: Any
+) -> list[Tensor | None]:
     """Of a sum of states with respect to everything; where states are asked for, layers run as others do."""
     ids, mask = batch()
     inputs: dict[str, Any] = {"input_ids": ids, **given}
@@ -37,6 +40,7 @@ def gradients(model: ReformerBackbone, *, plainly: bool, backwards: int = 1, **g
     states = model(attention_mask=mask, output_hidden_states=plainly, **inputs).last_hidden_state
     weights = torch.randn(states.shape, generator=torch.Generator().manual_seed(2)).to(states.dtype)
     loss = (states * weights)[mask.bool()].sum()
+    before()
     for number in range(backwards):
         loss.backward(retain_graph=number < backwards - 1)
     return [each.grad for each in model.parameters()]
@@ -75,6 +79,22 @@ def test_a_second_backward_pass_adds_the_same() -> None:
     same(twice, [None if each is None else 2 * each for each in single])
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_that_counts_is_the_one_of_the_forward_pass(training: bool) -> None:
+    model = backbone(**DROPOUT).double().train(training)
+    plain = gradients(model, plainly=True)
+    same(gradients(model, plainly=False, before=lambda: model.train(not training)), plain, rtol=1e-9, atol=1e-9)
+    assert all(part.training is not training for part in model.modules())
+
+
+def test_dropout_may_train_alone() -> None:
+    model = backbone(**DROPOUT).double().eval()
+    for part in model.modules():
+        part.training = isinstance(part, torch.nn.Dropout)
+    plain = gradients(model, plainly=True)
+    same(gradients(model, plainly=False), plain, rtol=1e-9, atol=1e-9)
+
+
 def test_frozen_parameters_get_none_and_inputs_theirs() -> None:
     model = backbone().double()
     for number, parameter in enumerate(model.parameters()):
@@ -87,6 +107,19 @@ def test_frozen_parameters_get_none_and_inputs_theirs() -> None:
         gradients(model, plainly=plainly, input_ids=None, inputs_embeds=vectors)
         found.append(vectors.grad)
     same(found[:1], found[1:], rtol=1e-9, atol=1e-9)
+
+
+def test_parameters_may_be_given_for_one_call() -> None:
+    """Frozen ones, too, are those of the forward pass."""
+    model, (ids, mask), found = backbone().double(), batch(), []
+    for plainly in (False, True):
+        given = {name: 1.5 * each.detach() for name, each in model.named_parameters()}
+        trained = [each.requires_grad_() for name, each in given.items() if "norm" not in name]
+        torch.manual_seed(7)
+        output = torch.func.functional_call(model, given, (ids, mask), {"output_hidden_states": plainly})
+        output.last_hidden_state[mask.bool()].square().sum().backward()
+        found.append([each.grad for each in trained])
+    same(*found, rtol=1e-9, atol=1e-9)
 
 
 def test_gradients_under_autocast_are_those_of_other_layers_under_it() -> None:

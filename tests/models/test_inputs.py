@@ -262,6 +262,15 @@ def test_vectors_in_the_place_of_ids_are_what_the_ids_stand_for(model_type: str)
         torch.testing.assert_close(vectors, expected)
 
 
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_batch_may_be_padding_alone(model_type: str) -> None:
+    """A row of it among others is computed, and so is a batch."""
+    ids, target = random_ids(model_type, 2, 6), target_ids(model_type, "backbone", 2)
+    for model in variants(model_type):
+        states = model(ids, attention_mask=torch.zeros_like(ids), **target).last_hidden_state
+        assert torch.isfinite(states).all()
+
+
 @pytest.mark.parametrize(("model_type", "head"), heads_with_a_loss())
 def test_types_of_numbers_are_taken_or_told(model_type: str, head: str) -> None:
     model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]

@@ -74,6 +74,25 @@ def test_where_no_label_counts_the_loss_is_zero_with_gradients_and_a_warning(mod
     assert not any(each.any() for each in gradients)
 
 
+@pytest.mark.parametrize(("model_type", "head"), [*dict(reversed(HEADS)).items()])
+def test_functions_of_parameters_have_the_same_gradients(model_type: str, head: str) -> None:
+    """As `torch.func` takes them, for the gradients of each text for instance: of a head of each architecture."""
+    model, text = tiny_model(model_type, head), texts_of(model_type, head)[0]
+    trained = dict(model.named_parameters())
+    expected = torch.autograd.grad(
+        losses(model(**text.inputs))["loss"],
+        [each for each in trained.values() if each.requires_grad],
+        materialize_grads=True,
+    )
+
+    def loss(given: dict[str, Tensor]) -> Tensor:
+        return losses(torch.func.functional_call(model, given, kwargs=text.inputs))["loss"]
+
+    found = torch.func.grad(loss)({name: each.detach() for name, each in trained.items() if each.requires_grad})
+    for mine, theirs in zip(found.values(), expected, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
 @pytest.mark.parametrize(("model_type", "head"), HEADS)
 def test_labels_of_another_shape_or_type_are_refused_by_name(model_type: str, head: str) -> None:
     """None is spread over the rows or tokens that it is not of."""

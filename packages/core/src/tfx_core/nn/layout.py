@@ -94,7 +94,7 @@ class Aligned(Ragged):
 
     def _align(self, counts: Tensor) -> None:
         """Give each row so many of the tokens, in their order."""
-        self.columns = int(counts.max())
+        self.columns = max(int(counts.max()), 1)  # one of padding where there is nothing else
         self.aligned_mask = torch.arange(self.columns, device=counts.device) < counts[:, None]  # (B, L)
         self.aligned_places = self.aligned_mask.flatten().nonzero().squeeze(-1)  # (tokens,)
 

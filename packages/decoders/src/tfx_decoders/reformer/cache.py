@@ -1,7 +1,9 @@
 """What Reformer's layers remember of a text: keys, values and buckets of each token, in rows without padding.
 
-A new token sees what it would if the text ended with it: the tokens so far are sorted by their buckets, and it attends
-to the chunks about its own place among them. Tokens that were read before keep what they saw then.
+Of local attention a new token sees what it would in the whole text. For hashed attention the tokens so far are sorted
+by their buckets, in each round apart, and it attends to the chunks about its own place among them, as in the released
+code: not all that it would meet in the whole text, whose last chunk is filled up and whose rounds are neighbours.
+Tokens that were read before keep what they saw then.
 """
 
 from collections.abc import Iterator, Sequence

@@ -209,7 +209,8 @@ def _local(config: ReformerConfig) -> LocalAttention:
     length, width = config.local_attn_chunk_length, config.num_attention_heads * config.attention_head_size
     before, after = config.local_num_chunks_before, config.local_num_chunks_after
     return LocalAttention(
-        # the last chunk comes before the first one where every token sees the ones after it, as in the released code
+        # the last chunk comes before the first one where every token sees the ones after it, as in the released code;
+        # which elsewhere, too, meets a chunk twice in a text of no more chunks than ``before``
         _chunking(config, length, before, after, around=not config.is_decoder),
         FusedProjections(config.hidden_size, width, bias=False),
         nn.Linear(width, config.hidden_size, bias=False),

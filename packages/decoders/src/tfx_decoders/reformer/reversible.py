@@ -1,6 +1,6 @@
 """Steps that are computed again in the backward pass from what they wrote (Gomez et al. 2017)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +14,24 @@ from torch.func import functional_call
 class Step:
     """``(a, b) -> (b, a + branch(b))``, which can be undone, and taken again as it was.
 
-    What is drawn at random is drawn again, and autocast is what it was.
+    What is drawn at random is drawn again, by the parts that drew it, and autocast is what it was.
     """
 
     def __init__(self, branch: nn.Module, *call: Any) -> None:
         self.branch = branch
         self.call = call
-        self.trained = {name: each for name, each in branch.named_parameters() if each.requires_grad}
+        own = dict(branch.named_parameters())  # which may be others when it is taken again
+        self.trained = {name: each for name, each in own.items() if each.requires_grad}
+        self._frozen = {name: each for name, each in own.items() if not each.requires_grad}
+        self._training: dict[nn.Module, bool] = {}
         self._random: Random | None = None
         self._autocast: dict[str, Any] = {}
 
     def take(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """``(…, D)`` each; without gradients."""
         kind = b.device.type
-        self._random = Random(b.device) if self.branch.training else None
+        self._training = {part: part.training for part in self.branch.modules()}
+        self._random = Random(b.device) if any(self._training.values()) else None
         self._autocast = {
             "device_type": kind,
             "enabled": torch.is_autocast_enabled(kind),
@@ -42,8 +46,8 @@ class Step:
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor | None, ...]]:
         """What was ``a, b``, the gradients of both out of those of ``b, c``, and those of the parameters."""
         b = b.detach().requires_grad_()
-        given = dict(zip(self.trained, trained, strict=True))
-        with torch.enable_grad(), again(self._random), torch.autocast(**self._autocast):
+        given = {**self._frozen, **dict(zip(self.trained, trained, strict=True))}
+        with torch.enable_grad(), again(self._random), training_as(self._training), torch.autocast(**self._autocast):
             added = functional_call(self.branch, given, (b, *self.call))
         through, *of_trained = torch.autograd.grad(added, (b, *trained), of_c.to(added.dtype), allow_unused=True)
         return c - added.detach(), b.detach(), of_c, of_b + through, tuple(of_trained)
@@ -82,6 +86,22 @@ def again(random: Random | None) -> Iterator[None]:
     with torch.random.fork_rng(random.devices):
         random.set()
         yield
+
+
+@contextmanager
+def training_as(modes: Mapping[nn.Module, bool]) -> Iterator[None]:
+    """Within, each part is in the mode that is told, whatever was called after the pass that is computed again."""
+    now = {part: part.training for part in modes}
+    try:
+        _set_modes(modes)
+        yield
+    finally:
+        _set_modes(now)
+
+
+def _set_modes(modes: Mapping[nn.Module, bool]) -> None:
+    for part, mode in modes.items():
+        part.training = mode
 
 
 def reversible(runs: Sequence[Run], x: Tensor) -> Tensor:

@@ -82,7 +82,8 @@ class ReversibleStack(Stack):
 
     The backward pass computes what each layer read from what it wrote, with the same dropout and the same buckets: its
     memory does not depend on the number of layers, but for the buckets' numbers. Where states, weights, masks of heads
-    or a cache are asked for, or a compiler records the call, layers are computed as others are.
+    or a cache are asked for, a compiler records the call or `torch.func` transforms it, layers are computed as others
+    are.
     """
 
     def __init__(self, layers: Iterable[ReversibleLayer], norm: nn.Module, dropout: float) -> None:
@@ -101,7 +102,8 @@ class ReversibleStack(Stack):
     def _may_forget(self, x: Tensor, call: StackCall) -> bool:
         recorder = call.recorder
         asked = recorder.hidden_states, recorder.attentions, recorder.head_mask, call.cache
-        return torch.is_grad_enabled() and can_read(x) and all(each is None for each in asked)
+        whole = can_read(x) and not torch._C._are_functorch_transforms_active()
+        return torch.is_grad_enabled() and whole and all(each is None for each in asked)
 
     def _plainly(self, x: Tensor, call: StackCall) -> Tensor:
         for step, index in enumerate(self.order):

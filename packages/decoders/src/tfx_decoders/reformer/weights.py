@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from tfx_core.checkpoint import BackboneRules, Fuse, Rename, Reshape, Rule
+from tfx_core.checkpoint import BackboneRules, Drop, Fuse, Rename, Reshape, Rule
 from tfx_decoders.reformer.config import ReformerConfig
 
 _EMBEDDINGS = "reformer.embeddings."
@@ -19,6 +19,7 @@ def backbone_rules(config: ReformerConfig, parts: frozenset[str]) -> BackboneRul
         *(_axes(len(config.axial_pos_shape)) if config.axial_pos_embds else _TABLE),
         *(rule for number, kind in enumerate(config.attn_layers) for rule in _projections(number, kind)),
         *_LAYER,
+        *_HIDDEN,
         Rename("reformer.encoder.layer_norm.{p}", "backbone.stack.norm.{p}"),
     )
     return BackboneRules(core, prefix="reformer.")
@@ -31,6 +32,12 @@ _LAYER = (
     Rename(_THEIRS + "feed_forward.layer_norm.{p}", _OURS + "feed_forward.norm.{p}"),
     Rename(_THEIRS + "feed_forward.dense.dense.{p}", _OURS + "feed_forward.sublayer.up.{p}"),
     Rename(_THEIRS + "feed_forward.output.dense.{p}", _OURS + "feed_forward.sublayer.down.{p}"),
+)
+
+_HIDDEN = tuple(  # what hides in scores, stored by older versions of the reference
+    Drop(f"{_THEIRS}attention.self_attention.{name}mask_value_float{bits}")
+    for name in ("", "self_")
+    for bits in (16, 32)
 )
 
 
