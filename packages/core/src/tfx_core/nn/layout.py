@@ -94,7 +94,7 @@ class Aligned(Ragged):
 
     def _align(self, counts: Tensor) -> None:
         """Give each row so many of the tokens, in their order."""
-        self.columns = int(counts.max())
+        self.columns = max(int(counts.max()), 1)  # one where all is padding
         self.aligned_mask = torch.arange(self.columns, device=counts.device) < counts[:, None]  # (B, L)
         self.aligned_places = self.aligned_mask.flatten().nonzero().squeeze(-1)  # (tokens,)
 
@@ -128,7 +128,7 @@ class Sorted:
 
     def pack(self, x: Tensor) -> Tensor:
         """``(B, S, …)`` in the order of the layout; a batch of one stands for every row."""
-        return self._taken(x.expand(len(self.order), *x.shape[1:]), self.order)
+        return self._taken(x.expand(self.order.shape[0], *x.shape[1:]), self.order)
 
     def unpack(self, x: Tensor) -> Tensor:
         """``(B, S, …)`` in the order of the text."""

@@ -40,7 +40,8 @@ class Line:
 
     def pick(self, convolved: Tensor, x: Tensor) -> Tensor:
         """What is computed for each place that has neighbours, ``(length - 2 · reach, D)`` -> packed as ``x``."""
-        return convolved.index_select(0, self.places - self.reach).view(*x.shape[:-1], -1)
+        picked = convolved.index_select(0, self.places - self.reach)
+        return picked.view(*x.shape[:-1], picked.shape[-1])
 
 
 def _begins(span: Span) -> Tensor:
@@ -98,4 +99,4 @@ class SpanConvolution(nn.Module):
         return line.pick((windows @ kernels[..., None]).flatten(1), query)
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], self.heads, -1)  # (…, H·d) -> (…, H, d)
+        return x.view(*x.shape[:-1], self.heads, x.shape[-1] // self.heads)  # (…, H·d) -> (…, H, d)
