@@ -8,7 +8,8 @@ import torch
 from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.model import AttentionCost, attention_cost
 from tfx_core.model.cost import free_memory
-from tfx_core.nn import Chunks, Window
+from tfx_core.model.measured import lsh
+from tfx_core.nn import Chunks, Window, hashed_attention
 
 HEADS, WIDTH = 2, 8
 
@@ -119,6 +120,20 @@ def test_hashed_attention_is_measured_too() -> None:
     assert twice.peak <= 2.1 * once.peak
     (gradients,) = costs("lsh(16, rounds=2, buckets=32)", lengths=(512,), backward=True)
     assert gradients.peak > once.peak
+
+
+def test_a_chunk_longer_than_the_text_costs_no_more_than_one_of_its_length() -> None:
+    exact, far = costs("lsh(64)", "lsh(99999999)")
+    assert (far.peak, far.multiplications) == (exact.peak, exact.multiplications)
+    query, value = torch.randn(2, 1, HEADS, 5, WIDTH, generator=torch.Generator().manual_seed(0))
+    hashed = lsh(8, rounds=2)
+    found = hashed(query, query, value, None, scale=1.0, dropout=0.0, observer=None)
+    torch.testing.assert_close(found, hashed_attention(query, value, hashed.hashing, hashed.chunking))
+
+
+def test_one_pattern_may_come_alone() -> None:
+    (cost,) = attention_cost("window(4)", [32], heads=1, width=WIDTH, rounds=1)
+    assert cost.pattern == "window(4)"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,19 @@ import tfx_core
 from tfx_core import AttentionSpec, hookimpl
 from tfx_core.errors import InputError, UnknownNameError
 from tfx_core.model import attention_of, kernel_of
-from tfx_core.nn import Allowed, Chunks, FirstTokens, Patterned, PlacedMask, Scores, Window, eager, sdpa
+from tfx_core.nn import (
+    Allowed,
+    Chunks,
+    FirstTokens,
+    GlobalTokens,
+    Patterned,
+    PlacedMask,
+    SameText,
+    Scores,
+    Window,
+    eager,
+    sdpa,
+)
 
 
 def sees(pattern: object) -> list[list[int]]:
@@ -53,6 +65,7 @@ MISTAKES = {
     "window(2, x=3)": "got an unexpected keyword argument 'x'; window takes",
     "window(2.5)": "window: before=2.5: must be an integer",
     "window(2, dilation=0)": "window: dilation=0: must be an integer at least 1",
+    "window(99999999999999999999)": "Window: before=99999999999999999999: must be from 0 to 1000000000",
     "window(a)": "cannot read the arguments",
     "window(2": "must be a name, or a name with arguments: 'window(128)'",
     "window(**{})": "cannot read the arguments",
@@ -75,6 +88,10 @@ def test_a_mistake_is_told(text: str) -> None:
 def test_what_is_no_pattern_of_texts_is_refused() -> None:
     with pytest.raises(InputError, match="attention=Allowed: patterns are Window, Chunks and FirstTokens"):
         kernel_of(Allowed(torch.ones(1, dtype=torch.bool)))  # type: ignore[arg-type]  # what a user may try
+    of_one_call = torch.ones(1, 4, dtype=torch.bool)
+    for mask in (GlobalTokens(Window(1, 1), of_one_call), SameText(of_one_call.long())):
+        with pytest.raises(InputError, match="patterns are Window, Chunks and FirstTokens"):
+            kernel_of(mask)
     with pytest.raises(TypeError, match="which is not an attention kernel"):
         kernel_of(3)  # type: ignore[arg-type]
 

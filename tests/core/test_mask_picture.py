@@ -54,6 +54,10 @@ def test_of_several_rows_one_is_drawn() -> None:
     mask = GlobalTokens(Window(1, 1), TOKENS)
     assert not drawn(mask_picture(mask, 10))[2, 9]
     assert drawn(mask_picture(mask, 10, row=1))[2, 9]
+    for row in (2, -1):
+        with pytest.raises(InputError, match=f"row={row}: must be from 0 to 1, for this mask has 2 rows"):
+            mask_picture(mask, 10, row=row)
+    assert mask_picture(mask.window, 10, row=1) == mask_picture(mask.window, 10)
 
 
 def test_a_picture_is_small_and_says_what_it_shows() -> None:

@@ -143,6 +143,20 @@ def test_what_is_compiled_is_the_same_with_other_global_tokens() -> None:
             torch.testing.assert_close(compiled(**inputs).last_hidden_state, wanted)
 
 
+@pytest.mark.parametrize("pattern", ["window(1)", "window(2, 0)", "chunks(3)", "global(1)"])
+def test_a_pattern_bounds_global_tokens_too_compiled_or_not(pattern: str) -> None:
+    model, given = tiny_model("longformer", "backbone"), texts()
+    model.attention = pattern  # type: ignore[assignment]  # a property that takes more than it gives
+    batch = padded_batch(given, "holes")
+    torch.compiler.reset()
+    compiled: Any = torch.compile(model, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        for states in (model(**batch).last_hidden_state, compiled(**batch).last_hidden_state):
+            for text, row in zip(given, states, strict=True):
+                alone = model(**text.inputs).last_hidden_state[0]
+                torch.testing.assert_close(row[text.columns("holes")], alone, atol=1e-5, rtol=1e-4)
+
+
 # who chooses
 
 

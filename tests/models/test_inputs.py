@@ -298,6 +298,17 @@ def test_a_mask_says_of_each_token_that_it_is_one_or_is_none(model_type: str, he
             model(**{**text.inputs, **masks})
 
 
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_batch_of_padding_alone_has_states_that_are_numbers(model_type: str, packed: bool) -> None:
+    model, ids = tiny_model(model_type, "backbone"), random_ids(model_type, 2, 6)
+    model.packed = packed
+    with torch.no_grad():
+        targets = target_ids(model_type, "backbone", 2)
+        states = model(ids, attention_mask=torch.zeros_like(ids), **targets).last_hidden_state
+    assert bool(states.isfinite().all())
+
+
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_what_is_no_batch_of_ids_is_told_with_its_cure(model_type: str) -> None:
     ids, target = random_ids(model_type, 2, 6), target_ids(model_type, "backbone", 2)

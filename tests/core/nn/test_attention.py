@@ -1,9 +1,12 @@
 """Attention's seams: kernels agree, layouts agree, caches agree, heads can be removed."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tfx_core.errors import InputError
 from tfx_core.nn import (
     Allowed,
     Attention,
@@ -14,6 +17,7 @@ from tfx_core.nn import (
     CrossAttentionCache,
     CrossProjections,
     DecoderCache,
+    FirstTokens,
     FusedProjections,
     GlobalTokens,
     KeyValueCache,
@@ -219,3 +223,31 @@ def test_masks_of_patterns_say_who_sees_whom() -> None:
         allowed = pattern.allowed(scores)[0, 0]
         assert ["".join("x" if each else "." for each in row) for row in allowed.tolist()] == expected[name]
         assert torch.equal(pattern.allowed(last)[0, 0], allowed[-2:])
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Window(-1, 1), "Window: before=-1: must be from 0 to"),
+        (lambda: Window(None, -2), "Window: after=-2: must be from 0 to"),
+        (lambda: Window(1, 1, dilation=0), "Window: dilation=0: must be from 1 to"),
+        (lambda: Window(1, 10**20), "Window: after=100000000000000000000: must be from 0 to"),
+        (lambda: Chunks(0, 1, 0), "Chunks: length=0: must be from 1 to"),
+        (lambda: Chunks(4, -1, 0), "Chunks: before=-1: must be from 0 to"),
+        (lambda: Chunks(4, 0, -1), "Chunks: after=-1: must be from 0 to"),
+        (lambda: FirstTokens(Window(1, 1), 0), "FirstTokens: count=0: must be from 1 to"),
+    ],
+)
+def test_a_pattern_of_no_tokens_is_refused(make: Callable[[], Bias], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        make()
+
+
+def test_masks_say_the_same_of_some_places_as_of_all() -> None:
+    scores = Scores(5, 5, torch.float32, torch.device("cpu"))
+    chosen = torch.tensor([[False, True, False, False, False], [True, False, False, False, True]])
+    places, some = torch.arange(5)[None], torch.tensor([[3, 1], [4, 0]])
+    for both in (False, True):
+        mask = GlobalTokens(Window(1, 0), chosen, both=both)
+        rows = mask.allowed(scores)[:, 0].take_along_dim(some[..., None], dim=1)
+        assert torch.equal(mask.at(some, places), rows)

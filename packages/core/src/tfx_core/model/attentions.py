@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 from tfx_core.errors import InputError, UnknownNameError, shown
-from tfx_core.nn import AttentionKernel, Mask, Patterned, PlacedMask
+from tfx_core.nn import AttentionKernel, GlobalTokens, Mask, Patterned, PlacedMask, SameText
 from tfx_core.plugins import AttentionSpec, registry
 
 AttentionChoice: TypeAlias = str | AttentionKernel | PlacedMask
@@ -22,7 +22,7 @@ def kernel_of(attention: AttentionChoice) -> AttentionKernel:
     `TypeError` for what is neither a kernel nor a pattern.
     """
     found = attention_of(attention) if isinstance(attention, str) else attention
-    if isinstance(found, PlacedMask):
+    if isinstance(found, PlacedMask) and not isinstance(found, GlobalTokens | SameText):
         return Patterned(found)
     if isinstance(found, Mask):
         raise InputError(f"attention={type(found).__name__}: patterns are Window, Chunks and FirstTokens")

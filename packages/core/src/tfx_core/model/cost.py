@@ -39,7 +39,7 @@ class AttentionCost:
 
 
 def attention_cost(
-    patterns: Sequence[AttentionChoice],
+    patterns: str | Sequence[AttentionChoice],
     lengths: Sequence[int],
     *,
     heads: int = 12,
@@ -50,7 +50,7 @@ def attention_cost(
     backward: bool = False,
     rounds: int = 5,
 ) -> Iterator[AttentionCost]:
-    """What attention costs at each length, of each kernel or pattern that ``load_model(…, attention=…)`` takes.
+    """What attention costs at each length, of each kernel or pattern that ``load_model(…, attention=…)`` takes, or one.
 
     It is that of one layer without its projections: ``heads`` of ``width``, with ``backward`` the gradients too. What
     is asked of a length is timed in turns. On a CPU memory is that of torch's tensors, without what one operation holds
@@ -62,7 +62,8 @@ def attention_cost(
         if min(values, default=0) < 1:
             raise InputError(f"{name}={min(values, default=None)}: must be at least 1")
     setting = _Setting(batch, heads, width, dtype, device_of(device), backward)
-    subjects = [_Subject(called(each), measurable(each), setting) for each in patterns]
+    asked = [patterns] if isinstance(patterns, str) else patterns
+    subjects = [_Subject(called(each), measurable(each), setting) for each in asked]
     for length in lengths:
         yield from _of_length(length, subjects, rounds)
 

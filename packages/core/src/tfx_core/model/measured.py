@@ -1,6 +1,6 @@
 """What can be measured and drawn: all that ``attention=`` takes, and attention by hashes, whose queries are keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,13 +44,18 @@ class Hashed:
         observer: Observer | None,
     ) -> Tensor:
         """Attention of the queries to themselves."""
-        return hashed_attention(query, value, self.hashing, self.chunking, dropout=dropout)
+        return hashed_attention(query, value, self.hashing, self._chunking(query.shape[2]), dropout=dropout)
 
     def among(self, length: int) -> Allowed:
         """Who sees whom among so many random vectors, always the same ones."""
         vectors = torch.randn(1, 1, length, _WIDTH, generator=torch.Generator().manual_seed(0))
-        buckets = row_buckets(self.hashing, self.chunking, vectors, None, 0)
-        return Allowed(sorted_by(buckets, self.chunking).times() > 0)
+        chunking = self._chunking(length)
+        buckets = row_buckets(self.hashing, chunking, vectors, None, 0)
+        return Allowed(sorted_by(buckets, chunking).times() > 0)
+
+    def _chunking(self, length: int) -> Chunking:
+        """Without the room that a text has no need of: all of it is in one chunk, then."""
+        return replace(self.chunking, length=min(self.chunking.length, length))
 
 
 def lsh(chunk: int = 64, *, rounds: int = 1, buckets: int | None = None, before: int = 1, after: int = 0) -> Hashed:

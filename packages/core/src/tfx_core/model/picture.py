@@ -58,7 +58,10 @@ def _seen(pattern: AttentionChoice | Mask, length: int, row: int) -> Tensor:
     if not isinstance(mask, Mask):
         raise InputError(f"{called(pattern)}: a kernel that bounds nothing by a mask, so there is nothing to draw")
     allowed = mask.allowed(Scores(length, length, torch.float32, torch.device("cpu")))
-    return allowed[min(row, len(allowed) - 1), 0].expand(length, length)
+    rows = len(allowed)
+    if rows > 1 and not 0 <= row < rows:
+        raise InputError(f"row={row}: must be from 0 to {rows - 1}, for this mask has {rows} rows")
+    return allowed[row if rows > 1 else 0, 0].expand(length, length)
 
 
 def _rectangles(seen: Tensor) -> Iterator[tuple[int, int, int, int]]:

@@ -13,7 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from tfx_core.errors import InputError
+
 _Kept = TypeVar("_Kept")
+
+_MOST = 10**9
+"""Tokens; so many times as many are still an integer of torch's."""
 
 
 class Scores(NamedTuple):
@@ -100,6 +105,9 @@ class Window(PlacedMask):
     """
 
     def __init__(self, before: int | None, after: int | None, *, dilation: int = 1) -> None:
+        for name, reach in {"before": before, "after": after}.items():
+            check_number("Window", name, 0 if reach is None else reach, 0)
+        check_number("Window", "dilation", dilation, 1)
         self.before = before
         self.after = after
         self.dilation = dilation
@@ -137,6 +145,8 @@ class Chunks(PlacedMask):
     """
 
     def __init__(self, length: int, before: int, after: int) -> None:
+        for name, number, least in (("length", length, 1), ("before", before, 0), ("after", after, 0)):
+            check_number("Chunks", name, number, least)
         self.length = length
         self.before = before
         self.after = after
@@ -148,7 +158,7 @@ class Chunks(PlacedMask):
 
 
 @dataclass(eq=False)
-class GlobalTokens(Mask):
+class GlobalTokens(PlacedMask):
     """A window, and tokens that every query sees, wherever they stand (Beltagy et al. 2020, §3.1)."""
 
     window: Window
@@ -156,6 +166,11 @@ class GlobalTokens(Mask):
     """Boolean ``(B|1, S)``: which of the keys are global."""
     both: bool = True
     """Whether global tokens see every key, too, as queries; else they see what others in their place do."""
+
+    def at(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Of distances, and of what is global at these places."""
+        allowed = self.window.at(queries, keys) | taken(self.tokens, keys)[..., None, :]
+        return allowed | taken(self.tokens, queries)[..., None] if self.both else allowed
 
     def allowed(self, scores: Scores) -> Tensor:
         """Boolean ``(B|1, 1, T, S)``."""
@@ -221,6 +236,12 @@ def taken(table: Tensor, places: Tensor) -> Tensor:
     if len(places) == 1:
         return table[:, places[0]]
     return table.expand(len(places), -1).gather(1, places.flatten(1)).view(places.shape)
+
+
+def check_number(mask: str, name: str, number: int, least: int) -> None:
+    """Raise `InputError` for a number of tokens that is none."""
+    if not least <= number <= _MOST:
+        raise InputError(f"{mask}: {name}={number}: must be from {least} to {_MOST}")
 
 
 def together(biases: Iterable[Bias | None]) -> Bias | None:

@@ -128,7 +128,7 @@ class Sorted:
 
     def pack(self, x: Tensor) -> Tensor:
         """``(B, S, …)`` in the order of the layout; a batch of one stands for every row."""
-        return self._taken(x.expand(len(self.order), *x.shape[1:]), self.order)
+        return self._taken(x.expand(self.order.shape[0], *x.shape[1:]), self.order)
 
     def unpack(self, x: Tensor) -> Tensor:
         """``(B, S, …)`` in the order of the text."""

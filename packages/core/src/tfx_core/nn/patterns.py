@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Count, Size, checked
-from tfx_core.nn.bias import Allowed, Bias, Chunks, GlobalTokens, PlacedMask, Window, together
+from tfx_core.nn.bias import Allowed, Bias, Chunks, GlobalTokens, PlacedMask, Window, check_number, together
 from tfx_core.nn.kernels import AttentionKernel, sdpa
 from tfx_core.nn.observer import Observer
 from tfx_core.nn.real_tokens import RealTokens
@@ -21,6 +21,7 @@ class FirstTokens(PlacedMask):
     """A window, and the first ``count`` tokens of every text, which all see and which see all (Beltagy et al. 2020)."""
 
     def __init__(self, window: Window, count: int) -> None:
+        check_number("FirstTokens", "count", count, 1)
         self.window = window
         self.count = count
 

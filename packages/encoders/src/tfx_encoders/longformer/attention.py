@@ -78,7 +78,9 @@ class GlobalPlaces:
             places = torch.arange(self.mask.shape[1], device=self.mask.device)[None]
             return term.at(self.columns, places)[:, None]
         assert isinstance(term, Allowed)
-        return term.pairs
+        pairs = term.pairs
+        # one row for all queries, or one for each, as of a pattern that is told pair by pair
+        return pairs if pairs.shape[2] == 1 else pairs.take_along_dim(self.columns[:, None, :, None], dim=2)
 
 
 @dataclass(frozen=True)
