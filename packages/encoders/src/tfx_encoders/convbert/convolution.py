@@ -40,7 +40,7 @@ class Line:
 
     def pick(self, convolved: Tensor, x: Tensor) -> Tensor:
         """What is computed for each place that has neighbours, ``(length - 2 · reach, D)`` -> packed as ``x``."""
-        return convolved.index_select(0, self.places - self.reach).view(*x.shape[:-1], -1)
+        return convolved.index_select(0, self.places - self.reach).view(*x.shape[:-1], convolved.shape[1])
 
 
 def _begins(span: Span) -> Tensor:
@@ -98,4 +98,4 @@ class SpanConvolution(nn.Module):
         return line.pick((windows @ kernels[..., None]).flatten(1), query)
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], self.heads, -1)  # (…, H·d) -> (…, H, d)
+        return x.unflatten(-1, (self.heads, -1))  # (…, H·d) -> (…, H, d)
