@@ -85,7 +85,7 @@ class Ragged:
 class Aligned(Ragged):
     """Only real tokens, and between the kernels each row begins with its first one, without gaps.
 
-    So columns of ``(B, H, L, d)`` tell how far tokens are from each other; ``L`` is the most tokens of a row, at least 1.
+    So columns of ``(B, H, L, d)`` tell how far tokens are from each other; ``L`` is the most tokens of a row, or 1.
     """
 
     def __init__(self, mask: Tensor) -> None:

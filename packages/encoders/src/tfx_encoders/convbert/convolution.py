@@ -98,4 +98,4 @@ class SpanConvolution(nn.Module):
         return line.pick((windows @ kernels[..., None]).flatten(1), query)
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1))  # (…, H·d) -> (…, H, d)
+        return x.view(*x.shape[:-1], self.heads, x.shape[-1] // self.heads)  # (…, H·d) -> (…, H, d)

@@ -126,7 +126,7 @@ class FunnelBackbone(Backbone):
         x = self.embeddings(text.layout.pack(tokens), text.layout.pack(span.positions))
         call = TextCall(
             self._attention(text, text, attention, x),
-            recorder=TextRecorder.of(recorder, span.new),
+            recorder=TextRecorder.of(recorder, text.layout),
             skipped=None if self.decoder is None else self.skipped,
         )
         x = self.blocks[0](x, call)
