@@ -9,11 +9,11 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Count, Size, checked
 from tfx_core.model.attentions import AttentionChoice, kernel_of, made, parsed
 from tfx_core.nn import (
-    Allowed,
     AttentionKernel,
     Bias,
     Chunking,
     Hashing,
+    Met,
     Observer,
     hashed_attention,
     row_buckets,
@@ -46,11 +46,11 @@ class Hashed:
         """Attention of the queries to themselves."""
         return hashed_attention(query, value, self.hashing, self.chunking, dropout=dropout)
 
-    def among(self, length: int) -> Allowed:
+    def among(self, length: int) -> Met:
         """Who sees whom among so many random vectors, always the same ones."""
         vectors = torch.randn(1, 1, length, _WIDTH, generator=torch.Generator().manual_seed(0))
         buckets = row_buckets(self.hashing, self.chunking, vectors, None, 0)
-        return Allowed(sorted_by(buckets, self.chunking).times() > 0)
+        return Met(sorted_by(buckets, self.chunking))
 
 
 def lsh(chunk: int = 64, *, rounds: int = 1, buckets: int | None = None, before: int = 1, after: int = 0) -> Hashed:
