@@ -112,8 +112,8 @@ class FunnelBackbone(Backbone):
     ) -> ModelOutput:
         """Ids ``(B, S)`` or ``inputs_embeds`` ``(B, S, D)`` -> states ``(B, S, D)``, without a decoder ``(B, P, D)``.
 
-        Rows of pooled states begin with that of the first real token. Raises `InputError` for inputs that contradict
-        each other.
+        Rows of pooled states begin with that of the first real token, and so does what these are reported to attend to.
+        Raises `InputError` for inputs that contradict each other.
         """
         tokens = one_of(input_ids, inputs_embeds, self.width)
         span = Span.aligned(tokens, attention_mask, causal=False)
