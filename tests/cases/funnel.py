@@ -98,6 +98,7 @@ CASE = ArchitectureCase(
     layouts={"no prefix": lambda tensors: {name.removeprefix("funnel."): each for name, each in tensors.items()}},
     refused=(
         ({"block_sizes": []}, r"block_sizes=\(\): must be the number of layers of at least one block"),
+        ({"block_sizes": [1] * 33}, r"block_sizes=.*: must be .* at least one block, and of 32 at most"),
         ({"block_sizes": [1, 0]}, r"block_sizes=.*: must be .*at least 1"),
         ({"block_repeats": [1, 2]}, r"block_repeats=.*: must be a number for each of the 3 blocks of block_sizes="),
         ({"block_repeats": [1, 2, 0]}, r"block_repeats=.*: must be .*from 1 to 1000"),

@@ -13,6 +13,7 @@ import tfx_core
 from tests.models.labelled import SIDES, padded_batch, texts_of, tiny_model
 from tests.models.test_tokenizers import released
 from tests.models.tiny import random_ids, tiny_config
+from tfx_core.embedding import TextEncoder
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.nn import RealTokens
@@ -121,6 +122,16 @@ def test_features_and_vectors_are_of_the_states_that_there_are(tmp_path: Path) -
     tokenizer.save_pretrained(tmp_path / "model")
     vectors = tfx_core.load_encoder(tmp_path / "model", pooling="mean").encode(texts)
     np.testing.assert_allclose(vectors, np.stack([each.mean(0) for each in alone]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_prompt_is_not_left_out_of_states_that_have_no_place_for_it(tmp_path: Path) -> None:
+    tokenizer = tfx_core.load_tokenizer(released("funnel", tmp_path))
+    config = {**tiny_config("funnel"), "vocab_size": len(tokenizer)}
+    model = tfx_core.new_model("funnel", head="encoder-only", seed=1, **config)
+    encoder = TextEncoder(model, tokenizer, pooling=("mean",), pool_prompt=False)
+    assert encoder.encode(["hello world abc"]).shape == (1, 24)
+    with pytest.raises(InputError, match="include_prompt=false: a state of this model stands for several tokens"):
+        encoder.encode(["hello world abc"], prompt="hello ")
 
 
 def test_what_it_is_not() -> None:

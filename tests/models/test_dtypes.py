@@ -11,8 +11,10 @@ import tfx_core
 from tests.cases import CHOICE_HEADS, Inputs
 from tests.models.labelled import SIDES, WIDTH, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.test_outputs import HEADS, total
-from tests.models.tiny import target_ids
+from tests.models.tiny import random_ids, target_ids
 from tfx_core.model import Model
+from tfx_core.nn import padded_layouts
+from tfx_core.plugins import registry
 
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 0.01, torch.bfloat16: 0.05}
 """Of the largest number of a result, or of 1: how far any of its numbers may be from that in float32."""
@@ -102,3 +104,17 @@ def test_nothing_stays_narrow_in_a_model_that_is_made_wide_again(model_type: str
             parameter.copy_(parameter.bfloat16())
     for name, value in results(loaded.float(), given).items():
         torch.testing.assert_close(value, results(model, given)[name], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("model_type", [spec.name for spec in registry.architectures()])
+def test_in_the_widest_type_both_kernels_hide_padding_alike(model_type: str) -> None:
+    """What padding itself is computed as, where it is, is a number too: nothing else would be left of the rest."""
+    model, ids = tiny_model(model_type, "backbone").double(), random_ids(model_type, 2, 6)
+    real = torch.tensor([[0, 0, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+    target = target_ids(model_type, "backbone", 2)
+    with torch.no_grad(), padded_layouts():
+        found, expected = (
+            model(ids, attention_mask=real, attention=name, **target).last_hidden_state for name in ("eager", "sdpa")
+        )
+    assert found.isfinite().all()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)

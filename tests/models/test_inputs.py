@@ -310,6 +310,14 @@ def test_a_batch_of_padding_alone_has_states_that_are_numbers(model_type: str, p
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_batch_of_padding_alone_gives_numbers(model_type: str) -> None:
+    ids, target = random_ids(model_type, 2, 6), target_ids(model_type, "backbone", 2)
+    for model in variants(model_type):
+        states = model(ids, attention_mask=torch.zeros_like(ids), **target).last_hidden_state
+        assert states.isfinite().all()
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_what_is_no_batch_of_ids_is_told_with_its_cure(model_type: str) -> None:
     ids, target = random_ids(model_type, 2, 6), target_ids(model_type, "backbone", 2)
     for model in variants(model_type):

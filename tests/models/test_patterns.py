@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import tfx_core
 from tests.cases import case_of
@@ -156,6 +156,42 @@ def test_what_is_generated_does_not_depend_on_cache_or_padding(model_type: str |
         assert without.equal(got)
         alone = model.generate(ids[:1, 4:], **options)
         assert alone[0, -5:].equal(got[0, -5:])
+
+
+class Counting(nn.Module):
+    """A kernel with a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.calls = 0
+
+    def forward(self, *args: Any, **keywords: Any) -> Tensor:
+        self.calls += 1
+        return eager(*args, **keywords)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_a_kernel_that_is_a_module_is_used_and_no_part_of_the_model(model_type: str) -> None:
+    model, ids = tiny_model(model_type, "backbone"), random_ids(model_type, 1, LENGTH)
+    names, expected = set(model.state_dict()), states(model, ids, "eager")
+    kernels: list[Any] = [Counting(), Counting(), eager]
+    for kernel in kernels:
+        model.attention = kernel
+        torch.testing.assert_close(states(model, ids, None), expected)
+        assert model.attention is kernel
+        assert set(model.state_dict()) == names
+    assert all(each.calls for each in kernels[:2])
+    assert tfx_core.new_model(model_type, attention=kernels[0], **tiny_config(model_type)).attention is kernels[0]
+
+
+@pytest.mark.parametrize(("model_type", "head"), WRITERS or [(None, None)])
+def test_no_kernel_given_is_the_models_own(model_type: str | None, head: str) -> None:
+    if model_type is None:
+        return
+    model, ids = tiny_model(model_type, head), random_ids(model_type, 1, 4)
+    expected = model.generate(ids, max_new_tokens=2, do_sample=False)
+    assert model.generate(ids, attention=None, max_new_tokens=2, do_sample=False).equal(expected)
 
 
 def test_a_model_with_a_pattern_is_copied_and_loaded(model: Model, tmp_path: Path) -> None:

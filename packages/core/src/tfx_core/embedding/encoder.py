@@ -80,6 +80,11 @@ class _Encode(Task[_Options, str, Vectors | Tensor]):
     ) -> list[Vectors] | list[Tensor]:
         output = self.model(**batch, return_dict=True)
         states, mask = output.last_hidden_state, real_states(output, batch["attention_mask"])
+        if options.prompt_tokens and mask.shape != batch["attention_mask"].shape:
+            raise InputError(
+                "include_prompt=false: a state of this model stands for several tokens, so that none is the prompt's "
+                "alone; set include_prompt to true in 1_Pooling/config.json, or leave the prompt out"
+            )
         if options.tokens:
             return [own[real > 0].float().cpu() for own, real in zip(states, mask, strict=True)]
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)

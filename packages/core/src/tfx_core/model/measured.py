@@ -9,11 +9,11 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Count, Size, checked
 from tfx_core.model.attentions import AttentionChoice, kernel_of, made, parsed
 from tfx_core.nn import (
-    Allowed,
     AttentionKernel,
     Bias,
     Chunking,
     Hashing,
+    Met,
     Observer,
     hashed_attention,
     row_buckets,
@@ -46,12 +46,12 @@ class Hashed:
         """Attention of the queries to themselves."""
         return hashed_attention(query, value, self.hashing, self._chunking(query.shape[2]), dropout=dropout)
 
-    def among(self, length: int) -> Allowed:
+    def among(self, length: int) -> Met:
         """Who sees whom among so many random vectors, always the same ones."""
         vectors = torch.randn(1, 1, length, _WIDTH, generator=torch.Generator().manual_seed(0))
         chunking = self._chunking(length)
         buckets = row_buckets(self.hashing, chunking, vectors, None, 0)
-        return Allowed(sorted_by(buckets, chunking).times() > 0)
+        return Met(sorted_by(buckets, chunking))
 
     def _chunking(self, length: int) -> Chunking:
         """Without the room that a text has no need of: all of it is in one chunk, then."""

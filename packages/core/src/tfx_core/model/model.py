@@ -53,6 +53,8 @@ class Model(Switches):
     made_of: ClassVar[tuple[Any, ...]]
     """What the class of an instance was made of."""
 
+    _attention: AttentionKernel
+
     def __init__(
         self,
         architecture: Architecture[Any],
@@ -83,12 +85,21 @@ class Model(Switches):
 
     @property
     def attention(self) -> AttentionKernel:
-        """The kernel of calls that select none; it may be set to whatever ``attention=`` may be."""
+        """The kernel of calls that select none; it may be set to whatever ``attention=`` may be.
+
+        One that is a module of its own stays that: its parameters are none of the model's.
+        """
         return self._attention
 
     @attention.setter
     def attention(self, attention: AttentionChoice) -> None:
-        self._attention = kernel_of(attention)
+        vars(self)["_attention"] = kernel_of(attention)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "attention":  # torch would make a kernel that is a module a part of the model
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # its class is made for it, so that it cannot be found by its name
@@ -150,7 +161,8 @@ class Model(Switches):
 
         ``labels``, which a batch to learn from has, are not read.
         """
-        options |= {"attention": kernel_of(options["attention"])} if "attention" in options else {}
+        kernel = options.get("attention")
+        options |= {} if kernel is None else {"attention": kernel_of(kernel)}
         options |= {} if generation_config is None else {"generation_config": generation_config}
         return self.backbone.generate(self, input_ids, **options)
 

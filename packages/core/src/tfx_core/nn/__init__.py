@@ -50,6 +50,7 @@ from tfx_core.nn.chunked import (
     ChunkedAttention,
     Chunking,
     Met,
+    TextObserver,
     in_order,
     self_last,
 )
@@ -207,6 +208,7 @@ __all__ = [
     "StackCall",
     "Sum",
     "TableRows",
+    "TextObserver",
     "UnreadPositions",
     "Window",
     "additive",

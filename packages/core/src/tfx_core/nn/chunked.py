@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.nn.attention import Attention, AttentionCall, Projections
-from tfx_core.nn.bias import Bias, DenseBias, Mask, Scores
+from tfx_core.nn.bias import Bias, DenseBias, Mask, Scores, additive
 from tfx_core.nn.kernels import AttentionKernel, eager, sdpa
 from tfx_core.nn.layout import PADDED, Layout
 from tfx_core.nn.norms import at_least_float32
@@ -132,8 +132,7 @@ class Arrangement:
         own, keys = own[..., :, None], keys[..., None, :]
         seen = keys < self.lengths[:, None, None, None, None]
         seen = seen & (keys <= own) if self.causal else seen.expand(*seen.shape[:3], own.shape[3], -1)
-        bias = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
-        bias = bias.masked_fill(~seen, torch.finfo(dtype).min / 2)
+        bias = additive(seen, dtype)
         return bias.masked_fill(seen & (keys == own), self_last(dtype)) if self.self_last else bias
 
     def restored(self, x: Tensor) -> Tensor:
@@ -297,9 +296,9 @@ class ArrangedBias(Bias):
 
     def make(self, scores: Scores) -> Tensor:
         """``(B|1, H|1, L, L)``."""
-        met, own = self.arrangement.met(), self.arrangement
-        times = own.times().where(met, 0)
-        bias = times.clamp(min=1).to(scores.dtype).log().masked_fill(times == 0, torch.finfo(scores.dtype).min / 2)
+        own = self.arrangement
+        times = own.times().where(own.met(), 0)
+        bias = times.clamp(min=1).to(scores.dtype).log() + additive(times > 0, scores.dtype)
         if not own.self_last:
             return bias
         itself = torch.eye(scores.queries, dtype=torch.bool, device=scores.device) & (times > 0)

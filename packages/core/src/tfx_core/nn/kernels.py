@@ -83,7 +83,8 @@ def eager(
     scores = query @ key.transpose(-1, -2) * scale  # (B, H, T, S)
     if bias is not None:
         scores = scores + bias.dense(query, key)
-    weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+    # never in a narrower type: what hides all keys of a query would be infinite in it
+    weights = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(query.dtype)
     weights = F.dropout(weights, dropout, training=dropout > 0)
     return (weights if observer is None else observer(weights)) @ value
 

@@ -85,7 +85,7 @@ class Ragged:
 class Aligned(Ragged):
     """Only real tokens, and between the kernels each row begins with its first one, without gaps.
 
-    So columns of ``(B, H, L, d)``, of which ``L`` is the most tokens of a row, tell how far tokens are from each other.
+    So columns of ``(B, H, L, d)`` tell how far tokens are from each other; ``L`` is the most tokens of a row, or 1.
     """
 
     def __init__(self, mask: Tensor) -> None:
@@ -94,8 +94,8 @@ class Aligned(Ragged):
 
     def _align(self, counts: Tensor) -> None:
         """Give each row so many of the tokens, in their order."""
-        self.columns = max(int(counts.max()), 1)  # one of padding where there is nothing else
-        self.aligned_mask = torch.arange(self.columns, device=counts.device) < counts[:, None]  # (B, L)
+        columns = max(int(counts.max()), 1)  # one of padding where there is nothing else
+        self.aligned_mask = torch.arange(columns, device=counts.device) < counts[:, None]  # (B, L)
         self.aligned_places = self.aligned_mask.flatten().nonzero().squeeze(-1)  # (tokens,)
 
     def split(self, x: Tensor, heads: int) -> Tensor:

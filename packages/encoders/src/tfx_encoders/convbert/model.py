@@ -72,7 +72,7 @@ class GroupedLinear(nn.Module):
         number = len(self.weight)
         groups = x.reshape(-1, number, x.shape[-1] // number).transpose(0, 1)  # (G, tokens, D / G)
         y = torch.baddbmm(self.bias.view(number, 1, -1), groups, self.weight)
-        return y.transpose(0, 1).reshape(*x.shape[:-1], number * y.shape[-1])
+        return y.transpose(0, 1).reshape(*x.shape[:-1], len(self.bias))
 
 
 class ConvBertBackbone(TransformerBackbone):

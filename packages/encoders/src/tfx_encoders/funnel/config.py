@@ -10,6 +10,9 @@ from tfx_core.model import ModelConfig
 from tfx_core.nn import Activation
 from tfx_encoders.funnel.pooling import PoolingKind
 
+MOST_BLOCKS = 32
+"""Beyond it there is no text that could be pooled so often, nor a number for the tokens of a state."""
+
 _DEPTH = "it is the sum of block_sizes, which can be given"
 
 
@@ -77,7 +80,11 @@ class FunnelConfig(ModelConfig):
         """There are blocks, and as many repeats; sines and cosines share the width."""
         if "num_hidden_layers" in self.extra:  # with which the reference reads no file either
             raise ConfigError(f"num_hidden_layers={shown(self.extra['num_hidden_layers'])}: must be left out: {_DEPTH}")
-        self.require(len(self.block_sizes) > 0, "block_sizes", "the number of layers of at least one block")
+        self.require(
+            0 < len(self.block_sizes) <= MOST_BLOCKS,
+            "block_sizes",
+            f"the number of layers of at least one block, and of {MOST_BLOCKS} at most",
+        )
         self.require(
             len(self.repeats) == len(self.block_sizes),
             "block_repeats",

@@ -112,8 +112,8 @@ class FunnelBackbone(Backbone):
     ) -> ModelOutput:
         """Ids ``(B, S)`` or ``inputs_embeds`` ``(B, S, D)`` -> states ``(B, S, D)``, without a decoder ``(B, P, D)``.
 
-        Rows of pooled states begin with that of the first real token. Raises `InputError` for inputs that contradict
-        each other.
+        Rows of pooled states begin with that of the first real token, and so does what these are reported to attend to.
+        Raises `InputError` for inputs that contradict each other.
         """
         tokens = one_of(input_ids, inputs_embeds, self.width)
         span = Span.aligned(tokens, attention_mask, causal=False)
@@ -126,7 +126,7 @@ class FunnelBackbone(Backbone):
         x = self.embeddings(text.layout.pack(tokens), text.layout.pack(span.positions))
         call = TextCall(
             self._attention(text, text, attention, x),
-            recorder=TextRecorder.of(recorder, span.new),
+            recorder=TextRecorder.of(recorder, text.layout),
             skipped=None if self.decoder is None else self.skipped,
         )
         x = self.blocks[0](x, call)
