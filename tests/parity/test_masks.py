@@ -42,7 +42,9 @@ def readable(tokenizer: Any, found: Any) -> Any:
 def test_candidates_and_their_texts(both: tuple[Any, Any], options: dict[str, Any]) -> None:
     ours, theirs = both
     mask = ours.tokenizer.mask_token
-    texts = [f"hello {mask} world", f"hello{mask} world", f"{mask}, abc", f"a b{mask}", f"1 + {mask}. ({mask})", mask]
+    texts = [f"hello {mask} world", f"hello{mask} world", f"{mask}, abc", f"a b{mask}", f"1 + {mask}. ({mask})"]
+    if ours.model.config.model_type != "funnel":  # the reference cannot pool so short a text
+        texts.append(mask)
     found, expected = ours(texts, **options), theirs(texts, **options)
     for each in (each for several in (found[4], expected[4]) for candidates in several for each in candidates):
         del each["sequence"]  # in which the reference leaves the tokens around the text
