@@ -92,7 +92,7 @@ def test_what_is_no_pattern_of_texts_is_refused() -> None:
     for mask in (GlobalTokens(Window(1, 1), of_one_call), SameText(of_one_call.long())):
         with pytest.raises(InputError, match="patterns are Window, Chunks and FirstTokens"):
             kernel_of(mask)
-    with pytest.raises(TypeError, match="which is not an attention kernel"):
+    with pytest.raises(TypeError, match="is not an attention kernel"):
         kernel_of(3)  # type: ignore[arg-type]
 
 

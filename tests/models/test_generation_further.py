@@ -1,5 +1,6 @@
 """Generation with another model's guesses, and after what an earlier call left: the texts are those of a plain call."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -256,3 +257,15 @@ def test_a_cache_of_a_call_begins_a_text(models: tuple[Model, Model]) -> None:
     vectors = model.backbone.embed(ids).detach()
     with pytest.raises(InputError, match="past_key_values: give input_ids beside it"):
         model.generate(inputs_embeds=vectors, **source, **options, past_key_values=past)
+
+
+def test_a_copy_of_a_cache_goes_on_by_itself(models: tuple[Model, Model]) -> None:
+    model, _ = models
+    if model.head_name in CHOICE_HEADS or model.config.is_encoder_decoder or "past_key_values" not in model.input_names:
+        return
+    ids = random_ids(model.config.model_type, 2, 7)
+    with torch.no_grad():
+        cache = model(ids[:, :5], use_cache=True).past_key_values
+        expected = model(ids[:, 5:], past_key_values=copy.copy(cache)).logits
+        model(ids[:, :2], past_key_values=copy.copy(cache))
+        torch.testing.assert_close(model(ids[:, 5:], past_key_values=cache).logits, expected)

@@ -13,6 +13,11 @@ from tfx_core.plugins import AttentionSpec, registry
 AttentionChoice: TypeAlias = str | AttentionKernel | PlacedMask
 """A kernel, or the pattern that bounds the default one: itself, or as `attention_of` reads it."""
 
+_LAYERS = {
+    "lsh": "it can be measured and drawn; what a model needs for it, queries that are keys, its architecture has"
+}
+"""Names of what no other attention can be made, and why."""
+
 _NAMED = re.compile(r"\s*([^()\s]+)\s*(?:\((.*)\)\s*)?", re.DOTALL)
 
 
@@ -27,7 +32,9 @@ def kernel_of(attention: AttentionChoice) -> AttentionKernel:
     if isinstance(found, Mask):
         raise InputError(f"attention={type(found).__name__}: patterns are Window, Chunks and FirstTokens")
     if not callable(found):
-        raise TypeError(f"attention {attention!r} stands for {shown(found)}, which is not an attention kernel")
+        said = f"attention={shown(attention)}"
+        said += "" if found is attention else f" stands for {shown(found)}, which"
+        raise TypeError(f"{said} is not an attention kernel, nor a pattern or the name of one")
     return cast(AttentionKernel, found)
 
 
@@ -43,6 +50,8 @@ def attention_of(text: str) -> object:
     take.
     """
     name, arguments = parsed(text)
+    if name in _LAYERS:
+        raise UnknownNameError(f"attention={shown(text)}: {_LAYERS[name]}")
     spec = registry.find(AttentionSpec, name)
     target = registry.load(AttentionSpec, name)
     if not spec.example:

@@ -529,4 +529,4 @@ def _check_mask(name: str, mask: Tensor) -> None:
         return
     wrong = mask[(mask != 0) & (mask != 1)]
     if len(wrong):
-        raise InputError(f"{name}: {float(wrong[0]):g} is neither 1, a token, nor 0, padding")
+        raise InputError(f"{name}: {float(wrong[0]):g} is neither 1 nor 0")

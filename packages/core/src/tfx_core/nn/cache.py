@@ -288,7 +288,11 @@ class DecoderCache:
 
     def copied(self) -> "DecoderCache":
         """The same as a cache of its own."""
-        return self if self.real is None else self.of_rows(torch.arange(self.batch, device=self.real.device))
+        if self.real is None:
+            return DecoderCache(copy(layer) for layer in self.layers)
+        return self.of_rows(torch.arange(self.batch, device=self.real.device))
+
+    __copy__ = copied
 
     @classmethod
     def joined(cls, parts: Sequence["DecoderCache"]) -> "DecoderCache | None":

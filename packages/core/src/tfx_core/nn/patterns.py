@@ -75,8 +75,8 @@ class Patterned:
     ) -> Tensor:
         """Raise `InputError`: queries and keys alone do not tell which of them are padding, nor of which text."""
         raise InputError(
-            f"attention={type(self.pattern).__name__}: this model's attention takes no pattern, for it does not ask "
-            "tfx_core.nn.by_pattern; give it a kernel, such as 'sdpa'"
+            f"attention={type(self.pattern).__name__}: this model's attention takes no pattern, or has one of "
+            "its own; give it a kernel, such as 'sdpa' (what asks tfx_core.nn.by_pattern takes patterns)"
         )
 
     def among(self, known: RealTokens, queries: int) -> Bias:
