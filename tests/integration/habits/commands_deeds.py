@@ -42,6 +42,6 @@ DEEDS = {
     ("tfx-core", "--framework"): typed(*RUN, "--framework", "pt"),
     **{
         ("tfx-core", name): typed(name)
-        for name in ("chat", "env", "download", "serve", "convert", "add-new-model-like")
+        for name in ("chat", "env", "download", "serve", "add-new-model-like")
     },
 }
