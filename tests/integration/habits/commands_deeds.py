@@ -40,8 +40,5 @@ DEEDS = {
     ("tfx-core", "--format"): typed(*RUN, "--format", "json"),
     ("tfx-core", "--column"): typed(*RUN, "--column", "text"),
     ("tfx-core", "--framework"): typed(*RUN, "--framework", "pt"),
-    **{
-        ("tfx-core", name): typed(name)
-        for name in ("chat", "env", "download", "serve", "add-new-model-like")
-    },
+    **{("tfx-core", name): typed(name) for name in ("chat", "env", "download", "serve", "add-new-model-like")},
 }
