@@ -31,7 +31,7 @@ from tfx_core.nn.real_tokens import can_read
 NARROWEST, WIDEST = 64, 256
 """Queries of a block: of narrow ones the matrices are small, wide ones compute more that they may not see."""
 
-DEARER = 1.25
+DEARER = 1.4
 """What a score costs in blocks, where one costs 1 among all."""
 
 FEW_SCORES = 2**25
