@@ -116,9 +116,15 @@ class TransformerBackbone(Backbone):
     ) -> Span:
         """What a call brings, its positions checked and the bias of all layers made."""
         given = None if position_ids is None else position_ids - self.first_position
-        span = Span.of(tokens, attention_mask, causal=self.causal, position_ids=given, cache=cache)
+        span = self.unchecked_span(tokens, attention_mask, given, cache)
         span.check_positions(self.max_positions, self.first_position)
         return span if self.position_bias is None else span.biased(self.position_bias(span.geometry))
+
+    def unchecked_span(
+        self, tokens: Tensor, attention_mask: Tensor | None, positions: Tensor | None, cache: DecoderCache | None
+    ) -> Span:
+        """The span of a call whose own ``positions`` begin at 0; what counts by columns makes an aligned one."""
+        return Span.of(tokens, attention_mask, causal=self.causal, position_ids=positions, cache=cache)
 
     def embedded(self, tokens: Tensor, span: Span, token_type_ids: Tensor | None = None) -> Tensor:
         """What the stack reads of ids ``(B, T)`` or vectors ``(B, T, D)``, packed by the span's layout."""

@@ -93,7 +93,18 @@ from tfx_core.nn.layers import (
     Stack,
     StackCall,
 )
-from tfx_core.nn.layout import PADDED, Aligned, Apart, Layout, Padded, Ragged, RowsPerSource, Sorted, padded_layouts
+from tfx_core.nn.layout import (
+    PADDED,
+    Aligned,
+    Apart,
+    Layout,
+    Padded,
+    Ragged,
+    RowsPerSource,
+    Sorted,
+    padded_layouts,
+    true_first,
+)
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
@@ -246,4 +257,5 @@ __all__ = [
     "taken",
     "terms_of",
     "together",
+    "true_first",
 ]

@@ -26,6 +26,7 @@ from tfx_core.nn.bias import (
     taken,
     terms_of,
 )
+from tfx_core.nn.layout import true_first
 from tfx_core.nn.real_tokens import can_read
 
 NARROWEST, WIDEST = 64, 256
@@ -175,7 +176,7 @@ class _Chosen:
         tokens = tokens & (torch.arange(tokens.shape[1], device=tokens.device) >= first)
         counts = tokens.sum(1, keepdim=True)
         most = int(counts.max())
-        places = tokens.logical_not().long().argsort(dim=1, stable=True)[:, :most]
+        places = true_first(tokens)[:, :most]
         return cls(places, torch.arange(most, device=tokens.device) < counts) if most else None
 
     @property

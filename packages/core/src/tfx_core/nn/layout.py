@@ -123,7 +123,7 @@ class Sorted:
     """Padding included, ``(B, S, D)``, but in every row the real tokens come first; no shape depends on the mask."""
 
     def __init__(self, mask: Tensor) -> None:
-        self.order = mask.logical_not().long().argsort(dim=1, stable=True)  # (B, S)
+        self.order = true_first(mask)  # (B, S)
         self.aligned_mask = mask.gather(1, self.order)
 
     def pack(self, x: Tensor) -> Tensor:
@@ -173,6 +173,11 @@ class RowsPerSource:
     def merge(self, x: Tensor) -> Tensor:
         """``(B, H, rows·T, d)`` -> packed tokens of width ``H·d``."""
         return self.pack(PADDED.merge(x).reshape(len(x) * self.rows, -1, x.shape[1] * x.shape[3]))
+
+
+def true_first(mask: Tensor) -> Tensor:
+    """Of Boolean ``(B, S)`` the columns of each row, first those where it is true, each kind in its order."""
+    return mask.logical_not().long().argsort(dim=1, stable=True)
 
 
 def packs(device: str, tokens: int) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.nn.bias import Allowed, SameText
-from tfx_core.nn.layout import PADDED, Aligned, Layout, Ragged, Sorted, packs
+from tfx_core.nn.layout import PADDED, Aligned, Layout, Ragged, Sorted, packs, true_first
 
 
 def can_read(tensor: Tensor) -> bool:
@@ -151,7 +151,7 @@ class RealTokens:
 
     def order_real_first(self) -> Tensor:
         """``(B, S)``: the columns of each row, the real tokens and then padding, each in their order."""
-        return self.dense_mask.logical_not().long().argsort(dim=1, stable=True)
+        return true_first(self.dense_mask)
 
     def append(self, new: "RealTokens") -> "RealTokens":
         """These and, after them in every row, the ``new`` ones."""

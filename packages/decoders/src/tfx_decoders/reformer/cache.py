@@ -20,6 +20,7 @@ from tfx_core.nn import (
     AttentionCall,
     ChunkedAttention,
     Chunking,
+    Chunks,
     DenseBias,
     Geometry,
     HashedAttention,
@@ -224,9 +225,9 @@ def going_on(call: AttentionCall) -> Places | None:
 
 def _neighbours(chunking: Chunking, places: Places) -> Tensor:
     """Which keys each new token sees in its own chunk and those about it, ``(R|1, T, S)``; none that follow."""
-    queries, keys = places.query_positions[:, :, None], places.key_positions[:, None]
-    ahead = keys // chunking.length - queries // chunking.length
-    return (ahead >= -chunking.before) & (ahead <= chunking.after) & (keys <= queries)
+    queries, keys = places.query_positions, places.key_positions
+    near = Chunks(chunking.length, chunking.before, chunking.after).at(queries, keys)
+    return near & (keys[:, None] <= queries[:, :, None])
 
 
 def _alike(buckets: Tensor, places: Places, chunking: Chunking, dtype: torch.dtype) -> Tensor:

@@ -20,6 +20,7 @@ from tfx_core.nn import (
     can_read,
     terms_of,
     together,
+    true_first,
 )
 
 
@@ -56,7 +57,7 @@ class GlobalPlaces:
         mask = span.layout.split(span.layout.pack(chosen[..., None].byte()), 1)[:, 0, :, 0].bool()  # (B, L)
         counts = mask.sum(1)
         most = int(counts.max()) if known else mask.shape[1]
-        columns = mask.logical_not().long().argsort(dim=1, stable=True)[:, :most]
+        columns = true_first(mask)[:, :most]
         return cls(mask, columns, torch.arange(most, device=mask.device) < counts[:, None])
 
     def pick(self, x: Tensor) -> Tensor:

@@ -134,18 +134,11 @@ class LongformerBackbone(TransformerBackbone):
         told = call.global_attentions
         return output.updated(global_attentions=None if told is None else tuple(told))
 
-    def span(
-        self,
-        tokens: Tensor,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        cache: DecoderCache | None = None,
+    def unchecked_span(
+        self, tokens: Tensor, attention_mask: Tensor | None, positions: Tensor | None, cache: DecoderCache | None
     ) -> Span:
-        """What a call brings, in rows whose columns tell how far tokens are from each other."""
-        given = None if position_ids is None else position_ids - self.first_position
-        span = Span.aligned(tokens, attention_mask, causal=self.autoregressive, position_ids=given)
-        span.check_positions(self.max_positions, self.first_position)
-        return span
+        """The span, in rows whose columns tell how far tokens are from each other."""
+        return Span.aligned(tokens, attention_mask, causal=self.autoregressive, position_ids=positions)
 
     def _windows(
         self, call: AttentionCall, length: int, places: GlobalPlaces | None
