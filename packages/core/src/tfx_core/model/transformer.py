@@ -1,6 +1,7 @@
 """The backbone of encoders and decoders of one stack: embeddings, layers and perhaps a pooler, all of them parts."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -88,20 +89,19 @@ class TransformerBackbone(Backbone):
         `InputError` for inputs that contradict each other or the positions that there are.
         """
         tokens = one_of(input_ids, inputs_embeds, self.embeddings.token.weight.shape[1])
+        layers = len(self.stack.order)
         cache = self.new_cache() if use_cache and past_key_values is None else past_key_values
         if cache is not None:
-            cache.check_fits(rows=len(tokens), layers=len(self.stack.order))
+            cache.check_fits(rows=len(tokens), layers=layers)
         span = self.span(tokens, attention_mask, position_ids, cache)
         call = StackCall(
             span.self_attention(attention),
             span.cross_attention(attention, encoder_hidden_states, encoder_attention_mask, cache),
             cache,
-            Recorder(
-                hidden_states=[] if output_hidden_states else None,
-                attentions=[] if output_attentions else None,
+            replace(
+                Recorder.asked(layers, states=output_hidden_states, weights=output_attentions, head_mask=head_mask),
                 cross_attentions=[] if output_attentions and encoder_hidden_states is not None else None,
-                head_mask=expand_head_mask(head_mask, len(self.stack.order)),
-                cross_head_mask=expand_head_mask(cross_attn_head_mask, len(self.stack.order)),
+                cross_head_mask=expand_head_mask(cross_attn_head_mask, layers),
             ),
         )
         output = self.run(self.embedded(tokens, span, token_type_ids), span, call)

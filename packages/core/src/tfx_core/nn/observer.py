@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from torch import Tensor
 
@@ -52,6 +53,18 @@ class Recorder:
     cross_attentions: list[Tensor] | None = None
     head_mask: Sequence[Tensor] | None = None
     cross_head_mask: Sequence[Tensor] | None = None
+
+    @classmethod
+    def asked(cls, layers: int, *, states: bool, weights: bool, head_mask: Tensor | None = None) -> Self:
+        """Of a call of so many layers that is asked for hidden states or attentions, its heads masked as it says.
+
+        Raises `InputError` for a mask of another shape than `expand_head_mask` takes.
+        """
+        return cls(
+            hidden_states=[] if states else None,
+            attentions=[] if weights else None,
+            head_mask=expand_head_mask(head_mask, layers),
+        )
 
     def add_state(self, x: Tensor) -> Tensor:
         """Report a hidden state ``(B, T, D)``, if they are asked for; what comes next reads what this returns."""

@@ -29,7 +29,6 @@ from tfx_core.nn import (
     Span,
     StackCall,
     can_read,
-    expand_head_mask,
     packed_texts,
     sdpa,
     together,
@@ -98,10 +97,8 @@ class ReformerBackbone(TransformerBackbone):
                 "output_attentions, head_mask: position_ids say that rows are packed of several texts, which attend "
                 "apart; give each text a row of its own"
             )
-        recorder = Recorder(
-            hidden_states=[] if output_hidden_states else None,
-            attentions=[] if output_attentions else None,
-            head_mask=expand_head_mask(head_mask, len(self.stack.order)),
+        recorder = Recorder.asked(
+            len(self.stack.order), states=output_hidden_states, weights=output_attentions, head_mask=head_mask
         )
         call = StackCall(replace(span.self_attention(attention), rounds=rounds), cache=cache, recorder=recorder)
         output = self.run(self.embedded(tokens, span, token_type_ids), span, call)

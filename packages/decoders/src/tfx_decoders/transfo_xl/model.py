@@ -34,7 +34,6 @@ from tfx_core.nn import (
     Stack,
     Window,
     by_pattern,
-    expand_head_mask,
     remember,
     sdpa,
 )
@@ -152,10 +151,11 @@ class TransfoXLBackbone(Backbone):
         x = self.vectors(tokens)
         memory, real = self.memory(mems, x), RealTokens.of(tokens, attention_mask)
         remembers = self.rules.memory > 0
-        recorder = Recorder(
-            hidden_states=[] if output_hidden_states or remembers else None,
-            attentions=[] if output_attentions else None,
-            head_mask=expand_head_mask(head_mask, len(self.stack.order)),
+        recorder = Recorder.asked(
+            len(self.stack.order),
+            states=output_hidden_states or remembers,
+            weights=output_attentions,
+            head_mask=head_mask,
         )
         x = self.read(x, after(memory, real), attention, recorder, memory=memory)
         reports = recorder.reports()

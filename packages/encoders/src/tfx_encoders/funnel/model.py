@@ -24,7 +24,6 @@ from tfx_core.nn import (
     Span,
     Stack,
     StackCall,
-    expand_head_mask,
     initialise_normal,
     sdpa,
 )
@@ -118,10 +117,8 @@ class FunnelBackbone(Backbone):
         tokens = one_of(input_ids, inputs_embeds, self.width)
         span = Span.aligned(tokens, attention_mask, causal=False)
         level = text = Level.of_text(span, token_type_ids)
-        recorder = Recorder(
-            hidden_states=[] if output_hidden_states else None,
-            attentions=[] if output_attentions else None,
-            head_mask=expand_head_mask(head_mask, self._layers),
+        recorder = Recorder.asked(
+            self._layers, states=output_hidden_states, weights=output_attentions, head_mask=head_mask
         )
         x = self.embeddings(text.layout.pack(tokens), text.layout.pack(span.positions))
         call = TextCall(

@@ -24,7 +24,6 @@ from tfx_core.nn import (
     Stack,
     StackCall,
     Window,
-    expand_head_mask,
     sdpa,
     together,
 )
@@ -120,10 +119,8 @@ class LongformerBackbone(TransformerBackbone):
         of_all = span.self_attention(attention)
         call = WindowedCall(
             of_all,
-            recorder=Recorder(
-                hidden_states=[] if output_hidden_states else None,
-                attentions=[] if output_attentions else None,
-                head_mask=expand_head_mask(head_mask, len(self.stack.order)),
+            recorder=Recorder.asked(
+                len(self.stack.order), states=output_hidden_states, weights=output_attentions, head_mask=head_mask
             ),
             windows=self._windows(of_all, span.known.length, places),
             places=places,
