@@ -1,34 +1,23 @@
 """BART (Lewis et al. 2020)."""
 
-import torch
-from torch import nn
+from functools import partial
 
 from tfx_core.model import Architecture
-from tfx_core.nn import initialise_normal
 from tfx_seq2seq.bart.config import BartConfig
-from tfx_seq2seq.bart.heads import HEADS, BiasedPredictions
-from tfx_seq2seq.bart.model import build_backbone
+from tfx_seq2seq.bart.heads import HEADS
+from tfx_seq2seq.bart.model import DESIGN
 from tfx_seq2seq.bart.text import RECIPE
-from tfx_seq2seq.bart.weights import backbone_rules
+from tfx_seq2seq.bart_kin import backbone_rules, build_backbone, initialise
 from tfx_seq2seq.decoding import seq2seq_decoding
 
 __all__ = ["ARCHITECTURE", "BartConfig"]
 
-
-@torch.no_grad()
-def _initialise(path: str, module: nn.Module, config: BartConfig, generator: torch.Generator | None) -> None:
-    if isinstance(module, BiasedPredictions):
-        module.logits_bias.zero_()
-    else:
-        initialise_normal(module, config.init_std, generator)
-
-
 ARCHITECTURE = Architecture(
     config=BartConfig,
-    backbone=build_backbone,
+    backbone=partial(build_backbone, DESIGN),
     heads=HEADS,
-    weights=backbone_rules,
-    initialise=_initialise,
+    weights=partial(backbone_rules, DESIGN),
+    initialise=initialise,
     parts={"encoder"},
     capabilities={"token-states": ("encoder",)},
     text=RECIPE,

@@ -1,10 +1,11 @@
-"""Names of the tensors of BART's backbone in a checkpoint."""
+"""Names of the tensors of the backbones of BART and its relatives in a checkpoint."""
 
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename, Rule, Same
-from tfx_seq2seq.bart.config import BartConfig
+from tfx_seq2seq.bart_kin.config import BartKinConfig
+from tfx_seq2seq.bart_kin.design import Design
 
 
-def backbone_rules(config: BartConfig, parts: frozenset[str]) -> BackboneRules:
+def backbone_rules(design: Design, config: BartKinConfig, parts: frozenset[str]) -> BackboneRules:
     """The rules of encoder and decoder, or of the decoder alone, whose token table has a name of its own."""
     together, untied = "encoder" in parts, not config.tie_word_embeddings
     decoder = "backbone.decoder." if together else "backbone."
@@ -14,20 +15,23 @@ def backbone_rules(config: BartConfig, parts: frozenset[str]) -> BackboneRules:
         # the reference ties the tables of both sides, too, only where the output layer is tied
         Same(own if together else shared, shared if together else own, written=together and untied),
         Same("model.encoder.embed_tokens.weight", shared, written=untied),
-        *_side("model.encoder.", "backbone.encoder."),
+        *_side(design, "model.encoder.", "backbone.encoder."),
     )
     return BackboneRules(
-        core=(tokens, *_side("model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
+        core=(tokens, *_side(design, "model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
         parts={"encoder": encoder},
         prefix="model.",
     )
 
 
-def _side(theirs: str, ours: str) -> tuple[Rule, ...]:
+def _side(design: Design, theirs: str, ours: str) -> tuple[Rule, ...]:
     layer, our_layer = theirs + "layers.{i}.", ours + "stack.layers.{i}."
+    embedding_norm = Rename(theirs + "layernorm_embedding.{p}", ours + "embeddings.norm.{p}")
+    final_norm = Rename(theirs + "layer_norm.{p}", ours + "stack.norm.{p}")
     return (
         Rename(theirs + "embed_positions.weight", ours + "embeddings.position.weight"),
-        Rename(theirs + "layernorm_embedding.{p}", ours + "embeddings.norm.{p}"),
+        *((embedding_norm,) if design.embedding_norm else ()),
+        *((final_norm,) if design.final_norm else ()),
         Fuse(
             tuple(layer + f"self_attn.{part}_proj.{{p}}" for part in ("q", "k", "v")),
             our_layer + "self_attention.sublayer.projections.qkv.{p}",
