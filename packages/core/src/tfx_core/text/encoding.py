@@ -55,7 +55,14 @@ class Call:
         return truncation
 
 
-def encode(vocabulary: Vocabulary, call: Call, text: Texts | None, pair: Texts | None, target: Texts | None) -> Batch:
+def encode(
+    source_vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+    call: Call,
+    text: Texts | None,
+    pair: Texts | None,
+    target: Texts | None,
+) -> Batch:
     """The rows of a call's texts, with those of its targets as ``labels``; without texts, those of its targets alone.
 
     Raises `TextError` for what is no text and `InputError` for what fits no tensor.
@@ -63,11 +70,11 @@ def encode(vocabulary: Vocabulary, call: Call, text: Texts | None, pair: Texts |
     if target is None:
         if text is None:
             raise InputError("the tokenizer was given neither text nor text_target")
-        return _encode(vocabulary, call, text, pair, "text")
-    targets = _encode(vocabulary, call, target, None, "text_target")
+        return _encode(source_vocabulary, call, text, pair, "text")
+    targets = _encode(target_vocabulary, call, target, None, "text_target")
     if text is None:
         return targets
-    batch = _encode(vocabulary, call, text, pair, "text")
+    batch = _encode(source_vocabulary, call, text, pair, "text")
     batch["labels"] = targets["input_ids"]
     return batch
 

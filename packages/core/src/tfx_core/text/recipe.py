@@ -15,6 +15,7 @@ from tfx_core.fields import checked
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
+    from tfx_core.text.languages import Languages
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Side = Literal["left", "right"]
@@ -187,6 +188,15 @@ class Recipe:
 
     These are also the keywords, beside those of every tokenizer, that `tfx_core.load_tokenizer` takes.
     """
+
+    build_target: "Callable[[Folder, Settings], Tokenizer] | None" = None
+    """Makes the tokenizer of targets, as ``build`` makes that of sources, where both are not one.
+
+    Such a tokenizer always is made of the legacy files: a ``tokenizer.json`` holds one side.
+    """
+
+    languages: "Languages | None" = None
+    """How texts of several languages are told apart; ``src_lang`` and ``tgt_lang`` are among the ``options`` then."""
 
     complete: Callable[[Settings], Settings] = as_stated
     """Fills in what the settings say without saying it: the sentinels that T5's ``extra_ids`` counts.

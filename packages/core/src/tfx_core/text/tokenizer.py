@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, shown
 from tfx_core.habits import hint, understands
 from tfx_core.text.batch import Batch
 from tfx_core.text.chats import Chats, ChatTemplate
@@ -14,6 +14,7 @@ from tfx_core.text.encoding import Call, encode
 from tfx_core.text.framing import Framing
 from tfx_core.text.inputs import Texts
 from tfx_core.text.known_tokens import Elsewhere
+from tfx_core.text.languages import ONE_WAY, UNDIRECTED, Direction, KnownLanguages, Part
 from tfx_core.text.lengths import (
     Padding,
     PaddingOption,
@@ -30,6 +31,20 @@ from tfx_core.text.tokenizer_writing import Origin, write_tokenizer
 from tfx_core.text.vocabulary import Vocabulary
 
 
+class LanguageSetting:
+    """The language of a part of a translation, where a call names none; ``None`` for a tokenizer that tells none."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.option = name
+        self.part = {"src_lang": "source", "tgt_lang": "target"}[name]
+
+    def __get__(self, tokenizer: "Tokenizer | None", owner: type) -> Any:
+        return self if tokenizer is None else getattr(tokenizer.direction, self.part)
+
+    def __set__(self, tokenizer: "Tokenizer", name: str | None) -> None:
+        tokenizer.direction = tokenizer.directed(**{self.option: name})
+
+
 class Tokenizer(Chats, Framing):
     """Turns texts into the inputs of a model and ids back into text; made by `tfx_core.load_tokenizer`.
 
@@ -38,6 +53,7 @@ class Tokenizer(Chats, Framing):
     """
 
     padding_side, truncation_side = SideSetting(), SideSetting()
+    src_lang, tgt_lang = LanguageSetting(), LanguageSetting()
     from_pretrained = Elsewhere()
 
     def __init__(
@@ -54,8 +70,14 @@ class Tokenizer(Chats, Framing):
         question_first: bool | None = None,
         chat_template: ChatTemplate = None,
         origin: Origin | None = None,
+        target: Vocabulary | None = None,
+        languages: KnownLanguages | None = None,
+        direction: Direction = UNDIRECTED,
     ) -> None:
         super().__init__(vocabulary, chat_template)
+        self._target = target
+        self._languages = languages
+        self.direction = direction
         self.model_max_length = model_max_length
         self.model_input_names = tuple(model_input_names)
         self.padding_side = padding_side
@@ -93,6 +115,43 @@ class Tokenizer(Chats, Framing):
         """The folder or hub id that it came from; empty for one that was made here."""
         return "" if self.origin is None else self.origin.settings.label.rpartition("/")[0]
 
+    # -- two sides -----------------------------------------------------------------------------------------------------
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The names of the languages that it tells, for ``src_lang`` and ``tgt_lang``; empty where it tells none."""
+        return () if self._languages is None else tuple(self._languages.tokens)
+
+    @property
+    def target_vocabulary(self) -> Vocabulary:
+        """The tokens of targets, the same as of sources unless the family has two vocabularies."""
+        return self.vocabulary if self._target is None else self._target
+
+    def directed(self, src_lang: str | None = None, tgt_lang: str | None = None) -> Direction:
+        """From which language to which, by these names or else the tokenizer's own; `InputError` for unknown ones."""
+        asked = {"src_lang": src_lang, "tgt_lang": tgt_lang}
+        for option, name in asked.items():
+            if name is not None:
+                self._known_languages(option, name).checked(name, option)
+        return Direction(src_lang or self.direction.source, tgt_lang or self.direction.target)
+
+    def asking_for(self, tgt_lang: str) -> dict[str, int]:
+        """The options of generation with which a model writes this language: ``{"forced_bos_token_id": 250001}``.
+
+        Empty for models that are told by the source. Raises `InputError` for an unknown language.
+        """
+        languages = self._known_languages("tgt_lang", tgt_lang)
+        return languages.asking_for(self.target_vocabulary, languages.checked(tgt_lang, "tgt_lang"))
+
+    def _known_languages(self, option: str, name: str) -> KnownLanguages:
+        if self._languages is None:
+            raise InputError(f"{option}={shown(name)}: {ONE_WAY}")
+        return self._languages
+
+    def _side(self, part: Part, direction: Direction) -> Vocabulary:
+        vocabulary = self.vocabulary if part == "source" else self.target_vocabulary
+        return vocabulary if self._languages is None else self._languages.framed(vocabulary, part, direction)
+
     # -- texts to ids --------------------------------------------------------------------------------------------------
 
     @understands("tokenizer(…)")
@@ -102,6 +161,8 @@ class Tokenizer(Chats, Framing):
         text_pair: Texts | None = None,
         *,
         text_target: Texts | None = None,
+        src_lang: str | None = None,
+        tgt_lang: str | None = None,
         add_special_tokens: bool = True,
         padding: PaddingOption = False,
         truncation: TruncationOption = None,
@@ -122,7 +183,8 @@ class Tokenizer(Chats, Framing):
         """The inputs of a model for one text, or for a batch of them.
 
         ``text_pair`` goes behind ``text`` in the same row; ``text_target`` is what a translation should give: its ids
-        are ``labels`` beside those of ``text``, or the whole batch where there is no ``text``. ``max_length`` counts
+        are ``labels`` beside those of ``text``, or the whole batch where there is no ``text``. ``src_lang`` and
+        ``tgt_lang`` are of the `languages`, by default those that the tokenizer has. ``max_length`` counts
         special tokens and is the model's where left out; where the model has none, ``truncation`` cuts nothing.
         ``return_overflowing_tokens`` gives what truncation cut off as further rows, each of which repeats ``stride``
         tokens of the one before, and ``overflow_to_sample_mapping`` says which text they are of. Raises `TextError`
@@ -152,7 +214,9 @@ class Tokenizer(Chats, Framing):
             split_special_tokens=self.split_special_tokens if split_special_tokens is None else split_special_tokens,
             overflowing=return_overflowing_tokens,
         )
-        return encode(vocabulary, call, text, text_pair, text_target)
+        direction = self.directed(src_lang, tgt_lang)
+        source, target = self._side("source", direction), self._side("target", direction)
+        return encode(source, target, call, text, text_pair, text_target)
 
     def encode(self, text: Texts, text_pair: Texts | None = None, **options: Any) -> Any:
         """The ``input_ids`` alone of what calling the tokenizer gives."""
@@ -218,27 +282,37 @@ class Tokenizer(Chats, Framing):
         token_ids: "int | Row",
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        use_source_tokenizer: bool = False,
     ) -> str:
-        """The text of one row of ids; raises `TextError` that names the position of what is no id."""
-        return self._decode([ids_of(token_ids)], skip_special_tokens, clean_up_tokenization_spaces)[0]
+        """The text of one row of ids, a target's unless ``use_source_tokenizer``.
+
+        Raises `TextError` that names the position of what is no id.
+        """
+        rows = [ids_of(token_ids)]
+        return self._decode(rows, skip_special_tokens, clean_up_tokenization_spaces, use_source_tokenizer)[0]
 
     def batch_decode(
         self,
         sequences: "Sequence[int | Row] | Row",
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        use_source_tokenizer: bool = False,
     ) -> list[str]:
-        """The text of each row of ids."""
-        return self._decode(rows_of(sequences), skip_special_tokens, clean_up_tokenization_spaces)
+        """The text of each row of ids, as `decode` gives it."""
+        rows = rows_of(sequences)
+        return self._decode(rows, skip_special_tokens, clean_up_tokenization_spaces, use_source_tokenizer)
 
     @property
     def unsettled_tokens(self) -> int:
         """How many tokens at the end of a text may look different once others follow."""
         return unsettled_tokens(self.vocabulary.backend)
 
-    def _decode(self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None) -> list[str]:
+    def _decode(
+        self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None, of_source: bool
+    ) -> list[str]:
         clean = self.clean_up_tokenization_spaces if clean is None else clean
-        return self.vocabulary.decoder.rows(rows, skip_special_tokens, clean)
+        vocabulary = self.vocabulary if of_source else self.target_vocabulary
+        return vocabulary.decoder.rows(rows, skip_special_tokens, clean)
 
     def __repr__(self) -> str:
         return f"Tokenizer({len(self)} tokens, {self.special_tokens_map})"
@@ -253,6 +327,7 @@ class Tokenizer(Chats, Framing):
             "model_max_length": self.model_max_length,
             "padding_side": self.padding_side,
             "truncation_side": self.truncation_side,
+            **({} if self._languages is None else {"src_lang": self.src_lang, "tgt_lang": self.tgt_lang}),
         }
         return write_tokenizer(save_directory, self, conventions, self.chat_template, self.origin)
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokenizers import Tokenizer as Backend
 
@@ -13,6 +13,7 @@ from tfx_core.text.added_tokens import register, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece, check_work
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, read_templates
 from tfx_core.text.guard import guarded
+from tfx_core.text.languages import Direction, KnownLanguages
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import read_settings, tokenizer_class
@@ -49,7 +50,7 @@ def read_tokenizer(
     if recipe is not None:
         settings = recipe.complete(settings)
     path = folder.path(TOKENIZER_FILE)
-    if path is not None:
+    if path is not None and (recipe is None or recipe.build_target is None):
         label = f"{folder.label}/{TOKENIZER_FILE}"
         backend = read_tokenizer_json(path.read_bytes(), label)
         if recipe is not None:
@@ -68,6 +69,7 @@ def read_tokenizer(
     check_work(backend, label)
     with guarded(f"{folder.label}: its added tokens cannot be read", "fetch the folder again"):
         vocabulary = _vocabulary(backend, settings, folder)
+        target = None if recipe is None else _target(folder, recipe, settings)
     return Tokenizer(
         vocabulary,
         model_max_length=settings.integer("model_max_length"),
@@ -80,7 +82,30 @@ def read_tokenizer(
         question_first=facts.question_first,
         chat_template=_chat_template(folder, settings, "chat_template" in options),
         origin=Origin(settings, facts, recipe, _copied(folder, recipe)),
+        target=target,
+        **_languages(recipe, settings, vocabulary),
     )
+
+
+def _target(folder: "Folder", recipe: Recipe, settings: Settings) -> Vocabulary | None:
+    """The tokens of targets, where they are not those of sources."""
+    if recipe.build_target is None:
+        return None
+    backend = recipe.build_target(folder, settings)
+    check_work(backend, folder.label)
+    return _vocabulary(backend, settings, folder)
+
+
+def _languages(recipe: Recipe | None, settings: Settings, vocabulary: Vocabulary) -> dict[str, Any]:
+    """The languages of a tokenizer and its direction at first, by their names as its keywords."""
+    if recipe is None or recipe.languages is None:
+        return {}
+    known = KnownLanguages(recipe.languages, settings, recipe.languages.tokens(vocabulary.backend, settings))
+    names = {option: settings.values.get(option) for option in ("src_lang", "tgt_lang")}
+    checked = [
+        None if name is None else known.checked(name, f"{settings.label}: {option}") for option, name in names.items()
+    ]
+    return {"languages": known, "direction": Direction(*checked)}
 
 
 def family_of(folder: "Folder", architectures: Iterable[ArchitectureSpec]) -> Family:

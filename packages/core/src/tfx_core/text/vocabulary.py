@@ -5,8 +5,9 @@ combination in use has a tokenizer of its own, configured once. They share the m
 millisecond and no memory to speak of, and calls with different settings can run in any number of threads.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
@@ -51,6 +52,7 @@ class Vocabulary:
         """Tokens of all roles and those without one, each once, in the order of `SPECIAL_ROLES`."""
         self._size: int | None = None
         self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): backend}
+        self._framed: dict[Hashable, Vocabulary] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         steps = python_steps(self.backend)
@@ -78,6 +80,16 @@ class Vocabulary:
                 self._variants = {(None, False): self.backend}
             self._variants[key] = backend
         return backend
+
+    def framed(self, name: Hashable, make: Callable[[Backend], Any]) -> "Vocabulary":
+        """The vocabulary around whose texts stands what ``make`` says, a post-processor; kept by its ``name``."""
+        framed = self._framed.get(name)
+        if framed is None:
+            with guarded("what stands around a text cannot be set"):
+                backend = copied(self.backend)
+                backend.post_processor = make(backend)
+            framed = self._framed[name] = Vocabulary(backend, self.roles, self.additional)
+        return framed
 
     def __len__(self) -> int:
         if self._size is None:  # the library counts by making a list of all tokens
