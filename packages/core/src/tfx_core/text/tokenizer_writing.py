@@ -11,8 +11,8 @@ from tfx_core.checkpoint import written_json
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, template_entry, template_files
-from tfx_core.text.guard import guarded
 from tfx_core.text.framing import Framing
+from tfx_core.text.guard import guarded
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import ADDED_FILE, CONFIG_FILE, SPECIAL_FILE, is_general

@@ -3,12 +3,12 @@
 from functools import partial
 
 from tfx_core.model import Architecture
+from tfx_seq2seq.bart_kin import backbone_rules, build_backbone, initialise
+from tfx_seq2seq.decoding import seq2seq_decoding
 from tfx_seq2seq.mbart.config import MBartConfig
 from tfx_seq2seq.mbart.heads import HEADS
 from tfx_seq2seq.mbart.model import DESIGN
 from tfx_seq2seq.mbart.text import RECIPE
-from tfx_seq2seq.bart_kin import backbone_rules, build_backbone, initialise
-from tfx_seq2seq.decoding import seq2seq_decoding
 
 __all__ = ["ARCHITECTURE", "MBartConfig"]
 

@@ -12,7 +12,8 @@ def template(
 ) -> processors.TemplateProcessing:
     """Templates of the tokenizers library in which a role stands for its token: ``"$A sep_token cls_token:2"``.
 
-    ``tokens`` of the vocabulary that have no role are written by the names that they have here. Raises `TextError` where a role has no token, or its token no id.
+    ``tokens`` of the vocabulary without a role are written by the names that they have here. Raises `TextError` where
+    a role has no token, or its token no id.
     """
     special: dict[str, tuple[str, int]] = {}
 
