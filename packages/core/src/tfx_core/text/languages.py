@@ -36,7 +36,7 @@ A post-processor of the `tokenizers` library (`tfx_core.text.recipes.template`).
 """
 
 
-Option: TypeAlias = Literal["forced_bos_token_id", "decoder_start_token_id"] | None
+LanguageOption: TypeAlias = Literal["forced_bos_token_id", "decoder_start_token_id"] | None
 """The option of generation that names the language to write; ``None`` where the source says it."""
 
 
@@ -50,7 +50,7 @@ class Languages:
     frame: Frame
     """What stands around a text; where it depends on the languages, on the other's as well (Marian's ``>>fra<<``)."""
 
-    option: Option | Callable[[Backend, Settings], Option] = None
+    option: LanguageOption | Callable[[Backend, Settings], LanguageOption] = None
     """How a model is told which language to write, or what says it of a tokenizer."""
 
     source: str | None = None

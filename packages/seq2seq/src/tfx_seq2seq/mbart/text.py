@@ -11,8 +11,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from tfx_core.errors import InputError
-from tfx_core.text import Direction, Languages, Part, Settings, TextFacts
-from tfx_core.text.languages import Option
+from tfx_core.text import Direction, LanguageOption, Languages, Part, Settings, TextFacts
 from tfx_core.text.recipes import FAIRSEQ_TOKENS, Piece, PieceKind, fairseq_order, sentencepiece_recipe, template
 
 FIRST = (
@@ -61,7 +60,7 @@ def _frame(tokenizer: Tokenizer, settings: Settings, part: Part, direction: Dire
     return template(single, pair, tokenizer, settings, language=code)
 
 
-def _option(tokenizer: Tokenizer, settings: Settings) -> Option:
+def _option(tokenizer: Tokenizer, settings: Settings) -> LanguageOption:
     return "forced_bos_token_id" if _code_first(tokenizer, settings) else "decoder_start_token_id"
 
 
