@@ -10,6 +10,7 @@ Written down where they differ:
   the fast one never takes it; so do we, which now and then gives the number before the comma other pieces.
 - T5's slow tokenizer adds no ``</s>`` to a text that ends in one; the fast one does, and so do we.
 - What the slow tokenizers decode has no blank at its beginning or end; that of the fast ones has, and ours.
+- mBART-50's slow tokenizer decodes special tokens with other blanks beside them; compared are texts without them.
 - XLM-RoBERTa's fast tokenizer leaves a blank before ``<mask>`` where there are two; the slow one none, nor do we.
 - The fast tokenizers made from a model file lose combining marks (`tfx_core.text.recipes.charsmap` says why), and put a
   blank behind every user-defined piece; the library does neither, and so do we. XLNet's and ALBERT's fast ones keep

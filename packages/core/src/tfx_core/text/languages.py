@@ -93,8 +93,8 @@ class KnownLanguages:
             f"{'nearest' if near else 'there'} are {', '.join(near or sorted(tokens)[:_LISTED])}"
         )
 
-    def unnamed(self, vocabulary: Vocabulary) -> Direction:
-        """The direction of a tokenizer that is told none."""
+    def default_direction(self, vocabulary: Vocabulary) -> Direction:
+        """From which language to which, where neither a folder nor a caller says it."""
         tokens, source = self.tokens(vocabulary), self._languages.source
         if source is not None and source not in tokens:
             source = next(iter(tokens), None)

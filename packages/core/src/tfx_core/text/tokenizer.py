@@ -42,7 +42,7 @@ class LanguageSetting:
         return self if tokenizer is None else getattr(tokenizer.direction, self.part)
 
     def __set__(self, tokenizer: "Tokenizer", name: str | None) -> None:
-        directed = tokenizer.unnamed if name is None else tokenizer.directed(**{self.option: name})
+        directed = tokenizer.default_direction if name is None else tokenizer.directed(**{self.option: name})
         tokenizer.direction = tokenizer.direction._replace(**{self.part: getattr(directed, self.part)})
 
 
@@ -130,9 +130,9 @@ class Tokenizer(Chats, Framing):
         return {name: self.convert_tokens_to_ids(token) for name, token in tokens.items()}
 
     @property
-    def unnamed(self) -> Direction:
-        """The languages of a tokenizer, and a call, that name none."""
-        return UNDIRECTED if self._languages is None else self._languages.unnamed(self.vocabulary)
+    def default_direction(self) -> Direction:
+        """From which language to which, where neither a folder nor a caller says it."""
+        return UNDIRECTED if self._languages is None else self._languages.default_direction(self.vocabulary)
 
     @property
     def framed(self) -> Vocabulary:

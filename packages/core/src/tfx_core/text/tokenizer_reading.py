@@ -103,7 +103,7 @@ def _languages(recipe: Recipe | None, settings: Settings, vocabulary: Vocabulary
     if recipe is None or recipe.languages is None:
         return {}
     known = KnownLanguages(recipe.languages, settings)
-    direction = known.unnamed(vocabulary)
+    direction = known.default_direction(vocabulary)
     for option, part in (("src_lang", "source"), ("tgt_lang", "target")):
         name = settings.values.get(option)
         if name is not None:
