@@ -140,8 +140,8 @@ def turn(model: Model, begun: Tensor, seed: int) -> dict[str, Tensor]:
     said[0, :2] = 0
     ids = torch.cat((begun, said), dim=1)
     mask = (ids != 0).long()
-    if model.config.is_encoder_decoder:
-        mask[:, 0] = 1  # the start token, which may be the padding token
+    if model.config.is_encoder_decoder and start(model) == 0:
+        mask[:, 0] = 1  # the start token is the padding token
     return {"ids": ids, "mask": mask}
 
 

@@ -155,7 +155,9 @@ def test_a_head_reads_the_config_of_its_own_model(name: str, head: str) -> None:
         assert one != two
     if head in case_of(name).target_heads and head != "backbone":
         labels = random_ids(name, 2, 4)
-        model.config.decoder_start_token_id, twin.config.decoder_start_token_id = 7, 8
+        labels[:, 1] = -100
+        for each, token in ((model, 7), (twin, 8)):
+            each.config.decoder_start_token_id = each.config.pad_token_id = token
         one, two = (each(batch(each)["input_ids"], labels=labels).loss for each in (model, twin))
         assert one != two
 

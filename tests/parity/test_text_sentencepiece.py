@@ -10,6 +10,7 @@ Written down where they differ:
   the fast one never takes it; so do we, which now and then gives the number before the comma other pieces.
 - T5's slow tokenizer adds no ``</s>`` to a text that ends in one; the fast one does, and so do we.
 - What the slow tokenizers decode has no blank at its beginning or end; that of the fast ones has, and ours.
+- mBART-50's slow tokenizer decodes special tokens with other blanks beside them; compared are texts without them.
 - XLM-RoBERTa's fast tokenizer leaves a blank before ``<mask>`` where there are two; the slow one none, nor do we.
 - The fast tokenizers made from a model file lose combining marks (`tfx_core.text.recipes.charsmap` says why), and put a
   blank behind every user-defined piece; the library does neither, and so do we. XLNet's and ALBERT's fast ones keep
@@ -17,6 +18,7 @@ Written down where they differ:
 - Characters younger than Unicode 12, which the tokenizers library neither decomposes nor lower-cases.
 """
 
+import itertools
 import json
 import pydoc_data.topics
 import random
@@ -43,6 +45,7 @@ from tfx_decoders.reformer.text import RECIPE as REFORMER
 from tfx_decoders.xlnet.text import RECIPE as XLNET
 from tfx_encoders.albert.text import RECIPE as ALBERT
 from tfx_encoders.xlm_roberta.text import RECIPE as XLM_ROBERTA
+from tfx_seq2seq.mbart.text import RECIPE as MBART
 from tfx_seq2seq.t5.text import RECIPE as T5
 
 ENGLISH = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))[:150_000]
@@ -121,9 +124,13 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 PLAIN = sentencepiece_recipe(TextFacts("T5Tokenizer", {"unk_token": "<unk>"}), single="$A", pair="$A $B")
 
 
-def ours(folder: Path, model: Path | bytes, recipe: Recipe = PLAIN, **options: object) -> Tokenizer:
+def ours(
+    folder: Path, model: Path | bytes, recipe: Recipe = PLAIN, cls: str | None = None, **options: object
+) -> Tokenizer:
+    """The tokenizer of a model file; of a folder that names a class of the reference, where ``cls`` does."""
     data = model if isinstance(model, bytes) else model.read_bytes()
-    return read(write(folder, {recipe.files[0][0]: data}), recipe, **options)
+    config = {} if cls is None else {"tokenizer_class": cls}
+    return read(write(folder, {recipe.files[0][0]: data, "tokenizer_config.json": config}), recipe, **options)
 
 
 def assert_same(
@@ -347,6 +354,8 @@ FAMILIES: dict[str, tuple[Recipe, str, int, dict[str, Any], dict[str, Any]]] = {
     # without add_prefix_space this version of the fast tokenizer leaves the dummy prefix out
     "T5": (T5, "unigram", 0, {"legacy": True}, {"add_prefix_space": True}),
     "XLMRoberta": (XLM_ROBERTA, "fairseq", 1, {}, {}),
+    "MBart": (MBART, "fairseq", 1, {}, {}),
+    "MBart50": (MBART, "fairseq", 1, {}, {}),
     "Reformer": (REFORMER, "bpe", 0, {}, {}),
 }
 """Recipe, model, shift of the ids, options of the slow and of the fast tokenizer."""
@@ -355,7 +364,7 @@ FAMILIES: dict[str, tuple[Recipe, str, int, dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ids_are_those_of_the_slow_tokenizer(family: str, model_file: Callable[[str], Path], tmp_path: Path) -> None:
     recipe, name, shift, options, _ = FAMILIES[family]
-    tokenizer = ours(tmp_path, model_file(name), recipe)
+    tokenizer = ours(tmp_path, model_file(name), recipe, f"{family}Tokenizer")
     slow = getattr(transformers, f"{family}Tokenizer")(str(tmp_path / recipe.files[0][0]), **options)
     lines = hard_lines(2500, WORDS, seed=12)
     texts = [*HAND_WRITTEN, *lines, *with_special(lines[:700], tokenizer.all_special_tokens), *LINES[:300]]
@@ -378,7 +387,7 @@ def test_ids_are_those_of_the_slow_tokenizer(family: str, model_file: Callable[[
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ids_are_those_of_the_fast_tokenizer(family: str, model_file: Callable[[str], Path], tmp_path: Path) -> None:
     recipe, name, shift, _, options = FAMILIES[family]
-    tokenizer = ours(tmp_path, model_file(name), recipe)
+    tokenizer = ours(tmp_path, model_file(name), recipe, f"{family}Tokenizer")
     fast = getattr(transformers, f"{family}TokenizerFast")(str(tmp_path / recipe.files[0][0]), **options)
     texts = [*with_special(LINES[:1500], [*tokenizer.all_special_tokens, "</s>"]), *LINES]
     texts = [text for text in texts if "  <mask>" not in text]
@@ -419,7 +428,7 @@ def test_what_is_saved_is_read_by_transformers_and_by_the_library_alone(
     family: str, model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
     recipe, name, *_ = BY_CLASS[family]
-    tokenizer = ours(tmp_path, model_file(name), recipe)
+    tokenizer = ours(tmp_path, model_file(name), recipe, f"{family}Tokenizer")
     tokenizer.save_pretrained(tmp_path / "saved")
     texts = [*HAND_WRITTEN, *hard_lines(300, WORDS, seed=14)]
     fast = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
@@ -429,3 +438,32 @@ def test_what_is_saved_is_read_by_transformers_and_by_the_library_alone(
     assert [each.ids for each in alone.encode_batch(texts)] == tokenizer(texts).input_ids
     slow = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved", use_fast=False)
     assert slow.get_vocab() == tokenizer.get_vocab()
+
+
+LANGUAGES = {"MBart": ("en_XX", "ro_RO", "zh_CN"), "MBart50": ("en_XX", "sl_SI", "he_IL", "zh_CN")}
+
+
+@pytest.mark.parametrize("kind", ["Tokenizer", "TokenizerFast"])
+@pytest.mark.parametrize("family", LANGUAGES)
+def test_ids_of_sources_and_targets_of_any_language_are_those_of_both_tokenizers(
+    family: str, kind: str, model_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    recipe, name, *_ = FAMILIES[family]
+    tokenizer = ours(tmp_path, model_file(name), recipe, f"{family}Tokenizer")
+    theirs = getattr(transformers, family + kind)(str(tmp_path / recipe.files[0][0]))
+    texts = hard_lines(2500, WORDS, seed=15) if kind == "Tokenizer" else LINES
+    directions = [*itertools.pairwise((*LANGUAGES[family], LANGUAGES[family][0]))]
+    for at, (source, target) in enumerate(directions):
+        theirs.src_lang, theirs.tgt_lang = source, target
+        lines = texts[at :: len(directions)]
+        targets = with_special(lines[::-1], LANGUAGES[family])
+        found = tokenizer(lines, text_target=targets, src_lang=source, tgt_lang=target)
+        expected = theirs(lines, text_target=targets)
+        for column in ("input_ids", "labels"):
+            assert_same(lines, found[column], expected[column], processor_of(tmp_path), shift=1)
+        back, other = (each.batch_decode(expected["labels"], skip_special_tokens=True) for each in (tokenizer, theirs))
+        assert [text.strip() for text in back] == [text.strip() for text in other]
+        assert tokenizer.asking_for(target).popitem()[1] == theirs.convert_tokens_to_ids(target)
+        assert tokenizer.directed(source, target) == (source, target)
+    assert tokenizer.lang_code_to_id == theirs.lang_code_to_id
+    assert (tokenizer.src_lang, tokenizer.tgt_lang) == ("en_XX", None)

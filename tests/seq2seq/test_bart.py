@@ -97,9 +97,9 @@ def test_labels_are_shifted_right_behind_the_start_token() -> None:
 
 @pytest.mark.parametrize("key", ["decoder_start_token_id", "pad_token_id"])
 def test_a_start_without_its_tokens_names_the_missing_one(key: str) -> None:
-    with pytest.raises(ConfigError, match=f"{key}=None: the source is shifted right with it"):
+    with pytest.raises(ConfigError, match=f"{key}=None: what the decoder reads is shifted right with it"):
         bart("backbone", **{key: None})(SOURCE)
-    with pytest.raises(ConfigError, match=f"{key}=None: labels are shifted right with it"):
+    with pytest.raises(ConfigError, match=f"{key}=None: what the decoder reads is shifted right with it"):
         bart(**{key: None})(SOURCE, labels=TARGET)
 
 

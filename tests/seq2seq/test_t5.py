@@ -77,7 +77,9 @@ def test_inputs_that_contradict_each_other_are_errors(
 
 
 def test_a_missing_start_token_is_named() -> None:
-    with pytest.raises(ConfigError, match="decoder_start_token_id=None: labels are shifted right with it"):
+    with pytest.raises(
+        ConfigError, match="decoder_start_token_id=None: what the decoder reads is shifted right with it"
+    ):
         t5(decoder_start_token_id=None)(SOURCE, labels=TARGET)
     with pytest.raises(InputError, match="decoder_start_token_id"):
         t5(decoder_start_token_id=None).generate(SOURCE)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 import tfx_core
+from tests.cases import case_of
+from tests.core.text.folders import write
 from tests.integration.habits.world import TOKENS, World
 from tfx_core import Tokenizer
 
@@ -34,6 +36,21 @@ def chatting(test: Callable[[Tokenizer], object]) -> Callable[[World], None]:
         assert test(tokenizer)
 
     return deed
+
+
+def between_languages(test: Callable[[Tokenizer], object]) -> Callable[[World], None]:
+    """A deed of a tokenizer that tells languages."""
+
+    def deed(world: World) -> None:
+        files = {**case_of("mbart").released(), "config.json": {"model_type": "mbart"}}
+        check(test(tfx_core.load_tokenizer(write(world.root / "languages", files))))
+
+    return deed
+
+
+def from_german(tokenizer: Tokenizer) -> bool:
+    tokenizer.src_lang = "de_DE"
+    return tokenizer("a").tokens()[-1] == "de_DE"
 
 
 def setting(name: str, value: object) -> Callable[[World], None]:
@@ -169,9 +186,14 @@ TOKENIZER: dict[str, Callable[[World], object]] = {
         name: lambda world, name=name: getattr(world.tokenizer(), name)  # type: ignore[misc]
         for name in (
             *("prepare_for_model", "as_target_tokenizer", "prepare_seq2seq_batch", "train_new_from_iterator"),
-            *("save_vocabulary", "push_to_hub"),
+            *("save_vocabulary", "push_to_hub", "id_to_lang_code", "fairseq_tokens_to_ids", "cur_lang_code"),
+            *("prefix_tokens", "suffix_tokens", "set_src_lang_special_tokens", "set_tgt_lang_special_tokens"),
         )
     },
+    'tok.src_lang = "en_XX"': between_languages(from_german),
+    "lang_code_to_id": between_languages(
+        lambda tok: tok.convert_ids_to_tokens(tok.lang_code_to_id["de_DE"]) == "de_DE"
+    ),
     "from_pretrained": lambda world: Tokenizer.from_pretrained(world.folder()),
     "tok.save_pretrained(folder)": saved,
     "chat_template": setting("chat_template", TEMPLATE),
@@ -194,6 +216,8 @@ CALL: dict[str, Callable[[World], object]] = {
     "tok(text)": of(lambda tok: tok("a").input_ids),
     "tok(texts, text_pairs)": of(lambda tok: len(tok(["a"], ["b"]).input_ids) == 1),
     "text_target=": of(lambda tok: tok(["a"], text_target=["b"]).labels == tok(["b"]).input_ids),
+    "src_lang=": between_languages(lambda tok: tok("a", src_lang="de_DE").tokens()[-1] == "de_DE"),
+    "tgt_lang=": between_languages(lambda tok: tok(text_target="a", tgt_lang="de_DE").tokens()[-1] == "de_DE"),
     "padding=True": without_pad,
     'return_tensors="tf"': lambda world: world.tokenizer()("a", return_tensors="tf"),  # type: ignore[arg-type]
     "is_split_into_words=": lambda world: check(

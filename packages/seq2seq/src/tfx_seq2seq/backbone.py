@@ -164,12 +164,14 @@ class Seq2SeqBackbone(Backbone):
         return self.start(input_ids, mask)
 
 
-def shift_right(ids: Tensor, start: int, pad: int, mask: Tensor | None = None) -> Tensor:
+def shift_right(ids: Tensor, start: int | Tensor, pad: int, mask: Tensor | None = None) -> Tensor:
     """The decoder's input that predicts ``ids`` ``(B, T)``: each one later, after ``start``; -100 becomes ``pad``.
 
-    By a ``mask`` ``(B, T)`` of the real ones each takes the place of the next real one, wherever padding is.
+    ``start`` is one token, or ``(B, 1)``. By a ``mask`` ``(B, T)`` of the real ones each takes the place of the next
+    real one, wherever padding is.
     """
-    after = torch.cat((torch.full_like(ids[:, :1], start), ids), dim=1)  # (B, T + 1)
+    first = start.expand(len(ids), 1) if isinstance(start, Tensor) else torch.full_like(ids[:, :1], start)
+    after = torch.cat((first, ids), dim=1)  # (B, T + 1)
     if mask is None or mask.shape != ids.shape:  # the decoder refuses a mask that does not fit
         shifted = after[:, :-1]
     else:
@@ -179,23 +181,49 @@ def shift_right(ids: Tensor, start: int, pad: int, mask: Tensor | None = None) -
     return shifted.masked_fill(shifted == -100, pad)
 
 
+Shift: TypeAlias = Callable[[ModelConfig, Tensor, Tensor | None], Tensor]
+"""``(config, ids, mask)`` -> the decoder's input that predicts ``ids`` ``(B, T)``, by a mask of the real ones."""
+
+
+def after_start_token(config: ModelConfig, ids: Tensor, mask: Tensor | None) -> Tensor:
+    """What begins with the config's start token; raises `ConfigError` where it names none."""
+    return shift_right(ids, _told(config, "decoder_start_token_id"), _told(config, "pad_token_id"), mask)
+
+
+def after_last_token(config: ModelConfig, ids: Tensor, mask: Tensor | None) -> Tensor:
+    """What begins with the last real token of each row, which names its language (Liu et al. 2020).
+
+    Raises `ConfigError` where the config names no padding token.
+    """
+    pad = _told(config, "pad_token_id")
+    real = (ids != pad) & (ids != -100)
+    if mask is not None and mask.shape == ids.shape:
+        real &= mask.bool()
+    places = torch.arange(ids.shape[1], device=ids.device)
+    last = (places * real).amax(dim=1, keepdim=True)
+    return shift_right(ids, ids.gather(1, last), pad, mask)
+
+
+def _told(config: ModelConfig, key: str) -> int:
+    value: int | None = getattr(config, key)
+    if value is None:
+        raise ConfigError(f"{key}=None: what the decoder reads is shifted right with it; set model.config.{key}")
+    return value
+
+
 DecoderStart: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 """``(input_ids, attention_mask)`` -> the decoder's input and mask."""
 
 
-def start_from_source(config: ModelConfig) -> DecoderStart:
-    """The decoder reads the source, shifted right; a config without start or padding token is a `ConfigError` then."""
-    return partial(_shifted_source, config)  # which can be pickled with its model
+def start_from_source(config: ModelConfig, shift: Shift = after_start_token) -> DecoderStart:
+    """The decoder reads the source, shifted right; a config without the tokens for it is a `ConfigError` then."""
+    return partial(_shifted_source, config, shift)  # which can be pickled with its model
 
 
-def _shifted_source(config: ModelConfig, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    first, pad = config.decoder_start_token_id, config.pad_token_id
-    for key, value in (("decoder_start_token_id", first), ("pad_token_id", pad)):
-        if value is None:
-            raise ConfigError(f"{key}=None: the source is shifted right with it; set it, or give decoder_input_ids")
-    assert first is not None
-    assert pad is not None
-    return shift_right(input_ids, first, pad, mask), mask
+def _shifted_source(
+    config: ModelConfig, shift: Shift, input_ids: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    return shift(config, input_ids, mask), mask
 
 
 def check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds: Tensor | None) -> None:

@@ -6,11 +6,11 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import InputError
 from tfx_core.model import Backbone, HeadPlan, Inputs, ModelConfig, ModelOutput
 from tfx_core.model.heads import CausalLMHead, Head, LanguageHead, classification_loss, token_loss, whole_labels
 from tfx_core.nn import can_read, last_tokens
-from tfx_seq2seq.backbone import shift_right
+from tfx_seq2seq.backbone import Shift, after_start_token
 
 C = TypeVar("C", bound=ModelConfig)
 
@@ -27,9 +27,10 @@ class DecoderLMHead(CausalLMHead):
 class ConditionalGenerationHead(LanguageHead):
     """Predicts the target; its labels, shifted right, are the decoder's input where none is given."""
 
-    def __init__(self, predictions: nn.Module, config: ModelConfig) -> None:
+    def __init__(self, predictions: nn.Module, config: ModelConfig, shift: Shift = after_start_token) -> None:
         super().__init__(predictions)
         self.config = config
+        self._shift = shift
 
     def arrange(self, inputs: Inputs) -> Inputs:
         """Make the decoder's input out of the labels; raises `InputError` where both do not fit together."""
@@ -51,18 +52,12 @@ class ConditionalGenerationHead(LanguageHead):
     def shifted(self, labels: Tensor, mask: Tensor | None = None) -> Tensor:
         """The decoder's input for these labels ``(B, T)``, by a mask of the real ones.
 
-        Raises `ConfigError` where the config has no start token.
+        Raises `ConfigError` where the config lacks a token for it.
         """
-        start, pad = self.config.decoder_start_token_id, self.config.pad_token_id
-        for key, value in (("decoder_start_token_id", start), ("pad_token_id", pad)):
-            if value is None:
-                raise ConfigError(f"{key}=None: labels are shifted right with it; set model.config.{key}")
-        assert start is not None
-        assert pad is not None
         if labels.dim() != 2:
             raise InputError(f"labels of shape {tuple(labels.shape)}: must be (batch, tokens), the target")
         labels = whole_labels(labels, labels.shape)
-        return shift_right(labels, start, pad, mask)
+        return self._shift(self.config, labels, mask)
 
     def forward(self, states: ModelOutput, *, labels: Tensor | None = None) -> ModelOutput:
         """``labels`` ``(B, T)`` are the target itself; logits ``(B, T, V)``."""

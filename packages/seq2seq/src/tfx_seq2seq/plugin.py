@@ -26,6 +26,21 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/1910.13461",
         ),
         ArchitectureSpec(
+            "mbart",
+            target="tfx_seq2seq.mbart:ARCHITECTURE",
+            hf_classes={
+                "MBartModel": "backbone",
+                "MBartForConditionalGeneration": "conditional-generation",
+                "MBartForSequenceClassification": "sequence-classification",
+                "MBartForQuestionAnswering": "question-answering",
+                "MBartForCausalLM": "causal-lm",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("MBartTokenizer", "MBartTokenizerFast", "MBart50Tokenizer", "MBart50TokenizerFast"),
+            summary="Encoder-decoder for 25 or 50 languages, pretrained by restoring corrupted text; translates",
+            paper="https://arxiv.org/abs/2001.08210",
+        ),
+        ArchitectureSpec(
             "t5",
             target="tfx_seq2seq.t5:ARCHITECTURE",
             hf_classes={

@@ -1,7 +1,7 @@
 """Text to token ids and back, as each family of models was trained on it."""
 
 from tfx_core.text.batch import Batch, CharSpan, TokenSpan
-from tfx_core.text.languages import Direction, Languages, Part
+from tfx_core.text.languages import Direction, LanguageOption, Languages, Part
 from tfx_core.text.lengths import UNLIMITED
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Recipe, Settings, TextFacts
 from tfx_core.text.settings import GENERAL_OPTIONS, tokenizer_class
@@ -17,6 +17,7 @@ __all__ = [
     "CharSpan",
     "Direction",
     "Family",
+    "LanguageOption",
     "Languages",
     "Part",
     "Recipe",

@@ -12,6 +12,7 @@ from tfx_core.text.batch import Batch
 from tfx_core.text.columns import Grid, TensorKind, TokenRows, as_tensor, padded_lists
 from tfx_core.text.guard import guarded
 from tfx_core.text.inputs import CheckedTexts, Texts, check_texts, lone_surrogate
+from tfx_core.text.languages import Part
 from tfx_core.text.lengths import Padding, check_multiple, check_pair, plan_truncation
 from tfx_core.text.vocabulary import Truncation, Vocabulary
 
@@ -56,8 +57,7 @@ class Call:
 
 
 def encode(
-    source_vocabulary: Vocabulary,
-    target_vocabulary: Vocabulary,
+    vocabulary: Callable[[Part], Vocabulary],
     call: Call,
     text: Texts | None,
     pair: Texts | None,
@@ -65,16 +65,17 @@ def encode(
 ) -> Batch:
     """The rows of a call's texts, with those of its targets as ``labels``; without texts, those of its targets alone.
 
+    ``vocabulary`` gives that of sources or targets, with what stands around them.
     Raises `TextError` for what is no text and `InputError` for what fits no tensor.
     """
     if target is None:
         if text is None:
             raise InputError("the tokenizer was given neither text nor text_target")
-        return _encode(source_vocabulary, call, text, pair, "text")
-    targets = _encode(target_vocabulary, call, target, None, "text_target")
+        return _encode(vocabulary("source"), call, text, pair, "text")
+    targets = _encode(vocabulary("target"), call, target, None, "text_target")
     if text is None:
         return targets
-    batch = _encode(source_vocabulary, call, text, pair, "text")
+    batch = _encode(vocabulary("source"), call, text, pair, "text")
     batch["labels"] = targets["input_ids"]
     return batch
 

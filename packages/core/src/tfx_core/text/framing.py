@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tfx_core.errors import TextError
 from tfx_core.text.known_tokens import KnownTokens
+from tfx_core.text.vocabulary import Vocabulary
 
 _PROBE = "a"
 """A text of at least one token; what stands around does not depend on it."""
@@ -21,6 +22,11 @@ class Framed(NamedTuple):
 
 class Framing(KnownTokens):
     """Rows of ids that were made without special tokens, with those of one text or of a pair."""
+
+    @property
+    def framed(self) -> Vocabulary:
+        """The tokens, with what stands around a text."""
+        return self.vocabulary
 
     def build_inputs_with_special_tokens(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
@@ -48,7 +54,7 @@ class Framing(KnownTokens):
 
     def _framed(self, first: Sequence[int], second: Sequence[int] | None) -> list[Framed]:
         pair = None if second is None else _PROBE
-        encoding = self.vocabulary.backend.encode(_PROBE, pair)
+        encoding = self.framed.backend.encode(_PROBE, pair)
         if 0 not in encoding.sequence_ids:
             raise TextError("this tokenizer makes no token of 'a', so that it does not show what stands around ids")
         row: list[Framed] = []

@@ -1,9 +1,11 @@
 """Languages of a tokenizer: what stands around a text of each, and how a model is told which one to write."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import InputError, shown
@@ -12,7 +14,7 @@ from tfx_core.text.recipe import Settings
 from tfx_core.text.vocabulary import Vocabulary
 
 ONE_WAY = "this tokenizer tells no languages: its model translates one way, or none; leave it out"
-_LISTED = 20
+_LISTED = 60
 
 Part = Literal["source", "target"]
 """What is translated, or what it is translated to."""
@@ -34,6 +36,10 @@ A post-processor of the `tokenizers` library (`tfx_core.text.recipes.template`).
 """
 
 
+LanguageOption: TypeAlias = Literal["forced_bos_token_id", "decoder_start_token_id"] | None
+"""The option of generation that names the language to write; ``None`` where the source says it."""
+
+
 @dataclass(frozen=True)
 class Languages:
     """How the tokenizers of a family tell languages; a recipe is pickled with it, so its functions are named ones."""
@@ -44,30 +50,55 @@ class Languages:
     frame: Frame
     """What stands around a text; where it depends on the languages, on the other's as well (Marian's ``>>fra<<``)."""
 
-    option: Literal["forced_bos_token_id", "decoder_start_token_id"] | None = None
-    """The option of generation that names the language to write; ``None`` where the source says it."""
+    option: LanguageOption | Callable[[Backend, Settings], LanguageOption] = None
+    """How a model is told which language to write, or what says it of a tokenizer."""
+
+    source: str | None = None
+    """The language of a source where none is named; the first known one where a vocabulary lacks it."""
+
+    special: bool = False
+    """Whether the languages' tokens are special ones: found in a text, left out of what is decoded."""
+
+    def complete(self, backend: Backend, settings: Settings) -> Settings:
+        """The settings of a tokenizer that has these languages."""
+        if not self.special:
+            return settings
+        known = {token.content for token in settings.additional_special_tokens}
+        tokens = (token for token in self.tokens(backend, settings).values() if token not in known)
+        added = (AddedToken(token, special=True, normalized=False) for token in tokens)
+        return replace(settings, additional_special_tokens=(*settings.additional_special_tokens, *added))
 
 
 class KnownLanguages:
-    """The languages of one tokenizer."""
+    """The languages of one tokenizer, which further tokens can make more."""
 
-    def __init__(self, languages: Languages, settings: Settings, tokens: Mapping[str, str]) -> None:
+    def __init__(self, languages: Languages, settings: Settings) -> None:
         self._languages = languages
         self._settings = settings
-        self.tokens = dict(tokens)
-        """Name -> token."""
 
-    def checked(self, name: object, option: str) -> str:
+    def tokens(self, vocabulary: Vocabulary) -> Mapping[str, str]:
+        """Name of each language -> its token."""
+        return vocabulary.once("languages", lambda: self._languages.tokens(vocabulary.backend, self._settings))
+
+    def checked(self, vocabulary: Vocabulary, name: object, option: str) -> str:
         """The name of a language that is known; raises `InputError` with those that may be meant."""
-        if isinstance(name, str) and name in self.tokens:
+        tokens = self.tokens(vocabulary)
+        if isinstance(name, str) and name in tokens:
             return name
-        if not self.tokens:
+        if not tokens:
             raise InputError(f"{option}={shown(name)}: {ONE_WAY}")
-        near = similar(name, self.tokens) or sorted(self.tokens)[:_LISTED]
+        near = _near(name, tokens)
         raise InputError(
-            f"{option}={shown(name)}: not one of the {len(self.tokens)} languages of this tokenizer; nearest are "
-            f"{', '.join(near)}"
+            f"{option}={shown(name)}: not one of the {len(tokens)} languages of this tokenizer; "
+            f"{'nearest' if near else 'there'} are {', '.join(near or sorted(tokens)[:_LISTED])}"
         )
+
+    def default_direction(self, vocabulary: Vocabulary) -> Direction:
+        """From which language to which, where neither a folder nor a caller says it."""
+        tokens, source = self.tokens(vocabulary), self._languages.source
+        if source is not None and source not in tokens:
+            source = next(iter(tokens), None)
+        return Direction(source, None)
 
     def framed(self, vocabulary: Vocabulary, part: Part, direction: Direction) -> Vocabulary:
         """The vocabulary that puts around a text what the direction's languages ask for."""
@@ -75,8 +106,15 @@ class KnownLanguages:
             (part, direction), lambda backend: self._languages.frame(backend, self._settings, part, direction)
         )
 
-    def asking_for(self, vocabulary: Vocabulary, name: str) -> dict[str, int]:
+    def asking_for(self, vocabulary: Vocabulary, token: str) -> dict[str, int]:
         """The options of generation that make a model write a language; none where the source says it."""
-        number = vocabulary.id(self.tokens[name])
-        option = self._languages.option
+        number, option = vocabulary.id(token), self._languages.option
+        if callable(option):
+            option = option(vocabulary.backend, self._settings)
         return {} if option is None or number is None else {option: number}
+
+
+def _near(name: object, known: Collection[str]) -> list[str]:
+    """The languages that a name may mean: what begins with the same code (``de``, ``pt_BR``), else what is like it."""
+    code = re.split("[-_]", str(name).lower())[0]
+    return [each for each in sorted(known) if re.split("[-_]", each.lower())[0] == code] or similar(name, known)

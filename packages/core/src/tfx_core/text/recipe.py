@@ -106,6 +106,9 @@ class Settings:
     label: str
     """The file that error messages about a value name."""
 
+    tokenizer_class: str | None = None
+    """The class of the reference that the folder names, without ``Fast``; None where it says nothing of the family."""
+
     def flag(self, key: str) -> bool:
         """A value that must be true or false; raises `TextError` for anything else."""
         value: bool = self._checked(key, bool)

@@ -79,6 +79,7 @@ def read_settings(
         declared=frozenset(stored),
         flagged=frozenset(flagged | set(known)),
         label=label,
+        tokenizer_class=tokenizer_class(folder),
     )
 
 

@@ -42,7 +42,8 @@ class LanguageSetting:
         return self if tokenizer is None else getattr(tokenizer.direction, self.part)
 
     def __set__(self, tokenizer: "Tokenizer", name: str | None) -> None:
-        tokenizer.direction = tokenizer.directed(**{self.option: name})
+        directed = tokenizer.default_direction if name is None else tokenizer.directed(**{self.option: name})
+        tokenizer.direction = tokenizer.direction._replace(**{self.part: getattr(directed, self.part)})
 
 
 class Tokenizer(Chats, Framing):
@@ -120,7 +121,23 @@ class Tokenizer(Chats, Framing):
     @property
     def languages(self) -> tuple[str, ...]:
         """The names of the languages that it tells, for ``src_lang`` and ``tgt_lang``; empty where it tells none."""
-        return () if self._languages is None else tuple(self._languages.tokens)
+        return () if self._languages is None else tuple(self._languages.tokens(self.vocabulary))
+
+    @property
+    def lang_code_to_id(self) -> dict[str, int]:
+        """The id of each language's token."""
+        tokens = {} if self._languages is None else self._languages.tokens(self.vocabulary)
+        return {name: self.convert_tokens_to_ids(token) for name, token in tokens.items()}
+
+    @property
+    def default_direction(self) -> Direction:
+        """From which language to which, where neither a folder nor a caller says it."""
+        return UNDIRECTED if self._languages is None else self._languages.default_direction(self.vocabulary)
+
+    @property
+    def framed(self) -> Vocabulary:
+        """The tokens of sources, with what stands around one of the tokenizer's direction."""
+        return self._side("source", self.direction)
 
     @property
     def target_vocabulary(self) -> Vocabulary:
@@ -129,28 +146,32 @@ class Tokenizer(Chats, Framing):
 
     def directed(self, src_lang: str | None = None, tgt_lang: str | None = None) -> Direction:
         """From which language to which, by these names or else the tokenizer's own; `InputError` for unknown ones."""
-        asked = {"src_lang": src_lang, "tgt_lang": tgt_lang}
-        for option, name in asked.items():
-            if name is not None:
-                self._known_languages(option, name).checked(name, option)
-        return Direction(src_lang or self.direction.source, tgt_lang or self.direction.target)
+        source, target = self.direction
+        if src_lang is not None:
+            source = self._checked_language(src_lang, "src_lang")
+        if tgt_lang is not None:
+            target = self._checked_language(tgt_lang, "tgt_lang")
+        return Direction(source, target)
 
     def asking_for(self, tgt_lang: str) -> dict[str, int]:
         """The options of generation with which a model writes this language: ``{"forced_bos_token_id": 250001}``.
 
         Empty for models that are told by the source. Raises `InputError` for an unknown language.
         """
-        languages = self._known_languages("tgt_lang", tgt_lang)
-        return languages.asking_for(self.target_vocabulary, languages.checked(tgt_lang, "tgt_lang"))
+        name = self._checked_language(tgt_lang, "tgt_lang")
+        assert self._languages is not None
+        return self._languages.asking_for(self.target_vocabulary, self._languages.tokens(self.vocabulary)[name])
 
-    def _known_languages(self, option: str, name: str) -> KnownLanguages:
+    def _checked_language(self, name: str, option: str) -> str:
         if self._languages is None:
             raise InputError(f"{option}={shown(name)}: {ONE_WAY}")
-        return self._languages
+        return self._languages.checked(self.vocabulary, name, option)
 
     def _side(self, part: Part, direction: Direction) -> Vocabulary:
         vocabulary = self.vocabulary if part == "source" else self.target_vocabulary
-        return vocabulary if self._languages is None else self._languages.framed(vocabulary, part, direction)
+        if self._languages is None or not self.languages:
+            return vocabulary
+        return self._languages.framed(vocabulary, part, direction)
 
     # -- texts to ids --------------------------------------------------------------------------------------------------
 
@@ -215,8 +236,7 @@ class Tokenizer(Chats, Framing):
             overflowing=return_overflowing_tokens,
         )
         direction = self.directed(src_lang, tgt_lang)
-        source, target = self._side("source", direction), self._side("target", direction)
-        return encode(source, target, call, text, text_pair, text_target)
+        return encode(lambda part: self._side(part, direction), call, text, text_pair, text_target)
 
     def encode(self, text: Texts, text_pair: Texts | None = None, **options: Any) -> Any:
         """The ``input_ids`` alone of what calling the tokenizer gives."""
@@ -273,7 +293,7 @@ class Tokenizer(Chats, Framing):
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many special tokens a text, or a pair, gets."""
-        return int(self.vocabulary.backend.num_special_tokens_to_add(pair))
+        return int(self.framed.backend.num_special_tokens_to_add(pair))
 
     # -- ids to texts --------------------------------------------------------------------------------------------------
 
@@ -315,7 +335,8 @@ class Tokenizer(Chats, Framing):
         return vocabulary.decoder.rows(rows, skip_special_tokens, clean)
 
     def __repr__(self) -> str:
-        return f"Tokenizer({len(self)} tokens, {self.special_tokens_map})"
+        direction = f"{self.src_lang} -> {self.tgt_lang}, " if self.languages else ""
+        return f"Tokenizer({len(self)} tokens, {direction}{self.special_tokens_map})"
 
     # -- saving --------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from tfx_core.text.added_tokens import register, with_tokens
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece, check_work
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, read_templates
 from tfx_core.text.guard import guarded
-from tfx_core.text.languages import Direction, KnownLanguages
+from tfx_core.text.languages import KnownLanguages
 from tfx_core.text.lengths import check_side
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import read_settings, tokenizer_class
@@ -67,6 +67,8 @@ def read_tokenizer(
         with guarded(f"{label}: its files make no tokenizer", "fetch them again"):
             backend = recipe.build(folder, settings)
     check_work(backend, label)
+    if recipe is not None and recipe.languages is not None:
+        settings = recipe.languages.complete(backend, settings)
     with guarded(f"{folder.label}: its added tokens cannot be read", "fetch the folder again"):
         vocabulary = _vocabulary(backend, settings, folder)
         target = None if recipe is None else _target(folder, recipe, settings)
@@ -100,12 +102,14 @@ def _languages(recipe: Recipe | None, settings: Settings, vocabulary: Vocabulary
     """The languages of a tokenizer and its direction at first, by their names as its keywords."""
     if recipe is None or recipe.languages is None:
         return {}
-    known = KnownLanguages(recipe.languages, settings, recipe.languages.tokens(vocabulary.backend, settings))
-    names = {option: settings.values.get(option) for option in ("src_lang", "tgt_lang")}
-    checked = [
-        None if name is None else known.checked(name, f"{settings.label}: {option}") for option, name in names.items()
-    ]
-    return {"languages": known, "direction": Direction(*checked)}
+    known = KnownLanguages(recipe.languages, settings)
+    direction = known.default_direction(vocabulary)
+    for option, part in (("src_lang", "source"), ("tgt_lang", "target")):
+        name = settings.values.get(option)
+        if name is not None:
+            checked = known.checked(vocabulary, name, f"{settings.label}: {option}")
+            direction = direction._replace(**{part: checked})
+    return {"languages": known, "direction": direction}
 
 
 def family_of(folder: "Folder", architectures: Iterable[ArchitectureSpec]) -> Family:

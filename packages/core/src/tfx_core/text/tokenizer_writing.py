@@ -11,6 +11,7 @@ from tfx_core.checkpoint import written_json
 from tfx_core.errors import TextError
 from tfx_core.text.added_tokens import token_flags
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, template_entry, template_files
+from tfx_core.text.framing import Framing
 from tfx_core.text.guard import guarded
 from tfx_core.text.known_tokens import KnownTokens
 from tfx_core.text.recipe import JSON, NO_FAMILY, Recipe, Settings, TextFacts
@@ -41,7 +42,7 @@ class Origin:
 
 def write_tokenizer(
     folder: str | os.PathLike[str],
-    tokens: KnownTokens,
+    tokens: Framing,
     conventions: Mapping[str, JSON],
     chat_template: ChatTemplate,
     origin: Origin | None,
@@ -53,7 +54,7 @@ def write_tokenizer(
     """
     from tfx_core.checkpoint import replacing_files, save_errors
 
-    backend = tokens.vocabulary.backend
+    backend = tokens.framed.backend
     files: dict[str, bytes] = {}
     if origin is not None and origin.recipe is not None:
         files.update(origin.copied)
@@ -95,11 +96,12 @@ def _config(tokens: KnownTokens, origin: Origin | None) -> dict[str, JSON]:
     facts = NO_FAMILY if origin is None else origin.facts
     read = {} if origin is None else origin.settings.values
     written = {key: value for key, value in read.items() if origin is not None and key in origin.settings.declared}
+    named = None if origin is None or origin.recipe is None else origin.settings.tokenizer_class
     roles: dict[str, str | list[str] | None] = {**dict.fromkeys(facts.special_tokens), **tokens.special_tokens_map}
     if facts.additional_special_tokens:
         roles.setdefault("additional_special_tokens", [])
     return {
-        "tokenizer_class": facts.tokenizer_class,
+        "tokenizer_class": named or facts.tokenizer_class,
         **{key: value for key, value in written.items() if key not in _NOT_WRITTEN},
         **({"tokenizer_class": NO_FAMILY.tokenizer_class} if is_general(written.get("tokenizer_class")) else {}),
         **{role: token if isinstance(token, str) or token is None else [*token] for role, token in roles.items()},

@@ -7,7 +7,7 @@ millisecond and no memory to speak of, and calls with different settings can run
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
@@ -22,6 +22,8 @@ from tfx_core.text.python_steps import Part, Steps, python_steps, set_steps
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
 _VARIANTS_KEPT = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Vocabulary:
         """Tokens of all roles and those without one, each once, in the order of `SPECIAL_ROLES`."""
         self._size: int | None = None
         self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): backend}
-        self._framed: dict[Hashable, Vocabulary] = {}
+        self._once: dict[Hashable, Any] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         steps = python_steps(self.backend)
@@ -81,15 +83,25 @@ class Vocabulary:
             self._variants[key] = backend
         return backend
 
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` makes of this vocabulary, kept by its ``name``."""
+        kept: T | None = self._once.get(name)
+        if kept is None:
+            kept = make()
+            if len(self._once) >= _VARIANTS_KEPT:
+                self._once = {}
+            self._once[name] = kept
+        return kept
+
     def framed(self, name: Hashable, make: Callable[[Backend], Any]) -> "Vocabulary":
         """The vocabulary around whose texts stands what ``make`` says, a post-processor; kept by its ``name``."""
-        framed = self._framed.get(name)
-        if framed is None:
-            with guarded("what stands around a text cannot be set"):
-                backend = copied(self.backend)
-                backend.post_processor = make(backend)
-            framed = self._framed[name] = Vocabulary(backend, self.roles, self.additional)
-        return framed
+        return self.once(name, lambda: self._framed(make))
+
+    def _framed(self, make: Callable[[Backend], Any]) -> "Vocabulary":
+        with guarded("what stands around a text cannot be set"):
+            backend = copied(self.backend)
+            backend.post_processor = make(backend)
+        return Vocabulary(backend, self.roles, self.additional)
 
     def __len__(self) -> int:
         if self._size is None:  # the library counts by making a list of all tokens

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from tfx_core.nn import OffsetPositions, SinusoidalPositions
+from tfx_seq2seq.backbone import Shift, after_start_token
 from tfx_seq2seq.bart_kin.config import BartKinConfig
 
 Residual = Callable[[nn.Module, nn.Module, float], nn.Module]
@@ -39,3 +40,6 @@ class Design:
 
     final_norm: bool
     """Whether what the last layer gives is normalised."""
+
+    shift: Shift = after_start_token
+    """What makes the decoder's input of a target, or of the source where there is none."""

@@ -1,5 +1,6 @@
 """The heads of BART and its relatives: what they compute, what they need, and the names of their tensors."""
 
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint import Rename
 from tfx_core.model import Backbone, HeadPlan
 from tfx_core.model.heads import LMHead
+from tfx_seq2seq.backbone import Shift, after_start_token
 from tfx_seq2seq.bart_kin.config import BartKinConfig
 from tfx_seq2seq.heads import ConditionalGenerationHead, DecoderLMHead
 
@@ -29,8 +31,8 @@ class BiasedPredictions(nn.Module):
         return logits
 
 
-def _conditional_generation(config: BartKinConfig, backbone: Backbone) -> ConditionalGenerationHead:
-    return ConditionalGenerationHead(BiasedPredictions(_output_layer(config)), config)
+def _conditional_generation(shift: Shift, config: BartKinConfig, backbone: Backbone) -> ConditionalGenerationHead:
+    return ConditionalGenerationHead(BiasedPredictions(_output_layer(config)), config, shift)
 
 
 def _causal_lm(config: BartKinConfig, backbone: Backbone) -> DecoderLMHead:
@@ -47,10 +49,10 @@ PREDICTIONS = (Rename("lm_head.weight", "head.predictions.decoder.weight"),)
 LOGITS_BIAS = (Rename("final_logits_bias", "head.predictions.logits_bias"),)
 
 
-def conditional_generation() -> HeadPlan[C]:
-    """The whole model that writes a target."""
+def conditional_generation(shift: Shift = after_start_token) -> HeadPlan[C]:
+    """The whole model that writes a target; ``shift`` makes what its decoder reads, of labels."""
     return HeadPlan(
-        _conditional_generation,
+        partial(_conditional_generation, shift),
         rules={"predictions": PREDICTIONS, "logits-bias": LOGITS_BIAS},
         optional={"logits-bias"},
         parts={"encoder"},

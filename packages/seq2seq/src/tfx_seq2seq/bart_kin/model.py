@@ -37,7 +37,9 @@ def build_backbone(design: Design, config: BartKinConfig, parts: frozenset[str])
     if "encoder" not in parts:
         return _decoder(design, config, token, "input_ids")
     return Seq2SeqBackbone(
-        _encoder(design, config, token), _decoder(design, config, token, DECODER_IDS), start=start_from_source(config)
+        _encoder(design, config, token),
+        _decoder(design, config, token, DECODER_IDS),
+        start=start_from_source(config, design.shift),
     )
 
 

@@ -7,10 +7,13 @@ from tfx_core.text.added_tokens import register
 from tfx_core.text.recipe import Settings
 
 
-def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -> processors.TemplateProcessing:
+def template(
+    single: str, pair: str, tokenizer: Tokenizer, settings: Settings, **tokens: str
+) -> processors.TemplateProcessing:
     """Templates of the tokenizers library in which a role stands for its token: ``"$A sep_token cls_token:2"``.
 
-    Raises `TextError` where a role has no token, or its token no id.
+    ``tokens`` of the vocabulary without a role are written by the names that they have here. Raises `TextError` where
+    a role has no token, or its token no id.
     """
     special: dict[str, tuple[str, int]] = {}
 
@@ -19,17 +22,18 @@ def template(single: str, pair: str, tokenizer: Tokenizer, settings: Settings) -
         for word in text.split():
             role, _, kind = word.partition(":")
             if not role.startswith("$"):
-                token = settings.special(role)
+                token = tokens[role] if role in tokens else settings.special(role)
                 # A token that itself looks like a part of a template goes by the name of its role.
                 name = role if token.startswith("$") or ":" in token else token
-                special[name] = token, special_id(role, tokenizer, settings)
+                number = tokenizer.token_to_id(token) if role in tokens else special_id(role, tokenizer, settings)
+                special[name] = token, number
                 word = f"{name}:{kind or 0}"
             words.append(word)
         return words
 
     parts = {"single": filled(single), "pair": filled(pair)}
-    tokens = [{"id": name, "ids": [number], "tokens": [token]} for name, (token, number) in special.items()]
-    return processors.TemplateProcessing(**parts, special_tokens=tokens)
+    listed = [{"id": name, "ids": [number], "tokens": [token]} for name, (token, number) in special.items()]
+    return processors.TemplateProcessing(**parts, special_tokens=listed)
 
 
 def special_id(role: str, tokenizer: Tokenizer, settings: Settings) -> int:
