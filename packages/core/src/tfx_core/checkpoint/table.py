@@ -91,16 +91,21 @@ class WeightTable:
     def second_names(self, first: str, *, written: bool = False, head: str | None = None) -> Iterator[str]:
         """Other names under which a checkpoint, of this head or any, may hold the tensor of this name.
 
-        Only those that are ``written`` where that is asked for.
+        Only those that are ``written`` where that is asked for; of a head, those that never hold another.
         """
         for part, rule in self._same:
             second = rule.second_name(first)
-            if second is not None and (rule.written or not written) and (head is None or part in self.heads[head]):
+            own = head is None or (part in self.heads[head] and not rule.apart)
+            if second is not None and (rule.written or not written) and own:
                 yield second
 
     def may_be_blank(self, second: str) -> bool:
         """Whether the tensor of a second name, or that of the first, may be all zeros where the other is not."""
         return any(rule.blank and is_about(rule, second) for _, rule in self._same)
+
+    def may_differ(self, second: str) -> bool:
+        """Whether the tensor of a second name may be another one than that of the first."""
+        return any(rule.apart and is_about(rule, second) for _, rule in self._same)
 
     def constants(self, head: str) -> Iterator[Constant]:
         """What a checkpoint of this head holds besides parameters."""

@@ -38,7 +38,7 @@ def _causal_lm(config: BartKinConfig, backbone: Backbone) -> DecoderLMHead:
 
 
 def _output_layer(config: BartKinConfig) -> nn.Linear:
-    return nn.Linear(config.d_model, config.vocab_size, bias=False)
+    return nn.Linear(config.d_model, config.target_vocab_size, bias=False)
 
 
 C = TypeVar("C", bound=BartKinConfig)
@@ -64,5 +64,5 @@ def causal_lm() -> HeadPlan[C]:
         _causal_lm,
         rules={"predictions": PREDICTIONS},
         ties=(("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),),
-        adapt=lambda config: config.replace(is_decoder=True, is_encoder_decoder=False),
+        adapt=lambda config: config.alone(),
     )
