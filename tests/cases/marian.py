@@ -8,9 +8,8 @@ from tests.cases import ArchitectureCase, Variant, bart
 
 TINY: dict[str, Any] = {
     **bart.TINY,
-    "decoder_vocab_size": 53,
+    "scale_embedding": True,
     "pad_token_id": 4,
-    "eos_token_id": 0,
     "decoder_start_token_id": 4,
 }
 APART: dict[str, Any] = {"share_encoder_decoder_embeddings": False}
@@ -42,19 +41,29 @@ def _tables(tensors: dict[str, Tensor], *names: str) -> dict[str, Tensor]:
     return {f"{prefix}{name}.weight": tensors[held].clone() for name in names}
 
 
+def _with_whole_bias(model: Any) -> None:
+    """Its resizing forgets ``pad_to_multiple_of`` for the logits' bias, which then does not fit them."""
+    if hasattr(model, "_resize_final_logits_bias"):
+        resize = model._resize_final_logits_bias
+        model._resize_final_logits_bias = lambda size: resize(len(model.lm_head.weight))
+
+
 CASE = ArchitectureCase(
     TINY,
     (
-        Variant("standard"),
-        Variant("scaled swish", {"scale_embedding": True, "activation_function": "swish"}),
+        Variant("standard", patch=_with_whole_bias),
+        Variant("unscaled swish", {"scale_embedding": False, "activation_function": "swish"}),
         Variant("two tables", APART),
-        Variant("two tables, untied", {**APART, "tie_word_embeddings": False}),
-        Variant("untied", {"tie_word_embeddings": False}, heads=("backbone", "conditional-generation")),
+        # the reference makes both tables as large as the source's
+        Variant("two tables, untied", {**APART, "tie_word_embeddings": False}, resized=False),
+        Variant(
+            "untied", {"tie_word_embeddings": False}, ("backbone", "conditional-generation"), patch=_with_whole_bias
+        ),
         Variant("untied decoder", {"tie_word_embeddings": False}, heads=("causal-lm",)),
         Variant("decoder with source", heads=("causal-lm",), source_width=24),
     ),
     inputs=bart.CASE.inputs,
-    end_token=0,
+    end_token=2,
     target_heads=("backbone", "conditional-generation"),
     optional_inputs=bart.CASE.optional_inputs,
     layouts={

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.model import Backbone, HeadPlan
-from tfx_core.model.heads import LMHead
+from tfx_core.model.heads import LMHead, output_rows
 from tfx_seq2seq.bart_kin.config import BartKinConfig
 from tfx_seq2seq.heads import ConditionalGenerationHead, DecoderLMHead
 
@@ -27,6 +27,12 @@ class BiasedPredictions(nn.Module):
             return logits + self.logits_bias
         logits += self.logits_bias  # in place: the logits are most of what a step of decoding writes
         return logits
+
+    def only(self, tokens: Tensor) -> "BiasedPredictions":
+        """The same for these tokens ``(n,)``: ``(…, D) -> (…, n)``."""
+        few = BiasedPredictions(output_rows(self.decoder, tokens))
+        few.logits_bias = nn.Parameter(self.logits_bias[:, tokens], requires_grad=False)
+        return few
 
 
 def _conditional_generation(config: BartKinConfig, backbone: Backbone) -> ConditionalGenerationHead:

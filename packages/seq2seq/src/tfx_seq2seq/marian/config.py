@@ -54,7 +54,7 @@ class MarianConfig(BartKinConfig):
         if self.decoder_vocab_size is None:
             object.__setattr__(self, "decoder_vocab_size", self.vocab_size)
         super().__post_init__()
-        if self.share_encoder_decoder_embeddings:
+        if self.target_vocabulary == "vocab_size":
             object.__setattr__(self, "decoder_vocab_size", self.vocab_size)
 
     def validate(self) -> None:
@@ -68,12 +68,13 @@ class MarianConfig(BartKinConfig):
 
     @property
     def target_vocabulary(self) -> str:
-        """The key that counts the tokens of the target."""
-        return "vocab_size" if self.share_encoder_decoder_embeddings else "decoder_vocab_size"
+        """The key that counts the tokens of the target; a decoder alone has no others."""
+        apart = self.is_encoder_decoder and not self.share_encoder_decoder_embeddings
+        return "decoder_vocab_size" if apart else "vocab_size"
 
     def alone(self) -> Self:
         """The config of the decoder without its encoder, which has the target's tokens alone."""
-        return super().alone().replace(vocab_size=self.target_vocab_size)
+        return self.replace(is_decoder=True, is_encoder_decoder=False, vocab_size=self.target_vocab_size)
 
     def begins_tied(self, name: str) -> bool:
         """Of the decoder's table whether both sides have the same; of the output layer as everywhere."""
