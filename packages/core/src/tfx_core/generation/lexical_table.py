@@ -25,7 +25,7 @@ _ROUNDS = 5
 """Of expectation and maximisation; more change hardly what comes first."""
 _KEPT = 100
 """Most tokens that are counted for one of a source."""
-_LEAST = 1e-5
+_LEAST = 1e-3
 """The least probability of them."""
 
 
@@ -153,9 +153,7 @@ def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[str, tuple[str, str, 
 def _fields(line: str, place: str) -> tuple[str, str, float]:
     fields = line.split()
     if len(fields) != 3:
-        raise InputError(
-            f"{place}: has {len(fields)} fields; must be target, source and probability with blanks between"
-        )
+        raise InputError(f"{place}: has {len(fields)} fields; must be three: target, source, probability")
     try:
         value = float(fields[2])
     except ValueError:
