@@ -152,7 +152,7 @@ def test_what_it_cannot_be_told_for_is_refused(model: Model) -> None:
         return
     with pytest.raises(InputError, match="shortlist contradicts guidance_scale=2"):
         model.generate(**inputs, **settings(model, guidance_scale=2.0), shortlist=shortlist)
-    with pytest.raises(InputError, match="shortlist of type str: must be a tfx_core.generation.Shortlist"):
+    with pytest.raises(InputError, match="shortlist of type str: must be a tfx_core"):
         model.generate(**inputs, **settings(model), shortlist="file")
     encoded = model.get_encoder()(**inputs)
     with pytest.raises(InputError, match="shortlist: needs input_ids"):

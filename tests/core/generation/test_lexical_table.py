@@ -59,7 +59,7 @@ def test_words_that_occur_together_translate_each_other(tokenizer: Tokenizer) ->
 def test_the_same_pairs_in_any_order_give_the_same_numbers(tokenizer: Tokenizer) -> None:
     one = counted(tokenizer)
     pairs = [(ids(tokenizer, source), ids(tokenizer, target)) for source, target in PAIRS]
-    other = LexicalTable.counted(pairs[::-1] + [([], [1]), ([1], [])])
+    other = LexicalTable.counted([*pairs[::-1], ([], [1]), ([1], [])])
     assert torch.equal(one.sources, other.sources)
     torch.testing.assert_close(one.probabilities, other.probabilities)
 

@@ -44,7 +44,7 @@ def collect_weights(
             continue
         views = rule.views(tensor.detach())
         for first, view in zip(theirs, views, strict=True):
-            for their in (first, *table.second_names(first, written=True)):
+            for their in table.written_names(first):
                 tensors[table.stored_name(head, their)] = view
         covered.add(id(tensor))
     bare = [name for name, tensor in state.items() if id(tensor) not in covered]

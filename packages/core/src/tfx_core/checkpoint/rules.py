@@ -188,7 +188,8 @@ class Same:
 
     ``written`` where the reference does not find the tensor by its first name alone. ``blank`` where one of the
     two may be all zeros: in some versions they are tensors of their own, of which nothing fills or nothing reads one.
-    ``apart`` where they may differ: then the second is another tensor, for another part, and not read.
+    ``apart`` where they may differ: then the second is another tensor, which nothing reads. ``instead`` where the
+    reference stores the tensor by its second name alone.
     """
 
     second: str
@@ -196,6 +197,7 @@ class Same:
     written: bool = False
     blank: bool = False
     apart: bool = False
+    instead: bool = False
 
     def __post_init__(self) -> None:
         if set(_fields(self.first)) != set(_fields(self.second)):

@@ -26,12 +26,12 @@ def _rules(config: MarianConfig, together: bool) -> tuple[tuple[Rule, ...], tupl
     if not together:
         alone = Rename(DECODER, "backbone.embeddings.token.weight")
         return (alone, Same(SHARED, DECODER, apart=True)), (Rename(ENCODER, _ENCODER_TABLE),)
-    # version 5 of the reference ties the tables of both sides only where the output layer is tied, too
-    written = shared and not config.tie_word_embeddings
-    decoder = Rename(DECODER, DECODER_TABLE, always=written)
-    if shared:
-        return (decoder,), (Rename(SHARED, _ENCODER_TABLE), Same(ENCODER, SHARED, written=written))
-    return (decoder,), (Rename(ENCODER, _ENCODER_TABLE), Same(SHARED, ENCODER, apart=True))
+    # version 5 of the reference ties the tables of both sides only where the output layer is tied, too; it stores a
+    # third one beside them then, which it does not read
+    tied, untied = shared and config.tie_word_embeddings, shared and not config.tie_word_embeddings
+    decoder = Rename(DECODER, DECODER_TABLE, always=untied)
+    encoder = Same(SHARED, ENCODER, apart=True, written=untied, instead=tied)
+    return (decoder,), (Rename(ENCODER, _ENCODER_TABLE), encoder)
 
 
 TWO_TABLES = Tables(_make, _rules)
