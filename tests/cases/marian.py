@@ -71,4 +71,8 @@ CASE = ArchitectureCase(
         "a table of each side": _with_tables_of_sides,
         "the output layer beside the table it is tied to": _with_output_layer,
     },
+    refused=(
+        ({"pad_token_id": 53}, "pad_token_id=53: must be an id below vocab_size=53"),
+        ({**APART, "decoder_vocab_size": 4}, "pad_token_id=4: must be an id below decoder_vocab_size=4"),
+    ),
 )

@@ -90,7 +90,7 @@ def test_a_shortlist_bounds_what_a_text_is_made_of(num_beams: int, saved: str, t
 def test_a_shortlist_that_cannot_be_read_is_told_before_anything_runs(t5: str, tmp_path: Path) -> None:
     (tmp_path / "lex").write_text("only two\n", encoding="utf-8")
     with pytest.raises(InputError, match="lex, line 1: has 2 fields"):
-        task("translation", t5, shortlist=str(tmp_path / "lex"))
+        task("translation", t5, shortlist=str(tmp_path / "lex"))("a")
 
 
 # what the checkpoint says
