@@ -1,6 +1,6 @@
 """``tfx-core shortlist``: from translated texts to the file that ``tfx-core run translation --shortlist`` takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -33,11 +33,13 @@ def shortlist(sources: str, targets: str, model: str, output: str) -> None:
     if len(pairs[0]) != len(pairs[1]):
         raise InputError(f"{sources} has {len(pairs[0])} lines, {targets} {len(pairs[1])}; must be as many")
     tokenizer = load_tokenizer(model)
-    ids: tuple[list[Sequence[int]], ...] = ([], [])
-    for name, lines, found in zip(("text", "text_target"), pairs, ids, strict=True):
-        for part in _parts(lines):
-            found += tokenizer(**{name: part}, add_special_tokens=False)["input_ids"]  # type: ignore[arg-type]
-    table = LexicalTable.counted(list(zip(*ids, strict=True)))
+    found: list[tuple[Sequence[int], Sequence[int]]] = []
+    for begin in range(0, len(pairs[0]), _AT_ONCE):
+        source, target = (lines[begin : begin + _AT_ONCE] for lines in pairs)
+        of_source = tokenizer(source, add_special_tokens=False)["input_ids"]
+        of_target = tokenizer(text_target=target, add_special_tokens=False)["input_ids"]
+        found += zip(of_source, of_target, strict=True)
+    table = LexicalTable.counted(found)
     with replacing(Path(output)) as temporary:
         table.write(temporary, tokenizer)
 
@@ -45,10 +47,7 @@ def shortlist(sources: str, targets: str, model: str, output: str) -> None:
 def _lines(path: str) -> list[str]:
     """The lines of a file; raises `InputError` where it is not UTF-8."""
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        with open(path, encoding="utf-8", newline="\n") as file:
+            return [line.rstrip("\r\n") for line in file]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8: {error}") from None
-
-
-def _parts(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (lines[begin : begin + _AT_ONCE] for begin in range(0, len(lines), _AT_ONCE))

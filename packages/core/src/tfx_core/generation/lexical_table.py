@@ -13,6 +13,7 @@ from tfx_core.errors import InputError, shown
 
 if TYPE_CHECKING:
     from tfx_core.text import Tokenizer
+    from tfx_core.text.vocabulary import Vocabulary
 
 NULL = "NULL"
 """What stands in a file for no token of a source."""
@@ -46,17 +47,14 @@ class LexicalTable:
 
         Raises `InputError` with file and line for what is none, and for pieces that the tokenizer lacks.
         """
-        source, target = tokenizer.vocabulary, tokenizer.target_vocabulary
-        rows: list[tuple[int, int, float]] = []
-        for place, (of_target, of_source, value) in _lines(path):
-            ids = target.id(of_target), NO_TOKEN if of_source == NULL else source.id(of_source)
-            for side, piece, number in zip(("target", "source"), (of_target, of_source), ids, strict=True):
-                if number is None:
-                    raise InputError(
-                        f"{place}: {shown(piece)} is no token of the {side}'s vocabulary; the lines are target, "
-                        "source, probability, in pieces of this very tokenizer: tfx-core shortlist makes such a file"
-                    )
-            rows.append((ids[1] or 0, ids[0] or 0, value))
+        rows = [
+            (
+                NO_TOKEN if source == NULL else _id(tokenizer.vocabulary, source, "source", place),
+                _id(tokenizer.target_vocabulary, target, "target", place),
+                value,
+            )
+            for place, (target, source, value) in _lines(path)
+        ]
         if not rows:
             raise InputError(f"{path}: is empty; tfx-core shortlist makes such a file of translated texts")
         sources, targets, probabilities = zip(*rows, strict=True)
@@ -148,6 +146,16 @@ def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[str, tuple[str, str, 
                     yield f"{path}, line {number}", _fields(line, f"{path}, line {number}")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None
+
+
+def _id(vocabulary: "Vocabulary", piece: str, side: str, place: str) -> int:
+    number = vocabulary.id(piece)
+    if number is None:
+        raise InputError(
+            f"{place}: {shown(piece)} is no token of the {side}'s vocabulary; the lines are target, source, "
+            "probability, in pieces of this very tokenizer: tfx-core shortlist makes such a file"
+        )
+    return number
 
 
 def _fields(line: str, place: str) -> tuple[str, str, float]:

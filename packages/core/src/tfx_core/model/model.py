@@ -303,7 +303,7 @@ class Model(Switches):
                 self.tie(name, to)
 
     def get_input_embeddings(self) -> nn.Module:
-        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same.
+        """What turns ids into vectors, unscaled: the encoder's, which mostly is the decoder's as well.
 
         Raises `InputError` where the backbone does not say where it is.
         """
