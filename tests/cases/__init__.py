@@ -59,6 +59,8 @@ class Variant:
     """Mends the reference model where it is known to be wrong."""
     kernel: str = "eager"
     """The reference's attention implementation to compare with."""
+    resized: bool = True
+    """Whether the reference can read it with another number of tokens."""
     heads_of_reference: dict[str, str] = field(default_factory=dict)
     """Head -> class of the reference, where the registered name is not the one to compare with."""
 

@@ -10,7 +10,7 @@ from tests.parity.case import Case
 
 
 def reference_model(case: Case, seed: int = 0) -> Any:
-    """The reference's model of the case, random, with every parameter perturbed, norms and biases included."""
+    """The reference's model of the case, random, with all that learns perturbed, norms and biases included."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         cls = getattr(transformers, case.reference_class)
@@ -21,7 +21,7 @@ def reference_model(case: Case, seed: int = 0) -> Any:
         if pruned:
             model.base_model.prune_heads(pruned)
         with torch.no_grad():
-            for parameter in model.parameters():
+            for parameter in (each for each in model.parameters() if each.requires_grad):  # not what is computed
                 parameter.add_(torch.randn_like(parameter) * 0.1)
     if case.variant.patch is not None:
         case.variant.patch(model)

@@ -138,8 +138,9 @@ def as_the_reference_names_them(model: Model, tensors: dict[str, Tensor]) -> dic
         found = table.find(model.head_name, ours)
         if found is not None:  # a table in two places has its rule for one of them
             _, rule, sources = found
-            stored = (table.stored_name(model.head_name, each) for each in sources)
-            named.update(zip(stored, rule.views(tensor), strict=True))
+            for each, view in zip(sources, rule.views(tensor), strict=True):
+                names = {each, *table.written_names(each)}
+                named.update({table.stored_name(model.head_name, name): view for name in names})
     return named
 
 

@@ -19,6 +19,7 @@ CASES = [
     case
     for case in cases()
     if case.head in HEADS
+    and case.variant.resized
     and (case.variant is case_of(case.model_type).variants[0] or case.config.get("tie_word_embeddings") is False)
 ]
 

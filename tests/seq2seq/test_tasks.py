@@ -71,6 +71,28 @@ def test_results_are_named_after_the_task(name: str, key: str, t5: str) -> None:
     assert run("") != run("a dog")  # an empty text is its end token
 
 
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_a_shortlist_bounds_what_a_text_is_made_of(num_beams: int, saved: str, tmp_path: Path) -> None:
+    pairs = {"source": "a dog\nBob sings\n", "target": "ok\nko\n"}
+    for name, text in pairs.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / name) for name in (*pairs, "lex")]
+    made = CliRunner().invoke(cli, ["shortlist", *files[:2], "--model", saved, "--output", files[2]])
+    assert (made.exit_code, made.output) == (0, "")
+    found = task("translation", saved, num_beams=num_beams, shortlist=files[2], no_repeat_ngram_size=0)(TEXTS)
+    assert {*"".join(each["translation_text"] for each in found)} <= {*"ok "}
+    assert found == task("translation", saved, num_beams=num_beams, no_repeat_ngram_size=0)(TEXTS, shortlist=files[2])
+    typed = ["run", "translation", "--model", saved, "--max-new-tokens", "6", "--shortlist", files[2], "--raw"]
+    shown = CliRunner().invoke(cli, [*typed, "--num-beams", str(num_beams), *TEXTS])
+    assert shown.output.splitlines() == [each["translation_text"] for each in found]
+
+
+def test_a_shortlist_that_cannot_be_read_is_told_before_anything_runs(t5: str, tmp_path: Path) -> None:
+    (tmp_path / "lex").write_text("only two\n", encoding="utf-8")
+    with pytest.raises(InputError, match="lex, line 1: has 2 fields"):
+        task("translation", t5, shortlist=str(tmp_path / "lex"))("a")
+
+
 # what the checkpoint says
 
 

@@ -11,7 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from tests.core.checkpoint.tiny import TABLE, TIES, Tiny, build, fresh, load, weights
-from tfx_core.checkpoint import Fuse, WeightTable, collect_weights, load_weights, open_folder, read_tensors
+from tfx_core.checkpoint import (
+    Computed,
+    Fuse,
+    Rename,
+    Same,
+    WeightTable,
+    collect_weights,
+    load_weights,
+    open_folder,
+    read_tensors,
+)
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.unfilled import unfilled_modules
 from tfx_core.errors import CheckpointError
@@ -271,6 +281,40 @@ def test_a_second_name_for_one_tensor(tmp_path: Path) -> None:
     twice["bert.second.weight"][0, 0] += 1
     with pytest.raises(CheckpointError, match=r"differing bert\.embeddings\.weight and bert\.second\.weight"):
         load(tmp_path, twice, "masked-lm")
+
+
+def test_a_second_name_may_be_another_tensors(tmp_path: Path) -> None:
+    rules = (Rename("a", "weight"), Same("b", "a", apart=True))
+    table = WeightTable(parts={"core": rules}, heads={"backbone": ("core",)})
+    one, two = torch.ones(2, 2), torch.zeros(2, 2)
+    for stored, wanted in (({"a": one, "b": two}, one), ({"b": two}, two), ({"a": one}, one)):
+        (tmp_path / "model.safetensors").unlink(missing_ok=True)
+        write_safetensors(tmp_path / "model.safetensors", stored)
+        with unfilled_modules():
+            module = nn.Linear(2, 2, bias=False)
+        load_weights(module, read_tensors(open_folder(tmp_path)), table, head="backbone")
+        assert torch.equal(module.weight, wanted)
+
+
+def test_what_is_computed_is_read_where_it_is_stored_and_else_made_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = (Rename("a", "0.weight"), Computed("b", "1.weight"))
+    table = WeightTable(parts={"core": rules}, heads={"backbone": ("core",)})
+    stored = {"a": torch.zeros(2, 2), "b": torch.full((2, 2), 3.0)}
+    for has, value in (("ab", 3.0), ("a", 1.0)):
+        (tmp_path / "model.safetensors").unlink(missing_ok=True)
+        write_safetensors(tmp_path / "model.safetensors", {name: stored[name] for name in has})
+        with unfilled_modules():
+            module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+
+        def fill(module: nn.Module, names: Collection[str]) -> None:
+            assert {*names} == {"1.weight"}
+            module.get_parameter("1.weight").fill_(1.0)
+
+        load_weights(module, read_tensors(open_folder(tmp_path)), table, head="backbone", initialise=fill)
+        assert bool((module.get_parameter("1.weight") == value).all())
+        assert not caplog.records
 
 
 def test_parts_of_unequal_size(tmp_path: Path) -> None:

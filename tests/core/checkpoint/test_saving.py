@@ -265,6 +265,28 @@ def test_a_second_name_is_stored_where_the_reference_needs_it() -> None:
     assert torch.equal(collected["b.weight"], module["layer"].weight)
 
 
+def test_a_second_name_may_be_the_one_that_is_stored() -> None:
+    table = WeightTable(
+        parts={"core": (Rename("a.{p}", "layer.{p}"), Same("b.{p}", "a.{p}", instead=True))},
+        heads={"backbone": ("core",)},
+    )
+    module = torch.nn.ModuleDict({"layer": torch.nn.Linear(2, 2)})
+    assert collect_weights(module, table, head="backbone").keys() == {"b.weight", "b.bias"}
+
+
+def test_tied_parameters_are_stored_twice_where_both_are_always() -> None:
+    rules = (Rename("a.weight", "one.weight"), Rename("b.weight", "two.weight", always=True))
+    module = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2, bias=False) for name in ("one", "two")})
+    module["two"].weight = module["one"].weight
+    ties = (("two.weight", "one.weight"),)
+    for given, names in (
+        (rules, {"a.weight", "b.weight"}),
+        ((rules[0], Rename("b.weight", "two.weight")), {"a.weight"}),
+    ):
+        table = WeightTable(parts={"core": given}, heads={"backbone": ("core",)})
+        assert collect_weights(module, table, head="backbone", ties=ties).keys() == names
+
+
 def test_tied_parameters_are_stored_once(tmp_path: Path) -> None:
     stored = weights("masked-lm")
     del stored["cls.decoder.weight"]

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import CACHE_INPUTS, SOURCE_INPUTS, Backbone, ModelConfig, ModelOutput, TransformerBackbone
@@ -150,6 +150,13 @@ class Seq2SeqBackbone(Backbone):
         """The decoder."""
         return self.decoder
 
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """The encoder's, and the decoder's where it is the same."""
+        encoders, decoders = self.encoder.token_tables, self.decoder.token_tables
+        first = _weight(*encoders[0])
+        return [*encoders, *(table for table in decoders if _weight(*table) is first)]
+
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids of a source ``(B, S)`` -> their vectors ``(B, S, D)``."""
         return self.encoder.embed(input_ids)
@@ -162,6 +169,11 @@ class Seq2SeqBackbone(Backbone):
         if self.start is None or input_ids is None:
             raise InputError("decoder_input_ids: the decoder has no input; give them, or labels to learn from")
         return self.start(input_ids, mask)
+
+
+def _weight(owner: nn.Module, name: str) -> object:
+    """A token table's vectors."""
+    return getattr(getattr(owner, name), "weight", None)
 
 
 def shift_right(ids: Tensor, start: int | Tensor, pad: int, mask: Tensor | None = None) -> Tensor:

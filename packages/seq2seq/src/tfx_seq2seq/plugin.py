@@ -41,6 +41,19 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/2001.08210",
         ),
         ArchitectureSpec(
+            "marian",
+            target="tfx_seq2seq.marian:ARCHITECTURE",
+            hf_classes={
+                "MarianModel": "backbone",
+                "MarianMTModel": "conditional-generation",
+                "MarianForCausalLM": "causal-lm",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("MarianTokenizer",),
+            summary="Encoder-decoder that translates, as OPUS-MT's thousand models; two vocabularies or one",
+            paper="https://arxiv.org/abs/1804.00344",
+        ),
+        ArchitectureSpec(
             "t5",
             target="tfx_seq2seq.t5:ARCHITECTURE",
             hf_classes={

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.folder import Folder, parse_json, written_json
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
     from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
-    from tfx_core.checkpoint.rules import Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
+    from tfx_core.checkpoint.rules import Computed, Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
     from tfx_core.checkpoint.unfilled import unfilled_modules
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BackboneRules": "table",
+    "Computed": "rules",
     "Constant": "rules",
     "Drop": "rules",
     "Folder": "folder",
@@ -60,6 +61,7 @@ _HOMES = {
 
 __all__ = [
     "BackboneRules",
+    "Computed",
     "Constant",
     "Drop",
     "Folder",

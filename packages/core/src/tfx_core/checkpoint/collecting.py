@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tfx_core.checkpoint.atomic import replacing_files, save_errors
 from tfx_core.checkpoint.folder import written_json
 from tfx_core.checkpoint.naming import tensors_of
+from tfx_core.checkpoint.rules import Rename
 from tfx_core.checkpoint.safetensors_format import write_safetensors
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.errors import CheckpointError, InputError
@@ -27,7 +28,8 @@ def collect_weights(
     """The module's parameters and buffers under the checkpoint's names, as views: nothing is copied.
 
     A tensor that the module has under several names is stored once, for two tied parameters under the name of the
-    second of the pair in ``ties``. Raises `ValueError` that lists the parameters without a rule.
+    second of the pair in ``ties``, unless the rule of the first says ``always``. Raises `ValueError` that lists the
+    parameters without a rule.
     """
     state = tensors_of(module)
     second = {name for name, to in ties if state[name] is state[to]}
@@ -35,12 +37,14 @@ def collect_weights(
     covered: set[int] = set()
     for name, tensor in state.items():
         place = table.find(head, name)
-        if place is None or name in second:
+        if place is None:
             continue
         _, rule, theirs = place
+        if name in second and not (isinstance(rule, Rename) and rule.always):
+            continue
         views = rule.views(tensor.detach())
         for first, view in zip(theirs, views, strict=True):
-            for their in (first, *table.second_names(first, written=True)):
+            for their in table.written_names(first):
                 tensors[table.stored_name(head, their)] = view
         covered.add(id(tensor))
     bare = [name for name, tensor in state.items() if id(tensor) not in covered]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.checkpoint.naming import tensors_of
-from tfx_core.checkpoint.rules import Rename, WeightRule
+from tfx_core.checkpoint.rules import Computed, Rename, WeightRule
 from tfx_core.checkpoint.table import WeightTable
 from tfx_core.checkpoint.weight_file import TensorEntry
 from tfx_core.errors import CheckpointError, in_one_line
@@ -44,6 +44,11 @@ class _Slot:
     def is_complete(self) -> bool:
         return len(self.entries) == len(self.sources)
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether the config says what the checkpoint lacks."""
+        return isinstance(self.rule, Computed) and not self.entries
+
 
 def load_weights(
     module: nn.Module,
@@ -70,9 +75,9 @@ def load_weights(
 
     A part of the table that the checkpoint lacks altogether is left to ``initialise(module, names of ours)``, and a
     one-line warning says so, but for parts that are ``unread`` all the same; it is an error where one of
-    ``stored_heads`` has that part, or every head of the table does. ``initialise`` meets every other parameter still on
-    the meta device, so it cannot overwrite what comes from the checkpoint. Tensors that only other heads need are left
-    out.
+    ``stored_heads`` has that part, or every head of the table does. So is, without a warning, what is `Computed`.
+    ``initialise`` meets every other parameter still on the meta device, so it cannot overwrite what comes from the
+    checkpoint. Tensors that only other heads need are left out.
 
     With ``resized``, so are parameters that the checkpoint has in another shape.
 
@@ -94,8 +99,9 @@ def load_weights(
         if slot.part in lacking:
             slot.entries = []
     _tie(slots, ties, apart)
-    new = [slot for slot in slots if slot.part in lacking and slot.same_as is None]
-    filled = [slot for slot in slots if slot.part not in lacking and slot.same_as is None]
+    own = [slot for slot in slots if slot.same_as is None]
+    new = [slot for slot in own if slot.part in lacking or slot.is_computed]
+    filled = [slot for slot in own if slot not in new]
     faults += _missing(filled if initialise is not None else filled + new)
     others = [slot for slot in filled if resized and _is_resized(slot)]
     filled = [slot for slot in filled if slot not in others]
@@ -114,7 +120,8 @@ def load_weights(
     if afresh and initialise is not None:
         _check_afresh(afresh, found, head, label)
         _initialise(module, afresh, dtype or _stored_dtype(filled), device, initialise)
-        _tell_afresh([slot for slot in new if slot.part not in unread], others, label)
+        told = [slot for slot in new if slot.part not in unread and not slot.is_computed]
+        _tell_afresh(told, others, label)
     for slot in filled:
         _place(module, slot, _filled(slot, dtype, device))
     for slot in slots:
@@ -184,6 +191,8 @@ def _source(name: str, found: Mapping[str, TensorEntry], table: WeightTable, fau
     source = held[0][1] if held else None
     for other, entry in held[1:]:
         assert source is not None
+        if table.may_differ(other):
+            continue
         blank = table.may_be_blank(other)
         if blank and source.is_blank:
             source = entry

@@ -12,7 +12,7 @@ reads them, so that no rule can be right in one direction and wrong in the other
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache, cached_property
 
 import torch
@@ -68,6 +68,9 @@ class Rename(WeightRule):
 
     theirs: str
     ours: str
+    _: KW_ONLY
+    always: bool = False
+    """Whether it is written, too, where the parameter is one with another, which has the rule for both."""
 
     @property
     def their_patterns(self) -> tuple[str, ...]:
@@ -77,6 +80,11 @@ class Rename(WeightRule):
     def views(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """The tensor itself."""
         return (tensor,)
+
+
+@dataclass(frozen=True)
+class Computed(Rename):
+    """A tensor that follows from the config: read where a checkpoint has it, made as for a new model where not."""
 
 
 @dataclass(frozen=True)
@@ -180,12 +188,16 @@ class Same:
 
     ``written`` where the reference does not find the tensor by its first name alone. ``blank`` where one of the
     two may be all zeros: in some versions they are tensors of their own, of which nothing fills or nothing reads one.
+    ``apart`` where they may differ: then the second is another tensor, which nothing reads. ``instead`` where the
+    reference stores the tensor by its second name alone.
     """
 
     second: str
     first: str
     written: bool = False
     blank: bool = False
+    apart: bool = False
+    instead: bool = False
 
     def __post_init__(self) -> None:
         if set(_fields(self.first)) != set(_fields(self.second)):

@@ -88,19 +88,31 @@ class WeightTable:
         rules = (rule for rules in self.parts.values() for rule in rules if isinstance(rule, (Drop, Same)))
         return any(is_about(rule, theirs) for rule in rules)
 
-    def second_names(self, first: str, *, written: bool = False, head: str | None = None) -> Iterator[str]:
-        """Other names under which a checkpoint, of this head or any, may hold the tensor of this name.
+    def second_names(self, first: str, *, head: str | None = None) -> Iterator[str]:
+        """Other names under which a checkpoint may hold the tensor of this name.
 
-        Only those that are ``written`` where that is asked for.
+        Of a head, those that the reference's model has, which none that is stored in passing is.
         """
         for part, rule in self._same:
             second = rule.second_name(first)
-            if second is not None and (rule.written or not written) and (head is None or part in self.heads[head]):
+            passing = rule.apart and not (rule.written or rule.instead)
+            if second is not None and (head is None or (part in self.heads[head] and not passing)):
                 yield second
+
+    def written_names(self, first: str) -> Iterator[str]:
+        """The names by which a tensor is stored."""
+        seconds = [(rule, rule.second_name(first)) for _, rule in self._same]
+        if not any(rule.instead for rule, second in seconds if second is not None):
+            yield first
+        yield from (second for rule, second in seconds if second is not None and (rule.written or rule.instead))
 
     def may_be_blank(self, second: str) -> bool:
         """Whether the tensor of a second name, or that of the first, may be all zeros where the other is not."""
         return any(rule.blank and is_about(rule, second) for _, rule in self._same)
+
+    def may_differ(self, second: str) -> bool:
+        """Whether the tensor of a second name may be another one than that of the first."""
+        return any(rule.apart and is_about(rule, second) for _, rule in self._same)
 
     def constants(self, head: str) -> Iterator[Constant]:
         """What a checkpoint of this head holds besides parameters."""

@@ -20,6 +20,7 @@ OWN: Mapping[str, str] = {
     "attention-picture": "tfx_core.cli.attention:attention_picture",
     "plugins": "tfx_core.cli.plugins:plugins",
     "run": "tfx_core.cli.run:run",
+    "shortlist": "tfx_core.cli.shortlist:shortlist",
 }
 """The core's commands, imported when used; a plugin cannot take their names."""
 

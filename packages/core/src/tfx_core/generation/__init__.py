@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from tfx_core.generation.constraints import Constraint, DisjunctiveConstraint, PhrasalConstraint
     from tfx_core.generation.engine import decode, generate
     from tfx_core.generation.generation_config import GenerationConfig, options_from_files
+    from tfx_core.generation.lexical_table import LexicalTable
     from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy
     from tfx_core.generation.output import GenerationOutput, transition_scores
     from tfx_core.generation.processors import AllowedTokens, Processor
     from tfx_core.generation.prompts import Prompts
     from tfx_core.generation.rows import Rows
     from tfx_core.generation.sampling import row_seed
+    from tfx_core.generation.shortlist import Shortlist
     from tfx_core.generation.state import (
         REPORTS,
         DecodingState,
@@ -45,6 +47,7 @@ _HOMES = {
     "GenerationOptions": "options",
     "GenerationOutput": "output",
     "GenerativeModel": "state",
+    "LexicalTable": "lexical_table",
     "OPTION_NAMES": "options",
     "PhrasalConstraint": "constraints",
     "Processor": "processors",
@@ -56,6 +59,7 @@ _HOMES = {
     "RowByRow": "state",
     "Rows": "rows",
     "StoppingCriterion": "stopping",
+    "Shortlist": "shortlist",
     "Strategy": "options",
     "Streamer": "streaming",
     "TextDecoder": "stopping",
@@ -83,6 +87,7 @@ __all__ = [
     "GenerationOptions",
     "GenerationOutput",
     "GenerativeModel",
+    "LexicalTable",
     "PhrasalConstraint",
     "Processor",
     "Prompts",
@@ -91,6 +96,7 @@ __all__ = [
     "RevealingState",
     "RowByRow",
     "Rows",
+    "Shortlist",
     "StoppingCriterion",
     "Strategy",
     "Streamer",

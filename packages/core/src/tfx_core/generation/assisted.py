@@ -11,6 +11,7 @@ from tfx_core.generation.output import Decoded
 from tfx_core.generation.prompts import Prompts
 from tfx_core.generation.rows import Rows
 from tfx_core.generation.search import Search, is_dead
+from tfx_core.generation.sides import Sides
 from tfx_core.generation.state import DecodingState, ExtendingState, GenerativeModel
 from tfx_core.generation.stepwise import Chooser, chooser
 from tfx_core.habits import hint
@@ -45,7 +46,7 @@ class Assistant:
             raise InputError(f"{NAME} has an encoder, which reads input_ids; give one of the model's own kind, and ids")
         if source is not None and not model.config.is_encoder_decoder:
             raise InputError(f"{NAME} has no encoder; give one of the model's own kind")
-        own, other = (getattr(getattr(each, "config", None), "vocab_size", None) for each in (model, of))
+        own, other = Sides.of(model), Sides.of(of)
         if own != other:
             raise InputError(f"{NAME} with a vocabulary of {own} tokens: the model's has {other}; must be alike")
         longest, positions = int(prompts.lengths.max()), model.most_read

@@ -24,6 +24,8 @@ from tfx_core.generation.output import Decoded, GenerationOutput, ScoreRecorder,
 from tfx_core.generation.processors import AllowedTokens, Processor, build_processors, first_processors
 from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token, prepare
 from tfx_core.generation.search import Search
+from tfx_core.generation.shortlist import Shortlist, narrow
+from tfx_core.generation.sides import Sides
 from tfx_core.generation.state import REPORTS, DecodingState, GenerativeModel
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
@@ -47,6 +49,7 @@ def generate(
     negative_prompt_ids: Tensor | None = None,
     negative_prompt_attention_mask: Tensor | None = None,
     assistant_model: GenerativeModel | None = None,
+    shortlist: Shortlist | None = None,
     **arguments: Any,
 ) -> Tensor | GenerationOutput:
     """Continue the prompts ``input_ids`` ``(B, P)``, or decode an output for them where the model has an encoder.
@@ -66,6 +69,10 @@ def generate(
     last token of each prompt. ``assistant_model``, a smaller one of the same vocabulary, guesses tokens for greedy
     search and sampling, which saves time and changes none.
 
+    ``shortlist`` bounds each text to the `Shortlist` of its source, of which alone the output layer is computed. Greedy
+    search gives what it would give without, wherever the shortlist has that; so do beams where the tokens outside have
+    no probability. Else beams and samples go by the probabilities among the candidates, as in Marian.
+
     Raises `TypeError` for an unknown name and `InputError` for what cannot be meant.
     """
     check_streamer(streamer)
@@ -78,9 +85,13 @@ def generate(
         for reason in options.without_effect(list(given)):
             warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
         strategy = options.strategy if assistant_model is None else options.assisted
+        sides = Sides.of(model)
+        sides.check(options)
         _check_reports(inputs, options, strategy)
         negative = negative_prompt_ids, negative_prompt_attention_mask
         begun = _begin(model, inputs, options, given, negative, assistant_model)
+        if shortlist is not None:
+            narrow(model, begun.state, shortlist, begun.source, options)
         check_openings(begun.prompts, tokenizer, stacklevel=5)
     with torch.inference_mode():
         output = decode(
@@ -88,7 +99,7 @@ def generate(
             begun.prompts,
             options,
             limits=begun.limits,
-            source=begun.source,
+            source=begun.source if sides.alike else None,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             logits_processor=logits_processor,
             stopping_criteria=stopping_criteria,

@@ -11,7 +11,7 @@ from tfx_core.errors import UnknownNameError, shown
 from tfx_core.habits import nearest
 from tfx_core.model.backbone import Backbone
 from tfx_core.model.heads.base import NoHead
-from tfx_core.model.heads.plan import C, HeadPlan, Initialise
+from tfx_core.model.heads.plan import C, HeadPlan, Initialise, Ties
 from tfx_core.plugins import ArchitectureSpec, HeadSpec, registry
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class Architecture(Generic[C]):
 
     capabilities: Mapping[str, Collection[str]] = field(default_factory=dict)
     """What a third party's head may ask for, ``"token-states"`` or ``"pooled-state"`` -> the parts that give it."""
+
+    ties: Callable[[C, frozenset[str]], Ties] = lambda config, parts: ()
+    """``(config, parts)`` -> the pairs of `HeadPlan.ties` that the backbone has whatever its head: those come first."""
 
     text: "Recipe | None" = None
     """How the released tokenizer files are read."""

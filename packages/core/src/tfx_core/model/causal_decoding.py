@@ -1,7 +1,7 @@
 """How a decoder with a key-value cache takes steps: the state of every decoder that takes ``past_key_values``."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from tfx_core.generation.state import REPORTS, check_used
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
+
+if TYPE_CHECKING:
+    from tfx_core.generation.shortlist import Narrowed
 
 _OF_PROMPT = ("input_ids", "inputs_embeds", "attention_mask", "position_ids")
 _OF_SOURCE = ("encoder_hidden_states", "encoder_attention_mask")
@@ -51,6 +54,7 @@ class CausalDecoding:
     ) -> None:
         self._decoder = decoder
         self._predictions = predictions
+        self._narrowed: Narrowed | None = None
         of_prompt = (*_OF_PROMPT, *self.continued)
         self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in of_prompt}
         self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
@@ -105,11 +109,17 @@ class CausalDecoding:
         self._known_cache.select(sources)
         self._source = {name: x.index_select(0, sources) for name, x in self._source.items()}
         self._last = {name: x.index_select(0, sources) for name, x in self._last.items()}
+        if self._narrowed is not None:
+            self._narrowed.select(sources)
 
     def remembered(self, rows: Tensor) -> DecoderCache:
         """A cache of these rows, with which a later call goes on."""
         with torch.inference_mode(mode=False), torch.no_grad():
             return self._known_cache.of_rows(rows)
+
+    def narrow(self, narrowed: "Narrowed") -> None:
+        """Compute the logits of some tokens alone from now on."""
+        self._narrowed = narrowed
 
     def reports(self) -> dict[str, tuple[Tensor, ...]]:
         """Attentions and hidden states of the last call, where they are asked for."""
@@ -159,7 +169,7 @@ class CausalDecoding:
         return self._logits(state)
 
     def _logits(self, states: Tensor) -> Tensor:
-        logits: Tensor = self._predictions(states)
+        logits: Tensor = (self._narrowed or self._predictions)(states)
         return logits
 
     @property

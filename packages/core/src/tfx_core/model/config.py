@@ -215,6 +215,11 @@ class ModelConfig(Checked, Nested):
         )
         return counted
 
+    @property
+    def target_vocabulary(self) -> str:
+        """The key that counts the tokens that the model writes."""
+        return "vocab_size"
+
     def begins_tied(self, name: str) -> bool:
         """Whether a new model's parameter of this name shares the tensor that it may share (`HeadPlan.ties`)."""
         return self.tie_word_embeddings

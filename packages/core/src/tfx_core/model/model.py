@@ -303,7 +303,7 @@ class Model(Switches):
                 self.tie(name, to)
 
     def get_input_embeddings(self) -> nn.Module:
-        """What turns ids into vectors, unscaled; encoder and decoder of one model have the same.
+        """What turns ids into vectors, unscaled: the encoder's, which mostly is the decoder's as well.
 
         Raises `InputError` where the backbone does not say where it is.
         """
@@ -335,14 +335,32 @@ class Model(Switches):
         as they are. New ones are drawn from torch's generator, around the mean of the old ones or as a new model's;
         optimizers made before know neither. Raises `ConfigError` for a size that the config cannot have.
         """
-        config: Any = self.config
         self.get_input_embeddings()
-        size = checked(new_num_tokens, Size | None, "new_num_tokens", InputError) or config.vocab_size
+        self._resize("vocab_size", new_num_tokens, pad_to_multiple_of, mean_resizing)
+        return self.get_input_embeddings()
+
+    def resize_decoder_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Module:
+        """The same for the tokens of the target, where these are others than the source's; returns their table.
+
+        Raises `InputError` where both sides have the same ones.
+        """
+        key = self.config.target_vocabulary
+        if key == "vocab_size":
+            cure = "both sides have the same tokens; use resize_token_embeddings"
+            raise InputError(f"resize_decoder_token_embeddings: {cure}")
+        self._resize(key, new_num_tokens, pad_to_multiple_of, mean_resizing)
+        owner, name = self.get_decoder().token_tables[0]
+        return owner.get_submodule(name)
+
+    def _resize(self, key: str, new_num_tokens: object, pad_to_multiple_of: object, mean_resizing: bool) -> None:
+        present: int = getattr(self.config, key)
+        size = checked(new_num_tokens, Size | None, "new_num_tokens", InputError) or present
         multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
         size = -(-size // multiple) * multiple
-        if size != config.vocab_size:
-            resize_tokens(self, size, mean_resizing=mean_resizing)
-        return self.get_input_embeddings()
+        if size != present:
+            resize_tokens(self, key, size, mean_resizing=mean_resizing)
 
     def unfilled(self, config: ModelConfig) -> "Model":
         """A model like this one with this config, whose parameters have shapes and no values."""
@@ -377,7 +395,8 @@ class Model(Switches):
     @property
     def ties(self) -> Ties:
         """Pairs of parameter names that may share a tensor."""
-        return self.plan.ties_of(self.config)
+        plan = self.plan
+        return (*self.architecture.ties(self.config, frozenset(plan.parts)), *plan.ties_of(self.config))
 
     @property
     def weight_table(self) -> WeightTable:

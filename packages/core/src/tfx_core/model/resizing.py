@@ -24,14 +24,16 @@ _DRAWN = 256
 """How many of them are made at once."""
 
 
-def resize_tokens(model: "Model", size: int, *, mean_resizing: bool) -> None:
-    """Give the model ``size`` tokens; old rows stay as they are, tied parameters tied, and its config says it.
+def resize_tokens(model: "Model", key: str, size: int, *, mean_resizing: bool) -> None:
+    """Give the model ``size`` tokens of the kind that a ``key`` of its config counts, which says it then.
+
+    Old rows stay as they are, tied parameters tied.
 
     New rows are drawn around the mean of the old ones, or as the architecture fills a new model's. Raises `ConfigError`
     where the config cannot have that size, and `InputError` where the model is no longer what its config says; nothing
     is changed then.
     """
-    config = model.config.replace(vocab_size=size)
+    config = model.config.replace(**{key: size})
     check_shapes(model)
     old, new = model.unfilled(model.config), model.unfilled(config)
     changed = list(_changed(model, old, new))

@@ -172,6 +172,7 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
             tokenizer=self.tokenizer,
             streamer=streamer,
             return_dict_in_generate=False,
+            **self.further_arguments(options),
             **given,
         )
         start = 1 if self.model.config.is_encoder_decoder else batch["input_ids"].shape[1]
@@ -179,6 +180,10 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         new = [_without_end(row, ends, pad) for row in sequences[:, start:].tolist()]
         copies = options.resolved.num_return_sequences
         return [new[first : first + copies] for first in range(0, len(new), copies)]
+
+    def further_arguments(self, options: GeneratingT) -> Mapping[str, Any]:
+        """What `generate` is given besides its options."""
+        return {}
 
     def results(self, texts: Sequence[object], key: str) -> Result:
         """A dict for one text, a list of dicts where the options ask for several."""

@@ -19,6 +19,7 @@ from tfx_core.tasks.splitting import joined, split
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit
 
 if TYPE_CHECKING:
+    from tfx_core.generation import Shortlist
     from tfx_core.model.model import Model
 
 
@@ -33,6 +34,11 @@ class Text2TextOptions(GeneratingOptions):
     ] = "error"
     max_source_length: Annotated[
         int | None, Between(1), Help("most tokens of an input (default: what model and tokenizer take)")
+    ] = None
+
+    shortlist: Annotated[
+        str | None,
+        Help("file of likely translations of each token, as tfx-core shortlist makes it: only those are computed"),
     ] = None
 
     further: ClassVar[frozenset[str]] = GeneratingOptions.further | {"truncation"}
@@ -76,6 +82,24 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
     heads = ("conditional-generation",)
     fallback: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "num_beams": 4}
     result_key: ClassVar[str]
+    _shortlist: "tuple[str, Shortlist] | None" = None
+    """The file that was read last, and what it says."""
+
+    def check_options(self, options: Text2TextT) -> None:
+        """Refuse a shortlist that cannot be read."""
+        super().check_options(options)
+        self.further_arguments(options)
+
+    def further_arguments(self, options: Text2TextT) -> Mapping[str, Any]:
+        """The shortlist."""
+        path = options.shortlist
+        if path is None:
+            return {}
+        from tfx_core.generation import Shortlist  # torch, which a help page does without
+
+        if self._shortlist is None or self._shortlist[0] != path:
+            self._shortlist = path, Shortlist.read(path, self.tokenizer)
+        return {"shortlist": self._shortlist[1]}
 
     def settings_name(self, options: Text2TextT) -> str:
         """That of the task."""

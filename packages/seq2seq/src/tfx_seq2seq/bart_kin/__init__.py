@@ -4,12 +4,17 @@ from tfx_seq2seq.bart_kin.config import BartKinConfig
 from tfx_seq2seq.bart_kin.design import Design, learned_positions, sinusoidal_positions
 from tfx_seq2seq.bart_kin.heads import BiasedPredictions, causal_lm, conditional_generation
 from tfx_seq2seq.bart_kin.model import build_backbone, initialise
+from tfx_seq2seq.bart_kin.tables import DECODER, ENCODER, SHARED, Tables, token_table
 from tfx_seq2seq.bart_kin.weights import backbone_rules
 
 __all__ = [
+    "DECODER",
+    "ENCODER",
+    "SHARED",
     "BartKinConfig",
     "BiasedPredictions",
     "Design",
+    "Tables",
     "backbone_rules",
     "build_backbone",
     "causal_lm",
@@ -17,4 +22,5 @@ __all__ = [
     "initialise",
     "learned_positions",
     "sinusoidal_positions",
+    "token_table",
 ]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from tfx_core.fields import Count, Positive, Rate, Size
 from tfx_core.model import ModelConfig
@@ -75,6 +75,16 @@ class BartKinConfig(ModelConfig):
             "pad_token_id",
             f"an id below vocab_size={self.vocab_size}",
         )
+
+    @property
+    def target_vocab_size(self) -> int:
+        """Number of tokens that are written."""
+        size: int = getattr(self, self.target_vocabulary)
+        return size
+
+    def alone(self) -> Self:
+        """The config of the decoder without its encoder."""
+        return self.replace(is_decoder=True, is_encoder_decoder=False)
 
     @property
     def embedding_scale(self) -> float:

@@ -8,6 +8,7 @@ from torch import nn
 from tfx_core.nn import OffsetPositions, SinusoidalPositions
 from tfx_seq2seq.backbone import Shift, after_start_token
 from tfx_seq2seq.bart_kin.config import BartKinConfig
+from tfx_seq2seq.bart_kin.tables import ONE_TABLE, Tables
 
 Residual = Callable[[nn.Module, nn.Module, float], nn.Module]
 """``(sublayer, norm, dropout)`` -> the sublayer in its residual: `tfx_core.nn.PostNorm` or ``PreNorm``."""
@@ -33,7 +34,7 @@ class Design:
     """Where a layer's norms are."""
 
     positions: Callable[[BartKinConfig], nn.Module]
-    """What makes the positions of each side."""
+    """What makes the positions of each side; of `sinusoidal_positions` checkpoints may store none."""
 
     embedding_norm: bool
     """Whether embeddings are normalised."""
@@ -43,3 +44,5 @@ class Design:
 
     shift: Shift = after_start_token
     """What makes the decoder's input of a target, or of the source where there is none."""
+    tables: Tables = ONE_TABLE
+    """The token tables of both sides."""

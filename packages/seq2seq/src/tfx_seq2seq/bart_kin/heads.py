@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.model import Backbone, HeadPlan
-from tfx_core.model.heads import LMHead
+from tfx_core.model.heads import LMHead, output_rows
 from tfx_seq2seq.backbone import Shift, after_start_token
 from tfx_seq2seq.bart_kin.config import BartKinConfig
 from tfx_seq2seq.heads import ConditionalGenerationHead, DecoderLMHead
@@ -30,6 +30,12 @@ class BiasedPredictions(nn.Module):
         logits += self.logits_bias  # in place: the logits are most of what a step of decoding writes
         return logits
 
+    def only(self, tokens: Tensor) -> "BiasedPredictions":
+        """The same for these tokens ``(n,)``: ``(…, D) -> (…, n)``."""
+        few = BiasedPredictions(output_rows(self.decoder, tokens))
+        few.logits_bias = nn.Parameter(self.logits_bias[:, tokens], requires_grad=False)
+        return few
+
 
 def _conditional_generation(shift: Shift, config: BartKinConfig, backbone: Backbone) -> ConditionalGenerationHead:
     return ConditionalGenerationHead(BiasedPredictions(_output_layer(config)), config, shift)
@@ -40,7 +46,7 @@ def _causal_lm(config: BartKinConfig, backbone: Backbone) -> DecoderLMHead:
 
 
 def _output_layer(config: BartKinConfig) -> nn.Linear:
-    return nn.Linear(config.d_model, config.vocab_size, bias=False)
+    return nn.Linear(config.d_model, config.target_vocab_size, bias=False)
 
 
 C = TypeVar("C", bound=BartKinConfig)
@@ -66,5 +72,5 @@ def causal_lm() -> HeadPlan[C]:
         _causal_lm,
         rules={"predictions": PREDICTIONS},
         ties=(("head.predictions.decoder.weight", "backbone.embeddings.token.weight"),),
-        adapt=lambda config: config.replace(is_decoder=True, is_encoder_decoder=False),
+        adapt=lambda config: config.alone(),
     )

@@ -12,7 +12,6 @@ from tfx_core.nn import (
     FeedForward,
     FusedProjections,
     Layer,
-    SinusoidalPositions,
     Stack,
     initialise_normal,
 )
@@ -24,23 +23,20 @@ from tfx_seq2seq.bart_kin.heads import BiasedPredictions
 
 @torch.no_grad()
 def initialise(path: str, module: nn.Module, config: BartKinConfig, generator: torch.Generator | None) -> None:
-    """As in the papers; positions that are computed have filled their table themselves."""
+    """As in the papers."""
     if isinstance(module, BiasedPredictions):
         module.logits_bias.zero_()
-    elif not isinstance(module, SinusoidalPositions):
+    else:
         initialise_normal(module, config.init_std, generator)
 
 
 def build_backbone(design: Design, config: BartKinConfig, parts: frozenset[str]) -> Backbone:
-    """The decoder alone, or with its ``"encoder"`` and one token table for both."""
-    token = nn.Embedding(config.vocab_size, config.d_model, padding_idx=config.pad_token_id)
+    """The decoder alone, or with its ``"encoder"``."""
+    source, target = design.tables.make(config)
     if "encoder" not in parts:
-        return _decoder(design, config, token, "input_ids")
-    return Seq2SeqBackbone(
-        _encoder(design, config, token),
-        _decoder(design, config, token, DECODER_IDS),
-        start=start_from_source(config, design.shift),
-    )
+        return _decoder(design, config, target, "input_ids")
+    encoder, decoder = _encoder(design, config, source), _decoder(design, config, target, DECODER_IDS)
+    return Seq2SeqBackbone(encoder, decoder, start=start_from_source(config, design.shift))
 
 
 def _encoder(design: Design, config: BartKinConfig, token: nn.Embedding) -> SideBackbone:

@@ -1,35 +1,29 @@
 """Names of the tensors of the backbones of BART and its relatives in a checkpoint."""
 
-from tfx_core.checkpoint import BackboneRules, Fuse, Rename, Rule, Same
+from tfx_core.checkpoint import BackboneRules, Computed, Fuse, Rename, Rule
 from tfx_seq2seq.bart_kin.config import BartKinConfig
-from tfx_seq2seq.bart_kin.design import Design
+from tfx_seq2seq.bart_kin.design import Design, sinusoidal_positions
 
 
 def backbone_rules(design: Design, config: BartKinConfig, parts: frozenset[str]) -> BackboneRules:
     """The rules of encoder and decoder, or of the decoder alone, whose token table has a name of its own."""
-    together, untied = "encoder" in parts, not config.tie_word_embeddings
+    together = "encoder" in parts
     decoder = "backbone.decoder." if together else "backbone."
-    shared, own = "model.shared.weight", "model.decoder.embed_tokens.weight"
-    tokens = Rename(shared if together else own, decoder + "embeddings.token.weight")
-    encoder = (
-        # the reference ties the tables of both sides, too, only where the output layer is tied
-        Same(own if together else shared, shared if together else own, written=together and untied),
-        Same("model.encoder.embed_tokens.weight", shared, written=untied),
-        *_side(design, "model.encoder.", "backbone.encoder."),
-    )
+    tokens, of_encoder = design.tables.rules(config, together)
     return BackboneRules(
-        core=(tokens, *_side(design, "model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
-        parts={"encoder": encoder},
+        core=(*tokens, *_side(design, "model.decoder.", decoder), *_cross_attention("model.decoder.", decoder)),
+        parts={"encoder": (*of_encoder, *_side(design, "model.encoder.", "backbone.encoder."))},
         prefix="model.",
     )
 
 
 def _side(design: Design, theirs: str, ours: str) -> tuple[Rule, ...]:
     layer, our_layer = theirs + "layers.{i}.", ours + "stack.layers.{i}."
+    positions = Computed if design.positions is sinusoidal_positions else Rename
     embedding_norm = Rename(theirs + "layernorm_embedding.{p}", ours + "embeddings.norm.{p}")
     final_norm = Rename(theirs + "layer_norm.{p}", ours + "stack.norm.{p}")
     return (
-        Rename(theirs + "embed_positions.weight", ours + "embeddings.position.weight"),
+        positions(theirs + "embed_positions.weight", ours + "embeddings.position.weight"),
         *((embedding_norm,) if design.embedding_norm else ()),
         *((final_norm,) if design.final_norm else ()),
         Fuse(

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from tfx_core.checkpoint import Rename
 from tfx_core.model import Backbone, HeadPlan
-from tfx_core.model.heads import NoHead, question_answering, token_classification
+from tfx_core.model.heads import NoHead, output_rows, question_answering, token_classification
 from tfx_seq2seq.heads import ConditionalGenerationHead, end_token_classification
 from tfx_seq2seq.t5.config import T5Config
 
@@ -21,6 +21,10 @@ class ScaledPredictions(nn.Module):
         """``(…, D) -> (…, V)``."""
         logits: Tensor = self.decoder(x * self.scale)
         return logits
+
+    def only(self, tokens: Tensor) -> "ScaledPredictions":
+        """The same for these tokens ``(n,)``: ``(…, D) -> (…, n)``."""
+        return ScaledPredictions(output_rows(self.decoder, tokens), self.scale)
 
 
 def _conditional_generation(config: T5Config, backbone: Backbone) -> ConditionalGenerationHead:

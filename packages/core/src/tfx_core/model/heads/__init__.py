@@ -11,7 +11,7 @@ from tfx_core.model.heads.classification import (
     last_token_classification,
     token_classification,
 )
-from tfx_core.model.heads.language import CausalLMHead, LanguageHead, LMHead, MaskedLMHead
+from tfx_core.model.heads.language import CausalLMHead, LanguageHead, LMHead, MaskedLMHead, output_rows
 from tfx_core.model.heads.losses import (
     IGNORED,
     classification_loss,
@@ -65,6 +65,7 @@ __all__ = [
     "mean_of_counted",
     "next_labels",
     "next_token_loss",
+    "output_rows",
     "question_answering",
     "sequence_summary",
     "span_beam",

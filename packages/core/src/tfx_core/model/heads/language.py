@@ -11,6 +11,16 @@ from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import check_range
 
 
+def output_rows(layer: nn.Module, tokens: Tensor) -> nn.Linear:
+    """The rows of an output layer for these tokens ``(n,)``; raises `InputError` for what is no plain layer."""
+    if type(layer) is not nn.Linear:
+        raise InputError(f"shortlist: the output layer is a {type(layer).__name__}, which cannot be cut to some tokens")
+    rows = nn.Linear(layer.in_features, len(tokens), bias=layer.bias is not None, device="meta")
+    for name, parameter in layer.named_parameters():
+        setattr(rows, name, nn.Parameter(parameter.detach()[tokens], requires_grad=False))
+    return rows
+
+
 class LMHead(nn.Module):
     """States to vocabulary logits: ``decoder(transform(x))``; ``decoder`` is often tied to the input embeddings."""
 
@@ -23,6 +33,10 @@ class LMHead(nn.Module):
         """``(…, D) -> (…, V)``."""
         logits: Tensor = self.decoder(self.transform(x))
         return logits
+
+    def only(self, tokens: Tensor) -> "LMHead":
+        """The same for these tokens ``(n,)``: ``(…, D) -> (…, n)``."""
+        return LMHead(output_rows(self.decoder, tokens), self.transform)
 
 
 class MaskedLMHead(Head):

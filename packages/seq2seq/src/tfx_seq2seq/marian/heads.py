@@ -1,0 +1,10 @@
+"""Marian's heads."""
+
+from tfx_core.model import HeadPlan
+from tfx_seq2seq.bart_kin import causal_lm, conditional_generation
+from tfx_seq2seq.marian.config import MarianConfig
+
+HEADS: dict[str, HeadPlan[MarianConfig]] = {
+    "conditional-generation": conditional_generation(),
+    "causal-lm": causal_lm(),
+}
