@@ -12,7 +12,6 @@ from tfx_core.nn import (
     FeedForward,
     FusedProjections,
     Layer,
-    SinusoidalPositions,
     Stack,
     initialise_normal,
 )
@@ -24,10 +23,10 @@ from tfx_seq2seq.bart_kin.heads import BiasedPredictions
 
 @torch.no_grad()
 def initialise(path: str, module: nn.Module, config: BartKinConfig, generator: torch.Generator | None) -> None:
-    """As in the papers; positions that are computed have filled their table themselves."""
+    """As in the papers."""
     if isinstance(module, BiasedPredictions):
         module.logits_bias.zero_()
-    elif not isinstance(module, SinusoidalPositions):
+    else:
         initialise_normal(module, config.init_std, generator)
 
 

@@ -1,5 +1,6 @@
 """ProphetNet's tokenizer: BERT's word pieces in a file of another name, with ``[SEP]`` behind each text."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tokenizers import AddedToken
@@ -10,10 +11,11 @@ from tfx_core.text.recipes import wordpiece_recipe
 
 def with_sentence_separator(settings: Settings) -> Settings:
     """The settings with the token between the sentences of a summary, ``x_sep_token``, among the special ones."""
-    token, others = settings.values["x_sep_token"], settings.additional_special_tokens
-    if token is None or settings.text("x_sep_token") in {each.content for each in others}:
+    value, others = settings.values["x_sep_token"], settings.additional_special_tokens
+    token = value.get("content") if isinstance(value, Mapping) else value
+    if not isinstance(token, str) or token in {each.content for each in others}:
         return settings
-    separator = AddedToken(settings.text("x_sep_token"), special=True, normalized=False)
+    separator = AddedToken(token, special=True, normalized=False)
     return replace(settings, additional_special_tokens=(*others, separator))
 
 
