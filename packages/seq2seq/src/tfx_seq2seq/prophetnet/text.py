@@ -10,13 +10,17 @@ from tfx_core.text.recipes import wordpiece_recipe
 
 
 def with_sentence_separator(settings: Settings) -> Settings:
-    """The settings with the token between the sentences of a summary, ``x_sep_token``, among the special ones."""
-    value, others = settings.values["x_sep_token"], settings.additional_special_tokens
-    token = value.get("content") if isinstance(value, Mapping) else value
-    if not isinstance(token, str) or token in {each.content for each in others}:
+    """The settings with a role for the token between the sentences of a summary, where the vocabulary has it.
+
+    Raises `TextError` for what is no token.
+    """
+    role = "x_sep_token"
+    stated = settings.values[role]
+    if stated is None:
         return settings
-    separator = AddedToken(token, special=True, normalized=False)
-    return replace(settings, additional_special_tokens=(*others, separator))
+    text = str(stated["content"]) if isinstance(stated, Mapping) and "content" in stated else settings.text(role)
+    token = AddedToken(text, special=True, normalized=False)
+    return replace(settings, special_tokens={**settings.special_tokens, role: token})
 
 
 RECIPE = replace(
