@@ -37,7 +37,8 @@ def test_the_token_between_sentences_is_found_whole_where_there_is_one(tmp_path:
         assert len(tokens) == len(WORDS)
     assert "[X_SEP]" not in read(tmp_path, PROPHETNET, x_sep_token=None).tokenize("a[X_SEP] b")
     bare = [token for token in WORDS if token != "[X_SEP]"]
-    assert len(read(write(tmp_path / "bare", {FILE: bare}), PROPHETNET)) == len(bare)
+    write(tmp_path / "bare", {FILE: bare, "tokenizer_config.json": {"x_sep_token": "[X_SEP]"}})
+    assert len(read(tmp_path / "bare", PROPHETNET)) == len(bare)
     with pytest.raises(TextError, match="x_sep_token=3: must be a string"):
         read(tmp_path, PROPHETNET, x_sep_token=3)
 

@@ -14,13 +14,13 @@ def with_sentence_separator(settings: Settings) -> Settings:
 
     Raises `TextError` for what is no token.
     """
-    role = "x_sep_token"
-    stated = settings.values[role]
+    stated = settings.values["x_sep_token"]
     if stated is None:
         return settings
-    text = str(stated["content"]) if isinstance(stated, Mapping) and "content" in stated else settings.text(role)
-    token = AddedToken(text, special=True, normalized=False)
-    return replace(settings, special_tokens={**settings.special_tokens, role: token})
+    text = stated.get("content") if isinstance(stated, Mapping) else settings.text("x_sep_token")
+    token = AddedToken(str(text), special=True, normalized=False)
+    # under a name that no file declares: the reference writes the key whether or not the vocabulary has the token
+    return replace(settings, special_tokens={**settings.special_tokens, "sentence_separator": token})
 
 
 RECIPE = replace(
