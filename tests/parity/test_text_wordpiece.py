@@ -202,6 +202,11 @@ def test_the_recipe_serves_families_with_other_tokens_and_templates(tmp_path: Pa
         theirs = slow(line, "a pair", return_token_type_ids=True)
         assert prophetnet(line, "a pair", return_token_type_ids=True) == theirs
         assert prophetnet.decode(ids, skip_special_tokens=True) == slow.decode(ids, skip_special_tokens=True)
+    prophetnet.save_pretrained(tmp_path / "saved")
+    again = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert (type(again), again.get_vocab()) == (type(slow), slow.get_vocab())
+    ids = [slow(line).input_ids for line in lines]
+    assert prophetnet.batch_decode(ids) == again.batch_decode(ids)
 
 
 @pytest.mark.parametrize("name", json.loads((DATA / "wordpiece.json").read_text(encoding="utf-8"))["cases"])
