@@ -421,6 +421,19 @@ def test_t5_without_legacy_gives_the_ids_of_the_slow_tokenizer(
     assert_same(texts, tokenizer(texts).input_ids, slow(texts)["input_ids"], processor_of(tmp_path))
 
 
+def test_line_breaks_are_kept_in_a_folder_of_the_reference_too(tmp_path: Path) -> None:
+    special = [Piece("<pad>", kind=CONTROL), Piece("</s>", kind=CONTROL), Piece("<unk>", kind=UNKNOWN)]
+    letters = [Piece(text, -1.0) for text in "▁abc"]
+    trainer = b"".join(field(number, value) for number, value in ((40, 2), (41, -1), (42, 1), (43, 0)))
+    model = spiece([*special, Piece("<n>", kind=USER), *letters], table=charsmap({"\n": " "}), trainer=trainer)
+    write(tmp_path, {"spiece.model": model})
+    transformers.PegasusTokenizerFast(str(tmp_path / "spiece.model")).save_pretrained(tmp_path / "theirs")
+    for folder in (tmp_path, tmp_path / "theirs"):
+        lost, kept = read(folder, PEGASUS), read(folder, PEGASUS, line_breaks=True)
+        assert lost("a\nb").input_ids == lost("a b").input_ids
+        assert kept.decode(kept("a\nb\n\nc").input_ids, skip_special_tokens=True) == "a\nb\n\nc"
+
+
 BY_CLASS = {**FAMILIES, "XLNet": (XLNET, "xlnet"), "Albert": (ALBERT, "albert")}
 """How the reference's class begins -> recipe and model."""
 

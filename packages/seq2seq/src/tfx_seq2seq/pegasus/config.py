@@ -16,9 +16,9 @@ class PegasusConfig(BartKinConfig):
     """
 
     model_type: ClassVar[str] = "pegasus"
-    # its classifiers were BART's once; how long a table of positions is that is computed, only that says
+    # BART's class, which once served it, has classifiers, and further rows in a table of positions that is learned
     inert_keys: ClassVar[Collection[str]] = ("classif_dropout", "classifier_dropout", "extra_pos_embeddings")
-    # BART's class served it, too, and was told with these what a Pegasus is
+    # and was told with these what a Pegasus is
     neutral_values: ClassVar[Mapping[str, Collection[Any]]] = {
         "add_bias_logits": (False,),
         "add_final_layer_norm": (True,),

@@ -72,11 +72,13 @@ def build(folder: Folder, settings: Settings) -> Tokenizer:
 
 def keep_line_breaks(tokenizer: Tokenizer, settings: Settings) -> None:
     """Read and write line breaks, where ``line_breaks`` says so; raises `TextError` where no piece stands for one."""
-    normalizer, decoder = tokenizer.normalizer, tokenizer.decoder
-    if not settings.flag("line_breaks") or LINE_BREAK in normalizer.normalize_str("\n"):
+    if not settings.flag("line_breaks"):
         return
     if tokenizer.token_to_id(LINE_BREAK) is None:
         raise TextError(f"{settings.label}: line_breaks is true, but the vocabulary lacks {LINE_BREAK}; leave it out")
+    normalizer, decoder = tokenizer.normalizer or normalizers.Sequence([]), tokenizer.decoder or decoders.Fuse()
+    if LINE_BREAK in normalizer.normalize_str("\n"):  # a folder that was saved so
+        return
     tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("\n", LINE_BREAK), normalizer])
     tokenizer.decoder = decoders.Sequence([decoder, decoders.Replace(LINE_BREAK, "\n")])
 
