@@ -150,7 +150,7 @@ def test_what_is_generated_does_not_depend_on_cache_or_padding(model_type: str |
     real[0, :4] = 0
     ids = random_ids(model_type, 2, 9)
     for name in ("window(2)", "window(2, 0)"):
-        options: dict[str, Any] = {"attention": name, "max_new_tokens": 5, "do_sample": False}
+        options: dict[str, Any] = {"attention": name, "min_new_tokens": 5, "max_new_tokens": 5, "do_sample": False}
         got = model.generate(ids, attention_mask=real, **options)
         without = model.generate(ids, attention_mask=real, use_cache=False, **options)
         assert without.equal(got)

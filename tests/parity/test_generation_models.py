@@ -32,6 +32,8 @@ GENERATORS = {
     "gpt2": Case("gpt2", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
     "openai-gpt": Case("openai-gpt", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
     "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
+    "mt5": Case("mt5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
+    "pegasus": Case("pegasus", Variant("standard", {"forced_eos_token_id": 1}), "conditional-generation"),
     "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
 OPTIONS: dict[str, dict[str, Any]] = {

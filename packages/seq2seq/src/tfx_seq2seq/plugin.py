@@ -54,6 +54,36 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/1804.00344",
         ),
         ArchitectureSpec(
+            "mt5",
+            target="tfx_seq2seq.mt5:ARCHITECTURE",
+            hf_classes={
+                "MT5Model": "backbone",
+                "MT5ForConditionalGeneration": "conditional-generation",
+                "MT5EncoderModel": "encoder-only",
+                "MT5ForSequenceClassification": "sequence-classification",
+                "MT5ForTokenClassification": "token-classification",
+                "MT5ForQuestionAnswering": "question-answering",
+            },
+            capabilities=("token-states",),
+            # released files name T5's, which is the same one
+            tokenizer_classes=("MT5Tokenizer", "MT5TokenizerFast", "T5Tokenizer", "T5TokenizerFast"),
+            summary="T5 1.1 for a hundred languages: text-to-text encoder-decoder pretrained on all of them",
+            paper="https://arxiv.org/abs/2010.11934",
+        ),
+        ArchitectureSpec(
+            "pegasus",
+            target="tfx_seq2seq.pegasus:ARCHITECTURE",
+            hf_classes={
+                "PegasusModel": "backbone",
+                "PegasusForConditionalGeneration": "conditional-generation",
+                "PegasusForCausalLM": "causal-lm",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("PegasusTokenizer", "PegasusTokenizerFast"),
+            summary="Encoder-decoder pretrained by writing the sentences that were taken out of a text; summarises",
+            paper="https://arxiv.org/abs/1912.08777",
+        ),
+        ArchitectureSpec(
             "t5",
             target="tfx_seq2seq.t5:ARCHITECTURE",
             hf_classes={

@@ -68,6 +68,12 @@ class SentencePieceModel:
 
 def read_sentencepiece(data: bytes, label: str) -> SentencePieceModel:
     """Read the contents of a ``spiece.model``; a `TextError` names ``label`` and the byte at fault."""
+    line = "" if looks_like_sentencepiece(data) else _first_line(data)
+    if line:
+        raise TextError(
+            f"{label}: is text, perhaps a vocabulary of a token a line, and begins with {shown(line)}: it is no "
+            "SentencePiece model; fetch the file of this kind of model"
+        )
     reader = _Reader(data, label)
     pieces: list[Piece] = []
     model = SentencePieceModel((), 0, label=label)
@@ -91,6 +97,17 @@ def read_sentencepiece(data: bytes, label: str) -> SentencePieceModel:
             "SentencePiece model; fetch it again"
         )
     return replace(model, pieces=tuple(pieces), unk_id=_check(pieces, model))
+
+
+def looks_like_sentencepiece(data: bytes) -> bool:
+    """Whether a file begins as a model file does: with a piece."""
+    return data.startswith(b"\n")
+
+
+def _first_line(data: bytes) -> str:
+    """The first line of a text, empty for what is none."""
+    line = data.partition(b"\n")[0].decode("utf-8", errors="replace").rstrip("\r")
+    return line if line.isprintable() and "\ufffd" not in line else ""
 
 
 def _with_trainer(model: SentencePieceModel, reader: "_Reader", fields: "Iterator[_Field]") -> SentencePieceModel:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tfx_core.errors import CheckpointError, TextError, shown
 from tfx_core.text.bounds import check_pieces
+from tfx_core.text.sentencepiece_model import looks_like_sentencepiece
 
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
@@ -97,7 +98,12 @@ def read_vocabulary_lines(data: bytes, label: str) -> dict[str, int]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TextError(f"{label}: byte {error.start} is not UTF-8; save the file as UTF-8, a token a line") from error
+        cure = "save the file as UTF-8, a token a line"
+        if looks_like_sentencepiece(data):
+            cure = (
+                "it is a SentencePiece model, and no vocabulary of a token a line; fetch the file of this kind of model"
+            )
+        raise TextError(f"{label}: byte {error.start} is not UTF-8; {cure}") from error
     lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     if lines == [""]:
         raise TextError(f"{label}: is empty; it must hold a token a line")
