@@ -58,7 +58,8 @@ class KnownLanguages:
         """Name -> token."""
 
     def checked(self, name: object, option: str) -> str:
-        """The name of a language that is known; raises `InputError` with those that may be meant."""
+        """The name of a language that is known, also by its token; raises `InputError` with those that may be meant."""
+        name = next((each for each, token in self.tokens.items() if token == name), name)
         if isinstance(name, str) and name in self.tokens:
             return name
         if not self.tokens:

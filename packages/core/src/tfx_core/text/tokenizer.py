@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from tfx_core.errors import InputError, shown
@@ -54,6 +55,7 @@ class Tokenizer(Chats, Framing):
 
     padding_side, truncation_side = SideSetting(), SideSetting()
     src_lang, tgt_lang = LanguageSetting(), LanguageSetting()
+    _texts: Part = "source"
     from_pretrained = Elsewhere()
 
     def __init__(
@@ -122,18 +124,20 @@ class Tokenizer(Chats, Framing):
         """The names of the languages that it tells, for ``src_lang`` and ``tgt_lang``; empty where it tells none."""
         return () if self._languages is None else tuple(self._languages.tokens)
 
-    @property
-    def target_vocabulary(self) -> Vocabulary:
-        """The tokens of targets, the same as of sources unless the family has two vocabularies."""
-        return self.vocabulary if self._target is None else self._target
+    def as_target(self) -> "Tokenizer":
+        """The tokenizer of targets: texts, tokens and ids are theirs; it and this one change apart from each other."""
+        targets = copy(self)
+        targets.vocabulary, targets._target, targets._texts = self.target_vocabulary, None, "target"
+        return targets
 
     def directed(self, src_lang: str | None = None, tgt_lang: str | None = None) -> Direction:
         """From which language to which, by these names or else the tokenizer's own; `InputError` for unknown ones."""
-        asked = {"src_lang": src_lang, "tgt_lang": tgt_lang}
-        for option, name in asked.items():
-            if name is not None:
-                self._known_languages(option, name).checked(name, option)
-        return Direction(src_lang or self.direction.source, tgt_lang or self.direction.target)
+        source, target = self.direction
+        if src_lang is not None:
+            source = self._known_languages("src_lang", src_lang).checked(src_lang, "src_lang")
+        if tgt_lang is not None:
+            target = self._known_languages("tgt_lang", tgt_lang).checked(tgt_lang, "tgt_lang")
+        return Direction(source, target)
 
     def asking_for(self, tgt_lang: str) -> dict[str, int]:
         """The options of generation with which a model writes this language: ``{"forced_bos_token_id": 250001}``.
@@ -150,6 +154,7 @@ class Tokenizer(Chats, Framing):
 
     def _side(self, part: Part, direction: Direction) -> Vocabulary:
         vocabulary = self.vocabulary if part == "source" else self.target_vocabulary
+        part = self._texts if part == "source" else part
         return vocabulary if self._languages is None else self._languages.framed(vocabulary, part, direction)
 
     # -- texts to ids --------------------------------------------------------------------------------------------------
@@ -305,7 +310,7 @@ class Tokenizer(Chats, Framing):
     @property
     def unsettled_tokens(self) -> int:
         """How many tokens at the end of a text may look different once others follow."""
-        return unsettled_tokens(self.vocabulary.backend)
+        return unsettled_tokens(self.target_vocabulary.backend)
 
     def _decode(
         self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None, of_source: bool
@@ -321,6 +326,8 @@ class Tokenizer(Chats, Framing):
 
     def save_pretrained(self, save_directory: "str | os.PathLike[str]") -> tuple[str, ...]:
         """Write the files that this library and transformers read the tokenizer back from; gives their paths."""
+        if self._texts == "target":
+            raise InputError("this is one side of a tokenizer, as_target(); save the tokenizer that it was made of")
         conventions: dict[str, JSON] = {
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "model_input_names": list(self.model_input_names),
