@@ -44,8 +44,9 @@ class Cutter:
         numbers = numbered.numbers.get_vocab(with_added_tokens=True)
         normalizer, added = numbered.cutter.normalizer, numbered.cutter.get_added_tokens_decoder().values()
         forms = {normalizer.normalize_str(token.content): token.content for token in added if token.normalized}
-        numbers |= {form: numbers[token] for form, token in forms.items()}
-        return cls(numbered.cutter, numbers, numbers[model.unk_token], forms)
+        unknown = numbers[model.unk_token]
+        numbers |= {form: numbers.get(token, unknown) for form, token in forms.items()}
+        return cls(numbered.cutter, numbers, unknown, forms)
 
     def ids(self, encoding: Encoding) -> list[int]:
         """The ids of the tokens of a row."""

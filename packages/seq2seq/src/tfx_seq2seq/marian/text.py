@@ -2,7 +2,8 @@
 
 So were OPUS-MT's models trained (Tiedemann and Thottingal 2020, https://aclanthology.org/2020.eamt-1.61): on texts that
 were cut before Marian saw them, whose words it looks up. A piece that the vocabulary lacks is ``<unk>``, and a run of
-characters that no piece has is looked up as a whole. With ``separate_vocabs`` targets have ``target_vocab.json``.
+characters that no piece has is looked up as a whole, as the other side may have it (one that a BPE model lacks always
+is ``<unk>``). With ``separate_vocabs`` targets have ``target_vocab.json``.
 
 A text may begin with the code of the language to write, ``>>fra<<``, which is one token and no piece; blanks before it
 change nothing. A code that the vocabulary lacks is ``<unk>``.
@@ -36,6 +37,8 @@ _ROLES = ("eos_token", "unk_token", "pad_token")
 
 _BEGIN = "\ufff2"
 """Stands before a code at the beginning of a text, and for one that is unknown; no character has this number."""
+
+_UNKNOWN_CODE = ">>?<<"
 
 _CODE = r">>[^<>\s▁]{1,40}<<"
 
@@ -102,7 +105,8 @@ def _find_codes(cutter: Tokenizer, model: SentencePieceModel, codes: list[str]) 
     known = "|".join(literal_pattern(found.normalize_str(code).removeprefix(_BEGIN)) for code in codes)
     unknown = rf"(?!{known})" if known else ""
     cutter.normalizer = normalizers.Sequence([*steps, replace(Regex(rf"\A{_BEGIN}{unknown}{_CODE}"), _BEGIN)])
-    cutter.add_tokens([AddedToken(code, normalized=True, special=False) for code in codes])
+    tokens = (AddedToken(code, normalized=True, special=False) for code in (*codes, _UNKNOWN_CODE))
+    cutter.add_tokens([*tokens])
 
 
 def _check_pieces(
