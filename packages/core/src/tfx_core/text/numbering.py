@@ -33,8 +33,12 @@ class Cutter:
     backend: Backend
     numbers: Mapping[str, int]
     unknown: int
-    written: Mapping[str, str]
-    """What stands for an added token where it is found in the normalized text -> the token."""
+
+    added: Mapping[int, int]
+    """Its own ids of added tokens, whose text in a row can have blanks beside it -> those that count."""
+
+    written: Mapping[int, str]
+    """Its own ids of the added tokens that are found in another form than they are written in -> the tokens."""
 
     @classmethod
     def of(cls, numbered: Numbered) -> "Cutter":
@@ -42,22 +46,24 @@ class Cutter:
         model = numbered.numbers.model
         assert isinstance(model, models.WordLevel)
         numbers = numbered.numbers.get_vocab(with_added_tokens=True)
-        normalizer, added = numbered.cutter.normalizer, numbered.cutter.get_added_tokens_decoder().values()
-        forms = {normalizer.normalize_str(token.content): token.content for token in added if token.normalized}
         unknown = numbers[model.unk_token]
-        numbers |= {form: numbers.get(token, unknown) for form, token in forms.items()}
-        return cls(numbered.cutter, numbers, unknown, forms)
+        tokens = numbered.cutter.get_added_tokens_decoder()
+        added = {own: numbers.get(token.content, unknown) for own, token in tokens.items()}
+        written = {own: token.content for own, token in tokens.items() if token.normalized}
+        return cls(numbered.cutter, numbers, unknown, added, written)
 
     def ids(self, encoding: Encoding) -> list[int]:
         """The ids of the tokens of a row."""
-        number, unknown = self.numbers.get, self.unknown
-        return [number(token, unknown) for token in encoding.tokens]
+        added, number, unknown = self.added, self.numbers.get, self.unknown
+        own = zip(encoding.ids, encoding.tokens, strict=True)
+        return [added[place] if place in added else number(token, unknown) for place, token in own]
 
     def renumbered(self, encoding: Encoding) -> Encoding:
         """A row with these ids."""
         state = json.loads(encoding.__getstate__())
+        own = zip(encoding.ids, encoding.tokens, strict=True)
         state["ids"] = self.ids(encoding)
-        state["tokens"] = [self.written.get(token, token) for token in encoding.tokens]
+        state["tokens"] = [self.written.get(place, token) for place, token in own]
         state["overflowing"] = [json.loads(self.renumbered(each).__getstate__()) for each in encoding.overflowing]
         renumbered = Encoding()
         renumbered.__setstate__(json.dumps(state).encode("utf-8"))

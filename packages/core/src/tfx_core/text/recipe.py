@@ -195,7 +195,7 @@ class Recipe:
     build_target: "Callable[[Folder, Settings], Tokenizer | Numbered] | None" = None
     """Makes the tokenizer of targets, as ``build`` makes that of sources, where both are not one.
 
-    Such a tokenizer always is made of the legacy files: a ``tokenizer.json`` holds one side.
+    The legacy files go over a ``tokenizer.json`` then, which holds one side: alone, it is that of both.
     """
 
     languages: "Languages | None" = None

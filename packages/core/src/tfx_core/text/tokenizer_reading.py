@@ -52,12 +52,12 @@ def read_tokenizer(
     if recipe is not None:
         settings = recipe.complete(settings)
     path = folder.path(TOKENIZER_FILE)
-    two_sided = recipe is not None and recipe.build_target is not None
+    two_sided = recipe is not None and recipe.build_target is not None and _has_files(folder, recipe)
     if path is not None and two_sided:
         warnings.warn(
             f"{folder.label}/{TOKENIZER_FILE} is not read: it holds one side of a tokenizer that has two; sources and "
             "targets are those of the other files",
-            stacklevel=3,
+            stacklevel=2,
         )
     if path is not None and not two_sided:
         label = f"{folder.label}/{TOKENIZER_FILE}"
@@ -78,7 +78,7 @@ def read_tokenizer(
     _check_work(backend, label)
     with guarded(f"{folder.label}: its added tokens cannot be read", "fetch the folder again"):
         vocabulary = _vocabulary(backend, settings, folder)
-        target = None if recipe is None else _target(folder, recipe, settings)
+        target = _target(folder, recipe, settings) if recipe is not None and two_sided else None
     return Tokenizer(
         vocabulary,
         model_max_length=settings.integer("model_max_length"),
@@ -192,12 +192,15 @@ def _text(folder: "Folder", name: str) -> str | None:
 
 def _require(folder: "Folder", recipe: Recipe) -> None:
     """Raise `TextError` unless the folder has every file of one of the recipe's sets."""
-    if not any(all(folder.path(name) is not None for name in files) for files in recipe.files):
-        sets = recipe.files if recipe.build_target is not None else ((TOKENIZER_FILE,), *recipe.files)
-        wanted = ", or ".join(" with ".join(files) for files in sets)
+    if not _has_files(folder, recipe):
+        wanted = ", or ".join(" with ".join(files) for files in ((TOKENIZER_FILE,), *recipe.files))
         some = [name for files in recipe.files for name in files if folder.path(name) is not None]
         found = f"there is {' and '.join(some)} alone" if some else "there is no tokenizer"
         raise TextError(f"{folder.label}: {found}; it needs {wanted}")
+
+
+def _has_files(folder: "Folder", recipe: Recipe) -> bool:
+    return any(all(folder.path(name) is not None for name in files) for files in recipe.files)
 
 
 def _vocabulary(

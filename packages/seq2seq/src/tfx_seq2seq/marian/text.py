@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _SPM = {"source": "source.spm", "target": "target.spm"}
 _SHARED, _OF_TARGETS = "vocab.json", "target_vocab.json"
-_ROLES = ("eos_token", "unk_token", "pad_token")
+_ROLES = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 
 _BEGIN = "\ufff2"
 """Stands before a code at the beginning of a text, and for one that is unknown; no character has this number."""
@@ -49,8 +49,8 @@ _MANY, _MOST = 0.1, 0.5
 def _sources(folder: "Folder", settings: Settings) -> Numbered:
     vocabulary = _vocabulary(folder, settings, _SHARED)
     stated = (folder.json("config.json") or {}).get("pad_token_id")
-    padding = vocabulary[settings.special("pad_token")]
-    if stated is not None and stated != padding:
+    padding = vocabulary.get(settings.special("pad_token"))
+    if stated is not None and padding is not None and stated != padding:
         warnings.warn(
             f"{folder.label}: pad_token_id is {shown(stated)} in config.json, but {_SHARED} gives the token "
             f"{shown(settings.special('pad_token'))} the id {padding}; the files are of different models",
@@ -65,11 +65,15 @@ def _targets(folder: "Folder", settings: Settings) -> Numbered:
 
 
 def _vocabulary(folder: "Folder", settings: Settings, file: str) -> Mapping[str, int]:
+    """Token -> id; raises `TextError` for one that lacks the family's special tokens."""
     vocabulary = read_vocabulary_object(folder, file)
-    for role in _ROLES:
+    for role, usual in _ROLES.items():
         token = settings.special(role)
-        if token not in vocabulary:
-            raise TextError(f"{folder.label}/{file}: lacks {shown(token)}, the {role}, which a model cannot do without")
+        if token not in vocabulary and (token == usual or role == "unk_token"):
+            raise TextError(
+                f"{folder.label}/{file}: lacks {shown(token)}, the {role}, without which no model of this family was "
+                "trained; fetch the file again"
+            )
     return vocabulary
 
 
@@ -172,10 +176,7 @@ def _refusing_samples(settings: Settings) -> Settings:
 
 
 RECIPE = Recipe(
-    TextFacts(
-        tokenizer_class="MarianTokenizer",
-        special_tokens={"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
-    ),
+    TextFacts("MarianTokenizer", _ROLES),
     files=((*_SPM.values(), _SHARED),),
     build=_sources,
     build_target=_targets,
