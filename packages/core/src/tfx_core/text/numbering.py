@@ -35,10 +35,10 @@ class Cutter:
     unknown: int
 
     added: Mapping[int, int]
-    """Its own ids of added tokens, whose text in a row can have blanks beside it -> those that count."""
+    """Its own ids of added tokens -> those that count, for tokens that are found with blanks, or in another form."""
 
     written: Mapping[int, str]
-    """Its own ids of the added tokens that are found in another form than they are written in -> the tokens."""
+    """Its own ids of added tokens that are found in another form than they are written in -> the tokens."""
 
     @classmethod
     def of(cls, numbered: Numbered) -> "Cutter":
@@ -54,9 +54,9 @@ class Cutter:
 
     def ids(self, encoding: Encoding) -> list[int]:
         """The ids of the tokens of a row."""
-        added, number, unknown = self.added, self.numbers.get, self.unknown
+        numbers, added, unknown = self.numbers, self.added, self.unknown
         own = zip(encoding.ids, encoding.tokens, strict=True)
-        return [added[place] if place in added else number(token, unknown) for place, token in own]
+        return [numbers[token] if token in numbers else added.get(place, unknown) for place, token in own]
 
     def renumbered(self, encoding: Encoding) -> Encoding:
         """A row with these ids."""

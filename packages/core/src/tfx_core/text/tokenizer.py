@@ -155,7 +155,9 @@ class Tokenizer(Chats, Framing):
     def _side(self, part: Part, direction: Direction) -> Vocabulary:
         vocabulary = self.vocabulary if part == "source" else self.target_vocabulary
         part = self._texts if part == "source" else part
-        return vocabulary if self._languages is None else self._languages.framed(vocabulary, part, direction)
+        if self._languages is None or not self.languages:
+            return vocabulary
+        return self._languages.framed(vocabulary, part, direction)
 
     # -- texts to ids --------------------------------------------------------------------------------------------------
 
