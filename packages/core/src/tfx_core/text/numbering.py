@@ -1,4 +1,4 @@
-"""Tokens that one file cuts texts into and another numbers: Marian's SentencePiece models and ``vocab.json``.
+"""Tokens that one file cuts texts into and another numbers: a SentencePiece model beside a ``vocab.json``.
 
 A token is then looked up by its text, which is what an unknown run of characters is as well; what the vocabulary lacks
 has the id of its unknown token.

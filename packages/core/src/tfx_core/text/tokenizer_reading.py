@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError, shown
@@ -103,7 +102,7 @@ def _target(folder: "Folder", recipe: Recipe, settings: Settings) -> Vocabulary 
     with guarded(f"{folder.label}: its files make no tokenizer of targets", "fetch them again"):
         built = recipe.build_target(folder, settings)
     _check_work(built, folder.label)
-    return _vocabulary(built, replace(settings, added_tokens={}), folder, settings.added_tokens.values())
+    return _vocabulary(built, settings, folder, first=False)
 
 
 def _check_work(built: Backend | Numbered, label: str) -> None:
@@ -194,7 +193,8 @@ def _require(folder: "Folder", recipe: Recipe) -> None:
     """Raise `TextError` unless the folder has every file of one of the recipe's sets."""
     if not _has_files(folder, recipe):
         wanted = ", or ".join(" with ".join(files) for files in ((TOKENIZER_FILE,), *recipe.files))
-        some = [name for files in recipe.files for name in files if folder.path(name) is not None]
+        named = dict.fromkeys(name for files in recipe.files for name in files)
+        some = [name for name in named if folder.path(name) is not None]
         found = f"there is {' and '.join(some)} alone" if some else "there is no tokenizer"
         raise TextError(f"{folder.label}: {found}; it needs {wanted}")
 
@@ -203,12 +203,10 @@ def _has_files(folder: "Folder", recipe: Recipe) -> bool:
     return any(all(folder.path(name) is not None for name in files) for files in recipe.files)
 
 
-def _vocabulary(
-    built: Backend | Numbered, settings: Settings, folder: "Folder", added: Iterable[AddedToken] = ()
-) -> Vocabulary:
+def _vocabulary(built: Backend | Numbered, settings: Settings, folder: "Folder", *, first: bool = True) -> Vocabulary:
     """The tokenizer with the added tokens and special roles of its settings, set neither to truncate nor to pad.
 
-    ``added`` are tokens that have the next ids, whichever these are.
+    The settings state the ids of added tokens in the ``first`` vocabulary; a second one may have others, in this order.
     """
     backend, cutter = built if isinstance(built, Numbered) else (built, None)
     for each in (backend,) if cutter is None else (backend, cutter):
@@ -220,8 +218,8 @@ def _vocabulary(
         *settings.additional_special_tokens,
     ):
         check_piece(token.content, settings.label, LONGEST_ADDED_TOKEN)
-    tokens = [*register(backend, settings), *added]
-    for number, token in settings.added_tokens.items():
+    tokens = register(backend, settings)
+    for number, token in settings.added_tokens.items() if first else ():
         if backend.token_to_id(token.content) != number:
             raise TextError(
                 f"{folder.label}: the added token {token.content!r} should have the id {number}, but the vocabulary "
