@@ -109,6 +109,11 @@ def test_vocabularies_that_are_damaged_are_told(tmp_path: Path) -> None:
     bad(tmp_path, "a vocabulary is an object of token -> id", vocab_json=TOKENS)
 
 
+def test_more_codes_than_there_are_languages_are_refused(tmp_path: Path) -> None:
+    codes = [f">>x{number}<<" for number in range(2001)]
+    bad(tmp_path, r"vocab\.json: has 2001 codes of languages", vocab_json=numbers(["<pad>", "</s>", "<unk>", *codes]))
+
+
 def test_a_vocabulary_without_the_pieces_of_a_model_is_told(tmp_path: Path) -> None:
     few = [token for token in TOKENS if token not in ONLY_SOURCES]
     tokenizer = read(folder(tmp_path, vocab_json=numbers(few)), RECIPE)  # as released ones lack some

@@ -42,6 +42,9 @@ _UNKNOWN_CODE = ">>?<<"
 
 _CODE = r">>[^<>\s▁]{1,40}<<"
 
+_MOST_CODES = 2000
+"""Released models have some hundreds; to look for them takes time that grows with the square of their number."""
+
 _MANY, _MOST = 0.1, 0.5
 """Shares of a model's pieces that a vocabulary may lack: more than the first is told, more than the second refused."""
 
@@ -74,6 +77,12 @@ def _vocabulary(folder: "Folder", settings: Settings, file: str) -> Mapping[str,
                 f"{folder.label}/{file}: lacks {shown(token)}, the {role}, without which no model of this family was "
                 "trained; fetch the file again"
             )
+    codes = len(_codes(vocabulary))
+    if codes > _MOST_CODES:
+        raise TextError(
+            f"{folder.label}/{file}: has {codes} codes of languages (>>…<<), more than the {_MOST_CODES} that a model "
+            "may have; fetch the file again"
+        )
     return vocabulary
 
 
