@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from tests.cases import ArchitectureCase, Variant, bart
+from tests.models.vocabularies import two_sides
 
 TINY: dict[str, Any] = {
     **bart.TINY,
@@ -75,4 +76,6 @@ CASE = ArchitectureCase(
         ({"pad_token_id": 53}, "pad_token_id=53: must be an id below vocab_size=53"),
         ({**APART, "decoder_vocab_size": 4}, "pad_token_id=4: must be an id below decoder_vocab_size=4"),
     ),
+    released=lambda: two_sides(">>fra<<", ">>deu<<"),
+    tokenizer_json=False,
 )

@@ -37,6 +37,16 @@ def pieces(special: Sequence[str], file: str = "spiece.model") -> Files:
     return {file: spiece([*control, *found], trainer=trainer)}
 
 
+def two_sides(*codes: str) -> Files:
+    """The SentencePiece model of each side, and a ``vocab.json`` of the pieces of both and codes of languages."""
+    signs = (*string.ascii_letters, *string.digits, *string.punctuation)
+    sides = {"source.spm": ("▁", *signs, *(f"▁{word}" for word in WORDS)), "target.spm": ("▁", *signs, "ß", "▁welt")}
+    tokens = dict.fromkeys(("</s>", "<unk>", *(text for side in sides.values() for text in side), *codes, "<pad>"))
+    control = [Piece("<unk>", kind=UNKNOWN), Piece("<s>", kind=CONTROL), Piece("</s>", kind=CONTROL)]
+    models = {file: spiece([*control, *scored(*side, first=-5.0, step=-0.01)]) for file, side in sides.items()}
+    return {**models, "vocab.json": {token: number for number, token in enumerate(tokens)}}
+
+
 def words(special: Sequence[str]) -> Files:
     """``vocab.txt`` of whole words."""
     return {"vocab.txt": [*special, *string.ascii_lowercase, *WORDS]}

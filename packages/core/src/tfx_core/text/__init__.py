@@ -3,6 +3,7 @@
 from tfx_core.text.batch import Batch, CharSpan, TokenSpan
 from tfx_core.text.languages import Direction, LanguageOption, Languages, Part
 from tfx_core.text.lengths import UNLIMITED
+from tfx_core.text.numbering import Numbered
 from tfx_core.text.recipe import JSON, SPECIAL_ROLES, Recipe, Settings, TextFacts
 from tfx_core.text.settings import GENERAL_OPTIONS, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
@@ -19,6 +20,7 @@ __all__ = [
     "Family",
     "LanguageOption",
     "Languages",
+    "Numbered",
     "Part",
     "Recipe",
     "Settings",

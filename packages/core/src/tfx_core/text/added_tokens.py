@@ -45,6 +45,11 @@ def with_tokens(tokenizer: Tokenizer, tokens: Iterable[AddedToken]) -> Tokenizer
     return _made(tokenizer, as_found(list(known.values()), tokenizer.normalizer))
 
 
+def with_written(tokenizer: Tokenizer, tokens: Iterable[AddedToken]) -> Tokenizer:
+    """A copy with these tokens too, all of them looked for as they are written; those that are there stay as found."""
+    return _made(tokenizer, [*_added(tokenizer), *(_flagged(token, normalized=False) for token in tokens)])
+
+
 def _made(tokenizer: Tokenizer, tokens: Sequence[AddedToken]) -> Tokenizer:
     copy = Tokenizer(tokenizer.model)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):

@@ -44,7 +44,7 @@ class Batch(dict[str, Any]):
         length: int = 0,
     ) -> None:
         super().__init__(columns)
-        self._encodings = list(encodings)
+        self._encodings = encodings
         self._padding = padding
         self._length = length
 

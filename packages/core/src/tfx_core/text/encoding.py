@@ -1,7 +1,7 @@
 """From the texts of a call to a `Batch`: check, tokenize, cut, fill up, and lay out the columns that it asks for."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from tfx_core.text.languages import Part
 from tfx_core.text.lengths import Padding, check_multiple, check_pair, plan_truncation
 from tfx_core.text.vocabulary import Truncation, Vocabulary
 
-_PER_TOKEN: dict[str, Callable[[Encoding], Sequence[Any]]] = {
-    "input_ids": lambda encoding: encoding.ids,
-    "token_type_ids": lambda encoding: encoding.type_ids,
-    "attention_mask": lambda encoding: encoding.attention_mask,
-    "special_tokens_mask": lambda encoding: encoding.special_tokens_mask,
-    "offset_mapping": lambda encoding: encoding.offsets,
+_PER_TOKEN: dict[str, Callable[[Vocabulary, Encoding], Sequence[Any]]] = {
+    "input_ids": lambda vocabulary, encoding: vocabulary.ids(encoding),
+    "token_type_ids": lambda _, encoding: encoding.type_ids,
+    "attention_mask": lambda _, encoding: encoding.attention_mask,
+    "special_tokens_mask": lambda _, encoding: encoding.special_tokens_mask,
+    "offset_mapping": lambda _, encoding: encoding.offsets,
 }
 
 
@@ -45,6 +45,13 @@ class Call:
     add_special_tokens: bool
     split_special_tokens: bool
     overflowing: bool
+
+    def of(self, vocabulary: Vocabulary) -> "Call":
+        """The call with the id that padding has in a vocabulary; targets can have one of their own."""
+        number = None if self.padding is None else vocabulary.id(self.padding.token)
+        if self.padding is None or number is None:
+            return self
+        return replace(self, padding=replace(self.padding, token_id=number))
 
     def truncation(self, vocabulary: Vocabulary, paired: bool) -> Truncation | None:
         """How texts, or pairs of them, are cut; raises `InputError` for arguments that contradict each other."""
@@ -82,6 +89,7 @@ def encode(
 
 def _encode(vocabulary: Vocabulary, call: Call, text: Texts, pair: Texts | None, name: str) -> Batch:
     inputs = check_texts(text, pair, call.words, name)
+    call = call.of(vocabulary)
     truncation = call.truncation(vocabulary, inputs.paired)
     if call.tensors is not None and not inputs.items:
         raise InputError(f"{name} is an empty batch, which makes no tensor")
@@ -92,17 +100,19 @@ def _encode(vocabulary: Vocabulary, call: Call, text: Texts, pair: Texts | None,
         encodings = [row for encoding in encodings for row in (encoding, *encoding.overflowing)]
     longest = max(map(len, encodings), default=0)
     length = longest if call.padding is None else call.padding.target(longest)
-    columns = _columns(encodings, samples, length, call)
+    columns = _columns(vocabulary, encodings, samples, length, call)
     if call.tensors is None and not inputs.batched and not call.overflowing:
         columns = {column: values[0] if column in _PER_TOKEN else values for column, values in columns.items()}
-    return Batch(columns, encodings, call.padding, length)
+    return Batch(columns, vocabulary.numbered(encodings), call.padding, length)
 
 
-def _columns(encodings: Sequence[Encoding], samples: list[int], length: int, call: Call) -> dict[str, Any]:
+def _columns(
+    vocabulary: Vocabulary, encodings: Sequence[Encoding], samples: list[int], length: int, call: Call
+) -> dict[str, Any]:
     """The columns of tokens, (rows, length), and behind them those of rows, (rows,)."""
     lengths = [len(encoding) for encoding in encodings]
     rows: dict[str, TokenRows] = {
-        column: [_PER_TOKEN[column](encoding) for encoding in encodings]
+        column: [_PER_TOKEN[column](vocabulary, encoding) for encoding in encodings]
         for column in call.columns
         if column in _PER_TOKEN
     }

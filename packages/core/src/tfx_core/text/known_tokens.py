@@ -1,7 +1,7 @@
 """The tokens that a tokenizer knows: their ids, their special roles, and new ones."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, overload
 
 from tokenizers import AddedToken
@@ -66,7 +66,13 @@ class Elsewhere:
 
 
 class KnownTokens:
-    """A tokenizer's tokens: each has an id, some a role (``pad_token``), which can be read and set."""
+    """A tokenizer's tokens: each has an id, some a role (``pad_token``), which can be read and set.
+
+    Where targets have a vocabulary of their own, tokens and ids are those of sources; what is added or given a role is
+    so in both, added at the end of each.
+    """
+
+    _target: Vocabulary | None = None
 
     bos_token, bos_token_id = RoleToken(), RoleId()
     eos_token, eos_token_id = RoleToken(), RoleId()
@@ -78,6 +84,19 @@ class KnownTokens:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+
+    @property
+    def target_vocabulary(self) -> Vocabulary:
+        """The tokens of targets, the same as of sources unless the family has two vocabularies."""
+        return self.vocabulary if self._target is None else self._target
+
+    def _change(self, change: Callable[[Vocabulary], Vocabulary]) -> int:
+        """Exchange the vocabularies for changed ones, all or none; gives the number of new tokens."""
+        with _CHANGES:
+            before = len(self)
+            vocabulary, target = change(self.vocabulary), None if self._target is None else change(self._target)
+            self.vocabulary, self._target = vocabulary, target
+            return len(self) - before
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # pickle and copy ask before there is anything to find
@@ -170,8 +189,8 @@ class KnownTokens:
 
     @additional_special_tokens.setter
     def additional_special_tokens(self, tokens: "Sequence[str | AddedToken]") -> None:
-        with _CHANGES:
-            self.vocabulary = self.vocabulary.assigning({}, [_special(token) for token in tokens])
+        additional = [_special(token) for token in tokens]
+        self._change(lambda vocabulary: vocabulary.assigning({}, additional))
 
     @property
     def additional_special_tokens_ids(self) -> list[int]:
@@ -195,11 +214,8 @@ class KnownTokens:
 
         The model's embeddings must grow to ``len(tokenizer)`` rows.
         """
-        tokens = [new_tokens] if isinstance(new_tokens, str | AddedToken) else new_tokens
-        with _CHANGES:
-            before = len(self)
-            self.vocabulary = self.vocabulary.adding(tokens, special_tokens)
-            return len(self) - before
+        tokens = [new_tokens] if isinstance(new_tokens, str | AddedToken) else [*new_tokens]
+        return self._change(lambda vocabulary: vocabulary.adding(tokens, special_tokens))
 
     def add_special_tokens(
         self,
@@ -226,16 +242,12 @@ class KnownTokens:
             else:
                 accepted = ", ".join((*SPECIAL_ROLES, "additional_special_tokens (a list)"))
                 raise InputError(f"{role}={value!r} names no role of a special token; roles are {accepted}")
-        with _CHANGES:
-            before = len(self)
-            self.vocabulary = self.vocabulary.adding(new, special=True).assigning(roles, additional)
-            return len(self) - before
+        return self._change(lambda vocabulary: vocabulary.adding(new, special=True).assigning(roles, additional))
 
     def assign_roles(self, roles: Mapping[str, "str | AddedToken | None"]) -> None:
         """Give roles to tokens of the vocabulary, or (None) take them away; raises `TextError` for unknown tokens."""
         tokens = {role: None if token is None else _special(token) for role, token in roles.items()}
-        with _CHANGES:
-            self.vocabulary = self.vocabulary.assigning(tokens, self.vocabulary.additional)
+        self._change(lambda vocabulary: vocabulary.assigning(tokens, vocabulary.additional))
 
 
 def _special(token: str | AddedToken) -> AddedToken:

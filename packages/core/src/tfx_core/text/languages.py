@@ -81,8 +81,9 @@ class KnownLanguages:
         return vocabulary.once("languages", lambda: self._languages.tokens(vocabulary.backend, self._settings))
 
     def checked(self, vocabulary: Vocabulary, name: object, option: str) -> str:
-        """The name of a language that is known; raises `InputError` with those that may be meant."""
+        """The name of a language that is known, also by its token; raises `InputError` with those that may be meant."""
         tokens = self.tokens(vocabulary)
+        name = next((each for each, token in tokens.items() if token == name), name)
         if isinstance(name, str) and name in tokens:
             return name
         if not tokens:

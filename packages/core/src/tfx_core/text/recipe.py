@@ -16,6 +16,7 @@ from tfx_core.fields import checked
 if TYPE_CHECKING:
     from tfx_core.checkpoint import Folder
     from tfx_core.text.languages import Languages
+    from tfx_core.text.numbering import Numbered
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Side = Literal["left", "right"]
@@ -178,8 +179,10 @@ class Recipe:
     ``build`` is called only when a folder has every file of one of them.
     """
 
-    build: "Callable[[Folder, Settings], Tokenizer]" = _no_build
+    build: "Callable[[Folder, Settings], Tokenizer | Numbered]" = _no_build
     """Makes the tokenizer from the legacy files: model, normalizer, pre-tokenizer, post-processor and decoder.
+
+    Two tokenizers where one file cuts texts and another numbers the tokens; no ``tokenizer.json`` can hold that.
 
     The caller then registers the special and added tokens of the settings, in the order of their ids; this adds only
     those whose ids depend on the family. A role whose token came from the family's facts, not from a file, and that the
@@ -192,10 +195,10 @@ class Recipe:
     These are also the keywords, beside those of every tokenizer, that `tfx_core.load_tokenizer` takes.
     """
 
-    build_target: "Callable[[Folder, Settings], Tokenizer] | None" = None
+    build_target: "Callable[[Folder, Settings], Tokenizer | Numbered] | None" = None
     """Makes the tokenizer of targets, as ``build`` makes that of sources, where both are not one.
 
-    Such a tokenizer always is made of the legacy files: a ``tokenizer.json`` holds one side.
+    The legacy files go over a ``tokenizer.json`` then, which holds one side: alone, it is that of both.
     """
 
     languages: "Languages | None" = None

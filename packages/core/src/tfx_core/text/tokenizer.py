@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from tfx_core.errors import InputError, shown
@@ -55,6 +56,7 @@ class Tokenizer(Chats, Framing):
 
     padding_side, truncation_side = SideSetting(), SideSetting()
     src_lang, tgt_lang = LanguageSetting(), LanguageSetting()
+    _texts: Part = "source"
     from_pretrained = Elsewhere()
 
     def __init__(
@@ -139,10 +141,11 @@ class Tokenizer(Chats, Framing):
         """The tokens of sources, with what stands around one of the tokenizer's direction."""
         return self._side("source", self.direction)
 
-    @property
-    def target_vocabulary(self) -> Vocabulary:
-        """The tokens of targets, the same as of sources unless the family has two vocabularies."""
-        return self.vocabulary if self._target is None else self._target
+    def as_target(self) -> "Tokenizer":
+        """The tokenizer of targets: texts, tokens and ids are theirs; it and this one change apart from each other."""
+        targets = copy(self)
+        targets.vocabulary, targets._target, targets._texts = self.target_vocabulary, None, "target"
+        return targets
 
     def directed(self, src_lang: str | None = None, tgt_lang: str | None = None) -> Direction:
         """From which language to which, by these names or else the tokenizer's own; `InputError` for unknown ones."""
@@ -169,6 +172,7 @@ class Tokenizer(Chats, Framing):
 
     def _side(self, part: Part, direction: Direction) -> Vocabulary:
         vocabulary = self.vocabulary if part == "source" else self.target_vocabulary
+        part = self._texts if part == "source" else part
         if self._languages is None or not self.languages:
             return vocabulary
         return self._languages.framed(vocabulary, part, direction)
@@ -325,7 +329,7 @@ class Tokenizer(Chats, Framing):
     @property
     def unsettled_tokens(self) -> int:
         """How many tokens at the end of a text may look different once others follow."""
-        return unsettled_tokens(self.vocabulary.backend)
+        return unsettled_tokens(self.target_vocabulary.backend)
 
     def _decode(
         self, rows: list[list[int]], skip_special_tokens: bool, clean: bool | None, of_source: bool
@@ -342,6 +346,8 @@ class Tokenizer(Chats, Framing):
 
     def save_pretrained(self, save_directory: "str | os.PathLike[str]") -> tuple[str, ...]:
         """Write the files that this library and transformers read the tokenizer back from; gives their paths."""
+        if self._texts == "target":
+            raise InputError("this is one side of a tokenizer, as_target(); save the tokenizer that it was made of")
         conventions: dict[str, JSON] = {
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "model_input_names": list(self.model_input_names),

@@ -9,12 +9,13 @@ from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError, shown
 from tfx_core.plugins.specs import ArchitectureSpec
-from tfx_core.text.added_tokens import register, with_tokens
+from tfx_core.text.added_tokens import register, with_tokens, with_written
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece, check_work
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, read_templates
 from tfx_core.text.guard import guarded
 from tfx_core.text.languages import KnownLanguages
 from tfx_core.text.lengths import check_side
+from tfx_core.text.numbering import Cutter, Numbered
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
 from tfx_core.text.settings import read_settings, tokenizer_class
 from tfx_core.text.tokenizer import Tokenizer
@@ -50,9 +51,16 @@ def read_tokenizer(
     if recipe is not None:
         settings = recipe.complete(settings)
     path = folder.path(TOKENIZER_FILE)
-    if path is not None and (recipe is None or recipe.build_target is None):
+    two_sided = recipe is not None and recipe.build_target is not None and _has_files(folder, recipe)
+    if path is not None and two_sided:
+        warnings.warn(
+            f"{folder.label}/{TOKENIZER_FILE} is not read: it holds one side of a tokenizer that has two; sources and "
+            "targets are those of the other files",
+            stacklevel=2,
+        )
+    if path is not None and not two_sided:
         label = f"{folder.label}/{TOKENIZER_FILE}"
-        backend = read_tokenizer_json(path.read_bytes(), label)
+        backend: Backend | Numbered = read_tokenizer_json(path.read_bytes(), label)
         if recipe is not None:
             with guarded(label, CURE):
                 recipe.adapt(backend, settings)
@@ -66,12 +74,13 @@ def read_tokenizer(
         label = folder.label
         with guarded(f"{label}: its files make no tokenizer", "fetch them again"):
             backend = recipe.build(folder, settings)
-    check_work(backend, label)
+    _check_work(backend, label)
     if recipe is not None and recipe.languages is not None:
-        settings = recipe.languages.complete(backend, settings)
+        numbers = backend.numbers if isinstance(backend, Numbered) else backend
+        settings = recipe.languages.complete(numbers, settings)
     with guarded(f"{folder.label}: its added tokens cannot be read", "fetch the folder again"):
         vocabulary = _vocabulary(backend, settings, folder)
-        target = None if recipe is None else _target(folder, recipe, settings)
+        target = _target(folder, recipe, settings) if recipe is not None and two_sided else None
     return Tokenizer(
         vocabulary,
         model_max_length=settings.integer("model_max_length"),
@@ -93,9 +102,15 @@ def _target(folder: "Folder", recipe: Recipe, settings: Settings) -> Vocabulary 
     """The tokens of targets, where they are not those of sources."""
     if recipe.build_target is None:
         return None
-    backend = recipe.build_target(folder, settings)
-    check_work(backend, folder.label)
-    return _vocabulary(backend, settings, folder)
+    with guarded(f"{folder.label}: its files make no tokenizer of targets", "fetch them again"):
+        built = recipe.build_target(folder, settings)
+    _check_work(built, folder.label)
+    return _vocabulary(built, settings, folder, first=False)
+
+
+def _check_work(built: Backend | Numbered, label: str) -> None:
+    for backend in built if isinstance(built, Numbered) else (built,):
+        check_work(backend, label)
 
 
 def _languages(recipe: Recipe | None, settings: Settings, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -181,15 +196,27 @@ def _text(folder: "Folder", name: str) -> str | None:
 
 def _require(folder: "Folder", recipe: Recipe) -> None:
     """Raise `TextError` unless the folder has every file of one of the recipe's sets."""
-    if not any(all(folder.path(name) is not None for name in files) for files in recipe.files):
+    if not _has_files(folder, recipe):
         wanted = ", or ".join(" with ".join(files) for files in ((TOKENIZER_FILE,), *recipe.files))
-        raise TextError(f"{folder.label}: there is no tokenizer; it needs {wanted}")
+        named = dict.fromkeys(name for files in recipe.files for name in files)
+        some = [name for name in named if folder.path(name) is not None]
+        found = f"there is {' and '.join(some)} alone" if some else "there is no tokenizer"
+        raise TextError(f"{folder.label}: {found}; it needs {wanted}")
 
 
-def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocabulary:
-    """The tokenizer with the added tokens and special roles of its settings, set neither to truncate nor to pad."""
-    backend.no_truncation()
-    backend.no_padding()
+def _has_files(folder: "Folder", recipe: Recipe) -> bool:
+    return any(all(folder.path(name) is not None for name in files) for files in recipe.files)
+
+
+def _vocabulary(built: Backend | Numbered, settings: Settings, folder: "Folder", *, first: bool = True) -> Vocabulary:
+    """The tokenizer with the added tokens and special roles of its settings, set neither to truncate nor to pad.
+
+    The settings state the ids of added tokens in the ``first`` vocabulary; a second one may have others, in this order.
+    """
+    backend, cutter = built if isinstance(built, Numbered) else (built, None)
+    for each in (backend,) if cutter is None else (backend, cutter):
+        each.no_truncation()
+        each.no_padding()
     for token in (
         *settings.added_tokens.values(),
         *settings.special_tokens.values(),
@@ -197,13 +224,15 @@ def _vocabulary(backend: Backend, settings: Settings, folder: "Folder") -> Vocab
     ):
         check_piece(token.content, settings.label, LONGEST_ADDED_TOKEN)
     tokens = register(backend, settings)
-    for number, token in settings.added_tokens.items():
+    for number, token in settings.added_tokens.items() if first else ():
         if backend.token_to_id(token.content) != number:
             raise TextError(
                 f"{folder.label}: the added token {token.content!r} should have the id {number}, but the vocabulary "
                 f"gives it {backend.token_to_id(token.content)}; the files are of different tokenizers"
             )
+    backend = with_tokens(backend, tokens)
     roles = {
         role: token for role, token in settings.special_tokens.items() if backend.token_to_id(token.content) is not None
     }
-    return Vocabulary(with_tokens(backend, tokens), roles, settings.additional_special_tokens)
+    cuts = None if cutter is None else Cutter.of(Numbered(backend, with_written(cutter, tokens)))
+    return Vocabulary(backend, roles, settings.additional_special_tokens, cuts)

@@ -54,14 +54,12 @@ def write_tokenizer(
     """
     from tfx_core.checkpoint import replacing_files, save_errors
 
-    backend = tokens.framed.backend
     files: dict[str, bytes] = {}
     if origin is not None and origin.recipe is not None:
         files.update(origin.copied)
-        files.update(origin.recipe.legacy_files(backend, origin.settings))
+        files.update(origin.recipe.legacy_files(tokens.vocabulary.backend, origin.settings))
     try:
-        with guarded(f"{folder}: this tokenizer has parts that no file can hold"):
-            files[TOKENIZER_FILE] = backend.to_str(pretty=True).encode("utf-8")
+        files[TOKENIZER_FILE] = _tokenizer_json(folder, tokens)
     except TextError:
         if not files:
             raise
@@ -83,6 +81,15 @@ def write_tokenizer(
             (new / name).parent.mkdir(exist_ok=True)
             (new / name).write_bytes(contents)
     return tuple(os.path.join(os.path.expanduser(folder), name) for name in sorted(files))
+
+
+def _tokenizer_json(folder: str | os.PathLike[str], tokens: Framing) -> bytes:
+    """The file of the `tokenizers` library; raises `TextError` for a tokenizer that it cannot hold."""
+    vocabulary = tokens.vocabulary
+    if vocabulary.cutter is not None or tokens.target_vocabulary is not vocabulary:
+        raise TextError(f"{folder}: no {TOKENIZER_FILE} holds a tokenizer with two sides, or with ids of another file")
+    with guarded(f"{folder}: this tokenizer has parts that no file can hold"):
+        return str(tokens.framed.backend.to_str(pretty=True)).encode("utf-8")
 
 
 def _template_files(template: ChatTemplate, origin: Origin | None) -> Mapping[str, bytes]:

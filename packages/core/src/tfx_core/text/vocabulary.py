@@ -5,19 +5,20 @@ combination in use has a tokenizer of its own, configured once. They share the m
 millisecond and no memory to speak of, and calls with different settings can run in any number of threads.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tokenizers import AddedToken
+from tokenizers import AddedToken, Encoding
 from tokenizers import Tokenizer as Backend
 
 from tfx_core.errors import TextError
 from tfx_core.habits import hint
-from tfx_core.text.added_tokens import copied, new_tokens, with_tokens
+from tfx_core.text.added_tokens import copied, new_tokens, with_tokens, with_written
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece
 from tfx_core.text.decoding import Decoder
 from tfx_core.text.guard import guarded
+from tfx_core.text.numbering import Cutter, Numbered, Renumbered
 from tfx_core.text.python_steps import Part, Steps, python_steps, set_steps
 from tfx_core.text.recipe import SPECIAL_ROLES, Side
 
@@ -40,20 +41,27 @@ class Vocabulary:
     """A tokenizer of the `tokenizers` library that nothing changes, with the roles of its special tokens.
 
     ``backend`` neither truncates nor pads, and only this vocabulary, and those made of it, use it: the library refuses
-    to change a tokenizer that another thread is using.
+    to change a tokenizer that another thread is using. Where texts are cut by another file than the one that numbers
+    the tokens, ``backend`` numbers them and ``cutter`` cuts.
     """
 
     def __init__(
-        self, backend: Backend, roles: Mapping[str, AddedToken], additional: Iterable[AddedToken] = ()
+        self,
+        backend: Backend,
+        roles: Mapping[str, AddedToken],
+        additional: Iterable[AddedToken] = (),
+        cutter: Cutter | None = None,
     ) -> None:
         self.backend = backend
+        self.cutter = cutter
+        self._cutting = backend if cutter is None else cutter.backend
         self.decoder = Decoder(backend)
         self.roles = {role: roles[role] for role in SPECIAL_ROLES if role in roles}
         self.additional = tuple(additional)
         self.special_tokens = tuple(dict.fromkeys(token.content for token in (*self.roles.values(), *self.additional)))
         """Tokens of all roles and those without one, each once, in the order of `SPECIAL_ROLES`."""
         self._size: int | None = None
-        self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): backend}
+        self._variants: dict[tuple[Truncation | None, bool], Backend] = {(None, False): self._cutting}
         self._once: dict[Hashable, Any] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -61,7 +69,8 @@ class Vocabulary:
         backend = copied(self.backend) if steps else self.backend
         for part in steps:  # which the library does not pickle
             setattr(backend, part, None)
-        return _restored, (backend, steps, self.roles, self.additional)
+        cutter = None if self.cutter is None else self.cutter.backend
+        return _restored, (backend, steps, self.roles, self.additional, cutter)
 
     def configured(self, truncation: Truncation | None, split_special_tokens: bool = False) -> Backend:
         """The tokenizer that truncates like this; ``split_special_tokens`` reads ``[SEP]`` in a text as plain text."""
@@ -69,7 +78,7 @@ class Vocabulary:
         backend = self._variants.get(key)
         if backend is None:
             with guarded("the tokenizer cannot be set to this truncation"):
-                backend = copied(self.backend)
+                backend = copied(self._cutting)
                 backend.encode_special_tokens = split_special_tokens
                 if truncation is not None:
                     backend.enable_truncation(
@@ -79,7 +88,7 @@ class Vocabulary:
                         direction=truncation.side,
                     )
             if len(self._variants) >= _VARIANTS_KEPT:  # a caller with ever new lengths must not fill the memory
-                self._variants = {(None, False): self.backend}
+                self._variants = {(None, False): self._cutting}
             self._variants[key] = backend
         return backend
 
@@ -99,9 +108,18 @@ class Vocabulary:
 
     def _framed(self, make: Callable[[Backend], Any]) -> "Vocabulary":
         with guarded("what stands around a text cannot be set"):
-            backend = copied(self.backend)
-            backend.post_processor = make(backend)
-        return Vocabulary(backend, self.roles, self.additional)
+            backend, cutter = _framed(self.backend, make), self.cutter
+            if cutter is not None:
+                cutter = replace(cutter, backend=_framed(cutter.backend, make))
+        return Vocabulary(backend, self.roles, self.additional, cutter)
+
+    def ids(self, encoding: Encoding) -> Sequence[int]:
+        """The ids of the tokens that a text was cut into."""
+        return encoding.ids if self.cutter is None else self.cutter.ids(encoding)
+
+    def numbered(self, encodings: Sequence[Encoding]) -> Sequence[Encoding]:
+        """The rows that texts were cut into, with the ids of this vocabulary."""
+        return encodings if self.cutter is None else Renumbered(encodings, self.cutter)
 
     def __len__(self) -> int:
         if self._size is None:  # the library counts by making a list of all tokens
@@ -134,8 +152,11 @@ class Vocabulary:
                 raise TextError(f"{token!r} cannot be a token; a token is a string that is not empty")
             check_piece(str(token), "add_tokens", LONGEST_ADDED_TOKEN)
         with guarded("these tokens cannot be added"):
-            backend = with_tokens(self.backend, new_tokens(new, special))
-        return Vocabulary(backend, self.roles, self.additional)
+            new = new_tokens(new, special)
+            backend, cutter = with_tokens(self.backend, new), self.cutter
+            if cutter is not None:
+                cutter = Cutter.of(Numbered(backend, with_written(cutter.backend, new)))
+        return Vocabulary(backend, self.roles, self.additional, cutter)
 
     def assigning(self, roles: Mapping[str, AddedToken | None], additional: Iterable[AddedToken]) -> "Vocabulary":
         """A vocabulary with these tokens in these roles (None: no token), and ``additional`` ones without a role."""
@@ -146,12 +167,22 @@ class Vocabulary:
                     f"{token.content!r} is not in the vocabulary; add it: "
                     f"tokenizer.add_special_tokens({{role: {token.content!r}}})"
                 )
-        return Vocabulary(self.backend, kept, additional)
+        return Vocabulary(self.backend, kept, additional, self.cutter)
+
+
+def _framed(backend: Backend, make: Callable[[Backend], Any]) -> Backend:
+    backend = copied(backend)
+    backend.post_processor = make(backend)
+    return backend
 
 
 def _restored(
-    backend: Backend, steps: Mapping[Part, Steps], roles: Mapping[str, AddedToken], additional: Iterable[AddedToken]
+    backend: Backend,
+    steps: Mapping[Part, Steps],
+    roles: Mapping[str, AddedToken],
+    additional: Iterable[AddedToken],
+    cutter: Backend | None,
 ) -> Vocabulary:
     for part in steps:
         set_steps(backend, part, steps[part])
-    return Vocabulary(backend, roles, additional)
+    return Vocabulary(backend, roles, additional, None if cutter is None else Cutter.of(Numbered(backend, cutter)))

@@ -9,6 +9,7 @@ from tfx_seq2seq.marian.config import MarianConfig
 from tfx_seq2seq.marian.heads import HEADS
 from tfx_seq2seq.marian.model import DESIGN
 from tfx_seq2seq.marian.tables import table_ties
+from tfx_seq2seq.marian.text import RECIPE
 
 __all__ = ["ARCHITECTURE", "MarianConfig"]
 
@@ -21,5 +22,6 @@ ARCHITECTURE = Architecture(
     parts={"encoder"},
     capabilities={"token-states": ("encoder",)},
     ties=table_ties,
+    text=RECIPE,
     decoding=seq2seq_decoding,
 )

@@ -20,6 +20,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tokenizers import Regex, normalizers
 
@@ -56,11 +57,13 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
     """
     if not table:
         return []
-    trie = _Trie(table, label)
-    entries = _Entries.of(trie)
+    try:
+        entries, own = _read(table)
+    except TextError as error:
+        raise TextError(f"{label}: {error}") from None
     joining = entries.joining
     kept = sorted((symbol for symbol in symbols if entries.touches(symbol)), key=len, reverse=True)
-    whole = [*((_unit(symbol, joining), symbol) for symbol in kept), *entries.not_composed(trie)]
+    whole = [*((_unit(symbol, joining), symbol) for symbol in kept), *own]
     if len(whole) > len(_STAND_INS):
         raise TextError(
             f"{label}: precompiled_charsmap: {len(whole)} symbols and entries of its own need a stand-in each; there "
@@ -86,6 +89,14 @@ def charsmap_normalizers(table: bytes, symbols: Iterable[str], label: str) -> li
         replace(_BETWEEN_UNITS, ""),
         *(replace(stand_in, text) for (_, text), stand_in in zip(whole, stand_ins, strict=True)),
     ]
+
+
+@lru_cache(maxsize=1)  # both models of a translator have the same table, and to read it takes a second
+def _read(table: bytes) -> "tuple[_Entries, list[tuple[str, str]]]":
+    """What a table holds, and its entries that are not the composition of their parts."""
+    trie = _Trie(table)
+    entries = _Entries.of(trie)
+    return entries, entries.not_composed(trie)
 
 
 def _unit(symbol: str, joining: str) -> str:
@@ -177,8 +188,7 @@ class _Trie:
     into the strings behind the trie, each closed by a zero byte.
     """
 
-    def __init__(self, table: bytes, label: str) -> None:
-        self._label = label
+    def __init__(self, table: bytes) -> None:
         size = int.from_bytes(table[:4], "little") if len(table) >= 4 else -1
         if size < 4 or size % 4 or 4 + size > len(table):
             raise self._damaged(f"its trie has {size} bytes of the {len(table)} that there are")
@@ -271,7 +281,7 @@ class _Trie:
         return base
 
     def _damaged(self, problem: str) -> TextError:
-        return TextError(f"{self._label}: precompiled_charsmap is damaged: {problem}; fetch the file again")
+        return TextError(f"precompiled_charsmap is damaged: {problem}; fetch the file again")
 
 
 def character_class(characters: Iterable[str]) -> str:

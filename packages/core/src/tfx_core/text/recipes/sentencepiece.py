@@ -90,12 +90,27 @@ class _SentencePiece:
         model = read_sentencepiece(path.read_bytes(), f"{folder.label}/{self.model_file}")
         prefix_once = self.has_legacy and settings.optional_flag("legacy") is False
         pieces = self.arrange(model.pieces, settings)
-        tokenizer = Tokenizer(segmenter(model, pieces, self.avoid))
-        tokenizer.normalizer = normalizers.Sequence([*self.clean(settings), *normalizer_steps(model, prefix_once)])
-        tokenizer.pre_tokenizer = pre_tokenizer(model, pieces, prefix_once)
-        tokenizer.decoder = decoder(model)
+        tokenizer = sentencepiece_tokenizer(model, pieces, self.clean(settings), prefix_once, self.avoid)
         tokenizer.post_processor = template(self.single, self.pair, tokenizer, settings)
         return tokenizer
+
+
+def sentencepiece_tokenizer(
+    model: SentencePieceModel,
+    pieces: Sequence[Piece],
+    clean: Sequence[normalizers.Normalizer] = (),
+    prefix_once: bool = False,
+    avoid: Callable[[str], bool] = _no_piece,
+) -> Tokenizer:
+    """A tokenizer that cuts as a model does, into ``pieces``, whose places are the ids; nothing stands around a text.
+
+    ``clean`` is what happens to a text before; for the others see `pre_tokenizer` and `sentencepiece_recipe`.
+    """
+    tokenizer = Tokenizer(segmenter(model, pieces, avoid))
+    tokenizer.normalizer = normalizers.Sequence([*clean, *normalizer_steps(model, prefix_once)])
+    tokenizer.pre_tokenizer = pre_tokenizer(model, pieces, prefix_once)
+    tokenizer.decoder = decoder(model)
+    return tokenizer
 
 
 def segmenter(
