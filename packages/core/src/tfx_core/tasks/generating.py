@@ -17,6 +17,7 @@ from tfx_core.tasks.windows import TextWindow
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tfx_core.model.config import ModelConfig
     from tfx_core.model.model import Model
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -99,9 +100,16 @@ NewTokens = list[list[int]]
 class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, ItemT]):
     """A task whose model continues rows, or decodes an output for them.
 
-    An option counts in this order: the call's, ``task_specific_params`` in ``config.json`` under `settings_name`, the
-    checkpoint's ``generation_config.json`` (or legacy keys of ``config.json``), the task's `fallback`. With ``seed``,
-    an input's text depends on the seed and the input alone, not on its batch.
+    An option counts in this order, which `settled` and `defaults` follow and ``docs/generation-settings.md`` tells:
+
+    1. the call's, over those of the task itself,
+    2. the one by which the model is asked for a language (`asked_for`),
+    3. ``task_specific_params`` in ``config.json``, under `settings_name`,
+    4. ``generation_config.json``,
+    5. ``config.json``: without that file its older keys, beside it special tokens that it does not name,
+    6. the task's `fallback`.
+
+    With ``seed``, an input's text depends on the seed and the input alone, not on its batch.
     """
 
     listed = True
@@ -121,11 +129,17 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
     def settled(self, options: GeneratingT) -> GeneratingT:
         """The options with what the call decodes by; combinations that cannot be meant are refused."""
         try:
-            return options.with_resolved(self.defaults(options).updated(**options.given()))
+            return options.with_resolved(
+                self.defaults(options).updated(**{**self.asked_for(options), **options.given()})
+            )
         except ConfigError:
             raise
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from None
+
+    def asked_for(self, options: GeneratingT) -> Mapping[str, Any]:
+        """The options of generation that follow from what else a call asks for, such as a language."""
+        return {}
 
     def task_settings(self, options: GeneratingT) -> Mapping[str, Any]:
         """What the checkpoint's ``config.json`` says for this task."""
@@ -204,7 +218,12 @@ class Record(dict[str, Any]):
 
 def named_settings(model: "Model") -> dict[str, dict[str, Any]]:
     """``task_specific_params`` of the checkpoint's ``config.json``: name -> settings."""
-    stored, where = model.config.extra.get("task_specific_params") or {}, model.file_label("config.json")
+    return settings_in(model.config, model.file_label("config.json"))
+
+
+def settings_in(config: "ModelConfig", where: str) -> dict[str, dict[str, Any]]:
+    """The same of a config, which errors call ``where``."""
+    stored = config.extra.get("task_specific_params") or {}
     if not isinstance(stored, dict) or not all(isinstance(each, dict) for each in stored.values()):
         raise ConfigError(f"{where}: task_specific_params={shown(stored)}: must map names of tasks to settings")
     for name, settings in stored.items():
