@@ -1,6 +1,7 @@
 """What tasks that generate text share: their options, whose defaults they are, and batches that are generated."""
 
 import copy
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeV
 
 from tfx_core.errors import ConfigError, InputError, in_one_line, shown
 from tfx_core.fields import Help, forms
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, outdone, over
 from tfx_core.habits import hint
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
@@ -67,6 +68,8 @@ class GeneratingOptions(TaskOptions):
     def replaced(self, **values: Any) -> Self:
         """A copy with these values, before which its own give way as stored ones do in `GenerationOptions.updated`."""
         own = _given_by(values.pop("generation_config", None))
+        for reason in outdone(values):
+            warnings.warn(reason, stacklevel=5)  # to whoever calls the task
         changed = over(self.given(), {**own, **over(own, values)})
         rest = {name: changed.pop(name) for name in self.further & changed.keys()}
         options = replace(self, **changed)
