@@ -101,12 +101,12 @@ FOLDERS = {
     ),
     "Helsinki-NLP/opus-mt-en-de": Released(
         "marian", "translation", special(MARIAN), {**MARIAN, "renormalize_logits": True},
-        counts={"bad_words_ids": ((PAD,),), "num_beams": 6, "max_length": 512, "forced_eos_token_id": 0,
+        counts={"bad_words_ids": [[PAD]], "num_beams": 6, "max_length": 512, "forced_eos_token_id": 0,
                 "renormalize_logits": True},
     ),
     "Helsinki-NLP/opus-mt-en-de, its first files": Released(
         "marian", "translation", special(MARIAN), None, MARIAN,
-        counts={"bad_words_ids": ((PAD,),), "num_beams": 6, "max_length": 512},
+        counts={"bad_words_ids": [[PAD]], "num_beams": 6, "max_length": 512},
     ),
     "microsoft/prophetnet-large-uncased-cnndm": Released(
         "prophetnet", "summarization", special(PROPHETNET), None,
@@ -156,8 +156,9 @@ def save_model(folder: Path, released: Released) -> Any:
     """The reference's model, its folder speaking of generation as the released one does."""
     tiny, patch = case_of(released.model_type).tiny, case_of(released.model_type).variants[0].patch
     positions = {"max_position_embeddings": 600} if "max_position_embeddings" in tiny else {}
-    layers = {"num_decoder_layers": tiny["num_layers"]} if "num_layers" in tiny else {}  # theirs has a cache of as many
-    sizes = {"vocab_size": PAD + 1, **positions, **layers, **released.special}
+    layers = tiny.get("num_layers", tiny.get("num_encoder_layers"))  # theirs makes a cache of as many for the decoder
+    same = {} if layers is None else {"num_decoder_layers": layers}
+    sizes = {"vocab_size": PAD + 1, **positions, **same, **released.special}
     model = reference_model(
         Case(released.model_type, Variant("released", sizes, patch=patch), "conditional-generation")
     )
