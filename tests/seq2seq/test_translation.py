@@ -158,6 +158,35 @@ def test_a_pair_with_settings_is_that_of_its_languages(made: Made) -> None:
     assert run.directions.pairs == [("en_XX", "de_DE")]
 
 
+def test_settings_count_in_the_order_that_the_page_tells(made: Made) -> None:
+    stored = {"decoder_start_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
+    task_settings = {"translation_en_to_de": {"forced_bos_token_id": 31, "num_beams": 3}}
+    layers: dict[str, Any] = {
+        "generation": {**stored, "forced_bos_token_id": 32, "num_beams": 2},
+        "legacy": {"forced_bos_token_id": 33, "num_beams": 6, "min_length": 2},
+    }
+
+    def counts(keys: dict[str, Any], **options: Any) -> tuple[Any, Any]:
+        run = tfx_core.pipeline("translation", made(**keys), **{"src_lang": "en_XX", **options})
+        ((window,),) = run.encode([run.parse("a dog", run.options)], run.settled(run.options))
+        return window.options.resolved.forced_bos_token_id, window.options.resolved.num_beams
+
+    everything = {**layers, "task_settings": task_settings, "tokenizer": {"tgt_lang": "fr_XX"}}
+    german = IDS["de_DE"]
+    assert counts(everything, tgt_lang="de_DE", forced_bos_token_id=30, num_beams=5) == (30, 5)
+    assert counts(everything, tgt_lang="de_DE") == (german, 3)
+    assert counts(everything) == (IDS["fr_XX"], 2)
+    one_way = "one-way", {"source_lang": "en", "target_lang": "de"}
+    for given, expected in (
+        ({**layers, "task_settings": task_settings}, (31, 3)),
+        (layers, (32, 2)),
+        ({"legacy": layers["legacy"]}, (33, 6)),
+        ({}, (None, 4)),
+    ):
+        keys = {"model_type": one_way[0], "tokenizer": one_way[1], **given}
+        assert counts(keys, tgt_lang="de", src_lang="en") == expected
+
+
 @pytest.mark.parametrize("asked", [{}, {"src_lang": "en"}, {"src_lang": "en", "tgt_lang": "de"}], ids=str)
 def test_a_one_way_model_may_be_asked_for_its_way_alone(asked: dict[str, str], made: Made) -> None:
     folder = made("one-way", tokenizer={"source_lang": "en", "target_lang": "de"})

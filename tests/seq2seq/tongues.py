@@ -122,6 +122,7 @@ def save(
     tokenizer: Mapping[str, Any] | None = None,
     task_settings: dict[str, Any] | None = None,
     generation: dict[str, Any] | None = None,
+    legacy: dict[str, Any] | None = None,
     **config: Any,
 ) -> str:
     """Save a random one, with keys for ``tokenizer_config.json``, ``config.json`` and ``generation_config.json``."""
@@ -133,9 +134,9 @@ def save(
     with torch.no_grad():  # what is written can be read: no special token but the end
         model.language_head.predictions.logits_bias[0, 2 : len(SPECIAL)] = -1e4
     model.save_pretrained(folder)
-    if task_settings is not None:
-        values = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps({**values, "task_specific_params": task_settings}))
+    further = {**(legacy or {}), **({} if task_settings is None else {"task_specific_params": task_settings})}
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, **further}))
     if generation is not None:
         (folder / "generation_config.json").write_text(json.dumps(generation))
     roles = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>", "model_max_length": 30}
