@@ -249,7 +249,7 @@ def into_a_language(world: World) -> None:
         folder = tongues.save(Path(parent) / "model", "spoken")
         model, tokenizer = tfx_core.load_model(folder), tfx_core.load_tokenizer(folder)
         enc = tokenizer("a dog", src_lang="en_XX", return_tensors="pt")
-        found = model.generate(**enc, forced_bos_token_id=tokenizer.lang_code_to_id["de_DE"], max_new_tokens=4)
+        found = model.generate(**enc, forced_bos_token_id=tokenizer.convert_tokens_to_ids("de_DE"), max_new_tokens=4)
         assert found[0, 1] == tongues.IDS["de_DE"]
         assert torch.equal(model.generate(**enc, **tokenizer.asking_for("de_DE"), max_new_tokens=4), found)
 
@@ -268,7 +268,7 @@ OPTIONS: dict[str, Callable[[World], object]] = {
     "max_length=": lambda world: check(gpt2(world).generate(torch.tensor([[3, 4]]), max_length=9).shape == (1, 9)),
     "max_new_tokens=": shaped(2, 3, max_new_tokens=3),
     "max_new_tokens=, max_length=": both_lengths,
-    'forced_bos_token_id=tokenizer.lang_code_to_id["de_DE"]': into_a_language,
+    'forced_bos_token_id=tokenizer.convert_tokens_to_ids("de_DE")': into_a_language,
     "use_cache=": same(use_cache=False),
     "temperature=": shaped(2, NEW, do_sample=True, temperature=0.7),
     "do_sample=True, temperature=0": asked(do_sample=True, temperature=0),

@@ -224,9 +224,12 @@ class ToldLanguages:
         return not self.tokenizer.asking_for(self.languages[0])
 
     def _names_itself(self, text: str) -> bool:
-        """Whether a text begins with the token of a language from which the model learns it."""
-        numbers = list(self.tokenizer.lang_code_to_id.values())
-        return self._source_says and text.lstrip().startswith(tuple(self.tokenizer.convert_ids_to_tokens(numbers)))
+        """Whether a text begins with a token that is a language's name between signs, from which the model learns it."""
+        if not self._source_says:
+            return False
+        first = self.tokenizer.convert_ids_to_tokens(self.tokenizer(text, add_special_tokens=False)["input_ids"][:1])
+        named = re.fullmatch(r"\W+(.+?)\W+", first[0]) if first else None
+        return named is not None and named[1] in self.languages
 
     @property
     def _listed(self) -> str:

@@ -123,12 +123,6 @@ class Tokenizer(Chats, Framing):
         return () if self._languages is None else tuple(self._languages.tokens)
 
     @property
-    def lang_code_to_id(self) -> dict[str, int]:
-        """The id of each language's token."""
-        tokens = {} if self._languages is None else self._languages.tokens
-        return {name: self.convert_tokens_to_ids(token) for name, token in tokens.items()}
-
-    @property
     def target_vocabulary(self) -> Vocabulary:
         """The tokens of targets, the same as of sources unless the family has two vocabularies."""
         return self.vocabulary if self._target is None else self._target
