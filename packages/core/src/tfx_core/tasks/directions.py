@@ -224,7 +224,7 @@ class ToldLanguages:
         return not self.tokenizer.asking_for(self.languages[0])
 
     def _names_itself(self, text: str) -> bool:
-        """Whether a text begins with a token that is a language's name between signs, from which the model learns it."""
+        """Whether a text begins with a token, a language's name between signs, from which the model learns it."""
         if not self._source_says:
             return False
         first = self.tokenizer.convert_ids_to_tokens(self.tokenizer(text, add_special_tokens=False)["input_ids"][:1])
