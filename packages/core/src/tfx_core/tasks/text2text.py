@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.directions import NO_PAIR, Pair
-from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, ItemT, NewTokens, row_of, stored_prefix
+from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
 from tfx_core.tasks.splitting import joined, split
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit
 
@@ -47,7 +47,7 @@ class Text2TextOptions(GeneratingOptions):
 Text2TextT = TypeVar("Text2TextT", bound=Text2TextOptions)
 
 
-class Text2Text(GeneratingTask[Text2TextT, ItemT], Generic[Text2TextT, ItemT]):
+class Text2Text(GeneratingTask[Text2TextT, str]):
     """Texts in, dicts with one text out; a list of dicts where several texts are asked for.
 
     As in transformers, 4 beams and up to 256 new tokens where neither caller nor checkpoint says otherwise, and the
@@ -70,15 +70,23 @@ class Text2Text(GeneratingTask[Text2TextT, ItemT], Generic[Text2TextT, ItemT]):
         """That of the task."""
         return self.name
 
-    def rows(self, texts: Sequence[str], options: Text2TextT, languages: Pair = NO_PAIR) -> list[list[TextWindow]]:
+    def languages(self, options: Text2TextT) -> Pair:
+        """From which language to which, as the tokenizer is told."""
+        return NO_PAIR
+
+    def parse(self, value: object, options: Text2TextT) -> str:
+        """A string."""
+        return check_text(value)
+
+    def encode(self, items: Sequence[str], options: Text2TextT) -> list[list[TextWindow]]:
         """One window for each text, as many as it is split into, or none for a blank one."""
         prefix = self.prefix(options)
         positions = self.model.max_positions
         limit = length_limit(self.model, self.tokenizer, options.max_source_length, "max_source_length")
         most = options.max_source_length or (positions if options.long_input == "error" else limit)
-        rows = [[ids] for ids in self._ids([prefix + text for text in texts], languages)]
-        for index, text in enumerate(texts):
-            if not (text.strip() or self.answers_blanks):
+        rows = [[ids] for ids in self._ids([prefix + item for item in items], options)]
+        for index, item in enumerate(items):
+            if not (item.strip() or self.answers_blanks):
                 rows[index] = []
                 continue
             (ids,) = rows[index]
@@ -93,23 +101,26 @@ class Text2Text(GeneratingTask[Text2TextT, ItemT], Generic[Text2TextT, ItemT]):
                     "truncate) cuts it, 'split' splits it by sentences",
                 )
             if options.long_input == "truncate":
-                rows[index] = self._ids([prefix + text], languages, most)
+                rows[index] = self._ids([prefix + item], options, most)
             else:
-                rows[index] = self._split(index, text, prefix, languages, most)
+                rows[index] = self._split(index, item, prefix, most, options)
         return [[row_of(ids) for ids in own] for own in rows]
 
-    def written(self, rows: Sequence[NewTokens], options: Text2TextT, language: str | None = None) -> Result:
-        """The texts of all rows, joined; of several outputs the first ones make the first result."""
+    def decode(
+        self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: Text2TextT
+    ) -> Result:
+        """The texts of all windows, joined; of several outputs the first ones make the first result."""
         clean = options.clean_up_tokenization_spaces
         texts = [
-            self.tokenizer.batch_decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=clean)
+            [self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=clean) for new in row]
             for row in rows
         ]
         if not texts:
             return self.results([""] * options.resolved.num_return_sequences, self.result_key)
         if len(texts) == 1:
             return self.results(texts[0], self.result_key)
-        return self.results([joined(parts, language) for parts in zip(*texts, strict=True)], self.result_key)
+        target = self.languages(options).target
+        return self.results([joined(parts, target) for parts in zip(*texts, strict=True)], self.result_key)
 
     def prefix(self, options: Text2TextT) -> str:
         """What stands before every input."""
@@ -117,9 +128,9 @@ class Text2Text(GeneratingTask[Text2TextT, ItemT], Generic[Text2TextT, ItemT]):
             return options.prefix
         return stored_prefix(self.model, self.task_settings(options))
 
-    def _split(self, index: int, text: str, prefix: str, languages: Pair, most: int) -> list[list[int]]:
+    def _split(self, index: int, text: str, prefix: str, most: int, options: Text2TextT) -> list[list[int]]:
         def length(part: str) -> int:
-            return len(self._ids([prefix + part], languages)[0])
+            return len(self._ids([prefix + part], options)[0])
 
         if length("") >= most:
             raise ItemError(index, f"an input of {most} tokens has no room for any text beside prefix and end tokens")
@@ -128,50 +139,29 @@ class Text2Text(GeneratingTask[Text2TextT, ItemT], Generic[Text2TextT, ItemT]):
             parts = split(text, lambda part: length(part.strip()) <= most)
         except InputError as error:
             raise ItemError(index, str(error)) from None
-        return self._ids([prefix + part.strip() for part in parts], languages)
+        return self._ids([prefix + part.strip() for part in parts], options)
 
-    def _ids(self, texts: Sequence[str], languages: Pair, most: int | None = None) -> list[list[int]]:
+    def _ids(self, texts: Sequence[str], options: Text2TextT, most: int | None = None) -> list[list[int]]:
+        source, target = self.languages(options)
         batch = self.tokenizer(
-            list(texts),
-            truncation=most is not None,
-            max_length=most,
-            src_lang=languages.source,
-            tgt_lang=languages.target,
+            list(texts), truncation=most is not None, max_length=most, src_lang=source, tgt_lang=target
         )
         ids: list[list[int]] = batch["input_ids"]
         return ids
 
 
-class TextToText(Text2Text[Text2TextOptions, str]):
-    """The same of strings."""
-
-    options_type = Text2TextOptions
-
-    def parse(self, value: object, options: Text2TextOptions) -> str:
-        """A string."""
-        return check_text(value)
-
-    def encode(self, items: Sequence[str], options: Text2TextOptions) -> list[list[TextWindow]]:
-        """As `rows` has it."""
-        return self.rows(items, options)
-
-    def decode(
-        self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: Text2TextOptions
-    ) -> Result:
-        """As `written` has it."""
-        return self.written(rows, options)
-
-
-class Summarization(TextToText):
+class Summarization(Text2Text[Text2TextOptions]):
     """Texts in, dicts with ``summary_text`` out."""
 
     name = "summarization"
+    options_type = Text2TextOptions
     result_key = "summary_text"
 
 
-class Text2TextGeneration(TextToText):
+class Text2TextGeneration(Text2Text[Text2TextOptions]):
     """Texts in, dicts with ``generated_text`` out."""
 
     name = "text2text-generation"
+    options_type = Text2TextOptions
     result_key = "generated_text"
     answers_blanks = True

@@ -2,9 +2,9 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.fields import Help, checked
@@ -44,10 +44,17 @@ class TranslationOptions(Text2TextOptions):
         return options
 
 
-class Source(NamedTuple):
-    """A text to translate, and the languages that its input or its call names."""
+class Source(str):
+    """A text to translate, which knows the languages that its input or its call names."""
 
-    text: str
+    __slots__ = ("asked",)
+
+    def __new__(cls, text: str, asked: Pair) -> Self:
+        """Of a text and these languages."""
+        source = super().__new__(cls, text)
+        source.asked = asked
+        return source
+
     asked: Pair
 
 
@@ -57,8 +64,13 @@ class SourceWindow(TextWindow):
 
     options: TranslationOptions = TranslationOptions()
 
+    @classmethod
+    def of(cls, window: TextWindow, options: TranslationOptions) -> Self:
+        """A row with its options."""
+        return cls(**{each.name: getattr(window, each.name) for each in fields(window)}, options=options)
 
-class Translation(Text2Text[TranslationOptions, Source]):
+
+class Translation(Text2Text[TranslationOptions]):
     """Texts, or ``{"text": …, "src_lang": …, "tgt_lang": …}``, in; dicts with ``translation_text`` out.
 
     ``src_lang`` and ``tgt_lang`` are languages that the tokenizer tells (mBART, Marian): what stands around a text says
@@ -123,17 +135,21 @@ class Translation(Text2Text[TranslationOptions, Source]):
         own = Pair(*(checked(value.get(name), str | None, name, InputError) for name in _KEYS[1:]))
         return Source(check_text(value["text"]), own.over(options.asked))
 
-    def encode(self, items: Sequence[Source], options: TranslationOptions) -> list[list[TextWindow]]:
+    def languages(self, options: TranslationOptions) -> Pair:
+        """Those of the choice."""
+        return options.choice.languages
+
+    def encode(self, items: Sequence[str], options: TranslationOptions) -> list[list[TextWindow]]:
         """The rows of each text, which know by which options they are translated."""
         windows: list[list[TextWindow]] = [[] for _ in items]
         for choice, places in self._grouped(items, options):
             own = self.settled(options.choosing(choice))
             try:
-                rows = self.rows([items[place].text for place in places], own, choice.languages)
+                rows = super().encode([items[place] for place in places], own)
             except ItemError as error:
                 raise ItemError(places[error.index], error.reason) from None
             for place, row in zip(places, rows, strict=True):
-                windows[place] = [SourceWindow(each.features, options=own) for each in row]
+                windows[place] = [SourceWindow.of(each, own) for each in row]
         return windows
 
     def batches(self, windows: Sequence[TextWindow], options: TranslationOptions) -> Iterator[list[int]]:
@@ -153,19 +169,19 @@ class Translation(Text2Text[TranslationOptions, Source]):
         return super().compute(batch, windows, _options_of(windows[0]))
 
     def decode(
-        self, item: Source, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: TranslationOptions
+        self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: TranslationOptions
     ) -> Result:
-        """The text, its parts joined as its language is written."""
-        own = _options_of(windows[0]) if windows else options
-        return self.written(rows, own, item.asked.target or own.choice.languages.target)
+        """As of every such task, by the rows' options."""
+        return super().decode(item, windows, rows, _options_of(windows[0]) if windows else options)
 
-    def _grouped(self, items: Sequence[Source], options: TranslationOptions) -> "Iterable[tuple[Choice, list[int]]]":
+    def _grouped(self, items: Sequence[str], options: TranslationOptions) -> "Iterable[tuple[Choice, list[int]]]":
         """What each text is translated by, with the numbers of all for which it is the same."""
         directions, stored = self.directions, self.model.generation_options
         groups: dict[tuple[Pair, str | None], tuple[Choice, list[int]]] = {}
         for index, item in enumerate(items):
+            asked = item.asked if isinstance(item, Source) else options.asked
             try:
-                choice = directions.choice(item.asked, item.text, stored, prefixed=options.prefix is not None)
+                choice = directions.choice(asked, item, stored, prefixed=options.prefix is not None)
             except ConfigError:
                 raise
             except InputError as error:
