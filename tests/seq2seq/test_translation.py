@@ -12,12 +12,13 @@ import tfx_core
 from tests.seq2seq import tongues
 from tests.seq2seq.tongues import IDS
 from tfx_core.cli import cli
-from tfx_core.errors import InputError
+from tfx_core.errors import ConfigError, InputError
 from tfx_core.tasks import ItemError
 
 TEXTS = ["a dog", "Bob sings in Paris.", "naïve 日本", "xy"]
 LONG = "Ann lives here. Bob sings there! Who are you? A cat. Another dog sings in New York."
 ROMANIAN = {"translation_en_to_de": {"num_beams": 2, "max_length": 5}}
+STORED = {"decoder_start_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
 
 Made = Callable[..., str]
 
@@ -92,7 +93,7 @@ def test_a_source_that_says_the_target_is_all_that_a_model_is_told(made: Made) -
     assert run(">>de<<a dog") == german  # as texts are written for such models
     assert run("a dog", src_lang="en", tgt_lang="de") == german
     assert tfx_core.pipeline("translation_en_to_de", folder).options.tgt_lang == "de"
-    assert "this model translates between de, fr: choose with tgt_lang" in said(folder, "a dog")
+    assert "this model translates to de, fr: choose with tgt_lang" in said(folder, "a dog")
     assert "src_lang='it': not one of the 2 languages" in said(folder, "a dog", src_lang="it", tgt_lang="de")
 
 
@@ -137,10 +138,9 @@ def test_progress_counts_every_input(made: Made) -> None:
 def test_languages_that_the_files_name_need_not_be_named(made: Made) -> None:
     asked = task(made())(TEXTS, src_lang="en_XX", tgt_lang="de_DE")
     assert task(made(tokenizer={"src_lang": "en_XX", "tgt_lang": "de_DE"}))(TEXTS) == asked
-    stored = {"decoder_start_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
-    german = {**stored, "forced_bos_token_id": IDS["de_DE"]}
+    german = {**STORED, "forced_bos_token_id": IDS["de_DE"]}
     assert task(made(tokenizer={"src_lang": "en_XX"}, generation=german))(TEXTS) == asked
-    forced = task(made(generation={**stored, "forced_bos_token_id": IDS["fr_XX"]}))
+    forced = task(made(generation={**STORED, "forced_bos_token_id": IDS["fr_XX"]}))
     assert forced(TEXTS, src_lang="en_XX") != asked
     assert forced(TEXTS, src_lang="en_XX", tgt_lang="de_DE") == asked  # what is asked for goes over what is stored
     assert forced.directions.default(forced.model.generation_options) == (None, "fr_XX")
@@ -159,10 +159,9 @@ def test_a_pair_with_settings_is_that_of_its_languages(made: Made) -> None:
 
 
 def test_settings_count_in_the_order_that_the_page_tells(made: Made) -> None:
-    stored = {"decoder_start_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
     task_settings = {"translation_en_to_de": {"forced_bos_token_id": 31, "num_beams": 3}}
     layers: dict[str, Any] = {
-        "generation": {**stored, "forced_bos_token_id": 32, "num_beams": 2},
+        "generation": {**STORED, "forced_bos_token_id": 32, "num_beams": 2},
         "legacy": {"forced_bos_token_id": 33, "num_beams": 6, "min_length": 2},
     }
 
@@ -219,6 +218,26 @@ def test_a_one_way_model_may_be_asked_for_its_way_alone(asked: dict[str, str], m
 )  # fmt: skip
 def test_options_that_cannot_be_meant(options: dict[str, Any], words: str, made: Made) -> None:
     assert words in said(made(), "a dog", **options)
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"generation": {**STORED, "forced_bos_token_id": 9999}}, "generation_config.json: "),
+        ({"legacy": {"forced_bos_token_id": 9999}}, "config.json: "),
+        (
+            {"task_settings": {"translation": {"forced_bos_token_id": 9999}}},
+            "config.json: task_specific_params.translation: ",
+        ),
+    ],
+)
+def test_what_generation_finds_wrong_is_named_with_its_file(keys: dict[str, Any], place: str, made: Made) -> None:
+    folder = made("one-way", **keys)
+    with pytest.raises(ConfigError) as caught:
+        task(folder)("a dog")
+    assert str(caught.value).startswith(f"{folder}/{place}forced_bos_token_id")
+    with pytest.raises(InputError, match=r"^forced_bos_token_id"):
+        task(folder)("a dog", forced_bos_token_id=9998)
 
 
 @pytest.mark.parametrize(

@@ -190,10 +190,11 @@ class ToldLanguages:
         if whole.target is None and self._names_itself(text):
             return Choice(whole)
         missing = [name for name, each in zip(("src_lang", "tgt_lang"), whole, strict=True) if each is None]
+        between = "between"
         if self._source_says:
-            missing = [name for name in missing if name == "tgt_lang"]
+            missing, between = [name for name in missing if name == "tgt_lang"], "to"
         if missing:
-            raise InputError(f"this model translates between {self._listed}: choose with {' and '.join(missing)}")
+            raise InputError(f"this model translates {between} {self._listed}: choose with {' and '.join(missing)}")
         assert whole.target is not None
         return Choice(whole, self.settings.get(whole), self.tokenizer.asking_for(whole.target))
 

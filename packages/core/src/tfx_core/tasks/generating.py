@@ -1,9 +1,11 @@
 """What tasks that generate text share: their options, whose defaults they are, and batches that are generated."""
 
 import copy
+import re
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_type_hints
 
@@ -182,20 +184,46 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         given = options.given()
         if "seed" in given:
             given["seeds"] = [given.pop("seed")] * len(batch["input_ids"])
-        sequences = self.model.generate(
-            **batch,
-            generation_config=options.resolved,
-            use_model_defaults=False,
-            tokenizer=self.tokenizer,
-            streamer=streamer,
-            return_dict_in_generate=False,
-            **given,
-        )
+        with self._told_where(options):
+            sequences = self.model.generate(
+                **batch,
+                generation_config=options.resolved,
+                use_model_defaults=False,
+                tokenizer=self.tokenizer,
+                streamer=streamer,
+                return_dict_in_generate=False,
+                **given,
+            )
         start = 1 if self.model.config.is_encoder_decoder else batch["input_ids"].shape[1]
         ends, pad = set(options.resolved.eos_ids), options.resolved.pad_token_id
         new = [_without_end(row, ends, pad) for row in sequences[:, start:].tolist()]
         copies = options.resolved.num_return_sequences
         return [new[first : first + copies] for first in range(0, len(new), copies)]
+
+    @contextmanager
+    def _told_where(self, options: GeneratingT) -> Iterator[None]:
+        """Let an error that only generation finds in an option name the file that says it, and the key."""
+        try:
+            yield
+        except ConfigError:
+            raise
+        except InputError as error:
+            found = re.match(r"\w+", str(error))
+            place = None if found is None else self._place_of(found[0], options)
+            if place is None:
+                raise
+            raise ConfigError(f"{place}: {error}") from None
+
+    def _place_of(self, option: str, options: GeneratingT) -> str | None:
+        """What errors call the place in the checkpoint's files that counts for an option; None where none does."""
+        stored = self.model.generation_config
+        if option in {**self.asked_for(options), **options.given()}:
+            return None
+        if option in self.task_settings(options):
+            return f"{self.model.file_label('config.json')}: task_specific_params.{self.settings_name(options)}"
+        if option in (stored.contents() or {}):
+            return self.model.file_label("generation_config.json")
+        return self.model.file_label("config.json") if stored.set_values().get(option) is not None else None
 
     def results(self, texts: Sequence[object], key: str) -> Result:
         """A dict for one text, a list of dicts where the options ask for several."""
