@@ -346,6 +346,17 @@ def test_a_language_that_is_missing_or_unknown_is_said_in_flags(made: Made) -> N
     assert "--tgt-lang de-DE: not one of the 5" in command("-m", made(), "--tgt-lang", "de-DE", "a").stderr
 
 
+def test_a_language_that_no_line_names_is_told_once(made: Made) -> None:
+    result = command("-m", made(), "--src-lang", "en", stdin="a\n" * 5000)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: this model translates between de_DE, en_XX, fr_XX, zh_CN, zh_TW: choose with --tgt-lang\n"
+    )
+    tagged = command("-m", made("tagged"), "--max-new-tokens", "3", stdin=">>de<<a\na\n")
+    assert (tagged.exit_code, tagged.stdout.count("\n")) == (1, 2)  # where texts may name it, each is looked at
+    assert tagged.stderr == "Error: standard input, line 2: this model translates to de, fr: choose with --tgt-lang\n"
+
+
 def test_languages_without_their_model_are_not_loaded(made: Made, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()

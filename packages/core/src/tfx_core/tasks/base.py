@@ -229,6 +229,9 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     def check_options(self, options: OptionsT) -> None:
         """Raise `InputError` for options that contradict each other or the model; called before anything runs."""
 
+    def check_texts(self, options: OptionsT) -> None:
+        """Raise `InputError` where a text alone is no input by these options; who reads lines asks it once for all."""
+
     def settled(self, options: OptionsT) -> OptionsT:
         """The options with what is worked out once for a whole call; raises `InputError` as `check_options` does."""
         return options

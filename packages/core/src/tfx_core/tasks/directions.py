@@ -69,6 +69,11 @@ class Directions(Protocol):
         """The translations that the files name."""
         ...
 
+    @property
+    def texts_may_say(self) -> bool:
+        """Whether a text can name the target itself, by the token that a model learns it from."""
+        ...
+
     def default(self, stored: "GenerationOptions") -> Pair:
         """The languages where a call names none; ``stored`` are the checkpoint's options of generation."""
         ...
@@ -118,6 +123,7 @@ class NamedPairs:
     """The one pair, if the tokenizer's files say it."""
 
     languages: tuple[str, ...] = ()
+    texts_may_say: bool = False
 
     @property
     def pairs(self) -> Sequence[Pair]:
@@ -191,7 +197,7 @@ class ToldLanguages:
             return Choice(whole)
         missing = [name for name, each in zip(("src_lang", "tgt_lang"), whole, strict=True) if each is None]
         between = "between"
-        if self._source_says:
+        if self.texts_may_say:
             missing, between = [name for name in missing if name == "tgt_lang"], "to"
         if missing:
             raise InputError(f"this model translates {between} {self._listed}: choose with {' and '.join(missing)}")
@@ -220,13 +226,13 @@ class ToldLanguages:
         return None
 
     @property
-    def _source_says(self) -> bool:
-        """Whether the model learns from the source which language to write."""
+    def texts_may_say(self) -> bool:
+        """Whether it is the source from which the model learns what to write."""
         return not self.tokenizer.asking_for(self.languages[0])
 
     def _names_itself(self, text: str) -> bool:
         """Whether a text begins with a token, a language's name between signs, from which the model learns it."""
-        if not self._source_says:
+        if not self.texts_may_say:
             return False
         first = self.tokenizer.convert_ids_to_tokens(self.tokenizer(text, add_special_tokens=False)["input_ids"][:1])
         named = re.fullmatch(r"\W+(.+?)\W+", first[0]) if first else None

@@ -117,6 +117,12 @@ class Translation(Text2Text[TranslationOptions]):
             raise InputError(f"{self.name}: {error}") from None
         super().check_options(options)
 
+    def check_texts(self, options: TranslationOptions) -> None:
+        """Refuse options that name too few languages, unless texts may name them."""
+        directions, prefixed = self.directions, options.prefix is not None
+        if not directions.texts_may_say:
+            directions.choice(options.asked, "", self.model.generation_options, prefixed=prefixed)
+
     def settings_name(self, options: TranslationOptions) -> str:
         """That of the pair of languages, or of the task where no pair has its own."""
         return options.choice.settings or self.name
