@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -26,8 +27,8 @@ _KEYS = ("text", "src_lang", "tgt_lang")
 class TranslationOptions(Text2TextOptions):
     """Options of `Translation`."""
 
-    src_lang: Annotated[str | None, Help("language of the inputs, as the checkpoint names it")] = None
-    tgt_lang: Annotated[str | None, Help("language to translate to, as the checkpoint names it")] = None
+    src_lang: Annotated[str | None, Help("language of the inputs, as --languages lists it")] = None
+    tgt_lang: Annotated[str | None, Help("language to translate to, as --languages lists it")] = None
 
     choice: Choice = field(init=False, repr=False, compare=False, default=Choice())
     """What the call makes of languages, or one of its inputs of its own."""
@@ -47,15 +48,13 @@ class TranslationOptions(Text2TextOptions):
 class Source(str):
     """A text to translate, which knows the languages that its input or its call names."""
 
-    __slots__ = ("asked",)
+    asked: Pair
 
     def __new__(cls, text: str, asked: Pair) -> Self:
         """Of a text and these languages."""
         source = super().__new__(cls, text)
         source.asked = asked
         return source
-
-    asked: Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +181,14 @@ class Translation(Text2Text[TranslationOptions]):
 
     def _grouped(self, items: Sequence[str], options: TranslationOptions) -> "Iterable[tuple[Choice, list[int]]]":
         """What each text is translated by, with the numbers of all for which it is the same."""
-        directions, stored = self.directions, self.model.generation_options
+        directions, stored, prefixed = self.directions, self.model.generation_options, options.prefix is not None
+        choose = cache(lambda asked, text: directions.choice(asked, text, stored, prefixed=prefixed))
         groups: dict[tuple[Pair, str | None], tuple[Choice, list[int]]] = {}
+        says = directions.texts_may_say
         for index, item in enumerate(items):
             asked = item.asked if isinstance(item, Source) else options.asked
             try:
-                choice = directions.choice(asked, item, stored, prefixed=options.prefix is not None)
+                choice = choose(asked, str(item) if says else "")
             except ConfigError:
                 raise
             except InputError as error:
