@@ -163,7 +163,7 @@ class CrossProjections(Projections):
 
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """``(…, T, D), (…, S, D_source) -> (…, T, H·d), 2 × (…, S, H·d)``; `InputError` for another width."""
-        if source is not None and (source.dim() != 3 or source.shape[-1] != self.source_size):
+        if source is not None and source.shape[-1] != self.source_size:
             raise InputError(
                 f"encoder_hidden_states of shape {tuple(source.shape)}: must be states (batch, tokens, "
                 f"{self.source_size})"
