@@ -176,29 +176,8 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: GeneratingT
     ) -> list[NewTokens]:
         """The new tokens of each row, its end token and what fills up the batch left out."""
-        return self.generated(batch, options)
-
-    def generated(self, batch: "Mapping[str, Tensor]", options: GeneratingT, streamer: Any = None) -> list[NewTokens]:
-        """Generate for a batch; ``streamer`` follows a batch of one."""
-        # by their names as well: `generate` warns where one has no effect, and refuses lengths that it would else cut
-        given = options.given()
-        if "seed" in given:
-            given["seeds"] = [given.pop("seed")] * len(batch["input_ids"])
         with self._told_where(options):
-            sequences = self.model.generate(
-                **batch,
-                generation_config=options.resolved,
-                use_model_defaults=False,
-                tokenizer=self.tokenizer,
-                streamer=streamer,
-                return_dict_in_generate=False,
-                **given,
-            )
-        start = 1 if self.model.config.is_encoder_decoder else batch["input_ids"].shape[1]
-        ends, pad = set(options.resolved.eos_ids), options.resolved.pad_token_id
-        new = [_without_end(row, ends, pad) for row in sequences[:, start:].tolist()]
-        copies = options.resolved.num_return_sequences
-        return [new[first : first + copies] for first in range(0, len(new), copies)]
+            return self.generated(batch, options)
 
     @contextmanager
     def _told_where(self, options: GeneratingT) -> Iterator[None]:
@@ -224,6 +203,27 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         if option in (stored.contents() or {}):
             return self.model.file_label("generation_config.json")
         return self.model.file_label("config.json") if stored.set_values().get(option) is not None else None
+
+    def generated(self, batch: "Mapping[str, Tensor]", options: GeneratingT, streamer: Any = None) -> list[NewTokens]:
+        """Generate for a batch; ``streamer`` follows a batch of one."""
+        # by their names as well: `generate` warns where one has no effect, and refuses lengths that it would else cut
+        given = options.given()
+        if "seed" in given:
+            given["seeds"] = [given.pop("seed")] * len(batch["input_ids"])
+        sequences = self.model.generate(
+            **batch,
+            generation_config=options.resolved,
+            use_model_defaults=False,
+            tokenizer=self.tokenizer,
+            streamer=streamer,
+            return_dict_in_generate=False,
+            **given,
+        )
+        start = 1 if self.model.config.is_encoder_decoder else batch["input_ids"].shape[1]
+        ends, pad = set(options.resolved.eos_ids), options.resolved.pad_token_id
+        new = [_without_end(row, ends, pad) for row in sequences[:, start:].tolist()]
+        copies = options.resolved.num_return_sequences
+        return [new[first : first + copies] for first in range(0, len(new), copies)]
 
     def results(self, texts: Sequence[object], key: str) -> Result:
         """A dict for one text, a list of dicts where the options ask for several."""
