@@ -112,7 +112,7 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         """The texts of all windows, joined; of several outputs the first ones make the first result."""
         clean = options.clean_up_tokenization_spaces
         texts = [
-            [self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=clean) for new in row]
+            self.tokenizer.batch_decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=clean)
             for row in rows
         ]
         if not texts:
