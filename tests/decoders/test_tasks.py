@@ -238,7 +238,6 @@ def test_stop_strings_end_a_text(generate: Any) -> None:
     [
         ({"max_new_tokens": 0}, "max_new_tokens=0: must be an integer from 1 to 1e+18"),
         ({"num_beams": 4, "do_sample": True, "num_beam_groups": 2, "diversity_penalty": 1.0}, "do_sample"),
-        ({"max_new_tokens": 3, "max_length": 4}, "max_new_tokens=3 and max_length=4: give one of the two"),
         ({"num_return_sequences": 2, "do_sample": False}, "num_return_sequences=2"),
         ({"min_new_tokens": 9, "max_new_tokens": 3}, "min_new_tokens=9 is more than"),
         ({"early_stopping": "soon"}, "early_stopping='soon': must be one of True, False, 'never', or None"),
@@ -249,6 +248,16 @@ def test_what_cannot_be_meant_is_refused(options: dict[str, Any], said: str, gen
     with pytest.raises(InputError) as caught:
         generate("a", **options)
     assert said in str(caught.value)
+
+
+def test_a_number_of_new_tokens_counts_beside_a_length(generate: Any) -> None:
+    with pytest.warns(UserWarning, match="max_length=4 has no effect beside max_new_tokens=3") as told:
+        both = generate("a", max_new_tokens=3, max_length=4, seed=1)
+    assert both == generate("a", max_new_tokens=3, seed=1)
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what the task was made with gives way in silence
+        generate("a", max_length=9)
 
 
 def test_what_is_no_prompt_is_refused(generate: Any) -> None:

@@ -142,6 +142,7 @@ def test_an_input_of_another_shape_or_type_is_refused_by_name(model_type: str, m
             "langs": [(4, 2), (4, 7), (2, 6), (4, 6, 1), (4, 1), (1,)],
             "lengths": [(), (3,), (1,), (4, 6), (4, 1)],
             "inputs_embeds": [(4, 6, width - 1), (4, 6, 1), (4, width), (4, 6, 1, width)],
+            "encoder_hidden_states": [(4, 5, width + 1), (4, width)],
             "mems": [(4, 5), (6,), (4, 2, width)],
             "perm_mask": [(6, 6), (1, 6, 6), (4, 6)],
             "target_mapping": [(4, 6), (1, 2, 6)],

@@ -226,6 +226,8 @@ def test_texts_of_different_lengths_need_a_padding_token() -> None:
 def test_options_without_effect_are_warned_of() -> None:
     with pytest.warns(UserWarning, match="top_p=0.5 has no effect without do_sample=True"):
         generate(toy_model(), torch.tensor([[3]]), top_p=0.5)
+    with pytest.warns(UserWarning, match="max_length=9 has no effect beside max_new_tokens=3"):
+        assert generate(toy_model(), torch.tensor([[3]]), max_new_tokens=3, max_length=9).shape == (1, 4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         generate(toy_model(), torch.tensor([[3]]), use_cache=True, do_sample=False, temperature=1.0)

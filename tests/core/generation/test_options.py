@@ -115,8 +115,13 @@ def test_a_bound_replaces_its_counterpart() -> None:
     assert options.updated(min_new_tokens=3).min_length == 0
     assert options.updated(max_length=9).max_length == 9
     assert options.updated(seeds=[1]).updated(seed=3).seeds is None
+    both = options.updated(max_new_tokens=3, max_length=9, min_new_tokens=2, min_length=8)
+    assert (both.max_new_tokens, both.max_length, both.min_new_tokens, both.min_length) == (3, None, 2, 0)
+    for options_of_both in ({"seed": 3, "seeds": [1]}, {"seed": 3, "seeds": [1], "max_length": 5}):
+        with pytest.raises(InputError, match=r"seed=3 and seeds=.*: give one of the two"):
+            options.updated(**options_of_both)
     with pytest.raises(InputError, match="give one of the two"):
-        options.updated(max_new_tokens=3, max_length=9)
+        GenerationOptions(max_new_tokens=3, max_length=9)
     with pytest.raises(TypeError, match="'top_q'"):
         options.updated(top_q=3)
 

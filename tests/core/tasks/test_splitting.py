@@ -25,6 +25,11 @@ def test_sentences_stay_whole_and_are_packed() -> None:
     assert [part.strip() for part in within(12, "It is 3.5 km. So.")] == ["It is 3.5", "km.", "So."]
 
 
+@pytest.mark.parametrize("stop", "।॥؟۔։።။។៕")
+def test_full_stops_of_other_scripts_end_sentences(stop: str) -> None:
+    assert [part.strip() for part in within(8, f"ab cd{stop} ef gh{stop}")] == [f"ab cd{stop}", f"ef gh{stop}"]
+
+
 @given(st.text(alphabet="ab .!\n日。", max_size=60), st.integers(1, 12))
 @settings(max_examples=200, deadline=None)
 def test_nothing_is_lost_and_nothing_is_too_long(text: str, most: int) -> None:

@@ -126,6 +126,8 @@ def test_stretches_are_joined_as_the_language_writes_them() -> None:
     assert joined(["東京は", "「大きい」", "です"]) == "東京は「大きい」です"
     assert joined(["안녕하세요.", "세계"]) == "안녕하세요. 세계"
     assert joined([" ", ""]) == ""
+    assert joined(["OK.", " iOS"], "ja_XX") == joined(["OK.", "iOS"], "zh") == "OK.iOS"
+    assert joined(["OK.", " iOS"], "jav") == joined(["OK.", "iOS"], "ko_KR") == "OK. iOS"
 
 
 def test_the_other_masks_stay_and_nothing_else_does(folder: Folder) -> None:

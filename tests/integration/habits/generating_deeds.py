@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import tfx_core
 from tests.integration.habits.calling_deeds import check
 from tests.integration.habits.loading_deeds import imported
 from tests.integration.habits.world import World
+from tests.seq2seq import tongues
 from tfx_core.errors import InputError
 from tfx_core.habits.generating import COMPUTING
 
@@ -235,6 +237,23 @@ def without_effect(world: World, name: str) -> None:
     same(**{name: values.get(name, 3)})(world)
 
 
+def both_lengths(world: World) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        shaped(2, 3, max_new_tokens=3, max_length=90)(world)
+    assert [str(each.message) for each in told] == ["max_length=90 has no effect beside max_new_tokens=3"]
+
+
+def into_a_language(world: World) -> None:
+    with tempfile.TemporaryDirectory() as parent, tfx_core.register(tongues.Plugin(), name="tongues"):
+        folder = tongues.save(Path(parent) / "model", "spoken")
+        model, tokenizer = tfx_core.load_model(folder), tfx_core.load_tokenizer(folder)
+        enc = tokenizer("a dog", src_lang="en_XX", return_tensors="pt")
+        found = model.generate(**enc, forced_bos_token_id=tokenizer.convert_tokens_to_ids("de_DE"), max_new_tokens=4)
+        assert found[0, 1] == tongues.IDS["de_DE"]
+        assert torch.equal(model.generate(**enc, **tokenizer.asking_for("de_DE"), max_new_tokens=4), found)
+
+
 OPTIONS: dict[str, Callable[[World], object]] = {
     "generate(ids, max_new_tokens=5)": lambda world: check(
         gpt2(world).generate(torch.tensor([[3, 4]]), max_new_tokens=5).shape == (1, 7)
@@ -248,6 +267,8 @@ OPTIONS: dict[str, Callable[[World], object]] = {
     "use_model_defaults=": model_defaults,
     "max_length=": lambda world: check(gpt2(world).generate(torch.tensor([[3, 4]]), max_length=9).shape == (1, 9)),
     "max_new_tokens=": shaped(2, 3, max_new_tokens=3),
+    "max_new_tokens=, max_length=": both_lengths,
+    'forced_bos_token_id=tokenizer.convert_tokens_to_ids("de_DE")': into_a_language,
     "use_cache=": same(use_cache=False),
     "temperature=": shaped(2, NEW, do_sample=True, temperature=0.7),
     "do_sample=True, temperature=0": asked(do_sample=True, temperature=0),

@@ -12,6 +12,7 @@ import torch
 import tfx_core
 from tests.integration.habits.text_deeds import TEMPLATE, check
 from tests.integration.habits.world import World
+from tests.seq2seq import tongues
 from tfx_core import Task
 
 Pipe = Task[Any, Any, Any]
@@ -77,6 +78,31 @@ def languages(world: World) -> None:
         translate = tfx_core.pipeline("translation_en_to_de", str(folder), max_new_tokens=2)
         assert translate.options.src_lang == "en"
         assert translate("a")[0]["translation_text"] == translate("a", src_lang="en")[0]["translation_text"]
+
+
+def by_codes(world: World) -> None:
+    with tempfile.TemporaryDirectory() as parent, tfx_core.register(tongues.Plugin(), name="tongues"):
+        folder = tongues.save(Path(parent) / "model", "spoken")
+        asked = {"src_lang": "en_XX", "tgt_lang": "de_DE"}
+        translate = tfx_core.pipeline("translation", folder, **asked, max_new_tokens=4)
+        expected = translate("a dog")
+        assert translate.settled(translate.options).given() == {"max_new_tokens": 4}
+        german = tongues.IDS["de_DE"]
+        ((window,),) = translate.encode([translate.parse("a dog", translate.options)], translate.options)
+        assert window.options.resolved.forced_bos_token_id == german
+        assert window.features["input_ids"][0] == tongues.IDS["en_XX"]
+        plain = tfx_core.pipeline("translation", folder, max_new_tokens=4)
+        assert plain("a dog", **asked) == expected
+        assert plain({"text": "a dog", **asked}) == expected[0]
+        assert tfx_core.pipeline("translation_en_to_de", folder, max_new_tokens=4)("a dog") == expected
+
+
+def cleaned_up(world: World) -> None:
+    called(anything, "a", **generation, clean_up_tokenization_spaces=False)(world)
+    summarise = pipe(world, "summarization", max_new_tokens=2)
+    summarise.tokenizer.batch_decode = lambda rows, **options: [str(options["clean_up_tokenization_spaces"])]
+    for clean in (True, False):
+        assert summarise("a", clean_up_tokenization_spaces=clean) == [{"summary_text": str(clean)}]
 
 
 def saved(world: World) -> None:
@@ -199,6 +225,7 @@ MAKING: dict[str, Callable[[World], object]] = {
     '"sentence-similarity"': compared,
     '"text2text"': made(lambda each: each.task == "text2text-generation", "text2text"),
     '"translation_en_to_de"': languages,
+    'pipeline("translation", model, src_lang="en_XX", tgt_lang="de_DE")': by_codes,
     **{
         f'"{task}"': lambda world, task=task: tfx_core.pipeline(task, world.folder())  # type: ignore[misc]
         for task in (
@@ -306,12 +333,14 @@ CALL: dict[str, Callable[[World], object]] = {
     "return_full_text=": called(lambda found: found, "a", **generation, return_full_text=False),
     "continue_final_message=": going_on,
     "prefix=": called(anything, "a", "summarization", prefix="sum: ", max_new_tokens=2),
-    "src_lang=": languages,
+    "src_lang=": by_codes,
+    "tgt_lang=": by_codes,
+    'translator({"text": …, "tgt_lang": …})': by_codes,
     "handle_long_generation=": called(anything, "a", **generation, handle_long_generation="hole"),
     "stop_sequence=": called(anything, "a", **generation, stop_sequence="x"),
     "return_text=": called(anything, "a", **generation, return_text=True),
     "skip_special_tokens=": called(anything, "a", **generation, skip_special_tokens=True),
-    "clean_up_tokenization_spaces=": called(anything, "a", **generation, clean_up_tokenization_spaces=False),
+    "clean_up_tokenization_spaces=": cleaned_up,
     "return_tensors=": called(anything, "a", **generation, return_tensors=False),
     "return_type=": refused("text-generation", return_type=1),
     "streamer=": refused("text-generation", streamer=None),

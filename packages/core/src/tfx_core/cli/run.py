@@ -14,10 +14,14 @@ from tfx_core.cli.output import OutputPath, as_it_comes, in_a_cell
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_answers import Unanswered, answers
 from tfx_core.cli.task_inputs import RunInputs, Unusable, open_inputs
+from tfx_core.cli.task_languages import FLAG as LANGUAGES
+from tfx_core.cli.task_languages import OPTION as LIST_LANGUAGES
+from tfx_core.cli.task_languages import print_languages
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.fields import Above
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import Task
+from tfx_core.tasks.directions import TellsLanguages
 from tfx_core.tasks.following import Following
 from tfx_core.tasks.options import OptionDescription, TaskOptions, describe_options
 from tfx_core.tasks.pipeline import load_task, named
@@ -121,14 +125,19 @@ _TASK_OPTION = "task_option_"
 def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]], stated: Mapping[str, str]) -> click.Command:
     options_type: type[TaskOptions] = task.options_type
     own = describe_options(options_type)
-    taken = {flag for parameter in _PARAMETERS for flag in parameter.opts}
+    teller = task if issubclass(task, TellsLanguages) else None
+    parameters = [*_PARAMETERS, *([] if teller is None else [LIST_LANGUAGES])]
+    taken = {flag for parameter in parameters for flag in parameter.opts}
     for entry in own:
         if _flag(entry) in taken:
             raise PluginError(f"task {name!r}: the option {entry.name!r} is one of tfx-core run's own; rename it")
-    parameters = [*_PARAMETERS, *map(_parameter, own)]
+    parameters += map(_parameter, own)
     flags = {_TASK_OPTION + entry.name: entry for entry in own}
 
     def invoke(**values: Any) -> None:
+        if values.pop(LANGUAGES, False) and teller is not None:
+            print_languages(teller, **values)
+            return
         given = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
         options = {**stated, **{entry.name: _value(entry, value) for entry, value in given.items()}}
         _run(task, options, **{key: value for key, value in values.items() if key not in flags})

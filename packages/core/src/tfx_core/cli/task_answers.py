@@ -21,8 +21,10 @@ _SHOWN = 20
 def answers(task: Task[Any, Any, Any], inputs: RunInputs, progress: Progress) -> Iterator[tuple[object, Result]]:
     """Each input and its result, in order; `Unusable` stands for a result that could not be had.
 
-    Raises `InputError` for the first such input of a strict run.
+    Raises `InputError` for the first such input of a strict run, and where no line can be one by the task's options.
     """
+    if inputs.texts:
+        task.check_texts(task.options)
     first = 0
     for chunk in chain([[]], chunks(inputs.values)):  # the empty one lets mistakes in options show before any input
         usable = [(first + place, value) for place, value in enumerate(chunk) if not isinstance(value, Unusable)]

@@ -38,6 +38,8 @@ class RunInputs:
     """Whether one that cannot be used ends the run; of lines all others are answered otherwise."""
     single: bool = False
     """Whether there is one by the way it was given."""
+    texts: bool = False
+    """Whether all are texts alone."""
 
 
 def open_inputs(
@@ -56,7 +58,7 @@ def open_inputs(
     if texts:
         if form is not None:
             raise click.UsageError(f"--read-as {form} is for files and pipes; each TEXT is one text")
-        return RunInputs(iter(texts), len(texts), lambda index: f"TEXT {index + 1}", True, len(texts) == 1)
+        return RunInputs(iter(texts), len(texts), lambda index: f"TEXT {index + 1}", True, len(texts) == 1, True)
     if file is None and stdin.isatty():
         raise click.UsageError("nothing to read: give TEXT, --file or a pipe (or - to type it in)")
     if file is None or file == "-":
@@ -79,8 +81,8 @@ def open_inputs(
 
 def _from(values: Iterator[object], total: int | None, label: str, form: Form | None, strict: bool) -> RunInputs:
     if form == "whole":
-        return RunInputs(values, total, lambda index: label, True, True)
-    return RunInputs(values, total, lambda index: f"{label}, line {index + 1}", strict)
+        return RunInputs(values, total, lambda index: label, True, True, True)
+    return RunInputs(values, total, lambda index: f"{label}, line {index + 1}", strict, texts=form == "lines")
 
 
 def _is_object(line: bytes) -> bool:

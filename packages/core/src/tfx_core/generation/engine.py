@@ -19,7 +19,7 @@ from tfx_core.generation.groups import decode_groups
 from tfx_core.generation.guidance import check_room, guided, negative_inputs
 from tfx_core.generation.lookup import decode_lookup
 from tfx_core.generation.openings import check_openings
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, outdone, over
 from tfx_core.generation.output import Decoded, GenerationOutput, ScoreRecorder, outside_inference
 from tfx_core.generation.processors import AllowedTokens, Processor, build_processors, first_processors
 from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token, prepare
@@ -82,7 +82,7 @@ def generate(
         model.check_types(inputs)
         own = given_options(generation_config)
         options = _stored(model, use_model_defaults).updated(**{**own, **over(own, given)})
-        for reason in options.without_effect(list(given)):
+        for reason in (*outdone(given), *options.without_effect(list(given))):
             warnings.warn(reason, stacklevel=4)  # to whoever calls Model.generate
         strategy = options.strategy if assistant_model is None else options.assisted
         sides = Sides.of(model)

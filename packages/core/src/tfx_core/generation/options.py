@@ -346,7 +346,9 @@ OPTION_NAMES = frozenset(each.name for each in dataclasses.fields(GenerationOpti
 DEFAULTS = {each.name: each.default for each in dataclasses.fields(GenerationOptions)}
 # None switches these off although their default is on
 OFF: dict[str, Any] = {"top_k": 0}
-_COUNTERPARTS = (("max_new_tokens", "max_length"), ("min_new_tokens", "min_length"), ("seed", "seeds"))
+_LENGTHS = (("max_new_tokens", "max_length"), ("min_new_tokens", "min_length"))
+"""Of these the first counts where a call gives both, as in the reference; it is told so by `outdone`."""
+_COUNTERPARTS = (*_LENGTHS, ("seed", "seeds"))
 _BOUNDS = (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length"))
 _SAMPLING = (
     "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "seed", "seeds",
@@ -363,15 +365,25 @@ def _ids(value: int | TokenIds | None) -> tuple[int, ...]:
 def over(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The options ``given``, and how ``stored`` ones give way to them.
 
-    A bound ends its counterpart, ``max_new_tokens`` for one ``max_length``, and moves the opposite one that it
-    contradicts to itself: with ``max_new_tokens=5`` a stored ``min_new_tokens`` of 9 becomes 5.
+    A bound ends its counterpart, ``max_new_tokens`` for one ``max_length`` even where both are given, and moves the
+    opposite one that it contradicts to itself: with ``max_new_tokens=5`` a stored ``min_new_tokens`` of 9 becomes 5.
     """
     changes, meant = dict(given), {name for name, value in given.items() if value is not None}
     for one, other in _COUNTERPARTS:
-        if len(meant & {one, other}) == 1:
+        both = meant & {one, other}
+        if len(both) == 1 or (both and (one, other) in _LENGTHS):
             changes[other if one in meant else one] = None
     for least, most in _BOUNDS:
         low, high = ({**stored, **changes}.get(name) for name in (least, most))
         if len(meant & {least, most}) == 1 and isinstance(low, int) and isinstance(high, int) and low > high:
             changes.update({most: low} if least in meant else {least: high})
     return {name: value for name, value in changes.items() if name in stored or name in given}
+
+
+def outdone(given: Mapping[str, Any]) -> list[str]:
+    """Which of the options given to one call change nothing beside others, with the reason."""
+    return [
+        f"{other}={given[other]!r} has no effect beside {one}={given[one]!r}"
+        for one, other in _LENGTHS
+        if given.get(one) is not None and given.get(other) is not None
+    ]

@@ -48,6 +48,8 @@ HABITS: tuple[Habit, ...] = (
     works("use_model_defaults=", "False leaves only the special tokens of the model's own"),
     works("max_length=", "the prompt counts, its padding does not"),
     works("max_new_tokens="),
+    works("max_new_tokens=, max_length=", "the number of new tokens counts, with a warning"),
+    works('forced_bos_token_id=tokenizer.convert_tokens_to_ids("de_DE")', "or **tokenizer.asking_for('de_DE')"),
     works("use_cache=", "both values, with the same result; decoding always caches"),
     works("temperature=", "above 0 where tokens are drawn"),
     told("do_sample=True, temperature=0", "for the most probable token each time, do_sample=False"),

@@ -38,7 +38,8 @@ HABITS = (
     works('"ner"'),
     works('"embeddings"'),
     works('"text2text"'),
-    works('"translation_en_to_de"'),
+    works('"translation_en_to_de"', "also where the languages are called en_XX and de_DE"),
+    works('pipeline("translation", model, src_lang="en_XX", tgt_lang="de_DE")'),
     works('"zero-shot-classification"', "a model needs a class whose name begins with entail"),
     works('"sentence-similarity"', "of a sentence-transformers folder, or any encoder with pooling="),
     *(
@@ -137,14 +138,18 @@ CALL = (
     works("return_full_text="),
     works("continue_final_message="),
     works("prefix="),
-    works("src_lang="),
+    works(
+        "src_lang=", "as the checkpoint names it, which translator.directions lists; or its first part, en for en_XX"
+    ),
+    works("tgt_lang=", "the same; it asks the model for the language, over what its files say"),
+    works('translator({"text": …, "tgt_lang": …})', "each input may have languages of its own"),
     works("handle_long_generation=", "truncation=True", lambda value: {"truncation": True} if value == "hole" else {}),
     works("stop_sequence=", "stop_strings=", renamed("stop_strings")),
     works("return_text=", "a text is what is returned", needless(True, None)),
     works("skip_special_tokens=", "special tokens are no part of a text", needless(True, None)),
     works(
         "clean_up_tokenization_spaces=",
-        "the text stays as the model wrote it; tokenizer.decode can clean up",
+        "False by default; True of the tasks that make a text of a text, elsewhere tokenizer.decode can clean up",
         needless(False, None),
     ),
     works(

@@ -157,11 +157,17 @@ class CrossProjections(Projections):
         query_bias: bool | None = None,
     ) -> None:
         super().__init__()
+        self.source_size = hidden_size if source_size is None else source_size
         self.queries = nn.Linear(hidden_size, width, bias=bias if query_bias is None else query_bias)
-        self.keys_values = nn.Linear(hidden_size if source_size is None else source_size, 2 * width, bias=bias)
+        self.keys_values = nn.Linear(self.source_size, 2 * width, bias=bias)
 
     def forward(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """``(…, T, D), (…, S, D_source) -> (…, T, H·d), 2 × (…, S, H·d)``."""
+        """``(…, T, D), (…, S, D_source) -> (…, T, H·d), 2 × (…, S, H·d)``; `InputError` for another width."""
+        if source is not None and source.shape[-1] != self.source_size:
+            raise InputError(
+                f"encoder_hidden_states of shape {tuple(source.shape)}: must be states (batch, tokens, "
+                f"{self.source_size})"
+            )
         key, value = self.keys_values(x if source is None else source).chunk(2, dim=-1)
         return self.queries(x), key, value
 

@@ -161,12 +161,14 @@ class Span:
         """The call for attention to ``source`` ``(B, S, D)``, of which ``source_mask`` ``(B, S)`` is real.
 
         With several rows per source the rows attend together; the source may be absent once the cache knows it.
-        ``None`` where there is no source at all. Raises `InputError` for a mask that is not of the source.
+        ``None`` where there is no source at all. Raises `InputError` for a source that is none, and a mask of another.
         """
         if source is None and (cache is None or not cache.knows_source):
             if source_mask is not None:
                 raise InputError("encoder_attention_mask: there are no encoder_hidden_states that it could be of")
             return None
+        if source is not None and source.dim() != 3:
+            raise InputError(f"encoder_hidden_states of shape {tuple(source.shape)}: must be (batch, tokens, width)")
         if source is not None and source_mask is not None and source_mask.shape != source.shape[:2]:
             raise InputError(
                 f"encoder_attention_mask of shape {tuple(source_mask.shape)}: encoder_hidden_states ask for "

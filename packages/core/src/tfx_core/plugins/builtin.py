@@ -103,7 +103,7 @@ def tfx_tasks() -> list[TaskSpec]:
         ),
         TaskSpec(
             "translation",
-            target="tfx_core.tasks.text2text:Translation",
+            target="tfx_core.tasks.translation:Translation",
             heads=("conditional-generation",),
             aliases=("translation_{src_lang}_to_{tgt_lang}",),
             summary="a text in another language",

@@ -205,7 +205,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     @abstractmethod
     def encode(self, items: Sequence[ItemT], options: OptionsT) -> Sequence[Sequence[TextWindow]]:
-        """The rows of model input of each item; raises `ItemError` with the position in ``items``."""
+        """The rows of model input of each item, none for one that is answered without the model.
+
+        Raises `ItemError` with the position in ``items``.
+        """
 
     @abstractmethod
     def compute(
@@ -225,6 +228,9 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def check_options(self, options: OptionsT) -> None:
         """Raise `InputError` for options that contradict each other or the model; called before anything runs."""
+
+    def check_texts(self, options: OptionsT) -> None:
+        """Raise `InputError` where a text alone is no input by these options; who reads lines asks it once for all."""
 
     def settled(self, options: OptionsT) -> OptionsT:
         """The options with what is worked out once for a whole call; raises `InputError` as `check_options` does."""
@@ -262,6 +268,10 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         """How many tokens of the budget each row takes: its length, and more where a task does more with it."""
         return [len(window) for window in windows]
 
+    def batches(self, windows: Sequence[TextWindow], options: OptionsT) -> Iterator[list[int]]:
+        """The rows of each forward pass, by their numbers, the longest first."""
+        return token_batches(self.row_tokens(windows, options), self.token_budget(options), options.batch_size)
+
     # how it runs
 
     def _with_bar(self, inputs: Iterable[object], options: OptionsT, total: int | None) -> Iterator[Result]:
@@ -289,8 +299,12 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         places = [(index, number) for index, own in enumerate(windows) for number in range(len(own))]
         kept: list[dict[int, RowT]] = [{} for _ in items]
         results: list[Result] = [None] * len(items)
-        lengths = self.row_tokens([windows[index][number] for index, number in places], options)
-        for batch in token_batches(lengths, self.token_budget(options), options.batch_size):
+        for index, own in enumerate(windows):
+            if not own:  # what needs no model to be answered
+                results[index] = self.decode(items[index], own, (), options)
+        if progress is not None and (known := sum(not own for own in windows)):
+            progress(known)
+        for batch in self.batches([windows[index][number] for index, number in places], options):
             with torch.inference_mode(), evaluating(self.model):
                 rows = [windows[index][number] for index, number in (places[place] for place in batch)]
                 computed = self.compute(self.collate(rows), rows, options)

@@ -1,14 +1,17 @@
 """What tasks that generate text share: their options, whose defaults they are, and batches that are generated."""
 
 import copy
+import re
+import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_type_hints
 
 from tfx_core.errors import ConfigError, InputError, in_one_line, shown
 from tfx_core.fields import Help, forms
-from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, over
+from tfx_core.generation.options import OPTION_NAMES, GenerationOptions, Strategy, outdone, over
 from tfx_core.habits import hint
 from tfx_core.tasks.base import Result, Task
 from tfx_core.tasks.options import TaskOptions
@@ -17,6 +20,7 @@ from tfx_core.tasks.windows import TextWindow
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tfx_core.model.config import ModelConfig
     from tfx_core.model.model import Model
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -66,6 +70,8 @@ class GeneratingOptions(TaskOptions):
     def replaced(self, **values: Any) -> Self:
         """A copy with these values, before which its own give way as stored ones do in `GenerationOptions.updated`."""
         own = _given_by(values.pop("generation_config", None))
+        for reason in outdone(values):
+            warnings.warn(reason, stacklevel=5)  # to whoever calls the task
         changed = over(self.given(), {**own, **over(own, values)})
         rest = {name: changed.pop(name) for name in self.further & changed.keys()}
         options = replace(self, **changed)
@@ -99,9 +105,16 @@ NewTokens = list[list[int]]
 class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, ItemT]):
     """A task whose model continues rows, or decodes an output for them.
 
-    An option counts in this order: the call's, ``task_specific_params`` in ``config.json`` under `settings_name`, the
-    checkpoint's ``generation_config.json`` (or legacy keys of ``config.json``), the task's `fallback`. With ``seed``,
-    an input's text depends on the seed and the input alone, not on its batch.
+    An option counts in this order, which `settled` and `defaults` follow and ``docs/generation-settings.md`` tells:
+
+    1. the call's, over those of the task itself,
+    2. the one by which the model is asked for a language (`asked_for`),
+    3. ``task_specific_params`` in ``config.json``, under `settings_name`,
+    4. ``generation_config.json``,
+    5. ``config.json``: without that file its older keys, beside it special tokens that it does not name,
+    6. the task's `fallback`.
+
+    With ``seed``, an input's text depends on the seed and the input alone, not on its batch.
     """
 
     listed = True
@@ -121,11 +134,17 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
     def settled(self, options: GeneratingT) -> GeneratingT:
         """The options with what the call decodes by; combinations that cannot be meant are refused."""
         try:
-            return options.with_resolved(self.defaults(options).updated(**options.given()))
+            return options.with_resolved(
+                self.defaults(options).updated(**{**self.asked_for(options), **options.given()})
+            )
         except ConfigError:
             raise
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from None
+
+    def asked_for(self, options: GeneratingT) -> Mapping[str, Any]:
+        """The options of generation that follow from what else a call asks for, such as a language."""
+        return {}
 
     def task_settings(self, options: GeneratingT) -> Mapping[str, Any]:
         """What the checkpoint's ``config.json`` says for this task."""
@@ -157,7 +176,33 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: GeneratingT
     ) -> list[NewTokens]:
         """The new tokens of each row, its end token and what fills up the batch left out."""
-        return self.generated(batch, options)
+        with self._told_where(options):
+            return self.generated(batch, options)
+
+    @contextmanager
+    def _told_where(self, options: GeneratingT) -> Iterator[None]:
+        """Let an error that only generation finds in an option name the file that says it, and the key."""
+        try:
+            yield
+        except ConfigError:
+            raise
+        except InputError as error:
+            found = re.match(r"\w+", str(error))
+            place = None if found is None else self._place_of(found[0], options)
+            if place is None:
+                raise
+            raise ConfigError(f"{place}: {error}") from None
+
+    def _place_of(self, option: str, options: GeneratingT) -> str | None:
+        """What errors call the place in the checkpoint's files that counts for an option; None where none does."""
+        stored = self.model.generation_config
+        if option in {**self.asked_for(options), **options.given()}:
+            return None
+        if option in self.task_settings(options):
+            return f"{self.model.file_label('config.json')}: task_specific_params.{self.settings_name(options)}"
+        if option in (stored.contents() or {}):
+            return self.model.file_label("generation_config.json")
+        return self.model.file_label("config.json") if stored.set_values().get(option) is not None else None
 
     def generated(self, batch: "Mapping[str, Tensor]", options: GeneratingT, streamer: Any = None) -> list[NewTokens]:
         """Generate for a batch; ``streamer`` follows a batch of one."""
@@ -209,7 +254,12 @@ class Record(dict[str, Any]):
 
 def named_settings(model: "Model") -> dict[str, dict[str, Any]]:
     """``task_specific_params`` of the checkpoint's ``config.json``: name -> settings."""
-    stored, where = model.config.extra.get("task_specific_params") or {}, model.file_label("config.json")
+    return settings_in(model.config, model.file_label("config.json"))
+
+
+def settings_in(config: "ModelConfig", where: str) -> dict[str, dict[str, Any]]:
+    """The same of a config, which errors call ``where``."""
+    stored = config.extra.get("task_specific_params") or {}
     if not isinstance(stored, dict) or not all(isinstance(each, dict) for each in stored.values()):
         raise ConfigError(f"{where}: task_specific_params={shown(stored)}: must map names of tasks to settings")
     for name, settings in stored.items():

@@ -6,12 +6,15 @@ from itertools import pairwise
 
 from tfx_core.errors import InputError
 
-_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*\s+ | [。！？｡]+[」』”’)）]*\s* | \s*\n\s*""", re.VERBOSE)
+_SENTENCE_END = re.compile(r"""[.!?…।॥؟۔։።။។៕]+["'”’»)\]]*\s+ | [。！？｡]+[」』”’)）]*\s* | \s*\n\s*""", re.VERBOSE)
+"""Full stops of Latin and Cyrillic, Devanagari, Arabic, Armenian, Ethiopic, Burmese, Khmer; of Chinese and Japanese."""
 _WORD_END = re.compile(r"\s+")
 _WITHOUT_BLANKS = re.compile(
     "[\u2e80-\u30ff\u31c0-\u4dbf\u4e00-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff9f\U00020000-\U0003ffff]"
 )
 """Ideographs, kana, and the punctuation between them; Hangul is not among them, for Korean has blanks."""
+_LANGUAGES_WITHOUT_BLANKS = frozenset({"zh", "zho", "cmn", "yue", "wuu", "nan", "lzh", "ja", "jpn"})
+"""By the first part of their names; Thai, Lao and Khmer have blanks between sentences, if not between words."""
 
 
 def split(text: str, fits: Callable[[str], bool]) -> list[str]:
@@ -24,8 +27,10 @@ def split(text: str, fits: Callable[[str], bool]) -> list[str]:
     return [part for part in _packed(text, (_SENTENCE_END, _WORD_END), fits) if part.strip()]
 
 
-def joined(parts: Sequence[str]) -> str:
-    """Texts one after the other: a blank between them, but none beside Chinese or Japanese, which write none."""
+def joined(parts: Sequence[str], language: str | None = None) -> str:
+    """Texts one after the other: a blank between them, but none in or beside Chinese or Japanese, which write none."""
+    if language is not None and re.split("[-_]", language)[0] in _LANGUAGES_WITHOUT_BLANKS:
+        return "".join(map(str.strip, parts))
     text = ""
     for part in filter(None, map(str.strip, parts)):
         blank = "" if not text or _WITHOUT_BLANKS.match(text[-1]) or _WITHOUT_BLANKS.match(part) else " "

@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeV
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Between, Help
 from tfx_core.tasks.base import Result
-from tfx_core.tasks.generating import (
-    GeneratingOptions,
-    GeneratingTask,
-    NewTokens,
-    named_settings,
-    row_of,
-    stored_prefix,
-)
+from tfx_core.tasks.directions import NO_PAIR, Pair
+from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens, row_of, stored_prefix
 from tfx_core.tasks.splitting import joined, split
 from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit
 
 if TYPE_CHECKING:
     from tfx_core.generation import Shortlist
-    from tfx_core.model.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +33,9 @@ class Text2TextOptions(GeneratingOptions):
         str | None,
         Help("file of likely translations of each token, as tfx-core shortlist makes it: only those are computed"),
     ] = None
+    clean_up_tokenization_spaces: Annotated[
+        bool, Help("take away the blanks before punctuation that some tokenizers leave")
+    ] = False
 
     further: ClassVar[frozenset[str]] = GeneratingOptions.further | {"truncation"}
 
@@ -53,14 +49,6 @@ class Text2TextOptions(GeneratingOptions):
         if "long_input" in values:
             raise InputError("truncation and long_input say the same; give one of them")
         return super().replaced(**values, **({} if cuts is None else {"long_input": "truncate" if cuts else "error"}))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslationOptions(Text2TextOptions):
-    """Options of `Translation`."""
-
-    src_lang: Annotated[str | None, Help("language of the inputs, as the checkpoint names it")] = None
-    tgt_lang: Annotated[str | None, Help("language to translate to, as the checkpoint names it")] = None
 
 
 Text2TextT = TypeVar("Text2TextT", bound=Text2TextOptions)
@@ -82,6 +70,9 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
     heads = ("conditional-generation",)
     fallback: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "num_beams": 4}
     result_key: ClassVar[str]
+    answers_blanks: ClassVar[bool] = False
+    """Whether the model is asked what to make of a blank text; else that is an empty text."""
+
     _shortlist: "tuple[str, Shortlist] | None" = None
     """The file that was read last, and what it says."""
 
@@ -105,18 +96,25 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         """That of the task."""
         return self.name
 
+    def languages(self, options: Text2TextT) -> Pair:
+        """From which language to which, as the tokenizer is told."""
+        return NO_PAIR
+
     def parse(self, value: object, options: Text2TextT) -> str:
         """A string."""
         return check_text(value)
 
     def encode(self, items: Sequence[str], options: Text2TextT) -> list[list[TextWindow]]:
-        """One window for each text, or as many as it is split into."""
+        """One window for each text, as many as it is split into, or none for a blank one."""
         prefix = self.prefix(options)
         positions = self.model.max_positions
         limit = length_limit(self.model, self.tokenizer, options.max_source_length, "max_source_length")
         most = options.max_source_length or (positions if options.long_input == "error" else limit)
-        rows = [[ids] for ids in self._ids([prefix + item for item in items])]
+        rows = [[ids] for ids in self._ids([prefix + item for item in items], options)]
         for index, item in enumerate(items):
+            if not (item.strip() or self.answers_blanks):
+                rows[index] = []
+                continue
             (ids,) = rows[index]
             if not ids:
                 raise ItemError(index, "the tokenizer makes no tokens of this text")
@@ -129,22 +127,26 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
                     "truncate) cuts it, 'split' splits it by sentences",
                 )
             if options.long_input == "truncate":
-                rows[index] = self._ids([prefix + item], most)
+                rows[index] = self._ids([prefix + item], options, most)
             else:
-                rows[index] = self._split(index, item, prefix, most)
+                rows[index] = self._split(index, item, prefix, most, options)
         return [[row_of(ids) for ids in own] for own in rows]
 
     def decode(
         self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: Text2TextT
     ) -> Result:
         """The texts of all windows, joined; of several outputs the first ones make the first result."""
+        clean = options.clean_up_tokenization_spaces
         texts = [
-            [self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False) for new in row]
+            self.tokenizer.batch_decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=clean)
             for row in rows
         ]
+        if not texts:
+            return self.results([""] * options.resolved.num_return_sequences, self.result_key)
         if len(texts) == 1:
             return self.results(texts[0], self.result_key)
-        return self.results([joined(parts) for parts in zip(*texts, strict=True)], self.result_key)
+        target = self.languages(options).target
+        return self.results([joined(parts, target) for parts in zip(*texts, strict=True)], self.result_key)
 
     def prefix(self, options: Text2TextT) -> str:
         """What stands before every input."""
@@ -152,9 +154,9 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
             return options.prefix
         return stored_prefix(self.model, self.task_settings(options))
 
-    def _split(self, index: int, text: str, prefix: str, most: int) -> list[list[int]]:
+    def _split(self, index: int, text: str, prefix: str, most: int, options: Text2TextT) -> list[list[int]]:
         def length(part: str) -> int:
-            return len(self._ids([prefix + part])[0])
+            return len(self._ids([prefix + part], options)[0])
 
         if length("") >= most:
             raise ItemError(index, f"an input of {most} tokens has no room for any text beside prefix and end tokens")
@@ -163,10 +165,14 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
             parts = split(text, lambda part: length(part.strip()) <= most)
         except InputError as error:
             raise ItemError(index, str(error)) from None
-        return self._ids([prefix + part.strip() for part in parts])
+        return self._ids([prefix + part.strip() for part in parts], options)
 
-    def _ids(self, texts: Sequence[str], most: int | None = None) -> list[list[int]]:
-        ids: list[list[int]] = self.tokenizer(list(texts), truncation=most is not None, max_length=most)["input_ids"]
+    def _ids(self, texts: Sequence[str], options: Text2TextT, most: int | None = None) -> list[list[int]]:
+        source, target = self.languages(options)
+        batch = self.tokenizer(
+            list(texts), truncation=most is not None, max_length=most, src_lang=source, tgt_lang=target
+        )
+        ids: list[list[int]] = batch["input_ids"]
         return ids
 
 
@@ -184,63 +190,4 @@ class Text2TextGeneration(Text2Text[Text2TextOptions]):
     name = "text2text-generation"
     options_type = Text2TextOptions
     result_key = "generated_text"
-
-
-_PAIR = ("translation_", "_to_")
-
-
-class Translation(Text2Text[TranslationOptions]):
-    """Texts in, dicts with ``translation_text`` out.
-
-    ``src_lang`` and ``tgt_lang`` choose among the pairs that the checkpoint's ``task_specific_params`` names
-    (``translation_en_to_de``), with the prefix and the settings there. One of the two will do where it leaves no
-    choice, and neither is needed for a model of one pair, of unnamed languages, or with a ``prefix``.
-    """
-
-    name = "translation"
-    options_type = TranslationOptions
-    result_key = "translation_text"
-
-    def check_options(self, options: TranslationOptions) -> None:
-        """Refuse languages that the model does not know."""
-        self.settings_name(options)
-        super().check_options(options)
-
-    def settings_name(self, options: TranslationOptions) -> str:
-        """That of the pair of languages, or of the task where none is asked for."""
-        asked = (options.src_lang, options.tgt_lang)
-        pairs = language_pairs(self.model)
-        if asked == (None, None) and (not pairs or options.prefix is not None):
-            return self.name
-        fitting = [
-            pair
-            for pair in pairs
-            if all(each is None or each == of_pair for each, of_pair in zip(asked, pair, strict=True))
-        ]
-        if len(fitting) == 1:
-            return pairs[fitting[0]]
-        named = {"src_lang": options.src_lang, "tgt_lang": options.tgt_lang}
-        said = ", ".join(f"{name}={value!r}" for name, value in named.items() if value is not None)
-        if not pairs:
-            raise InputError(
-                f"translation: {said}: this model has no language codes and its config.json names no pairs of "
-                "languages under task_specific_params; leave it out, or give the prefix that it was trained with"
-            )
-        known = ", ".join(f"{source} to {target}" for source, target in fitting or pairs)
-        if fitting:
-            raise InputError(
-                f"translation: this model translates {known}: choose with src_lang and tgt_lang, or give a prefix "
-                "(an empty one where the inputs say themselves what to do)"
-            )
-        raise InputError(f"translation: {said}: this model knows {known}")
-
-
-def language_pairs(model: "Model") -> dict[tuple[str, str], str]:
-    """(source, target) -> name of the settings, for the pairs that ``task_specific_params`` names."""
-    pairs = {}
-    before, between = _PAIR
-    for name in named_settings(model):
-        source, found, target = name.removeprefix(before).partition(between)
-        if name.startswith(before) and found:
-            pairs[source, target] = name
-    return pairs
+    answers_blanks = True

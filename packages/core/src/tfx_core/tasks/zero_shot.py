@@ -97,6 +97,13 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
         if options.multi_label:
             contradiction(self.model.config)
 
+    def check_texts(self, options: ZeroShotOptions) -> None:
+        """Refuse options without labels."""
+        if options.candidate_labels is None:
+            raise InputError(
+                "a text alone needs the option candidate_labels; or give {'text': …, 'candidate_labels': […]}"
+            )
+
     def parse(self, value: object, options: ZeroShotOptions) -> Candidates:
         """A text with the labels of the options, or its own."""
         labels = options.candidate_labels
@@ -106,9 +113,8 @@ class ZeroShotClassification(Task[ZeroShotOptions, Candidates, Logits]):
             own = checked(_parts(value["candidate_labels"]), tuple[str, ...], "candidate_labels", InputError)
             value, labels = value["text"], check_labels(own)
         if labels is None:
-            raise InputError(
-                "a text alone needs the option candidate_labels; or give {'text': …, 'candidate_labels': […]}"
-            )
+            self.check_texts(options)
+        assert labels is not None
         if len(labels) == 1:
             contradiction(self.model.config)
         return Candidates(check_text(value), labels)
