@@ -27,7 +27,7 @@ class Numbers:
         return {self.convert_ids_to_tokens(number): number for number in range(self.size)}
 
     def convert_ids_to_tokens(self, number: int) -> str:
-        """The token of an id; Marian's last one by its name, for the conversion removes it, as Marian has none."""
+        """The token of an id; padding that comes last by its name, for a Marian is converted without it."""
         return "<pad>" if number == self.padding == self.size - 1 else str(number)
 
 

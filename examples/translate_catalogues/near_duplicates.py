@@ -19,6 +19,10 @@ Pair = tuple[str, str]
 Target = TypeVar("Target")
 
 
+class TooFewError(ValueError):
+    """Strings that are not enough to hold some of them out."""
+
+
 def simplified(text: str) -> str:
     """The text without case, punctuation and differences between numbers."""
     text = unicodedata.normalize("NFKC", text).casefold()
@@ -87,7 +91,7 @@ def split(
     generator.shuffle(found)
     watched = held_out // 2
     if len(found) < 4 * (held_out + watched):
-        raise ValueError(f"{len(found)} different strings: too few to hold out {held_out + watched} of them")
+        raise TooFewError(f"{len(found)} different strings: too few to hold out {held_out + watched} of them")
     apart = [pairs[generator.choice(group)] for group in found[: held_out + watched]]
     training = [pairs[place] for group in found[held_out + watched :] for place in group]
     return training, apart[:watched], apart[watched:]

@@ -25,7 +25,6 @@ from training import (
     options,
     report,
     run,
-    short_enough,
     translated,
     try_next,
 )
@@ -127,7 +126,7 @@ def epochs(vocabulary: Tokenizer, training: list[Pair], memory: TranslationMemor
     helped = [(beside(source, memory.nearest(source, below=NEAR)), target) for source, target in training]
     ways = list(zip(encoded(vocabulary, helped), encoded(vocabulary, training), strict=True))
     while True:
-        yield short_enough(alone if generator.random() < ALONE else both for both, alone in ways)
+        yield [alone if generator.random() < ALONE else both for both, alone in ways]
 
 
 def encoded(vocabulary: Tokenizer, chosen: list[Pair]) -> list[Encoded]:

@@ -15,6 +15,8 @@ from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
+from catalogues import CatalogueError
+from near_duplicates import TooFewError
 from torch import Tensor, nn
 
 import tfx_core
@@ -55,7 +57,7 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         sys.exit("Error: sacrebleu measures the translations; install it: pip install sacrebleu")
     try:
         work(arguments)
-    except ValueError as error:
+    except (CatalogueError, TooFewError) as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
         print("\nInterrupted; a run that is to be whole begins anew.", file=sys.stderr)
@@ -169,11 +171,6 @@ def watched_loss(model: tfx_core.Model, held_out: Sequence[Batch]) -> float:
 # -- batches -----------------------------------------------------------------------------------------------------------
 
 
-def short_enough(pairs: Iterable[Encoded]) -> list[Encoded]:
-    """Without pairs in which a text is too long."""
-    return [pair for pair in pairs if len(pair[0]) <= LONGEST_SOURCE and len(pair[1]) <= LONGEST_TARGET]
-
-
 def endless(epochs: Iterable[list[Encoded]]) -> Iterator[tuple[int, Batch]]:
     """Batches of one epoch after the other, with the epoch's number."""
     generator = random.Random(0)
@@ -183,10 +180,11 @@ def endless(epochs: Iterable[list[Encoded]]) -> Iterator[tuple[int, Batch]]:
 
 
 def batches(chosen: list[Encoded], generator: random.Random) -> Iterator[Batch]:
-    """Pairs of like length, `TOKENS` in the targets with their padding; in random order."""
+    """Pairs of like length, `TOKENS` in the targets with their padding, in random order; none with too long a text."""
     alike: dict[int, list[Encoded]] = defaultdict(list)
     for source, target in generator.sample(chosen, len(chosen)):
-        alike[rounded(len(target))].append((source, target))
+        if len(source) <= LONGEST_SOURCE and len(target) <= LONGEST_TARGET:
+            alike[rounded(len(target))].append((source, target))
     found: list[list[Encoded]] = []
     for length, same in alike.items():
         same.sort(key=lambda pair: len(pair[0]))

@@ -23,7 +23,6 @@ from training import (
     options,
     report,
     run,
-    short_enough,
     translated,
     try_next,
 )
@@ -156,7 +155,7 @@ def encoded(
             tgt_lang=language,
         )
         found.extend(zip(batch["input_ids"], batch["labels"], strict=True))
-    return short_enough(found)
+    return found
 
 
 if __name__ == "__main__":
