@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Race:
     new_tokens: int
     settings: Mapping[str, tuple[int, int]]
     """Name -> batch, number of beams."""
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    """What the model's ``generation_config.json`` says beside its special tokens."""
+    theirs: tuple[str, ...] = THEIRS
+    """The libraries that know the model."""
 
 
 def command(description: str | None, *races: Race) -> None:
@@ -47,8 +51,10 @@ def command(description: str | None, *races: Race) -> None:
     parser.add_argument("--wheels", help="not needed here")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, help="by default as many as there are cores")
+    known = sorted({race.model_type for race in races})
+    parser.add_argument("--only", nargs="+", choices=known, default=known, help="the models to measure; by default all")
     arguments = parser.parse_args()
-    for race in races:
+    for race in (each for each in races if each.model_type in arguments.only):
         run(race, arguments.peers, rounds=arguments.rounds, threads=arguments.threads)
 
 
@@ -57,8 +63,9 @@ def run(race: Race, peers: str, *, rounds: int, threads: int | None = None) -> N
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # in processes of their own: the system counts what this one holds as held by the contestants
-        _python(sys.executable, __file__, race.model_type, race.head, json.dumps(dict(race.config)), str(folder))
-        _python(peers, str(CONTESTANTS / "to_ctranslate2.py"), str(folder), str(folder / "ctranslate2"))
+        _python(sys.executable, __file__, *_model_of(race), str(folder))
+        if "ctranslate2" in race.theirs:
+            _python(peers, str(CONTESTANTS / "to_ctranslate2.py"), str(folder), str(folder / "ctranslate2"))
         work = Work(
             model=str(folder),
             encoder_decoder=race.head == "conditional-generation",
@@ -68,7 +75,8 @@ def run(race: Race, peers: str, *, rounds: int, threads: int | None = None) -> N
             settings=dict(race.settings),
         )
         work.write(folder / "work.json")
-        results = measure([_contestant(each, peers, folder) for each in (OURS, *THEIRS)], rounds=rounds, warm_up=False)
+        contestants = [_contestant(each, peers, folder) for each in (OURS, *race.theirs)]
+        results = measure(contestants, rounds=rounds, warm_up=False)
         print_table(race.title, results, [Column(name, "/s") for name in race.settings], ours=OURS)
         _print_agreement(results, folder)
 
@@ -87,7 +95,7 @@ def _texts(count: int, length: int) -> list[list[int]]:
 def _print_agreement(results: Results, folder: Path) -> None:
     tokens = {name: json.loads((folder / f"{name}.tokens").read_text(encoding="utf-8")) for name in results.rounds}
     print()
-    for name in THEIRS:
+    for name in filter(OURS.__ne__, tokens):
         shares = []
         for setting, ours in tokens[OURS].items():
             pairs = [pair for rows in zip(ours, tokens[name][setting], strict=True) for pair in zip(*rows, strict=True)]
@@ -101,10 +109,17 @@ def _python(*command: str) -> None:
         raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def _save_random_model(model_type: str, head: str, config: str, folder: str) -> None:
+def _model_of(race: Race) -> tuple[str, ...]:
+    return race.model_type, race.head, json.dumps(dict(race.config)), json.dumps(dict(race.generation))
+
+
+def _save_random_model(model_type: str, head: str, config: str, generation: str, folder: str) -> None:
     import tfx_core
 
-    tfx_core.new_model(model_type, head=head, seed=0, **json.loads(config)).save_pretrained(folder)
+    model = tfx_core.new_model(model_type, head=head, seed=0, **json.loads(config))
+    if chosen := json.loads(generation):
+        model.generation_config = chosen
+    model.save_pretrained(folder)
 
 
 if __name__ == "__main__":

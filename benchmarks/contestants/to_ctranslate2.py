@@ -19,15 +19,16 @@ class Numbers:
         end = config["eos_token_id"]
         self.bos_token = str(config.get("bos_token_id") or end)
         self.eos_token = self.unk_token = str(end)
-        self.pad_token = str(config.get("pad_token_id") or 0)
+        self.padding = config.get("pad_token_id") or 0
+        self.pad_token = self.convert_ids_to_tokens(self.padding)
 
     def get_vocab(self) -> dict[str, int]:
         """Tokens to ids."""
-        return {str(number): number for number in range(self.size)}
+        return {self.convert_ids_to_tokens(number): number for number in range(self.size)}
 
     def convert_ids_to_tokens(self, number: int) -> str:
-        """The token of an id."""
-        return str(number)
+        """The token of an id; padding that comes last by its name, for a Marian is converted without it."""
+        return "<pad>" if number == self.padding == self.size - 1 else str(number)
 
 
 class Converter(TransformersConverter):  # type: ignore[misc]

@@ -1,10 +1,13 @@
 """Strings that are nearly the same: found by the character n-grams that they share, and kept on one side of a split."""
 
+import json
 import random
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,11 @@ NEAR = 0.6
 """Strings that share at least this much of their n-grams (Jaccard) are near-duplicates."""
 
 Pair = tuple[str, str]
+Target = TypeVar("Target")
+
+
+class TooFewError(ValueError):
+    """Strings that are not enough to hold some of them out."""
 
 
 def simplified(text: str) -> str:
@@ -71,7 +79,9 @@ def groups(texts: Sequence[str]) -> list[list[int]]:
     return list(found.values())
 
 
-def split(pairs: Sequence[Pair], held_out: int, seed: int = 0) -> tuple[list[Pair], list[Pair], list[Pair]]:
+def split(
+    pairs: Sequence[tuple[str, Target]], held_out: int, seed: int = 0
+) -> tuple[list[tuple[str, Target]], list[tuple[str, Target]], list[tuple[str, Target]]]:
     """Pairs to learn from, half of ``held_out`` to watch meanwhile, and ``held_out`` to measure with at the end.
 
     Whole groups of near-duplicate sources are held out, and one pair of each measured.
@@ -81,7 +91,7 @@ def split(pairs: Sequence[Pair], held_out: int, seed: int = 0) -> tuple[list[Pai
     generator.shuffle(found)
     watched = held_out // 2
     if len(found) < 4 * (held_out + watched):
-        raise ValueError(f"{len(found)} different strings: too few to hold out {held_out + watched} of them")
+        raise TooFewError(f"{len(found)} different strings: too few to hold out {held_out + watched} of them")
     apart = [pairs[generator.choice(group)] for group in found[: held_out + watched]]
     training = [pairs[place] for group in found[held_out + watched :] for place in group]
     return training, apart[:watched], apart[watched:]
@@ -91,11 +101,26 @@ class TranslationMemory:
     """What a translator's memory offers: the target of the known source that is most like the new one."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
-        self._targets = [target for _, target in pairs]
+        self._pairs = pairs
         self._likeness = Likeness([source for source, _ in pairs])
+
+    @classmethod
+    def read(cls, file: Path) -> "TranslationMemory":
+        """What `write` has stored."""
+        return cls([json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()])
+
+    def write(self, file: Path) -> None:
+        """Store for `read`, a pair a line."""
+        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in self._pairs]
+        file.write_text("".join(lines), encoding="utf-8")
 
     def __call__(self, source: str) -> str:
         """The nearest known source's target; the source itself where none has anything in common with it."""
+        return self.nearest(source) or source
+
+    def nearest(self, source: str, below: float = 2.0) -> str | None:
+        """The target of the most similar of the known sources that are less alike than ``below``, if there is one."""
         likeness = self._likeness(source)
+        likeness[likeness >= below] = 0
         best = int(likeness.argmax())
-        return self._targets[best] if likeness[best] else source
+        return self._pairs[best][1] if likeness[best] else None

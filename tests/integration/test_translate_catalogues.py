@@ -1,15 +1,32 @@
-"""The translation example reads real catalogues as gettext does, and lets no near-duplicate across its split."""
+"""The translation example reads real catalogues as gettext does, lets no near-duplicate across its split, and runs."""
 
 import gettext
 import io
+import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from examples.translate_catalogues.catalogues import CatalogueError, cleaned, files, pairs, read_mo, read_po
 from examples.translate_catalogues.near_duplicates import NEAR, TranslationMemory, grams, simplified, split
-from examples.translate_catalogues.pieces import saved, trained
+from examples.translate_catalogues.pieces import (
+    END,
+    NEAREST,
+    UNKNOWN,
+    beside,
+    pieces,
+    saved,
+    saved_marian,
+    sentencepiece_model,
+    trained,
+)
+from tfx_core.text.sentencepiece_model import Algorithm, read_sentencepiece
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "translate_catalogues"
 
 HEADER = "Content-Type: text/plain; charset=UTF-8\n"
 ENTRIES = {
@@ -180,9 +197,24 @@ def test_too_few_strings_to_hold_any_out_are_an_error() -> None:
         split(PAIRS, held_out=500)
 
 
+def test_a_split_takes_whatever_stands_for_a_source() -> None:
+    several = [(source, {"deu": target, "fra": target.lower()}) for source, target in PAIRS]
+    for ours, theirs in zip(split(several, held_out=8), split(PAIRS, held_out=8), strict=True):
+        assert [source for source, _ in ours] == [source for source, _ in theirs]
+
+
 def test_the_memory_gives_the_target_of_the_most_similar_source() -> None:
     memory = TranslationMemory([("Open the file", "a"), ("Open the window", "b"), ("Close", "c")])
     assert [memory(text) for text in ("open a file!", "The windows", "Closed", "xyz")] == ["a", "b", "c", "xyz"]
+
+
+def test_the_memory_leaves_out_what_is_too_much_alike(tmp_path: Path) -> None:
+    memory = TranslationMemory([("Open the file", "a"), ("Open the window", "b"), ("Close", "c")])
+    memory.write(tmp_path / "memory.jsonl")
+    for each in (memory, TranslationMemory.read(tmp_path / "memory.jsonl")):
+        assert each.nearest("Open the file!") == "a"
+        assert each.nearest("Open the file!", below=NEAR) == "b"
+        assert each.nearest("xyz") is None
 
 
 # -- the vocabulary ----------------------------------------------------------------------------------------------------
@@ -198,3 +230,90 @@ def test_the_vocabulary_is_read_back_and_spells_texts_as_they_are(tmp_path: Path
     assert ids == [each.ids for each in backend.encode_batch(texts)]
     assert all(row[-1] == 1 for row in ids)
     assert tokenizer.batch_decode(ids, skip_special_tokens=True) == texts
+
+
+def test_the_nearest_translation_stands_behind_a_text(tmp_path: Path) -> None:
+    texts = ["Open the file", "Datei öffnen"] * 3
+    tokenizer = saved(trained(texts, 80), tmp_path, 64)
+    alone, other = tokenizer(texts[:2])["input_ids"]
+    mark = tokenizer.convert_tokens_to_ids(NEAREST)
+    assert tokenizer(beside(*texts[:2]))["input_ids"] == [*alone[:-1], mark, *other]
+    assert beside(texts[0], None) == texts[0]
+
+
+SIDES = (["Open the file…", "(12 of 345)"] * 3, ["Die Datei öffnen…", "Ouvrir le fichier", "(12 von 345)"] * 3)
+
+
+def test_byte_pairs_are_written_as_a_sentencepiece_model() -> None:
+    written = pieces(trained(SIDES[0], 80, (END, UNKNOWN)))
+    read = read_sentencepiece(sentencepiece_model(written), "source.spm")
+    assert [piece.text for piece in read.pieces] == written
+    assert (read.algorithm, read.unk_id) == (Algorithm.BPE, written.index(UNKNOWN))
+
+
+def test_a_marian_folder_cuts_each_side_with_its_own_pieces(tmp_path: Path) -> None:
+    source, target = (trained(texts, 80, (END, UNKNOWN)) for texts in SIDES)
+    tokenizer = saved_marian(source, target, ["deu", "fra"], tmp_path, 64)
+    assert list(tokenizer.languages) == ["deu", "fra"]
+    batch = tokenizer(SIDES[0], text_target=SIDES[1][: len(SIDES[0])], tgt_lang="fra")
+    french = tokenizer.convert_tokens_to_ids(">>fra<<")
+    assert batch["input_ids"] == [[french, *source.encode(text).ids, 0] for text in SIDES[0]]
+    labels = tokenizer(text_target=SIDES[1])["input_ids"]
+    assert tokenizer.batch_decode(labels, skip_special_tokens=True) == SIDES[1]
+    assert max(map(max, labels)) < french == len(tokenizer) - 2
+
+
+# -- running it --------------------------------------------------------------------------------------------------------
+
+MEASURED = """
+class Score:
+    score = 50.0
+def corpus_bleu(answers, references):
+    assert len(answers) == len(references[0])
+    return Score()
+corpus_chrf = corpus_bleu
+"""
+"""In the place of sacrebleu."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with catalogues of two languages, and something in the place of sacrebleu."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "sacrebleu.py").write_text(MEASURED)
+    (folder / "german.mo").write_bytes(mo({"": HEADER, **dict(PAIRS)}))
+    (folder / "french.mo").write_bytes(mo({"": HEADER, **{source: source[::-1] for source, _ in PAIRS}}))
+    return folder
+
+
+def run(data: Path, script: str, *arguments: object) -> str:
+    path = os.pathsep.join([str(data), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, str(EXAMPLE / script), *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, encoding="utf-8", env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+SMALL = ("--steps", 12, "--held-out", 8, "--layers", 1, "--width", 32)
+
+
+def test_a_t5_is_trained_measured_and_translates_with_its_memory(data: Path, tmp_path: Path) -> None:
+    said = run(data, "train.py", tmp_path / "t5", data / "german.mo", *SMALL)
+    assert "8 to measure; no near-duplicates between them" in said
+    assert "100%  epoch" in said
+    for name in ("the source, copied", "translation memory", "the model, text alone", "the model with the memory"):
+        assert f"{name:24}  BLEU  50.0  chrF  50.0" in said
+    assert run(data, "translate.py", tmp_path / "t5", "Zoxuve balado", "Wyqira").count("\n") == 2
+
+
+def test_a_marian_is_trained_and_measured_in_both_languages(data: Path, tmp_path: Path) -> None:
+    languages = [f"deu={data / 'german.mo'}", f"fra={data / 'french.mo'}"]
+    said = run(data, "two_directions.py", tmp_path / "marian", *languages, *SMALL)
+    for language in ("deu", "fra"):
+        assert f"{language}: the model".ljust(24) + "  BLEU  50.0  chrF  50.0" in said
+        assert f"--tgt-lang {language}" in said
+    config = json.loads((tmp_path / "marian" / "config.json").read_text(encoding="utf-8"))
+    vocabulary = json.loads((tmp_path / "marian" / "vocab.json").read_text(encoding="utf-8"))
+    assert config["pad_token_id"] == config["decoder_start_token_id"] == vocabulary["<pad>"] == config["vocab_size"] - 1

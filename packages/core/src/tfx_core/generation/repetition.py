@@ -80,25 +80,26 @@ class SequenceBias:
     def __init__(self, biases: Mapping[tuple[int, ...], float], what: str) -> None:
         self.what = what
         self.greatest = max((token for sequence in biases for token in sequence), default=0)
-        # sequences of one length are compared together: (their first tokens, their last token, their bias)
+        self.last = torch.tensor(sorted({sequence[-1] for sequence in biases}), dtype=torch.long)
+        # sequences of one length are compared together: (their first tokens, their last token's place, their bias)
         self.by_length: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         for length in sorted({len(sequence) for sequence in biases}):
             sequences = torch.tensor([each for each in biases if len(each) == length])
             values = torch.tensor([bias for each, bias in biases.items() if len(each) == length])
-            self.by_length[length] = sequences[:, :-1], sequences[:, -1], values
+            self.by_length[length] = sequences[:, :-1], torch.searchsorted(self.last, sequences[:, -1]), values
 
     def __call__(self, scores: Tensor, rows: Rows) -> Tensor:
         """Add the biases of all sequences that the next token could complete."""
         if self.greatest >= scores.shape[1]:
             raise InputError(f"{self.what}: token {self.greatest} is outside the vocabulary of {scores.shape[1]}")
-        total = torch.zeros_like(scores)
+        total = scores.new_zeros(len(scores), len(self.last))  # no pass over a whole vocabulary
         for length, group in self.by_length.items():
             first, last, values = (each.to(scores.device) for each in group)
             ends, long_enough = rows.suffixes(length - 1)
             matches = (ends[:, None] == first).all(-1) & long_enough[:, None]  # (R, sequences)
             added = torch.where(matches, values, 0.0)
             total.scatter_add_(1, last.expand(len(scores), -1), added)
-        return scores.add_(total)
+        return scores.scatter_add_(1, self.last.to(scores.device).expand(len(scores), -1), total)
 
 
 def _without_repeats(scores: Tensor, rows: Rows, size: int, ids: Tensor, lengths: Tensor) -> Tensor:
