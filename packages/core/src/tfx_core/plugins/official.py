@@ -17,13 +17,13 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "command": ("convert",),
     },
-    "tfx-seq2seq": {"architecture": ("bart", "t5")},
+    "tfx-seq2seq": {"architecture": ("bart", "prophetnet", "t5", "xlm-prophetnet")},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
 }
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart", "prophetnet", "xlm-prophetnet")},
+    "tfx-seq2seq": {"architecture": ("pegasus", "marian", "mt5", "mbart")},
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
         "architecture": ("dpr", "rag"),
