@@ -66,7 +66,7 @@ def prompts(model: Model) -> dict[str, Tensor]:
     mask = torch.stack([torch.arange(width) >= width - length for length in LENGTHS]).long()
     ids = random_ids(model.config.model_type, len(LENGTHS), width, seed=3) * mask
     given = {"input_ids": ids, "attention_mask": mask}
-    if model.config.add_cross_attention:
+    if model.config.add_cross_attention and "encoder_hidden_states" in model.input_names:
         given["encoder_hidden_states"] = noise(len(ids), 4, model.config.hidden_size)
     return given
 
@@ -92,7 +92,8 @@ def heads_off(model: Model, ids: Tensor) -> Tensor:
 
 
 def decoder_heads_off(model: Model, ids: Tensor) -> Tensor:
-    return first_off(getattr(model.config, "decoder_attention_heads", model.config.num_attention_heads))
+    names = ("decoder_attention_heads", "num_decoder_attention_heads", "num_attention_heads")
+    return first_off(next(getattr(model.config, name) for name in names if hasattr(model.config, name)))
 
 
 def first_off(heads: int) -> Tensor:

@@ -29,7 +29,7 @@ def causal_decoding(model: Model, inputs: Mapping[str, Any], *, also: Collection
     head = model.language_head
     if not model.backbone.causal:
         raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
-    check_used(inputs, _USED.union(also) & model.backbone.input_names)
+    check_used(inputs, (_USED & model.backbone.input_names).union(also))
     return CausalDecoding(model.backbone, head.predictions, inputs, model.attention, read=head.read)
 
 

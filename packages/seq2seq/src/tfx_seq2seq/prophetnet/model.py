@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
@@ -97,6 +98,11 @@ class NgramDecoder(SideBackbone):
         self.predicting = predicting
         self.buckets = buckets
 
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Without ``streams``: how many run is for what calls the decoder, not for a caller of the model."""
+        return super().input_names - {"streams"}
+
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -161,8 +167,10 @@ class NgramDecoder(SideBackbone):
     def predictions(self, main: Span, predicting: int) -> list[Tensor]:
         """What predicting streams begin with, packed as the main one: vectors of streams at the next positions."""
         positions = main.layout.pack(main.positions.expand(main.new.batch, -1) + 1)
+        streams = torch.arange(predicting, device=positions.device)
         # in the released models the first stream has the last vector
-        return [self.embeddings(self.predicting.weight[stream - 1], positions) for stream in range(predicting)]
+        vectors = self.predicting((streams - 1) % self.predicting.num_embeddings)
+        return [self.embeddings(vector, positions) for vector in vectors]
 
     def _known(self, streams: int | None) -> int:
         known = self.predicting.num_embeddings
