@@ -78,6 +78,16 @@ def _variant(
     return Variant(name, changes, heads, source_width, patch=mended)
 
 
+def with_every_name(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The token table under the names that each side and the output layer have for it, too."""
+    (name,) = (name for name in tensors if name.endswith("word_embeddings.weight"))
+    prefix = name.removesuffix("word_embeddings.weight")
+    names = [f"{prefix}{side}.word_embeddings.weight" for side in ("encoder", "decoder")]
+    others = [each for each in names if any(own.startswith(each.partition("word_")[0]) for own in tensors)]
+    output_layer = ["lm_head.weight"] if prefix else []
+    return {**{each: tensors[name].clone() for each in (*others, *output_layer)}, **tensors}
+
+
 CASE = ArchitectureCase(
     TINY,
     (
@@ -96,6 +106,7 @@ CASE = ArchitectureCase(
     target_heads=("backbone", "conditional-generation"),
     optional_inputs=_source_of_decoder,
     holds_pairs=True,
+    layouts={"one table under all of its names (the released files)": with_every_name},
     released=lambda: word_pieces(("[PAD]", "[UNK]", "[SEP]", "[X_SEP]", "[MASK]"), file="prophetnet.tokenizer"),
     refused=(
         ({"ngram": 0}, "ngram=0: must be "),

@@ -1,12 +1,13 @@
 """Names of the tensors of ProphetNet's backbone in a checkpoint."""
 
+from collections.abc import Iterator
+
 from tfx_core.checkpoint import BackboneRules, Fuse, Legacy, Rename, Rule, Same
 from tfx_seq2seq.prophetnet.config import ProphetNetConfig
 
 _ALL = "prophetnet."
 _SIDES = ("encoder", "decoder")
 _TABLE = "word_embeddings.weight"
-_TABLES = (_ALL + _TABLE, *(f"{_ALL}{side}.{_TABLE}" for side in _SIDES))
 
 
 def backbone_rules(config: ProphetNetConfig, parts: frozenset[str]) -> BackboneRules:
@@ -17,21 +18,27 @@ def backbone_rules(config: ProphetNetConfig, parts: frozenset[str]) -> BackboneR
     both, side = parts >= {*_SIDES}, "decoder" if "decoder" in parts else "encoder"
     ours = {each: f"backbone.{each}." if both else "backbone." for each in _SIDES}
     beginning = f"{_ALL}{side}." if "alone" in parts else _ALL
-    first, *others = sorted(_TABLES, key=lambda name: name != beginning + _TABLE)
+    table = beginning + _TABLE
+    rules: dict[str, list[Rule]] = {
+        "encoder": [*_side(_ALL + "encoder.", ours["encoder"])],
+        "decoder": [*_side(_ALL + "decoder.", ours["decoder"]), *_of_decoder(_ALL + "decoder.", ours["decoder"])],
+    }
+    for name, owner in _names_of_table(side):
+        if name != table:
+            rules[owner].append(Same(name, table))
+    # the reference's bare model of both sides
+    bare = (Legacy(f"{each}.{{x}}", f"{_ALL}{each}.{{x}}") for each in _SIDES if "alone" in parts)
     return BackboneRules(
-        core=(
-            Rename(first, ours[side] + "embeddings.token.weight"),
-            *(Same(other, first) for other in others),
-            # the reference's bare model of both sides
-            *(Legacy(f"{each}.{{x}}", f"{_ALL}{each}.{{x}}") for each in _SIDES if "alone" in parts),
-        ),
-        parts={
-            "encoder": _side(_ALL + "encoder.", ours["encoder"]),
-            "decoder": (*_side(_ALL + "decoder.", ours["decoder"]), *_of_decoder(_ALL + "decoder.", ours["decoder"])),
-            "alone": (),
-        },
+        core=(Rename(table, ours[side] + "embeddings.token.weight"), *bare),
+        parts={**rules, "alone": ()},
         prefix=beginning,
     )
+
+
+def _names_of_table(side: str) -> Iterator[tuple[str, str]]:
+    """The names that files have for the token table, and the side without which they do not have it."""
+    yield from ((f"{_ALL}{each}.{_TABLE}", each) for each in _SIDES)
+    yield _ALL + _TABLE, "encoder" if side == "decoder" else "decoder"
 
 
 def _side(theirs: str, ours: str) -> tuple[Rule, ...]:
