@@ -105,7 +105,7 @@ class StreamMask(Mask):
         """Boolean ``(B|1, 1, (1 + n)·T, S + n·T)``."""
         count = self.geometry.predicting
         length = scores.queries // (1 + count)
-        main = self._main(replace_sizes(scores, length, scores.keys - count * length))
+        main = self._main(scores._replace(queries=length, keys=scores.keys - count * length))
         seen = [main & self._behind(stream) for stream in range(count)]  # (B|1, 1, T, S) each
         of_main = torch.cat((main.expand_as(seen[0]), *seen), dim=2)
         itself = F.pad(torch.eye(count * length, dtype=torch.bool, device=scores.device), (0, 0, length, 0))
@@ -120,11 +120,6 @@ class StreamMask(Mask):
     def _behind(self, stream: int) -> Tensor:
         """Which keys are so many places behind a query, or a text's first, ``(B|1, 1, T, S)``."""
         return ((self.geometry.distances >= stream) | (self.geometry.key_positions == 0)[:, None])[:, None]
-
-
-def replace_sizes(scores: Scores, queries: int, keys: int) -> Scores:
-    """The same of so many queries and keys."""
-    return scores._replace(queries=queries, keys=keys)
 
 
 class StreamAttention(Attention):

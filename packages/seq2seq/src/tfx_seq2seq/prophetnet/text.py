@@ -10,13 +10,17 @@ from tfx_core.text.recipes import wordpiece_recipe
 
 
 def with_sentence_separator(settings: Settings) -> Settings:
-    """The settings with the token between the sentences of a summary, ``x_sep_token``, among the special ones."""
-    value, others = settings.values["x_sep_token"], settings.additional_special_tokens
-    token = value.get("content") if isinstance(value, Mapping) else value
-    if not isinstance(token, str) or token in {each.content for each in others}:
+    """The settings with a role for the token between the sentences of a summary, where the vocabulary has it.
+
+    Raises `TextError` for what is no token.
+    """
+    stated = settings.values["x_sep_token"]
+    if stated is None:
         return settings
-    separator = AddedToken(token, special=True, normalized=False)
-    return replace(settings, additional_special_tokens=(*others, separator))
+    text = stated.get("content") if isinstance(stated, Mapping) else settings.text("x_sep_token")
+    token = AddedToken(str(text), special=True, normalized=False)
+    # under a name that no file declares: the reference writes the key whether or not the vocabulary has the token
+    return replace(settings, special_tokens={**settings.special_tokens, "sentence_separator": token})
 
 
 RECIPE = replace(
