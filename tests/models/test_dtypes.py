@@ -11,7 +11,7 @@ import tfx_core
 from tests.cases import CHOICE_HEADS, Inputs
 from tests.models.labelled import SIDES, WIDTH, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.test_outputs import HEADS, total
-from tests.models.tiny import random_ids, target_ids
+from tests.models.tiny import each_stream, random_ids, target_ids
 from tfx_core.model import Model
 from tfx_core.nn import padded_layouts
 from tfx_core.plugins import registry
@@ -31,7 +31,11 @@ def results(model: Model, inputs: Inputs) -> dict[str, Tensor]:
     target = target_ids(model.config.model_type, model.head_name, len(inputs["input_ids"]))
     with torch.no_grad():
         output = model(**inputs, **target)
-    return {name: x for name, x in output.items() if isinstance(x, Tensor) and "_top_" not in name}
+    found = {name: x for name, x in output.items() if isinstance(x, Tensor) and "_top_" not in name}
+    if target or inputs["input_ids"].dim() == 3:
+        return found
+    parts = {name: each_stream(x, inputs["input_ids"].shape[1]) for name, x in found.items()}
+    return {f"{name} {stream}": x for name, each in parts.items() for stream, x in enumerate(each)}
 
 
 def of_text(value: Tensor, row: int, rows: int, columns: Tensor) -> Tensor:

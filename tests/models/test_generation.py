@@ -15,7 +15,7 @@ from torch import Tensor
 
 import tfx_core
 from tests.cases import CHOICE_HEADS, case_of
-from tests.models.tiny import perturbed, random_ids, texts_differ, tiny_config
+from tests.models.tiny import each_stream, perturbed, random_ids, texts_differ, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation import GenerationOptions, RevealingState
 from tfx_core.model import Model, load_architecture
@@ -66,7 +66,7 @@ def prompts(model: Model) -> dict[str, Tensor]:
     mask = torch.stack([torch.arange(width) >= width - length for length in LENGTHS]).long()
     ids = random_ids(model.config.model_type, len(LENGTHS), width, seed=3) * mask
     given = {"input_ids": ids, "attention_mask": mask}
-    if model.config.add_cross_attention:
+    if model.config.add_cross_attention and "encoder_hidden_states" in model.input_names:
         given["encoder_hidden_states"] = noise(len(ids), 4, model.config.hidden_size)
     return given
 
@@ -92,7 +92,8 @@ def heads_off(model: Model, ids: Tensor) -> Tensor:
 
 
 def decoder_heads_off(model: Model, ids: Tensor) -> Tensor:
-    return first_off(getattr(model.config, "decoder_attention_heads", model.config.num_attention_heads))
+    names = ("decoder_attention_heads", "num_decoder_attention_heads", "num_attention_heads")
+    return first_off(next(getattr(model.config, name) for name in names if hasattr(model.config, name)))
 
 
 def first_off(heads: int) -> Tensor:
@@ -270,6 +271,27 @@ def test_an_input_changes_what_is_written(model: Model) -> None:
                 assert generated(model, given) != before, name
             except InputError:
                 assert model.config.model_type == "bart"  # whose decoder has learned positions and no types
+
+
+def test_neither_what_follows_nor_how_much_changes_earlier_logits(model: Model) -> None:
+    """Of a decoder whose steps are exact: what it predicted it has predicted."""
+    if "past_key_values" not in model.input_names or not exact(model) or model.head_name in CHOICE_HEADS:
+        return
+    given = prompts(model)
+    name = "decoder_input_ids" if model.config.is_encoder_decoder else "input_ids"
+    ids = random_ids(model.config.model_type, len(LENGTHS), max(LENGTHS), seed=7)
+    mask = "decoder_attention_mask" if model.config.is_encoder_decoder else "attention_mask"
+    given[mask] = given["attention_mask"]
+    real, end = given[mask][:, :-2].bool(), ids.shape[1] - 2
+    other = torch.cat((ids[:, :end], ids[:, end:].flip(1) - 1), dim=1)
+    with torch.no_grad():
+        whole, changed = model(**{**given, name: ids}), model(**{**given, name: other})
+        short = model(**{**given, name: ids[:, :end], mask: given[mask][:, :end]})
+    for key in (key for key in whole if "logits" in key and isinstance(whole[key], Tensor)):
+        expected = [each[real] for each in each_stream(short[key], end)]
+        for output in (whole, changed):
+            for found, wanted in zip(each_stream(output[key], ids.shape[1]), expected, strict=True):
+                torch.testing.assert_close(found[:, :end][real], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_switches_that_are_off_ask_for_nothing(model: Model) -> None:

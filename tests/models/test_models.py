@@ -1,6 +1,7 @@
 """What holds for every architecture and head that is installed."""
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -11,9 +12,9 @@ from torch import Tensor
 import tfx_core
 from tests.cases import CHOICE_HEADS, case_of
 from tests.core.tasks import crf
-from tests.models.tiny import perturbed, random_ids, target_ids, tiny_config
+from tests.models.tiny import each_stream, perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
-from tfx_core.model import Model, load_architecture
+from tfx_core.model import Model, ModelOutput, load_architecture
 from tfx_core.nn import DecoderCache
 from tfx_core.plugins import ArchitectureSpec, registry
 
@@ -87,14 +88,12 @@ def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
     if model.head_name in CHOICE_HEADS:
         ids, mask = ids[:, None].repeat(1, 2, 1), mask[:, None].repeat(1, 2, 1)
     with torch.no_grad():
-        output = model(
-            input_ids=ids, attention_mask=mask, **target_ids(model.config.model_type, model.head_name, len(ids))
-        )
+        target = target_ids(model.config.model_type, model.head_name, len(ids))
+        output = model(input_ids=ids, attention_mask=mask, **target)
     rows = mask[:, 0] if mask.dim() == 3 else mask
     per_row: list[dict[str, Tensor]] = [{} for _ in rows]
-    for name, value in output.items():
-        if not isinstance(value, Tensor):
-            continue
+    tokens = None if target or mask.dim() == 3 else mask.shape[1]
+    for name, value in results(output, tokens):
         if len(value) != len(rows):  # a row for each choice
             value = value.unflatten(0, (len(rows), -1))
         for row, real in enumerate(rows.bool()):
@@ -105,6 +104,14 @@ def run(model: Model, ids: Tensor, mask: Tensor) -> list[dict[str, Tensor]]:
                 of_row = torch.where(of_row < 0, of_row, of_row - real.long().argmax())
             per_row[row][name] = of_row[real] if of_row.dim() and of_row.shape[0] == len(real) else of_row
     return per_row
+
+
+def results(output: ModelOutput, tokens: int | None) -> Iterator[tuple[str, Tensor]]:
+    """Tensors by name, each stream's its own where they are of so many tokens of the text."""
+    for name, value in output.items():
+        if isinstance(value, Tensor):
+            streams = [value] if tokens is None else each_stream(value, tokens)
+            yield from ((f"{name} {number}" if number else name, each) for number, each in enumerate(streams))
 
 
 @pytest.mark.parametrize(("side", "extra"), [("right", 0), ("right", 60), ("left", 0), ("left", 60)])

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from tests.cases import Inputs
 from tests.models.labelled import Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
-from tests.models.tiny import random_ids, target_ids
+from tests.models.tiny import each_stream, random_ids, target_ids
 from tfx_core.model import Model, ModelOutput
 from tfx_core.nn import Memory
 from tfx_core.plugins import registry
@@ -49,8 +49,10 @@ def same(found: Any, expected: Any, mask: Tensor) -> None:
             assert isinstance(one, Memory)
             same(one.layers, other.layers, other.real.dense_mask)
             continue
-        real = mask.bool() if other.shape[: mask.dim()] == mask.shape else ...
-        torch.testing.assert_close(one[real], other[real], rtol=1e-4, atol=1e-5)
+        ours, theirs = (each_stream(each, mask.shape[1]) if mask.dim() == 2 else [each] for each in (one, other))
+        for stream, expected_stream in zip(ours, theirs, strict=True):
+            real = mask.bool() if stream.shape[: mask.dim()] == mask.shape else ...
+            torch.testing.assert_close(stream[real], expected_stream[real], rtol=1e-4, atol=1e-5)
 
 
 def real_places(output: ModelOutput, mask: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """What a call reports is what it computed with: of every architecture, padded or not, with any kernel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tests.cases import Inputs, case_of
 from tests.models.labelled import SIDES, WIDTH, Text, padded_batch, texts_of, tiny_model
+from tests.models.tiny import each_stream
 from tfx_core.errors import InputError
 from tfx_core.model import Model, ModelOutput
 from tfx_core.nn import Observer, eager
@@ -62,8 +63,20 @@ def gradients(model: Model, inputs: Inputs, real: Tensor) -> list[tuple[str, Ten
     """Of the last states of real tokens with respect to everything that the call reports."""
     output = model(**inputs, **ASKED)
     names, values = zip(*reported(output), strict=True)
-    total = output.last_hidden_state[real].square().sum()
-    return list(zip(names, torch.autograd.grad(total, values, allow_unused=True), strict=True))
+    tokens = real.shape[1]
+    last = [state for name, state in output.items() if name.startswith("last_hidden_state")]
+    total = sum((each[real].square().sum() for state in last for each in each_stream(state, tokens)), torch.zeros(()))
+    found = zip(names, torch.autograd.grad(total, values, allow_unused=True), strict=True)
+    return [(name, one) for name, value in found for one in parts(name, value, tokens)]
+
+
+def parts(name: str, value: Tensor | None, tokens: int) -> Sequence[Tensor | None]:
+    """What is reported of each stream: states ``(B, T, D)``, weights ``(B, H, T, S)``, those of its own keys apart."""
+    if value is None or name.endswith("states"):
+        return [None] if value is None else each_stream(value, tokens)
+    if value.dim() == 5:
+        return [keys for stream in value.unbind(1) for keys in stream.split(tokens, dim=3)]
+    return value.split(tokens, dim=2) if value.shape[2] % tokens == 0 else [value]
 
 
 @pytest.mark.parametrize("side", SIDES)

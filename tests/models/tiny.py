@@ -1,6 +1,6 @@
 """Tiny models: the config of any architecture, inputs that it accepts, and noise for its parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -49,3 +49,11 @@ def target_ids(model_type: str, head: str, rows: int) -> Inputs:
     if head not in case_of(model_type).target_heads:
         return {}
     return {"decoder_input_ids": random_ids(model_type, 1, 4, seed=99).expand(rows, 4)}
+
+
+def each_stream(value: Tensor, tokens: int) -> Sequence[Tensor]:
+    """A result, or where there are several states for each token, ``(B, n·T, D)`` or ``(B, n, T, V)``, each."""
+    if value.dim() == 4 and value.shape[2] == tokens:
+        return value.unbind(1)
+    several = value.dim() == 3 and value.shape[1] > tokens and value.shape[1] % tokens == 0
+    return value.chunk(value.shape[1] // tokens, dim=1) if several else [value]

@@ -14,10 +14,10 @@ Files = Mapping[str, object]
 WORDS = ("ab", "abc", "hello", "world")
 
 
-def word_pieces(special: Sequence[str]) -> Files:
-    """``vocab.txt`` of word pieces."""
+def word_pieces(special: Sequence[str], file: str = "vocab.txt") -> Files:
+    """Word pieces."""
     letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
-    return {"vocab.txt": [*special, *letters, *(f"##{letter}" for letter in string.ascii_lowercase), *WORDS]}
+    return {file: [*special, *letters, *(f"##{letter}" for letter in string.ascii_lowercase), *WORDS]}
 
 
 def byte_bpe(first: Sequence[str], last: Sequence[str]) -> Files:

@@ -70,7 +70,7 @@ def test_outputs_on_real_tokens_of_a_padded_batch(case: Case, reference: Any, mo
     assert list(ours) == list(theirs)
     for name, value in flat(theirs):
         mine = dict(flat(ours))[name].reshape(value.shape)
-        for rows in (mask, mask.flatten(0, -2)):
+        for rows in (mask, mask.flatten(0, -2), *of_streams(mask, value)):
             if value.shape[: rows.dim()] == rows.shape:
                 value, mine = value[rows], mine[rows]
         compare(name, mine, value)
@@ -112,6 +112,13 @@ def test_a_model_made_here_is_read_by_the_reference(case: Case, tmp_path: Path) 
         ours = dict(flat(made(**inputs)))
         for name, value in flat(theirs(**inputs, **uncached(theirs))):
             compare(name, ours[name], value)
+
+
+def of_streams(mask: Tensor, value: Tensor) -> Iterator[Tensor]:
+    """Which states are of real tokens where each token ``(B, S)`` has several: ``(B, n·S)`` or ``(B, n, S)``."""
+    if value.dim() > 2 and mask.dim() == 2:
+        yield mask.repeat(1, value.shape[1] // mask.shape[1])
+        yield mask[:, None].expand(-1, value.shape[1], -1)
 
 
 def uncached(reference: Any) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -17,13 +17,17 @@ DECODER_IDS = "decoder_input_ids (labels, where those are shifted)"
 
 _NOT_READ = frozenset({"token_type_ids", "position_ids"})
 
-_OF_DECODER = {"hidden_states": "decoder_hidden_states", "attentions": "decoder_attentions"}
-"""Results that both sides have; what only a decoder has goes by its own name."""
 _OF_ENCODER = ("last_hidden_state", "hidden_states", "attentions")
 
 
 class Seq2SeqOutput(ModelOutput):
     """The decoder's results under their usual names, the encoder's with ``encoder_`` before them."""
+
+    of_decoder: ClassVar[Mapping[str, str]] = {
+        "hidden_states": "decoder_hidden_states",
+        "attentions": "decoder_attentions",
+    }
+    """Results of the decoder that have another name here: both sides have these, the others only a decoder."""
 
     encoder_last_hidden_state: Tensor
     """``(B, S, D)``."""
@@ -54,7 +58,7 @@ class Seq2SeqBackbone(Backbone):
     """Encoder and decoder.
 
     ``start`` makes the decoder's input and its mask out of the encoder's where the caller gives none (BART's
-    classification does so); without it that is an `InputError`.
+    classification does so); without it that is an `InputError`. ``output`` is what a call gives.
     """
 
     def __init__(
@@ -63,11 +67,13 @@ class Seq2SeqBackbone(Backbone):
         decoder: Backbone,
         *,
         start: "DecoderStart | None" = None,
+        output: type[Seq2SeqOutput] = Seq2SeqOutput,
     ) -> None:
         super().__init__(decoder.width, max_positions=encoder.max_positions)
         self.encoder = encoder
         self.decoder = decoder
         self.start = start
+        self.output = output
 
     def forward(
         self,
@@ -120,9 +126,9 @@ class Seq2SeqBackbone(Backbone):
             attention=attention,
             **wanted,
         )
-        return Seq2SeqOutput(
+        return self.output(
             token_mask=decoded.token_mask,
-            **{_OF_DECODER.get(name, name): value for name, value in decoded.items()},
+            **{self.output.of_decoder.get(name, name): value for name, value in decoded.items()},
             **{f"encoder_{name}": encoded.get(name) for name in _OF_ENCODER},
         )
 

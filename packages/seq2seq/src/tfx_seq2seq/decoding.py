@@ -1,6 +1,6 @@
 """Decoding from a source: the encoder runs once, and no beam repeats what it found."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,26 +20,28 @@ _OF_DECODER = {
 }
 
 
-def seq2seq_decoding(model: Model, inputs: Mapping[str, Any]) -> CausalDecoding:
+def seq2seq_decoding(model: Model, inputs: Mapping[str, Any], *, also: Collection[str] = ()) -> CausalDecoding:
     """The state of an encoder-decoder; raises `InputError` for a head that cannot generate and for inputs it ignores.
 
-    A decoder without its encoder (head ``causal-lm``) decodes as every decoder does.
+    Every call of the decoder is given ``also`` these inputs. A decoder without its encoder (head ``causal-lm``) decodes
+    as every decoder does.
     """
     backbone = model.backbone
     if not isinstance(backbone, Seq2SeqBackbone):
-        return causal_decoding(model, inputs)
-    predictions = model.language_head.predictions
-    check_used(inputs, {*_OF_ENCODER, *_OF_DECODER, *REPORTS, "encoder_outputs", "attention"})
+        return causal_decoding(model, inputs, also=also)
+    head = model.language_head
+    check_used(inputs, {*_OF_ENCODER, *_OF_DECODER, *REPORTS, *also, "encoder_outputs", "attention"})
     attention = inputs.get("attention", model.attention)
     of_encoder = {name: inputs[name] for name in _OF_ENCODER + REPORTS if name in inputs}
     encoded = backbone.encode(inputs.get("encoder_outputs"), **of_encoder, attention=attention)
     source, mask = encoded.last_hidden_state, inputs.get("attention_mask")
     check_source(source, mask, inputs.get("decoder_input_ids"), None)
     of_decoder = {ours: inputs[name] for name, ours in _OF_DECODER.items() if name in inputs}
-    of_decoder.update({name: inputs[name] for name in REPORTS if name in inputs}, encoder_hidden_states=source)
+    constant = {name: inputs[name] for name in (*REPORTS, *also) if name in inputs}
+    of_decoder.update(constant, encoder_hidden_states=source)
     if mask is not None:
         of_decoder["encoder_attention_mask"] = mask
-    return Seq2SeqDecoding(backbone.decoder, predictions, of_decoder, attention, encoded)
+    return Seq2SeqDecoding(backbone.decoder, head.predictions, of_decoder, attention, encoded, read=head.read)
 
 
 class Seq2SeqDecoding(CausalDecoding):
@@ -52,8 +54,10 @@ class Seq2SeqDecoding(CausalDecoding):
         inputs: Mapping[str, Any],
         attention: AttentionKernel,
         encoded: ModelOutput,
+        *,
+        read: Callable[[ModelOutput], Tensor],
     ) -> None:
-        super().__init__(decoder, predictions, inputs, attention)
+        super().__init__(decoder, predictions, inputs, attention, read=read)
         self._encoded = encoded
 
     def reports(self) -> dict[str, tuple[Tensor, ...]]:

@@ -84,6 +84,21 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             paper="https://arxiv.org/abs/1912.08777",
         ),
         ArchitectureSpec(
+            "prophetnet",
+            target="tfx_seq2seq.prophetnet:ARCHITECTURE",
+            hf_classes={
+                "ProphetNetModel": "backbone",
+                "ProphetNetForConditionalGeneration": "conditional-generation",
+                "ProphetNetForCausalLM": "causal-lm",
+                "ProphetNetEncoder": "encoder-only",
+                "ProphetNetDecoder": "decoder-only",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("ProphetNetTokenizer",),
+            summary="Encoder-decoder that learns to predict several tokens ahead; summarises, asks questions",
+            paper="https://arxiv.org/abs/2001.04063",
+        ),
+        ArchitectureSpec(
             "t5",
             target="tfx_seq2seq.t5:ARCHITECTURE",
             hf_classes={
@@ -99,5 +114,20 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             tokenizer_classes=("T5Tokenizer", "T5TokenizerFast"),
             summary="Text-to-text encoder-decoder with bucketed relative positions and task prefixes",
             paper="https://arxiv.org/abs/1910.10683",
+        ),
+        ArchitectureSpec(
+            "xlm-prophetnet",
+            target="tfx_seq2seq.xlm_prophetnet:ARCHITECTURE",
+            hf_classes={
+                "XLMProphetNetModel": "backbone",
+                "XLMProphetNetForConditionalGeneration": "conditional-generation",
+                "XLMProphetNetForCausalLM": "causal-lm",
+                "XLMProphetNetEncoder": "encoder-only",
+                "XLMProphetNetDecoder": "decoder-only",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=("XLMProphetNetTokenizer",),
+            summary="ProphetNet with a vocabulary for a hundred languages",
+            paper="https://arxiv.org/abs/2004.01401",
         ),
     ]

@@ -1,6 +1,6 @@
 """How a decoder with a key-value cache takes steps: the state of every decoder that takes ``past_key_values``."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -29,32 +29,44 @@ def causal_decoding(model: Model, inputs: Mapping[str, Any], *, also: Collection
     Raises `InputError` for a head or a config that cannot generate, and for inputs that `CausalDecoding` does not know:
     an architecture that has others makes a state of its own.
     """
-    predictions = model.language_head.predictions
+    head = model.language_head
     if not model.backbone.causal:
         raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
-    check_used(inputs, _USED.union(also) & model.backbone.input_names)
-    return CausalDecoding(model.backbone, predictions, inputs, model.attention)
+    check_used(inputs, (_USED & model.backbone.input_names).union(also))
+    return CausalDecoding(model.backbone, head.predictions, inputs, model.attention, read=head.read)
+
+
+def last_states(output: ModelOutput) -> Tensor:
+    """``(B, T, D)``, what the last layer gives."""
+    return output.last_hidden_state
 
 
 class CausalDecoding:
     """A decoder's `DecodingState`; it also extends (guessed tokens) and reveals hidden states (contrastive search).
 
-    ``decoder`` gives states ``(B, T, D)`` and takes ``past_key_values``, ``predictions`` makes their logits ``(…, V)``.
-    Of ``inputs``, ids or vectors and their mask are read once; what is `continued` goes on with the last one, and the
-    cache counts ``position_ids`` on; a source and masks of heads go to every call. ``attention`` among them is taken
-    instead of the model's own. What is in ``past_key_values`` stands before the prompts; it is
-    copied, so that the cache goes on as it was.
+    ``decoder`` takes ``past_key_values``; of its output ``read`` gives the states ``(B, T, D)``, by default the last,
+    and ``predictions`` makes their logits ``(…, V)``. Of ``inputs``, ids or vectors and their mask are read once; what
+    is `continued` goes on with the last one, and the cache counts ``position_ids`` on; a source and masks of heads go
+    to every call. ``attention`` among them is taken instead of the model's own. What is in ``past_key_values`` stands
+    before the prompts; it is copied, so that the cache goes on as it was.
     """
 
     continued: ClassVar[tuple[str, ...]] = ("token_type_ids",)
     """Inputs ``(B, S)`` that are the same for every new token as for the last one, as in the reference."""
 
     def __init__(
-        self, decoder: nn.Module, predictions: nn.Module, inputs: Mapping[str, Any], attention: AttentionKernel
+        self,
+        decoder: nn.Module,
+        predictions: nn.Module,
+        inputs: Mapping[str, Any],
+        attention: AttentionKernel,
+        *,
+        read: Callable[[ModelOutput], Tensor] = last_states,
     ) -> None:
         self._decoder = decoder
         self._predictions = predictions
         self._narrowed: Narrowed | None = None
+        self._read = read
         of_prompt = (*_OF_PROMPT, *self.continued)
         self._prompt: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in of_prompt}
         self._source: dict[str, Tensor] = {name: x for name, x in inputs.items() if name in _OF_SOURCE}
@@ -139,7 +151,7 @@ class CausalDecoding:
 
     def _read_prompts(self) -> tuple[Tensor, Tensor | None, Tensor]:
         mask = self._prompt.get("attention_mask")
-        states = self._run(**self._prompt).last_hidden_state
+        states = self._read(self._run(**self._prompt))
         real = RealTokens.of(states, mask)
         for name in self.continued:
             if name in self._prompt:
@@ -153,8 +165,7 @@ class CausalDecoding:
             inputs["attention_mask"] = (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).long()
         for name, last in self._last.items():
             inputs[name] = last.repeat_interleave(self._known_cache.rows_per_source, dim=0).expand_as(ids)
-        states: Tensor = self._run(**inputs).last_hidden_state
-        return states
+        return self._read(self._run(**inputs))
 
     def _run(self, **inputs: Tensor) -> ModelOutput:
         output: ModelOutput = self._decoder(

@@ -117,7 +117,7 @@ class TransformerBackbone(Backbone):
         """What a call brings, its positions checked and the bias of all layers made."""
         given = None if position_ids is None else position_ids - self.first_position
         span = self.unchecked_span(tokens, attention_mask, given, cache)
-        span.check_positions(self.max_positions, self.first_position)
+        span.check_positions(self.max_positions, self.first_position, self.embeddings.ids_name)
         return span if self.position_bias is None else span.biased(self.position_bias(span.geometry))
 
     def unchecked_span(

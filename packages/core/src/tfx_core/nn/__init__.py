@@ -110,7 +110,7 @@ from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
 from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.patterns import FirstTokens, Patterned, by_pattern, by_pattern_at
-from tfx_core.nn.positions import BucketedBias, Rotary
+from tfx_core.nn.positions import BucketedBias, Rotary, distance_buckets
 from tfx_core.nn.real_tokens import RealTokens, can_read, check_range, packed_texts
 from tfx_core.nn.relative import (
     Distances,
@@ -126,6 +126,7 @@ from tfx_core.nn.relative import (
 )
 from tfx_core.nn.span import Span
 from tfx_core.nn.split import SplitLinear, split_linear
+from tfx_core.nn.streams import StreamObserver, StreamRecorder
 from tfx_core.nn.token_states import first_tokens, last_tokens, mean_tokens
 
 __all__ = [
@@ -217,6 +218,8 @@ __all__ = [
     "SplitLinear",
     "Stack",
     "StackCall",
+    "StreamObserver",
+    "StreamRecorder",
     "Sum",
     "TableRows",
     "TextObserver",
@@ -232,6 +235,7 @@ __all__ = [
     "check_ids",
     "check_range",
     "copied_rows",
+    "distance_buckets",
     "eager",
     "expand_head_mask",
     "fill_normal",

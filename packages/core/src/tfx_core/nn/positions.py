@@ -61,13 +61,15 @@ class BucketedBias(nn.Module):
         """Query position minus key position -> number of the bucket."""
         buckets = len(self.table.weight)
         if not self.bidirectional:
-            return self._one_sided(distances.clamp(min=0), buckets)
+            return distance_buckets(distances, buckets, self.max_distance)
         after = (distances < 0).long() * (buckets // 2)
-        return after + self._one_sided(distances.abs(), buckets // 2)
+        return after + distance_buckets(distances.abs(), buckets // 2, self.max_distance)
 
-    def _one_sided(self, distances: Tensor, buckets: int) -> Tensor:
-        exact = buckets // 2
-        # float32 on purpose: the released models' boundaries are those of its rounding
-        ratio = (distances.clamp(min=1).float() / exact).log() / math.log(self.max_distance / exact)
-        logarithmic = exact + (ratio * (buckets - exact)).long()
-        return torch.where(distances < exact, distances, logarithmic.clamp(max=buckets - 1))
+
+def distance_buckets(distances: Tensor, buckets: int, max_distance: int) -> Tensor:
+    """Distances -> numbers of so many buckets, half of them for single distances; one below 0 counts as 0."""
+    exact, distances = buckets // 2, distances.clamp(min=0)
+    # float32 on purpose: the released models' boundaries are those of its rounding
+    ratio = (distances.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
+    logarithmic = exact + (ratio * (buckets - exact)).long()
+    return torch.where(distances < exact, distances, logarithmic.clamp(max=buckets - 1))

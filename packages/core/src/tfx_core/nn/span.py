@@ -119,10 +119,10 @@ class Span:
         """The span with numbers ``(B|1, H, T, S)`` added to its scores: what every layer of a stack shares."""
         return replace(self, bias=together((self.bias, DenseBias(numbers))))
 
-    def check_positions(self, limit: int | None, named_from: int = 0) -> None:
+    def check_positions(self, limit: int | None, named_from: int = 0, name: str = "input_ids") -> None:
         """Raise `InputError` where a token stands at ``limit`` or beyond, or before 0; padding does not count.
 
-        The caller's own ``position_ids`` called the first position ``named_from``.
+        The caller's own ``position_ids`` called the first position ``named_from``; ``name`` is what brought the tokens.
         """
         counted, length = self.new.given is None, self.geometry.key_positions.shape[1]
         # so many tokens have positions wherever their padding is: nothing to read, nothing to wait for
@@ -136,7 +136,7 @@ class Span:
             return
         if counted and last >= limit:
             raise InputError(
-                f"text of {last + 1} tokens: this model has positions for {limit}; "
+                f"{name}: text of {last + 1} tokens: this model has positions for {limit}; "
                 f"shorten it, or tokenize with truncation=True, max_length={limit}"
             )
         if first < 0 or last >= limit:

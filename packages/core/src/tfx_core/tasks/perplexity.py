@@ -196,7 +196,7 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
         if self._in_any_order is not None:
             inputs |= self._in_any_order.left_to_right(batch["input_ids"], ends, scored)
             ends = [max(scored)] * len(ends)
-        states = self._read(**inputs).last_hidden_state
+        states = self.model.language_head.read(self._read(**inputs))
         counted = torch.cat([
             row[end - count : end] for row, end, count in zip(states, ends, scored, strict=True)
         ])  # (N, D)  # fmt: skip
@@ -218,7 +218,8 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
             places, order = [ids.shape[1]], self._in_any_order
             ordered = {} if order is None else order.left_to_right(ids, places, places)
             output = self._read(input_ids=ids, **reader.segment_inputs(mems, remember=True), **ordered)
-            total.append(self._losses(output.last_hidden_state[0, skipped:], wanted[skipped:]).sum())
+            states = self.model.language_head.read(output)
+            total.append(self._losses(states[0, skipped:], wanted[skipped:]).sum())
             skipped = 0
             mems = output.get("mems")
             if keep is not None and mems is not None:

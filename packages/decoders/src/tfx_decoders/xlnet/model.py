@@ -1,7 +1,7 @@
 """XLNet (Yang et al. 2019): Transformer-XL read in any order, with a second stream that predicts without looking."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,6 @@ from tfx_core.nn import (
     FusedProjections,
     Layer,
     Memory,
-    Observer,
     PositionKeys,
     PostNorm,
     RealTokens,
@@ -28,6 +27,7 @@ from tfx_core.nn import (
     RecurrentCall,
     SegmentPosition,
     Stack,
+    StreamRecorder,
     by_pattern_at,
     can_read,
     expand_head_mask,
@@ -53,51 +53,12 @@ class TwoStreamAttention(Attention):
         return super().forward(x, call)
 
 
-@dataclass
-class StreamObserver(Observer):
-    """Reports the weights of the content stream, and of the query stream after them."""
-
-    content: int = field(kw_only=True)
-    """How many queries are the content stream's."""
-
-    def report(self, weights: Tensor) -> Tensor:
-        """``(B, H, T + M, S)``, put together out of what was reported."""
-        streams = weights[:, :, : self.content], weights[:, :, self.content :]
-        return torch.cat([super(StreamObserver, self).report(each) for each in streams], dim=2)
-
-
-@dataclass
-class StreamRecorder(Recorder):
-    """Reports both streams in turn where there are two; both go on from what was reported."""
-
-    content: int | None = None
-    """How many tokens the content stream has; ``None`` where it is the only one."""
-
-    @property
-    def streams(self) -> int:
-        """How many are reported for each layer."""
-        return 1 if self.content is None else 2
-
-    def add_state(self, x: Tensor) -> Tensor:
-        """Report ``(B, T + M, D)``, if states are asked for."""
-        if self.content is None or self.hidden_states is None:
-            return super().add_state(x)
-        streams = x[:, : self.content], x[:, self.content :]
-        return torch.cat([super(StreamRecorder, self).add_state(each) for each in streams], dim=1)
-
-    def observer(self, layer: int) -> Observer | None:
-        """Of the attention of the layer that runs as number ``layer``."""
-        plain = super().observer(layer)
-        if plain is None or self.content is None:
-            return plain
-        return StreamObserver(plain.record, plain.head_mask, content=self.content)
-
-    def of_streams(self) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...] | None:
-        """The weights of every layer, if they were asked for; where there are two streams, a pair of theirs."""
-        weights = self.attentions
-        if weights is None:
-            return None
-        return tuple(weights) if self.content is None else tuple(zip(weights[::2], weights[1::2], strict=True))
+def of_streams(recorder: StreamRecorder) -> tuple[Tensor, ...] | tuple[tuple[Tensor, Tensor], ...] | None:
+    """The weights of every layer, if they were asked for; where there are two streams, a pair of theirs."""
+    weights = recorder.attentions
+    if weights is None:
+        return None
+    return tuple(weights) if recorder.content is None else tuple(zip(weights[::2], weights[1::2], strict=True))
 
 
 @dataclass(frozen=True)
@@ -193,7 +154,7 @@ class XLNetBackbone(Backbone):
             last_hidden_state=self.dropout(last),
             mems=self._new_memory(memory, recorder, real) if keeps else None,
             hidden_states=tuple(recorder.hidden_states or ()) if output_hidden_states else None,
-            attentions=recorder.of_streams(),
+            attentions=of_streams(recorder),
             token_mask=real.mask if target_mapping is None else _predicting(target_mapping, real),
         )
 

@@ -65,7 +65,7 @@ class MaskedLMHead(Head):
 
 
 class LanguageHead(Head):
-    """What predicts one token after another: generation reads nothing of it but ``predictions``."""
+    """What predicts one token after another: generation reads nothing of it but what is here."""
 
     next_token: ClassVar[bool] = True
     """Whether the logits at a token are of the one after it; else of what a mask in its place would stand for."""
@@ -74,6 +74,10 @@ class LanguageHead(Head):
         super().__init__()
         self.predictions = predictions
         """From states ``(…, D)`` to logits ``(…, V)``."""
+
+    def read(self, output: ModelOutput) -> Tensor:
+        """Of what a backbone gives, the states ``(B, S, D)`` that are for ``predictions``; by default the last ones."""
+        return output.last_hidden_state
 
 
 class CausalLMHead(LanguageHead):

@@ -17,9 +17,16 @@ IGNORED = -100
 
 
 def token_loss(
-    logits: Tensor, labels: Tensor | None, mask: Tensor | None = None, *, name: str = "labels"
+    logits: Tensor,
+    labels: Tensor | None,
+    mask: Tensor | None = None,
+    *,
+    name: str = "labels",
+    smoothing: float = 0.0,
 ) -> Tensor | None:
     """Mean cross-entropy of ``(…, C)`` against ``(…)``, of the labels that count; ``None`` without labels.
+
+    With ``smoothing`` so much of a label is spread evenly over all classes (Szegedy et al. 2016, §7).
 
     Neither `IGNORED` ones count, nor those of padding, which is false in ``mask`` ``(…)``. Where none counts the loss
     is 0 and so are its gradients, so that one such batch does not end a training; a warning says so, but where that
@@ -34,7 +41,9 @@ def token_loss(
     counted = labels != IGNORED
     try:
         scores = logits.float().flatten(0, -2)
-        total = F.cross_entropy(scores, labels.flatten(), ignore_index=IGNORED, reduction="sum")
+        total = F.cross_entropy(
+            scores, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing
+        )
     except IndexError:
         wrong = next(int(each) for each in labels[counted] if not 0 <= each < logits.shape[-1])
         raise InputError(
