@@ -180,9 +180,13 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         copies = options.resolved.num_return_sequences
         return [new[first : first + copies] for first in range(0, len(new), copies)]
 
-    def results(self, texts: Sequence[object], key: str) -> Result:
-        """A dict for one text, a list of dicts where the options ask for several."""
-        records = [Record({key: text}) for text in texts]
+    def results(self, texts: Sequence[object], key: str, **further: Sequence[object]) -> Result:
+        """A dict for one text, a list of dicts where the options ask for several.
+
+        ``further`` values of each text, of which there may be none, go by their names.
+        """
+        columns = {name: values for name, values in {key: texts, **further}.items() if values}
+        records = [Record(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         return records[0] if len(records) == 1 else records
 
 

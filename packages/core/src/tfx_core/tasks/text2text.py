@@ -2,24 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from tfx_core.errors import InputError, shown
-from tfx_core.fields import Between, Help
+from tfx_core.fields import Between, Count, Help
 from tfx_core.tasks.base import Result
 from tfx_core.tasks.generating import (
     GeneratingOptions,
     GeneratingTask,
     NewTokens,
     named_settings,
-    row_of,
     stored_prefix,
 )
-from tfx_core.tasks.splitting import joined, split
-from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit
+from tfx_core.tasks.options import Flag
+from tfx_core.tasks.splitting import joined, places, split
+from tfx_core.tasks.windows import ItemError, TextWindow, check_text, length_limit, window_of
 
 if TYPE_CHECKING:
+    from tfx_core.alignment import Alignment, AlignmentRule
     from tfx_core.model.model import Model
+    from tfx_core.text import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,21 @@ class Text2TextOptions(GeneratingOptions):
         int | None, Between(1), Help("most tokens of an input (default: what model and tokenizer take)")
     ] = None
 
+    return_alignments: Annotated[
+        bool, Flag("--alignments"), Help("give which word of the input each word of the text comes from, as 0-0 1-2")
+    ] = False
+    alignment_layer: Annotated[
+        int | None, Help("decoder layer that tells it, from 0, or from the end from -1 (default: the middle one)")
+    ] = None
+    alignment_heads: Annotated[tuple[Count, ...], Help("attention heads of the layer that count (default: all)")] = ()
+
     further: ClassVar[frozenset[str]] = GeneratingOptions.further | {"truncation"}
+
+    def alignment_rule(self) -> "AlignmentRule":
+        """What tells which word comes from which."""
+        from tfx_core.alignment import AlignmentRule  # which has torch
+
+        return AlignmentRule(layer=self.alignment_layer, heads=self.alignment_heads)
 
     def replaced(self, **values: Any) -> Self:
         """A copy with these values; ``truncation`` is another word for cutting or refusing a ``long_input``."""
@@ -91,36 +108,65 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         positions = self.model.max_positions
         limit = length_limit(self.model, self.tokenizer, options.max_source_length, "max_source_length")
         most = options.max_source_length or (positions if options.long_input == "error" else limit)
-        rows = [[ids] for ids in self._ids([prefix + item for item in items])]
+        rows = [[row] for row in self._windows(items, prefix, options)]
         for index, item in enumerate(items):
-            (ids,) = rows[index]
-            if not ids:
+            (row,) = rows[index]
+            if not len(row):
                 raise ItemError(index, "the tokenizer makes no tokens of this text")
-            if most is None or len(ids) <= most:
+            if most is None or len(row) <= most:
                 continue
             if options.long_input == "error":
                 raise ItemError(
                     index,
-                    f"{len(ids)} tokens, more than the {most} of an input; long_input='truncate' (--long-input "
+                    f"{len(row)} tokens, more than the {most} of an input; long_input='truncate' (--long-input "
                     "truncate) cuts it, 'split' splits it by sentences",
                 )
             if options.long_input == "truncate":
-                rows[index] = self._ids([prefix + item], most)
+                rows[index] = self._windows([item], prefix, options, most)
             else:
-                rows[index] = self._split(index, item, prefix, most)
-        return [[row_of(ids) for ids in own] for own in rows]
+                rows[index] = self._split(index, item, prefix, most, options)
+        return rows
 
     def decode(
         self, item: str, windows: Sequence[TextWindow], rows: Sequence[NewTokens], options: Text2TextT
     ) -> Result:
         """The texts of all windows, joined; of several outputs the first ones make the first result."""
-        texts = [
-            [self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False) for new in row]
-            for row in rows
-        ]
-        if len(texts) == 1:
-            return self.results(texts[0], self.result_key)
-        return self.results([joined(parts) for parts in zip(*texts, strict=True)], self.result_key)
+        texts = [self._texts(row) for row in rows]
+        whole = texts[0] if len(texts) == 1 else [joined(parts) for parts in zip(*texts, strict=True)]
+        alignments = self._alignments(item, windows, whole, rows, options) if options.return_alignments else ()
+        return self.results(whole, self.result_key, alignment=alignments)
+
+    def check_options(self, options: Text2TextT) -> None:
+        """Refuse alignments that the model cannot tell."""
+        super().check_options(options)
+        if options.return_alignments:
+            options.alignment_rule().check(self.model)
+
+    def _texts(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        return self.tokenizer.batch_decode(rows, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _alignments(
+        self,
+        text: str,
+        windows: Sequence[TextWindow],
+        whole: Sequence[str],
+        rows: Sequence[NewTokens],
+        options: Text2TextT,
+    ) -> list["Alignment"]:
+        """That of each text that was written, all windows together."""
+        from tfx_core.alignment import alignment_of_generated
+
+        align = partial(
+            alignment_of_generated,
+            self.model,
+            self.tokenizer,
+            text,
+            windows,
+            start=options.resolved.start_ids[:1],
+            decode=self._texts,
+            rule=options.alignment_rule(),
+        )
+        return [align(own, new) for own, new in zip(whole, zip(*rows, strict=True), strict=True)]
 
     def prefix(self, options: Text2TextT) -> str:
         """What stands before every input."""
@@ -128,9 +174,9 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
             return options.prefix
         return stored_prefix(self.model, self.task_settings(options))
 
-    def _split(self, index: int, text: str, prefix: str, most: int) -> list[list[int]]:
+    def _split(self, index: int, text: str, prefix: str, most: int, options: Text2TextT) -> list[TextWindow]:
         def length(part: str) -> int:
-            return len(self._ids([prefix + part])[0])
+            return len(self._tokenized([prefix + part])["input_ids"][0])
 
         if length("") >= most:
             raise ItemError(index, f"an input of {most} tokens has no room for any text beside prefix and end tokens")
@@ -139,11 +185,27 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
             parts = split(text, lambda part: length(part.strip()) <= most)
         except InputError as error:
             raise ItemError(index, str(error)) from None
-        return self._ids([prefix + part.strip() for part in parts])
+        parts = [part.strip() for part in parts]
+        windows = self._windows(parts, prefix, options)
+        return [window.moved(begin) for window, begin in zip(windows, places(parts, text), strict=True)]
 
-    def _ids(self, texts: Sequence[str], most: int | None = None) -> list[list[int]]:
-        ids: list[list[int]] = self.tokenizer(list(texts), truncation=most is not None, max_length=most)["input_ids"]
-        return ids
+    def _windows(
+        self, texts: Sequence[str], prefix: str, options: Text2TextT, most: int | None = None
+    ) -> list[TextWindow]:
+        """The row of each text behind the prefix; with offsets in the text where alignments need them."""
+        whole, details = [prefix + text for text in texts], options.return_alignments
+        batch = self._tokenized(
+            whole,
+            truncation=most is not None,
+            max_length=most,
+            return_offsets_mapping=details,
+            return_special_tokens_mask=details,
+        )
+        rows = (window_of(self.model, batch, row, details, (text,)) for row, text in enumerate(whole))
+        return [row.moved(-len(prefix)) for row in rows]
+
+    def _tokenized(self, texts: Sequence[str], **how: Any) -> "Batch":
+        return self.tokenizer(list(texts), **how)
 
 
 class Summarization(Text2Text[Text2TextOptions]):
