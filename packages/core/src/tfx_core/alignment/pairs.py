@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tfx_core.alignment.attention import AlignmentRule, Tokens, attended, sides, word_mass
-from tfx_core.alignment.words import Alignment, Span, aligned, spans_of_ids
+from tfx_core.alignment.words import Alignment, aligned, spans_of_ids, within
 from tfx_core.errors import InputError
 from tfx_core.tasks.splitting import places
 from tfx_core.tasks.windows import TextWindow, check_text, window_of
@@ -53,7 +53,7 @@ def word_alignments(
     )
     of_source, of_target = (_apart(each) for each in (tokenizer.vocabulary, tokenizer.target_vocabulary))
     parts = [
-        (tokens_of(source, of_source, -len(prefix)), _decoder_input(model, tokens_of(target, of_target)))
+        (tokens_of(source.behind(len(prefix)), of_source), _decoder_input(model, tokens_of(target, of_target)))
         for source, target in read
     ]
     weights = attended(model, parts, rule or AlignmentRule(), batch_tokens)
@@ -85,26 +85,17 @@ def alignment_of_generated(
     begins = places(map(str.strip, texts), target)
     parts = []
     for window, new, text, begin in zip(windows, written, texts, begins, strict=True):
-        moved = begin - (len(text) - len(text.lstrip()))
-        spans = [
-            None if span is None else (max(span[0] + moved, 0), span[1] + moved)
-            for span in spans_of_ids(new, skipped, decode)
-        ]
-        parts.append((tokens_of(window, apart), Tokens([*start, *new], [*(None for _ in start), *spans])))
+        first = [None] * len(start)
+        spans = within(text, begin, spans_of_ids(new, skipped, decode))
+        parts.append((tokens_of(window, apart), Tokens([*start, *new], [*first, *spans])))
     return aligned(word_mass(source, target, parts, attended(model, parts, rule)))
 
 
-def tokens_of(window: TextWindow, apart: Collection[int], moved: int = 0) -> Tokens:
-    """The tokens of a window, whose offsets are ``moved``.
-
-    Without characters are those that the tokenizer added, those with ids ``apart`` and those before the text.
-    """
+def tokens_of(window: TextWindow, apart: Collection[int]) -> Tokens:
+    """The tokens of a window; without characters are those that the tokenizer added and those with ids ``apart``."""
     ids = window.features["input_ids"]
-    spans: list[Span] = [
-        None if special or number in apart or end + moved <= 0 else (max(start + moved, 0), end + moved)
-        for number, special, (start, end) in zip(ids, window.special, window.offsets, strict=True)
-    ]
-    return Tokens(ids, spans)
+    rows = zip(ids, window.special, window.offsets, strict=True)
+    return Tokens(ids, [None if special or number in apart else offsets for number, special, offsets in rows])
 
 
 def special_ids(vocabulary: "Vocabulary") -> frozenset[int]:

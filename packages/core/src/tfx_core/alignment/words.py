@@ -73,6 +73,14 @@ def spans_of_ids(
     return [None if token in skipped else span for token, span in zip(ids, pairwise(ends), strict=True)]
 
 
+def within(text: str, begin: int, spans: Iterable[Span]) -> list[Span]:
+    """The spans in a whole of which ``text``, without the blanks around it, is the part that begins there."""
+    moved, end = begin - (len(text) - len(text.lstrip())), begin + len(text.strip())
+    return [
+        None if span is None else (min(max(span[0] + moved, begin), end), min(span[1] + moved, end)) for span in spans
+    ]
+
+
 def _common(text: str, whole: str) -> int:
     """How many characters both begin with."""
     if whole.startswith(text):

@@ -69,7 +69,7 @@ class GeneratingOptions(TaskOptions):
         changed = over(self.given(), {**own, **over(own, values)})
         rest = {name: changed.pop(name) for name in self.further & changed.keys()}
         options = replace(self, **changed)
-        object.__setattr__(options, "rest", rest)
+        object.__setattr__(options, "rest", {**self.rest, **rest})
         return options
 
     def with_resolved(self, resolved: GenerationOptions) -> Self:

@@ -202,7 +202,7 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
             return_special_tokens_mask=details,
         )
         rows = (window_of(self.model, batch, row, details, (text,)) for row, text in enumerate(whole))
-        return [row.moved(-len(prefix)) for row in rows]
+        return [row.behind(len(prefix)) for row in rows]
 
     def _tokenized(self, texts: Sequence[str], **how: Any) -> "Batch":
         return self.tokenizer(list(texts), **how)
