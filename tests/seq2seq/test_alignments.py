@@ -24,7 +24,7 @@ HEAD = "conditional-generation"
 NAMES = [spec.name for spec in registry.architectures() if HEAD in spec.heads]
 SOURCES = ["hello abc", "ab", " a  b\u3000c\n", "", "x </s> ab"]
 TARGETS = ["abc ab", "hello abc a", "c b a", "ab", "a é"]
-RULES = [AlignmentRule(), *(AlignmentRule(layer=-1, at="written", heads=heads, pick="max") for heads in ((), (1, 0)))]
+RULES = [AlignmentRule(), *(AlignmentRule(layer=-1, step="written", heads=heads, pick="max") for heads in ((), (1, 0)))]
 
 
 def made(name: str, folder: Path) -> tuple[Model, Tokenizer]:

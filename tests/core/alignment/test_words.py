@@ -72,7 +72,7 @@ def test_a_rule_picks_layer_and_heads(rule: AlignmentRule, expected: torch.Tenso
 
 
 def test_a_token_is_aligned_where_it_is_read_or_one_step_before() -> None:
-    read, written = (AlignmentRule(at=at).of(LAYERS) for at in ("read", "written"))
+    read, written = (AlignmentRule(step=step).of(LAYERS) for step in ("read", "written"))
     torch.testing.assert_close(written[:, 1:], read[:, :-1])
 
 
@@ -90,7 +90,7 @@ def test_the_middle_layer_is_the_third_of_six(layers: int, middle: int) -> None:
         ({"heads": (0, 3)}, "alignment_heads=3: must be from 0 to 2"),
         ({"heads": (-1,)}, "alignment_heads=-1: must be from 0 to 2"),
         ({"pick": "sum"}, "pick='sum'"),
-        ({"at": "begin"}, "at='begin'"),
+        ({"step": "begin"}, "step='begin'"),
     ],
 )
 def test_what_there_is_not_is_named(rule: dict[str, object], said: str) -> None:

@@ -1,7 +1,7 @@
 """What each token of a translation attends to in its source: one pass of the decoder over the finished text."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from tfx_core.alignment.words import Span, spelling
 from tfx_core.errors import InputError
 from tfx_core.fields import Checked
+from tfx_core.nn import AttentionKernel, Bias, Observer, Patterned
 from tfx_core.tasks.base import CPU_TOKENS, DEVICE_TOKENS, evaluating
 from tfx_core.tasks.batching import token_batches
 
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AlignmentRule(Checked):
-    """Which attention weights say where a token of a translation comes from.
+    """Which attention says where a token of a translation comes from.
 
-    The weights of a token are read where it is the decoder's input, not where it is predicted: then the decoder knows
-    which token it is (Chen et al. 2020, "Accurate Word Alignment Induction from Neural Machine Translation"; with
-    ``at="written"`` it is the step before). They are the mean of all heads of one layer (Garg et al. 2019, "Jointly
-    Learning to Align and Translate with Transformer Models").
+    It is read at the step where the token is the decoder's input, not where it is predicted, for then the decoder knows
+    which token it is, and in the middle of the layers (Chen et al. 2020, "Accurate Word Alignment Induction from Neural
+    Machine Translation"); as the mean of all heads (Garg et al. 2019, "Jointly Learning to Align and Translate with
+    Transformer Models"); and of each head as the norms of the vectors that it sums, not as the weights alone: much
+    weight often is on short vectors (Kobayashi et al. 2020, "Attention is Not Only a Weight"). Where a decoder has few
+    layers another layer may be right: `best_rule` finds it.
     """
 
     error: ClassVar[type[InputError]] = InputError
 
     layer: int | None = None
-    """Its place among ``cross_attentions``, negative from the end; by default the one in the middle, which is the
-    third of six (Chen et al. 2020)."""
+    """Its place among ``cross_attentions``, from the end where it is negative; by default the third of six."""
+
+    step: Literal["read", "written"] = "read"
+    """That at which the token is the decoder's input, or its output."""
 
     heads: tuple[int, ...] = ()
     """The heads of the layer that count; none for all."""
@@ -40,8 +45,8 @@ class AlignmentRule(Checked):
     pick: Literal["mean", "max"] = "mean"
     """What is made of the heads."""
 
-    at: Literal["read", "written"] = "read"
-    """The step at which the token is the input, or that at which it is the output."""
+    by: Literal["norms", "weights"] = "norms"
+    """Weight times norm of the head's value, ``α‖v‖``, or the weight ``α``, which is what ``cross_attentions`` are."""
 
     def check(self, model: "Model") -> None:
         """Raise `InputError` for a model without cross-attention, and for a layer or a head that it lacks."""
@@ -55,7 +60,7 @@ class AlignmentRule(Checked):
             self._check_heads(weights.shape[1])
             weights = weights[:, list(self.heads)]
         weights = weights.mean(1) if self.pick == "mean" else weights.amax(1)
-        return weights if self.at == "read" else weights.roll(1, dims=1)
+        return weights if self.step == "read" else weights.roll(1, dims=1)
 
     def _layer(self, count: int) -> int:
         if self.layer is None:
@@ -123,12 +128,50 @@ def _weights(model: "Model", read: Sequence[tuple[Tokens, Tokens]], rule: Alignm
         encoder_hidden_states=states,
         encoder_attention_mask=mask,
         output_attentions=True,
-        attention=attention,
+        attention=_showing_norms(attention) if rule.by == "norms" else attention,
     )
     for (source, target), weights in zip(read, rule.of(decoded.cross_attentions).cpu(), strict=True):
         # a text that fills all positions has a last token that nothing reads: it is where the one before it is
         steps = torch.arange(len(target.ids)).clamp(max=own.shape[1] - 1)
         yield weights[steps, : len(source.ids)].clone()
+
+
+@dataclass(kw_only=True)
+class _OfValues(Observer):
+    """Records the weights times the norms ``(B, H, S)`` of what they are weights of."""
+
+    norms: Tensor
+
+    def report(self, weights: Tensor) -> Tensor:
+        """The weights ``(B, H, T, S)`` themselves are what values are summed with."""
+        super().report(weights * self.norms[:, :, None])
+        return weights
+
+
+def _showing_norms(kernel: AttentionKernel) -> AttentionKernel:
+    """The kernel, which reports ``α‖v‖`` in the place of ``α``."""
+    if isinstance(kernel, Patterned):
+        return replace(kernel, kernel=_showing_norms(kernel.kernel))
+
+    def attend(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Bias | None,
+        *,
+        scale: float,
+        dropout: float,
+        observer: Observer | None,
+    ) -> Tensor:
+        if observer is None:
+            return kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=None)
+        norms = value.norm(dim=-1).repeat_interleave(query.shape[1] // value.shape[1], dim=1)
+        shown = _OfValues(observer.record, observer.head_mask, norms=norms)
+        context = kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=shown)
+        observer.used = shown.used
+        return context
+
+    return attend
 
 
 def sides(model: "Model") -> tuple["Backbone", "Backbone"]:

@@ -63,6 +63,25 @@ def word_alignments(
     ]
 
 
+def best_rule(
+    model: "Model", tokenizer: "Tokenizer", sources: Sequence[str], targets: Sequence[str], **options: Any
+) -> AlignmentRule:
+    """The layer and step whose alignments of these pairs leave the fewest source words without a target word.
+
+    That can be counted without knowing what is right; some hundred pairs will do. ``options`` are those of
+    `word_alignments`, which is asked for every layer and both steps.
+    """
+    _, writer = sides(model)
+    layers = range(len(writer.new_cache().layers))
+    rules = [AlignmentRule(layer=layer, step=step) for layer in layers for step in ("read", "written")]
+
+    def covered(rule: AlignmentRule) -> int:
+        found = word_alignments(model, tokenizer, sources, targets, rule=rule, **options)
+        return sum(len({source for source, _ in each.pairs}) for each in found)
+
+    return max(rules, key=covered)
+
+
 def alignment_of_generated(
     model: "Model",
     tokenizer: "Tokenizer",

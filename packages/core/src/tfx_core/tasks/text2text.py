@@ -44,6 +44,9 @@ class Text2TextOptions(GeneratingOptions):
     alignment_layer: Annotated[
         int | None, Help("decoder layer that tells it, from 0, or from the end from -1 (default: the middle one)")
     ] = None
+    alignment_step: Annotated[
+        Literal["read", "written"], Help("that at which the decoder reads a token, or the one at which it writes it")
+    ] = "read"
     alignment_heads: Annotated[tuple[Count, ...], Help("attention heads of the layer that count (default: all)")] = ()
 
     further: ClassVar[frozenset[str]] = GeneratingOptions.further | {"truncation"}
@@ -52,7 +55,7 @@ class Text2TextOptions(GeneratingOptions):
         """What tells which word comes from which."""
         from tfx_core.alignment import AlignmentRule  # which has torch
 
-        return AlignmentRule(layer=self.alignment_layer, heads=self.alignment_heads)
+        return AlignmentRule(layer=self.alignment_layer, step=self.alignment_step, heads=self.alignment_heads)
 
     def replaced(self, **values: Any) -> Self:
         """A copy with these values; ``truncation`` is another word for cutting or refusing a ``long_input``."""
