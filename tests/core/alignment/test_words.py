@@ -1,5 +1,7 @@
 """From tokens to words: pairs in their usual form, and which tokens spell which word."""
 
+from typing import Literal
+
 import pytest
 import torch
 
@@ -72,14 +74,25 @@ def test_a_rule_picks_layer_and_heads(rule: AlignmentRule, expected: torch.Tenso
 
 
 def test_a_token_is_aligned_where_it_is_read_or_one_step_before() -> None:
-    read, written = (AlignmentRule(step=step).of(LAYERS) for step in ("read", "written"))
+    read, written = (AlignmentRule(layer=2, step=step).of(LAYERS) for step in ("read", "written"))
     torch.testing.assert_close(written[:, 1:], read[:, :-1])
 
 
-@pytest.mark.parametrize(("layers", "middle"), [(1, 0), (2, 0), (3, 1), (6, 2), (12, 5)])
-def test_the_middle_layer_is_the_third_of_six(layers: int, middle: int) -> None:
-    numbered = [torch.full((1, 1, 1, 1), float(layer)) for layer in range(layers)]
-    assert AlignmentRule().of(numbered).item() == middle
+@pytest.mark.parametrize(
+    ("layers", "step", "layer"),
+    [
+        *((1, "written", 0), (2, "written", 1), (3, "written", 2), (4, "read", 1), (6, "read", 2), (12, "read", 5)),
+        *((2, "read", 0), (6, "written", 4)),
+    ],
+)
+def test_the_layer_is_the_third_of_six_or_the_last_of_few(
+    layers: int, step: Literal["read", "written"], layer: int
+) -> None:
+    numbered = [torch.arange(3.0)[None, None, :, None] + 10 * number for number in range(layers)]
+    expected = 10 * layer + (1.0 if step == "read" else 0.0)
+    assert AlignmentRule(step=step).of(numbered)[0, 1].item() == expected
+    if (layers, step) not in ((2, "read"), (6, "written")):
+        assert AlignmentRule().of(numbered)[0, 1].item() == expected
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tfx_core.model.model import Model
 
 
+_FEW = 4
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlignmentRule(Checked):
     """Which attention says where a token of a translation comes from.
@@ -27,17 +30,19 @@ class AlignmentRule(Checked):
     which token it is, and in the middle of the layers (Chen et al. 2020, "Accurate Word Alignment Induction from Neural
     Machine Translation"); as the mean of all heads (Garg et al. 2019, "Jointly Learning to Align and Translate with
     Transformer Models"); and of each head as the norms of the vectors that it sums, not as the weights alone: much
-    weight often is on short vectors (Kobayashi et al. 2020, "Attention is Not Only a Weight"). Where a decoder has few
-    layers another layer may be right: `best_rule` finds it.
+    weight often is on short vectors (Kobayashi et al. 2020, "Attention is Not Only a Weight"). A decoder of fewer than
+    four layers has none to spare for what it has written: of it the last layer is read, where the token is predicted.
+    Which layer and step are best for a model `best_rule` finds.
     """
 
     error: ClassVar[type[InputError]] = InputError
 
     layer: int | None = None
-    """Its place among ``cross_attentions``, from the end where it is negative; by default the third of six."""
+    """Its place among ``cross_attentions``, from the end where it is negative; by default the third of six, and where
+    tokens are aligned as they are written the last but one (Garg et al.), of few layers the last."""
 
-    step: Literal["read", "written"] = "read"
-    """That at which the token is the decoder's input, or its output."""
+    step: Literal["read", "written"] | None = None
+    """That at which the token is the decoder's input, or its output; by default the first, with few layers the last."""
 
     heads: tuple[int, ...] = ()
     """The heads of the layer that count; none for all."""
@@ -55,16 +60,17 @@ class AlignmentRule(Checked):
 
     def of(self, layers: Sequence[Tensor]) -> Tensor:
         """The weights ``(B, T, S)`` that count, of those ``(B, H, T, S)`` of all layers."""
-        weights = layers[self._layer(len(layers))].float()
+        step = self.step or ("read" if len(layers) >= _FEW else "written")
+        weights = layers[self._layer(len(layers), step)].float()
         if self.heads:
             self._check_heads(weights.shape[1])
             weights = weights[:, list(self.heads)]
         weights = weights.mean(1) if self.pick == "mean" else weights.amax(1)
-        return weights if self.step == "read" else weights.roll(1, dims=1)
+        return weights if step == "read" else weights.roll(1, dims=1)
 
-    def _layer(self, count: int) -> int:
+    def _layer(self, count: int, step: str) -> int:
         if self.layer is None:
-            return (count - 1) // 2
+            return (count - 1) // 2 if step == "read" else count - (2 if count >= _FEW else 1)
         if not -count <= self.layer < count:
             raise InputError(f"alignment_layer={self.layer}: must be from {-count} to {count - 1}, a decoder layer's")
         return self.layer

@@ -32,11 +32,11 @@ def word_alignments(
     """Which word of each source each word of its target comes from, whoever translated it: ``"0-0 1-2"``.
 
     Words are what blanks separate, also in languages that write none, where a text is one word unless its blanks are
-    put in. Each target word belongs to the source word to which its tokens attend most, by the ``rule``; so every
-    target word has one pair, a source word any number. What two models of opposite directions agree on is
-    ``set(one.pairs) & {(i, j) for j, i in other.pairs}``. Special tokens, language codes and the ``prefix`` before
-    every source take no part, though they are read. Raises `InputError` for a model without cross-attention, texts that
-    are longer than it reads, and lists of different lengths.
+    put in. Each target word belongs to the source word that its tokens attend to, by the ``rule``, more than those of
+    other words do; so every target word has one pair, a source word any number. What two models of opposite directions
+    agree on is ``set(one.pairs) & {(i, j) for j, i in other.pairs}``. Special tokens, language codes and the ``prefix``
+    before every source take no part, though they are read. Raises `InputError` for a model without cross-attention,
+    texts that are longer than it reads, and lists of different lengths.
     """
     if isinstance(sources, str) or isinstance(targets, str) or len(sources) != len(targets):
         raise InputError("sources and targets: must be two lists of as many texts")

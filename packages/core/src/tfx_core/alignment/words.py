@@ -13,6 +13,7 @@ from tfx_core.tasks.windows import word_characters
 Span: TypeAlias = tuple[int, int] | None
 """First and past-the-last character of a token; ``None`` for one that takes no part, as special tokens do."""
 
+_TINY = 1e-30
 _WORD = re.compile(r"\S+")
 
 
@@ -33,15 +34,18 @@ class Alignment(str):
 
 
 def aligned(mass: Tensor) -> Alignment:
-    """Each target word with the source word that has most of its mass ``(target words, source words)``, if any has."""
-    best = mass.max(dim=1) if mass.numel() else None
-    if best is None:
+    """Each target word with the source word that it has most to do with, if with any; ``(target, source)`` words.
+
+    What counts is the share of a word's attention that goes to a source word times the share of the attention to that
+    source word that comes from it: in both directions, as Dou & Neubig (2021, "Word Alignment by Fine-tuning Embeddings
+    on Parallel Corpora") take the best pairs. So a full stop that all words attend to is not everybody's origin.
+    """
+    if not mass.numel():
         return Alignment()
-    return Alignment.of(
-        (source, target)
-        for target, (source, most) in enumerate(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        if most > 0
-    )
+    given = mass / mass.sum(1, keepdim=True).clamp(min=_TINY)
+    most = (given * given / given.sum(0).clamp(min=_TINY)).max(dim=1)
+    origins = zip(most.indices.tolist(), most.values.tolist(), strict=True)
+    return Alignment.of((source, target) for target, (source, share) in enumerate(origins) if share > 0)
 
 
 def spelling(text: str, spans: Sequence[Span]) -> Tensor:

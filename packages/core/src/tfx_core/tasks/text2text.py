@@ -42,11 +42,13 @@ class Text2TextOptions(GeneratingOptions):
         bool, Flag("--alignments"), Help("give which word of the input each word of the text comes from, as 0-0 1-2")
     ] = False
     alignment_layer: Annotated[
-        int | None, Help("decoder layer that tells it, from 0, or from the end from -1 (default: the middle one)")
+        int | None,
+        Help("decoder layer that tells it, from 0, or from the end from -1 (default: the middle, of few the last)"),
     ] = None
     alignment_step: Annotated[
-        Literal["read", "written"], Help("that at which the decoder reads a token, or the one at which it writes it")
-    ] = "read"
+        Literal["read", "written"] | None,
+        Help("that at which the decoder reads a token, or the one at which it writes it (default: written of few)"),
+    ] = None
     alignment_heads: Annotated[tuple[Count, ...], Help("attention heads of the layer that count (default: all)")] = ()
 
     further: ClassVar[frozenset[str]] = GeneratingOptions.further | {"truncation"}
