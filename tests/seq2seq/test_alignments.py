@@ -86,7 +86,7 @@ def matching(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """One whose cross-attention finds the very token that the decoder reads, and does nothing else."""
     folder = save(tmp_path_factory.mktemp(request.param) / "model", request.param)
     model = tfx_core.load_model(folder)
-    generator = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("embeddings.token.weight"):
@@ -110,7 +110,7 @@ def matching(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     [
         ("abc de f", "f abc de", "0-1 1-2 2-0"),
         (" abc  de\nf ", "\nf abc\tde", "0-1 1-2 2-0"),
-        ("ab c", "b a a c", "0-0 0-1 0-2 1-3"),
+        ("ab c", "b aa aa c", "0-0 0-1 0-2 1-3"),
         ("naïve 日本 x", "x 本日 ïna", "0-2 1-1 2-0"),
         ("ab", "", ""),
         ("", "ab", ""),

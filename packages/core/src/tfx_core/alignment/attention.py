@@ -59,14 +59,17 @@ class AlignmentRule(Checked):
         attended(model, [(one, one)], self)
 
     def of(self, layers: Sequence[Tensor]) -> Tensor:
-        """The weights ``(B, T, S)`` that count, of those ``(B, H, T, S)`` of all layers."""
+        """The weights ``(B, T, S)`` of each token that is read, or ``(B, T + 1, S)`` with the one that is written last.
+
+        ``layers`` are those ``(B, H, T, S)`` of all.
+        """
         step = self.step or ("read" if len(layers) >= _FEW else "written")
         weights = layers[self._layer(len(layers), step)].float()
         if self.heads:
             self._check_heads(weights.shape[1])
             weights = weights[:, list(self.heads)]
         weights = weights.mean(1) if self.pick == "mean" else weights.amax(1)
-        return weights if step == "read" else weights.roll(1, dims=1)
+        return weights if step == "read" else torch.cat((weights[:, :1], weights), dim=1)
 
     def _layer(self, count: int, step: str) -> int:
         if self.layer is None:
@@ -136,9 +139,11 @@ def _weights(model: "Model", read: Sequence[tuple[Tokens, Tokens]], rule: Alignm
         output_attentions=True,
         attention=_showing_norms(attention) if rule.by == "norms" else attention,
     )
-    for (source, target), weights in zip(read, rule.of(decoded.cross_attentions).cpu(), strict=True):
+    # where there are several streams, the first one is what has read the text
+    of_text = [each[:, :, : own.shape[1]] for each in decoded.cross_attentions]
+    for (source, target), weights in zip(read, rule.of(of_text).cpu(), strict=True):
         # a text that fills all positions has a last token that nothing reads: it is where the one before it is
-        steps = torch.arange(len(target.ids)).clamp(max=own.shape[1] - 1)
+        steps = torch.arange(len(target.ids)).clamp(max=len(weights) - 1)
         yield weights[steps, : len(source.ids)].clone()
 
 
