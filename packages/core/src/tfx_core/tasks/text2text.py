@@ -93,6 +93,9 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
     cut or split at the tokenizer's ``model_max_length``, with which the model was trained. What is split becomes
     stretches of whole sentences, each with the prefix, and the outputs are joined by blanks, or by nothing where the
     language has none.
+
+    With ``return_alignments`` each dict has an ``alignment``, a `tfx_core.alignment.Alignment`: which word of the whole
+    input each word of the output comes from, as ``"0-0 1-2"``. It is read off one more pass over the finished output.
     """
 
     heads = ("conditional-generation",)
@@ -203,6 +206,8 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
             whole,
             truncation=most is not None,
             max_length=most,
+            return_attention_mask=True,  # rows are padded, whatever a tokenizer gives by default
+            return_token_type_ids=False,
             return_offsets_mapping=details,
             return_special_tokens_mask=details,
         )
