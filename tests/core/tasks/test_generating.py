@@ -54,6 +54,13 @@ def test_options_of_a_call_are_checked_as_those_of_generation_are() -> None:
         read_options(GeneratingOptions(), {"resolved": GenerationOptions()}, "a task")
 
 
+def test_what_a_pipeline_was_made_with_stays_beside_what_a_call_gives() -> None:
+    made = read_options(GeneratingOptions(), {"pad_token_id": 3, "top_k": 2}, "a task")
+    called = read_options(made, {"num_beams": 2, "suppress_tokens": [1]}, "a task")
+    assert called.given() == {"pad_token_id": 3, "top_k": 2, "num_beams": 2, "suppress_tokens": [1]}
+    assert read_options(called, {"pad_token_id": 4}, "a task").given()["pad_token_id"] == 4
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stops(TaskOptions):
     stop: Annotated[bool | Literal["never", "late"] | None, Help("when")] = None

@@ -129,7 +129,7 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]], stated:
     parameters = [*_PARAMETERS, *([] if teller is None else [LIST_LANGUAGES])]
     taken = {flag for parameter in parameters for flag in parameter.opts}
     for entry in own:
-        if _flag(entry) in taken:
+        if entry.flag in taken:
             raise PluginError(f"task {name!r}: the option {entry.name!r} is one of tfx-core run's own; rename it")
     parameters += map(_parameter, own)
     flags = {_TASK_OPTION + entry.name: entry for entry in own}
@@ -160,13 +160,9 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def _flag(entry: OptionDescription) -> str:
-    return f"--{entry.name.replace('_', '-')}"
-
-
 def _parameter(entry: OptionDescription) -> click.Option:
     """The command-line option of a task's option."""
-    flag = _flag(entry)
+    flag = entry.flag
     text = _sentence(entry.help)
     if entry.default not in (None, False, ()):
         shown = entry.default if isinstance(entry.default, tuple) else (entry.default,)
@@ -191,6 +187,8 @@ def _type_of(entry: OptionDescription) -> click.ParamType:  # type: ignore[type-
         return SwitchOrWord(entry.choices) if entry.switch else click.Choice(entry.choices)
     low, high = (-inf, inf) if entry.bounds is None else (entry.bounds.low, entry.bounds.high)
     above = isinstance(entry.bounds, Above)
+    if entry.scalar is int and entry.bounds is None:
+        return click.INT
     if entry.scalar is int:
         return click.IntRange(int(low) if isfinite(low) else None, int(high) if isfinite(high) else None, above)
     if entry.scalar is float and entry.bounds is not None:

@@ -202,6 +202,11 @@ class GenerationOptions(Checked):
         return _ids(self.eos_token_id)
 
     @property
+    def start_ids(self) -> tuple[int, ...]:
+        """What a decoder beside an encoder begins with: one token for all texts or one for each, none if unnamed."""
+        return _ids(self.bos_token_id if self.decoder_start_token_id is None else self.decoder_start_token_id)
+
+    @property
     def forced_eos_ids(self) -> tuple[int, ...]:
         """The tokens of which one is forced at the greatest length."""
         return _ids(self.forced_eos_token_id)

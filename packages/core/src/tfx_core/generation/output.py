@@ -27,7 +27,9 @@ class GenerationOutput(ModelOutput):
     ``attentions``, ``hidden_states`` and ``cross_attentions`` are reported for each new token, and there for each
     layer: of all tokens of the prompts first, then of the newest token; of rows that have ended zeros. Beside an
     encoder they are called ``decoder_attentions``, ``decoder_hidden_states``; ``encoder_attentions`` and
-    ``encoder_hidden_states`` are what was read once.
+    ``encoder_hidden_states`` are what was read once. Which word comes from which `tfx_core.alignment` makes of the
+    finished text, also where beams lost their steps: a row of ``cross_attentions`` is that of a token's ``"written"``
+    step there.
     """
 
     __slots__ = ()

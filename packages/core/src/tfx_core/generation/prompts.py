@@ -268,8 +268,8 @@ def _decoder_start(inputs: Mapping[str, Any], options: GenerationOptions) -> tup
     """The decoder's input ``(B, P)`` and its mask, beginning with the start token."""
     ids: Tensor | None = inputs.get("decoder_input_ids")
     mask: Tensor | None = inputs.get("decoder_attention_mask")
-    token = options.bos_token_id if options.decoder_start_token_id is None else options.decoder_start_token_id
-    if token is None:
+    token = options.start_ids
+    if not token:
         if ids is None:
             raise InputError(
                 "decoder_start_token_id: the checkpoint names neither it nor bos_token_id; pass it or decoder_input_ids"

@@ -75,7 +75,7 @@ class GeneratingOptions(TaskOptions):
         changed = over(self.given(), {**own, **over(own, values)})
         rest = {name: changed.pop(name) for name in self.further & changed.keys()}
         options = replace(self, **changed)
-        object.__setattr__(options, "rest", rest)
+        object.__setattr__(options, "rest", {**self.rest, **rest})
         return options
 
     def with_resolved(self, resolved: GenerationOptions) -> Self:
@@ -230,9 +230,13 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         """What `generate` is given besides its options."""
         return {}
 
-    def results(self, texts: Sequence[object], key: str) -> Result:
-        """A dict for one text, a list of dicts where the options ask for several."""
-        records = [Record({key: text}) for text in texts]
+    def results(self, texts: Sequence[object], key: str, **further: Sequence[object]) -> Result:
+        """A dict for one text, a list of dicts where the options ask for several.
+
+        ``further`` values of each text, of which there may be none, go by their names.
+        """
+        columns = {name: values for name, values in {key: texts, **further}.items() if values}
+        records = [Record(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         return records[0] if len(records) == 1 else records
 
 

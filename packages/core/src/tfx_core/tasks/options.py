@@ -32,6 +32,13 @@ class Separated:
         return tuple(part.strip() for part in text.split(self.by) if part.strip())
 
 
+@dataclass(frozen=True)
+class Flag:
+    """A note on an option that the command line calls otherwise than its name: ``--alignments``."""
+
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(Checked):
     """Options that every task has."""
@@ -67,6 +74,8 @@ class OptionDescription:
     """What a field of an options class says: enough to build a command-line option."""
 
     name: str
+    flag: str
+    """What the command line calls it."""
     scalar: Scalar
     choices: tuple[str, ...]
     """The allowed strings of a ``Literal``; empty when any value of ``scalar`` is allowed."""
@@ -140,8 +149,10 @@ def _described(each: "Field[Any]", whole: Form, where: str) -> OptionDescription
         raise TypeError(f"{where}: an option is a bool, int, float, str or Literal of strings, not {kind}")
     bounds = next((bound for bound in (*whole.bounds, *item.bounds) if isinstance(bound, Between)), None)
     separated = next((note for note in whole.notes if isinstance(note, Separated)), None)
+    flags = (note.name for note in whole.notes if isinstance(note, Flag))
+    flag = next(flags, f"--{each.name.replace('_', '-')}")
     return OptionDescription(
-        each.name, scalar, choices, switch, many, separated, whole.optional, each.default, whole.help, bounds
+        each.name, flag, scalar, choices, switch, many, separated, whole.optional, each.default, whole.help, bounds
     )
 
 

@@ -1,7 +1,7 @@
 """Long texts in stretches that fit, at the ends of sentences where there are any."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tfx_core.errors import InputError
@@ -36,6 +36,15 @@ def joined(parts: Sequence[str], language: str | None = None) -> str:
         blank = "" if not text or _WITHOUT_BLANKS.match(text[-1]) or _WITHOUT_BLANKS.match(part) else " "
         text += blank + part
     return text
+
+
+def places(parts: Iterable[str], text: str) -> Iterator[int]:
+    """Where each of some stretches of a text, without the blanks around them, begins in it."""
+    behind = 0
+    for part in parts:
+        begin = text.index(part, behind)
+        yield begin
+        behind = begin + len(part)
 
 
 def _packed(text: str, levels: Sequence[re.Pattern[str]], fits: Callable[[str], bool]) -> Iterator[str]:

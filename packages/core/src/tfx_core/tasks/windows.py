@@ -1,7 +1,7 @@
 """From texts to rows of model input, within the length that the model takes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -45,6 +45,18 @@ class TextWindow:
 
     def __len__(self) -> int:
         return len(self.features["input_ids"])
+
+    def behind(self, prefix: int) -> "TextWindow":
+        """The same of what follows the first characters of the text: their tokens count as added ones."""
+        special = [
+            int(bool(each) or end <= prefix > 0) for each, (_, end) in zip(self.special, self.offsets, strict=True)
+        ]
+        within = replace(self, special=special, offsets=[(max(start, prefix), end) for start, end in self.offsets])
+        return within.moved(-prefix)
+
+    def moved(self, characters: int) -> "TextWindow":
+        """The same as a part of a text in which it begins so many characters later."""
+        return replace(self, offsets=[(start + characters, end + characters) for start, end in self.offsets])
 
 
 def check_text(value: object, name: str = "a text") -> str:
