@@ -42,10 +42,7 @@ CASE = replace(
         *(its_own(variant) for variant in bart.CASE.variants if variant.heads != ("sequence-classification",)),
         Variant("an odd width", {"d_model": 25, "encoder_attention_heads": 5, "decoder_attention_heads": 1}),
     ),
-    layouts={
-        "a table for each of its uses (.bin)": with_every_table,
-        "no positions (4.x)": lambda tensors: {n: t for n, t in tensors.items() if "embed_positions" not in n},
-    },
+    layouts={"a table for each of its uses (.bin)": with_every_table},
     refused=(({"decoder_attention_heads": 5}, "decoder_attention_heads=5: must be a divisor of d_model=24"),),
     end_token=1,
     released=lambda: pieces(("<pad>", "</s>", "<unk>")),

@@ -30,6 +30,8 @@ RULES = [AlignmentRule(), *(AlignmentRule(layer=-1, step="written", heads=heads,
 def made(name: str, folder: Path) -> tuple[Model, Tokenizer]:
     """A random model and the tokenizer of its family's released files."""
     tokenizer = tfx_core.load_tokenizer(released(name, folder))
+    if tokenizer.languages:
+        tokenizer.tgt_lang = tokenizer.languages[0]
     size = max(len(tokenizer), len(tokenizer.target_vocabulary))
     sizes = {**tiny_config(name), "vocab_size": size, **case_of(name).goes_with("vocab_size", size)}
     model = tfx_core.new_model(name, head=HEAD, seed=1, **sizes).eval()
