@@ -71,6 +71,31 @@ def test_a_language_that_is_not_there_is_told(tmp_path: Path) -> None:
         one_way("hello", tgt_lang="fra")
 
 
+def test_languages_that_the_files_state_may_be_named(tmp_path: Path) -> None:
+    config = {"tokenizer_config.json": {"source_lang": "en", "target_lang": "fr"}}
+    tokenizer = read(write(tmp_path / "several", {**FILES, **config}), RECIPE)
+    assert pieces(tokenizer, "hello", src_lang="en", tgt_lang="fra") == [">>fra<<", "▁hello", "</s>"]
+    tokenizer.src_lang = "en"
+    tokenizer.save_pretrained(tmp_path / "saved")
+    assert read(tmp_path / "saved", RECIPE).src_lang == "en"
+    with pytest.raises(InputError, match=r"src_lang='eng': not one of the 2 .*; its files say that the source is 'en'"):
+        tokenizer("hello", src_lang="eng")
+    with pytest.raises(InputError, match="tgt_lang='fr': not one of the 2 languages"):
+        tokenizer("hello", tgt_lang="fr")
+    one_way = read(write(tmp_path / "one way", {**two_sides(), **config}), RECIPE)
+    assert one_way("hello", src_lang="en", tgt_lang="fr").input_ids == one_way("hello").input_ids
+    assert one_way.asking_for("fr") == {}
+    with pytest.raises(InputError, match=r"tells no languages: .*; its target is 'fr'"):
+        one_way("hello", tgt_lang="de")
+
+
+def test_texts_neither_begin_nor_end_with_blanks(tmp_path: Path) -> None:
+    tokenizer = read(folder(tmp_path), RECIPE)
+    ids = tokenizer.convert_tokens_to_ids(["<unk>", "▁", "a", "▁", "<unk>", "</s>"])
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "a"
+    assert tokenizer.decode(ids) == "<unk> a <unk></s>"
+
+
 def test_sides_of_their_own(tmp_path: Path) -> None:
     target = [
         "<pad>",

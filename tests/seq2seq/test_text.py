@@ -50,6 +50,12 @@ def test_a_number_of_sentinels_that_no_model_has_is_refused_before_they_are_made
         t5(tmp_path, extra_ids=count)
 
 
+def test_t5_adds_sentinels_that_extra_ids_does_not_count(tmp_path: Path) -> None:
+    tokens = t5(tmp_path, extra_ids=0, additional_special_tokens=["<extra_id_0>", "<extra_id_1>"])
+    assert tokens.additional_special_tokens_ids == [len(PIECES), len(PIECES) + 1]
+    assert tokens("<extra_id_1>").input_ids == [len(PIECES) + 1, 1]
+
+
 def test_t5_does_not_count_two_ways(tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"extra_ids is 2, but additional_special_tokens has 1 tokens"):
         t5(tmp_path, extra_ids=2, additional_special_tokens=["<extra_id_0>"])

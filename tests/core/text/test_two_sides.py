@@ -28,9 +28,12 @@ NUMBERS = {
 }
 
 
-def model(pieces: list[str]) -> bytes:
+BPE = 2
+
+
+def model(pieces: list[str], algorithm: int = 1) -> bytes:
     control = [Piece("<unk>", kind=UNKNOWN), Piece("</s>", kind=CONTROL)]
-    return spiece([*control, *scored(*pieces, first=-9.0, step=0.1)])
+    return spiece([*control, *scored(*pieces, first=-9.0, step=0.1)], algorithm=algorithm)
 
 
 def numbered(folder: Folder, settings: Settings, side: str) -> Numbered:
@@ -80,6 +83,21 @@ def test_what_the_numbers_lack_is_unknown_and_what_no_piece_has_is_looked_up(tok
     assert tokens(batch.input_ids, "source") == ["<unk>", "▁", "é", "▁", "<unk>", "</s>"]
     assert batch.tokens() == ["▁all", "▁", "é", "▁", "éé", "</s>"]
     assert tokens(tokenizer(text_target="all").input_ids, "target") == ["▁all", "</s>"]
+
+
+def test_what_no_piece_of_a_bpe_model_has_is_looked_up(tmp_path: Path) -> None:
+    files = {f"{side}.spm": model(pieces, BPE) for side, pieces in (("source", SOURCES[:-1]), ("target", TARGETS[:-1]))}
+    tokenizer = read(write(tmp_path, files), RECIPE)
+    batch = tokenizer("a é éé aéa")
+    assert batch.tokens() == ["▁", "a", "▁", "é", "▁", "éé", "▁", "a", "é", "a", "</s>"]
+    known = ["▁", "a", "▁", "é", "▁", "<unk>", "▁", "a", "é", "a", "</s>"]
+    assert tokens(batch.input_ids, "source") == known
+    assert tokens(tokenizer("e\u0301", text_target="é").labels, "target") == ["▁", "<unk>", "</s>"]
+    cut = tokenizer("a é", "é", truncation="only_first", max_length=4, return_overflowing_tokens=True)
+    assert tokens(cut.input_ids[0], "source") == ["▁", "▁", "é", "</s>"]
+    words = tokenizer([["é", "xé"]], is_split_into_words=True)
+    assert tokens(words.input_ids[0], "source") == ["▁", "é", "▁", "<unk>", "</s>"]
+    assert pickle.loads(pickle.dumps(tokenizer))("é").input_ids == tokenizer("é").input_ids
 
 
 def test_rows_are_filled_up_with_the_padding_of_their_side(tokenizer: Tokenizer) -> None:

@@ -50,7 +50,11 @@ TOKENIZER = (
         "prepare_for_model",
         "call the tokenizer with the text; for ids there are build_inputs_with_special_tokens and pad",
     ),
-    told("as_target_tokenizer", "give the targets beside the texts: tokenizer(texts, text_target=targets)"),
+    told(
+        "as_target_tokenizer",
+        "give the targets beside the texts: tokenizer(texts, text_target=targets); tokenizer.as_target() makes a "
+        "tokenizer of targets alone",
+    ),
     told("prepare_seq2seq_batch", "give the targets beside the texts: tokenizer(texts, text_target=targets)"),
     works('tok.src_lang = "en_XX"', "where it tells languages: tokenizer.languages; tgt_lang alike"),
     works("lang_code_to_id"),

@@ -146,11 +146,12 @@ def _tokenize(
         _check_pairs(vocabulary, inputs, call, truncation, name)
     try:
         with guarded(f"{name} cannot be tokenized"):
-            return list(
+            rows = list(
                 backend.encode_batch(
                     inputs.items, is_pretokenized=call.words, add_special_tokens=call.add_special_tokens
                 )
             )
+            return vocabulary.spelled(rows, inputs.items)
     except TextError:
         surrogate = lone_surrogate(inputs, name)
         if surrogate is not None:

@@ -29,6 +29,11 @@ class Direction(NamedTuple):
 
 UNDIRECTED = Direction(None, None)
 
+
+def _nothing_stated(settings: Settings) -> Direction:
+    return UNDIRECTED
+
+
 Frame = Callable[[Backend, Settings, Part, Direction], Any]
 """``(tokenizer, settings, part, direction)`` -> what puts special tokens around a text of this part.
 
@@ -56,6 +61,9 @@ class Languages:
     source: str | None = None
     """The language of a source where none is named; the first known one where a vocabulary lacks it."""
 
+    stated: Callable[[Settings], Direction] = _nothing_stated
+    """The languages that the files of a checkpoint say it was made for; a call may name them where none is told."""
+
     special: bool = False
     """Whether the languages' tokens are special ones: found in a text, left out of what is decoded."""
 
@@ -80,19 +88,26 @@ class KnownLanguages:
         """Name of each language -> its token."""
         return vocabulary.once("languages", lambda: self._languages.tokens(vocabulary.backend, self._settings))
 
-    def checked(self, vocabulary: Vocabulary, name: object, option: str) -> str:
+    def checked(self, vocabulary: Vocabulary, part: Part, name: object, option: str) -> str:
         """The name of a language that is known, also by its token; raises `InputError` with those that may be meant."""
-        tokens = self.tokens(vocabulary)
+        tokens, stated = self.tokens(vocabulary), self._stated(vocabulary, part)
         name = next((each for each, token in tokens.items() if token == name), name)
-        if isinstance(name, str) and name in tokens:
+        if isinstance(name, str) and (name in tokens or name == stated):
             return name
         if not tokens:
-            raise InputError(f"{option}={shown(name)}: {ONE_WAY}")
+            own = "" if stated is None else f"; its {part} is {shown(stated)}"
+            raise InputError(f"{option}={shown(name)}: {ONE_WAY}{own}")
         near = _near(name, tokens)
+        own = "" if stated is None else f"; its files say that the {part} is {shown(stated)}"
         raise InputError(
             f"{option}={shown(name)}: not one of the {len(tokens)} languages of this tokenizer; "
-            f"{'nearest' if near else 'there'} are {', '.join(near or sorted(tokens)[:_LISTED])}"
+            f"{'nearest' if near else 'there'} are {', '.join(near or sorted(tokens)[:_LISTED])}{own}"
         )
+
+    def _stated(self, vocabulary: Vocabulary, part: Part) -> str | None:
+        """The language that the files state; one of a target is to be told where there are any to tell."""
+        stated = self._languages.stated(self._settings)
+        return stated.source if part == "source" else None if self.tokens(vocabulary) else stated.target
 
     def default_direction(self, vocabulary: Vocabulary) -> Direction:
         """From which language to which, where neither a folder nor a caller says it."""
@@ -107,9 +122,13 @@ class KnownLanguages:
             (part, direction), lambda backend: self._languages.frame(backend, self._settings, part, direction)
         )
 
-    def asking_for(self, vocabulary: Vocabulary, token: str) -> dict[str, int]:
-        """The options of generation that make a model write a language; none where the source says it."""
-        number, option = vocabulary.id(token), self._languages.option
+    def asking_for(self, vocabulary: Vocabulary, targets: Vocabulary, name: str) -> dict[str, int]:
+        """The options of generation that make a model write a language; none where the source says it.
+
+        ``targets`` are the tokens of what it writes.
+        """
+        token, option = self.tokens(vocabulary).get(name), self._languages.option
+        number = None if token is None else targets.id(token)
         if callable(option):
             option = option(vocabulary.backend, self._settings)
         return {} if option is None or number is None else {option: number}

@@ -50,6 +50,9 @@ class TextFacts:
     clean_up_tokenization: bool = False
     """Whether `decode` removes the blanks before English punctuation and contractions by default."""
 
+    strips_decoded: bool = False
+    """Whether what `decode` gives neither begins nor ends with blanks."""
+
     control_codes: tuple[str, ...] = ()
     """Tokens with one of which every text of the models' training begins, for models that were trained so (CTRL)."""
 

@@ -151,9 +151,9 @@ class Tokenizer(Chats, Framing):
         """From which language to which, by these names or else the tokenizer's own; `InputError` for unknown ones."""
         source, target = self.direction
         if src_lang is not None:
-            source = self._checked_language(src_lang, "src_lang")
+            source = self._checked_language("source", src_lang)
         if tgt_lang is not None:
-            target = self._checked_language(tgt_lang, "tgt_lang")
+            target = self._checked_language("target", tgt_lang)
         return Direction(source, target)
 
     def asking_for(self, tgt_lang: str) -> dict[str, int]:
@@ -161,14 +161,15 @@ class Tokenizer(Chats, Framing):
 
         Empty for models that are told by the source. Raises `InputError` for an unknown language.
         """
-        name = self._checked_language(tgt_lang, "tgt_lang")
+        name = self._checked_language("target", tgt_lang)
         assert self._languages is not None
-        return self._languages.asking_for(self.target_vocabulary, self._languages.tokens(self.vocabulary)[name])
+        return self._languages.asking_for(self.vocabulary, self.target_vocabulary, name)
 
-    def _checked_language(self, name: str, option: str) -> str:
+    def _checked_language(self, part: Part, name: str) -> str:
+        option = "src_lang" if part == "source" else "tgt_lang"
         if self._languages is None:
             raise InputError(f"{option}={shown(name)}: {ONE_WAY}")
-        return self._languages.checked(self.vocabulary, name, option)
+        return self._languages.checked(self.vocabulary, part, name, option)
 
     def _side(self, part: Part, direction: Direction) -> Vocabulary:
         vocabulary = self.vocabulary if part == "source" else self.target_vocabulary
@@ -336,7 +337,9 @@ class Tokenizer(Chats, Framing):
     ) -> list[str]:
         clean = self.clean_up_tokenization_spaces if clean is None else clean
         vocabulary = self.vocabulary if of_source else self.target_vocabulary
-        return vocabulary.decoder.rows(rows, skip_special_tokens, clean)
+        texts = vocabulary.decoder.rows(rows, skip_special_tokens, clean)
+        strips = self.origin is not None and self.origin.facts.strips_decoded
+        return [text.strip() for text in texts] if strips else texts
 
     def __repr__(self) -> str:
         direction = f"{self.src_lang} -> {self.tgt_lang}, " if self.languages else ""

@@ -1,7 +1,7 @@
 """Reading a folder's tokenizer: ``tokenizer.json`` where there is one, else what the family's recipe builds."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,7 @@ from tfx_core.text.added_tokens import register, with_tokens, with_written
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, check_piece, check_work
 from tfx_core.text.chats import NAMED_TEMPLATES, TEMPLATE_FILE, ChatTemplate, read_templates
 from tfx_core.text.guard import guarded
-from tfx_core.text.languages import KnownLanguages
+from tfx_core.text.languages import KnownLanguages, Part
 from tfx_core.text.lengths import check_side
 from tfx_core.text.numbering import Cutter, Numbered
 from tfx_core.text.recipe import NO_FAMILY, Recipe, Settings, TextFacts
@@ -119,10 +119,11 @@ def _languages(recipe: Recipe | None, settings: Settings, vocabulary: Vocabulary
         return {}
     known = KnownLanguages(recipe.languages, settings)
     direction = known.default_direction(vocabulary)
-    for option, part in (("src_lang", "source"), ("tgt_lang", "target")):
+    parts: Sequence[tuple[str, Part]] = (("src_lang", "source"), ("tgt_lang", "target"))
+    for option, part in parts:
         name = settings.values.get(option)
         if name is not None:
-            checked = known.checked(vocabulary, name, f"{settings.label}: {option}")
+            checked = known.checked(vocabulary, part, name, f"{settings.label}: {option}")
             direction = direction._replace(**{part: checked})
     return {"languages": known, "direction": direction}
 

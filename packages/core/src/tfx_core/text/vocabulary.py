@@ -113,6 +113,10 @@ class Vocabulary:
                 cutter = replace(cutter, backend=_framed(cutter.backend, make))
         return Vocabulary(backend, self.roles, self.additional, cutter)
 
+    def spelled(self, encodings: list[Encoding], items: Sequence[object]) -> list[Encoding]:
+        """The rows that texts were cut into, their tokens as `ids` looks them up."""
+        return encodings if self.cutter is None else self.cutter.spelled(encodings, items)
+
     def ids(self, encoding: Encoding) -> Sequence[int]:
         """The ids of the tokens that a text was cut into."""
         return encoding.ids if self.cutter is None else self.cutter.ids(encoding)

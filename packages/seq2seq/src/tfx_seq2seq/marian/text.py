@@ -2,8 +2,8 @@
 
 So were OPUS-MT's models trained (Tiedemann and Thottingal 2020, https://aclanthology.org/2020.eamt-1.61): on texts that
 were cut before Marian saw them, whose words it looks up. A piece that the vocabulary lacks is ``<unk>``, and a run of
-characters that no piece has is looked up as a whole, as the other side may have it (one that a BPE model lacks always
-is ``<unk>``). With ``separate_vocabs`` targets have ``target_vocab.json``.
+characters that no piece has is looked up as a whole, as the other side may have it. With ``separate_vocabs`` targets
+have ``target_vocab.json``. Decoded texts neither begin nor end with blanks.
 
 A text may begin with the code of the language to write, ``>>fra<<``, which is one token and no piece; blanks before it
 change nothing. A code that the vocabulary lacks is ``<unk>``.
@@ -158,6 +158,12 @@ def _languages(tokenizer: Tokenizer, settings: Settings) -> Mapping[str, str]:
     return dict(sorted(_codes(tokenizer.get_vocab()).items()))
 
 
+def _stated(settings: Settings) -> Direction:
+    """The languages of the model's texts, by the names that its files give them."""
+    names = (settings.values[key] for key in ("source_lang", "target_lang"))
+    return Direction(*(name if isinstance(name, str) else None for name in names))
+
+
 def _frame(tokenizer: Tokenizer, settings: Settings, part: Part, direction: Direction) -> Any:
     """The code of the language to write stands before a source, in the place of the same one in the text."""
     if part == "target" or direction.target is None:
@@ -165,6 +171,7 @@ def _frame(tokenizer: Tokenizer, settings: Settings, part: Part, direction: Dire
     code, end = f">>{direction.target}<<", settings.special("eos_token")
     if tokenizer.normalizer is not None:  # of what cuts texts, and not of what numbers the tokens
         written = literal_pattern(tokenizer.normalizer.normalize_str(code))
+        # not where nothing follows: so the code itself is normalized, as a token that is looked for
         once = normalizers.Replace(Regex(rf"\A{written}(?=(?m:.))"), "")
         tokenizer.normalizer = normalizers.Sequence([tokenizer.normalizer, once])
     return processors.TemplateProcessing(
@@ -185,7 +192,7 @@ def _refusing_samples(settings: Settings) -> Settings:
 
 
 RECIPE = Recipe(
-    TextFacts("MarianTokenizer", _ROLES),
+    TextFacts("MarianTokenizer", _ROLES, strips_decoded=True),
     files=((*_SPM.values(), _SHARED),),
     build=_sources,
     build_target=_targets,
@@ -198,6 +205,6 @@ RECIPE = Recipe(
         "tgt_lang": None,
     },
     complete=_refusing_samples,
-    languages=Languages(tokens=_languages, frame=_frame),
+    languages=Languages(tokens=_languages, frame=_frame, stated=_stated),
     copied=(*_SPM.values(), _SHARED, _OF_TARGETS),
 )

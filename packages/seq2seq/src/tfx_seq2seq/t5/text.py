@@ -35,9 +35,12 @@ def naming_sentinels(settings: Settings) -> Settings:
 def with_sentinels(pieces: Sequence[Piece], settings: Settings) -> Sequence[Piece]:
     """The vocabulary: the sentinels behind the pieces, the first with the highest id.
 
-    Raises `TextError` where ``extra_ids`` is not the number of sentinels among the special tokens.
+    Where ``extra_ids`` is 0, sentinels among the special tokens are added tokens like others. Raises `TextError` where
+    it is any other number than theirs.
     """
     count = settings.integer("extra_ids")
+    if count == 0:
+        return pieces
     named = [token.content for token in settings.additional_special_tokens if _is_sentinel(token)]
     if len(named) != count or set(named) != set(map(sentinel, range(count))):
         raise TextError(
