@@ -118,7 +118,9 @@ def test_positions_begin_behind_padding_and_leave_one_for_the_prediction() -> No
 
 
 def test_a_decoder_without_its_start_is_told() -> None:
-    with pytest.raises(ConfigError, match="decoder_start_token_id=None: what the decoder reads is shifted right with it"):
+    with pytest.raises(
+        ConfigError, match="decoder_start_token_id=None: what the decoder reads is shifted right with it"
+    ):
         prophetnet(decoder_start_token_id=None)(SOURCE, labels=TARGET)
     with pytest.raises(InputError, match="decoder_input_ids: the decoder has no input"):
         prophetnet()(SOURCE)

@@ -188,7 +188,7 @@ def shift_right(ids: Tensor, start: int | Tensor, pad: int, mask: Tensor | None 
     ``start`` is one token, or ``(B, 1)``. By a ``mask`` ``(B, T)`` of the real ones each takes the place of the next
     real one, wherever padding is.
     """
-    first = start.expand(len(ids), 1) if isinstance(start, Tensor) else torch.full_like(ids[:, :1], start)
+    first = start.expand(ids.shape[0], 1) if isinstance(start, Tensor) else torch.full_like(ids[:, :1], start)
     after = torch.cat((first, ids), dim=1)  # (B, T + 1)
     if mask is None or mask.shape != ids.shape:  # the decoder refuses a mask that does not fit
         shifted = after[:, :-1]
@@ -252,8 +252,9 @@ def check_source(source: Tensor, mask: Tensor | None, ids: Tensor | None, embeds
             "must be alike"
         )
     for name, given in (("decoder_input_ids", ids), ("decoder_inputs_embeds", embeds)):
-        if given is not None and len(given) != len(source):
-            raise InputError(f"{name} has {len(given)} rows, the source {len(source)}; give one target for each source")
+        rows = source.shape[0]  # not len: of any batch where a model is exported
+        if given is not None and given.shape[0] != rows:
+            raise InputError(f"{name} has {given.shape[0]} rows, the source {rows}; give one target for each source")
 
 
 def encoder_output(given: Any) -> ModelOutput:
