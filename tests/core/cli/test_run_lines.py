@@ -30,6 +30,15 @@ class Echo(Counting):
         return {"echoed_text": item}
 
 
+class Unspeakable(Echo):
+    """Answers one text with an id that no token has."""
+
+    name = "echo"
+
+    def decode(self, item: str, *_: object) -> Result:
+        return {"echoed_text": self.tokenizer.decode([10**6]) if item == "bob" else item}
+
+
 class Echoes:
     @hookimpl
     def tfx_tasks(self) -> list[TaskSpec]:
@@ -117,6 +126,14 @@ def test_each_input_has_its_own_answer_whichever_cannot_be_used(model: str, bad:
         else:
             assert result == {"echoed_text": value}
     assert sum(done) == len(values)
+
+
+def test_an_answer_that_is_no_text_is_that_of_its_line(model: str) -> None:
+    inputs = RunInputs(iter(["a", "bob", "c"]), None, lambda index: f"line {index + 1}", strict=False)
+    first, second, third = [result for _, result in answers(Unspeakable.load(model), inputs, lambda _: None)]
+    assert (first, third) == ({"echoed_text": "a"}, {"echoed_text": "c"})
+    assert isinstance(second, Unusable)
+    assert "line 2: what the model answered is no text" in str(second)
 
 
 def test_texts_survive_a_pipe(model: str, tmp_path: Path) -> None:

@@ -223,3 +223,10 @@ def test_a_file_of_one_side_that_is_missing_is_told(tokenizer: Tokenizer, tmp_pa
 def test_a_damaged_file_of_targets_is_told(tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"target\.spm"):
         read(write(tmp_path, {"target.spm": b"\x0a\x02"}), RECIPE)
+
+
+def test_there_is_one_target_for_each_text(tokenizer: Tokenizer) -> None:
+    for texts, targets in ((["hello"], ["gut", "hallo"]), (["hello", "old"], "gut")):
+        with pytest.raises(InputError, match=f"text_target has {len(targets) if targets != 'gut' else 1} texts, text"):
+            tokenizer(texts, text_target=targets)
+    assert len(tokenizer(["hello all"], text_target=["gut"], return_length=True).labels) == 1

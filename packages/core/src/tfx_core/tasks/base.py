@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
-from tfx_core.errors import InputError
+from tfx_core.errors import InputError, TextError
 from tfx_core.habits import no_attribute, translated
 from tfx_core.plugins import HeadSpec, registry
 from tfx_core.tasks.batching import chunks, token_batches
@@ -301,7 +301,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         results: list[Result] = [None] * len(items)
         for index, own in enumerate(windows):
             if not own:  # what needs no model to be answered
-                results[index] = self.decode(items[index], own, (), options)
+                results[index] = self._answer(index, items[index], own, (), options)
         if progress is not None and (known := sum(not own for own in windows)):
             progress(known)
         for batch in self.batches([windows[index][number] for index, number in places], options):
@@ -314,12 +314,20 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
                 kept[index][number] = row
                 if len(kept[index]) == len(windows[index]):
                     ordered = [kept[index][number] for number in range(len(windows[index]))]
-                    results[index] = self.decode(items[index], windows[index], ordered, options)
+                    results[index] = self._answer(index, items[index], windows[index], ordered, options)
                     kept[index] = {}
                     finished += 1
             if progress is not None and finished:
                 progress(finished)
         return results
+
+    def _answer(
+        self, index: int, item: ItemT, windows: Sequence[TextWindow], rows: Sequence[RowT], options: OptionsT
+    ) -> Result:
+        try:
+            return self.decode(item, windows, rows, options)
+        except TextError as error:  # a model may have more ids than its tokenizer has tokens
+            raise ItemError(index, f"what the model answered is no text: {error}") from None
 
     def _parse(self, index: int, value: object, options: OptionsT) -> ItemT:
         try:

@@ -78,6 +78,11 @@ class Batch(dict[str, Any]):
         return self
 
     @property
+    def rows(self) -> int:
+        """How many rows were made of texts; 0 where the batch was made of ids."""
+        return len(self._encodings)
+
+    @property
     def encodings(self) -> list[Encoding]:
         """The rows as the `tokenizers` library describes them, padded like the columns."""
         return [self._row(i) for i in range(len(self._encodings))]

@@ -83,8 +83,15 @@ def encode(
     if text is None:
         return targets
     batch = _encode(vocabulary("source"), call, text, pair, "text")
+    _check_targets(batch, targets)
     batch["labels"] = targets["input_ids"]
     return batch
+
+
+def _check_targets(batch: Batch, targets: Batch) -> None:
+    """Raise `InputError` for another number of targets than of texts; what is cut off a text may be rows of its own."""
+    if targets.rows != batch.rows and "overflow_to_sample_mapping" not in batch:
+        raise InputError(f"text_target has {targets.rows} texts, text has {batch.rows}; give one target for each text")
 
 
 def _encode(vocabulary: Vocabulary, call: Call, text: Texts, pair: Texts | None, name: str) -> Batch:
