@@ -5,7 +5,7 @@ import random
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,8 @@ NEAR = 0.6
 """Strings that share at least this much of their n-grams (Jaccard) are near-duplicates."""
 
 Pair = tuple[str, str]
+Remembered = tuple[str, float]
+"""The target of a known source, and how alike that source is, from 0 to 1."""
 Target = TypeVar("Target")
 
 
@@ -105,22 +107,26 @@ class TranslationMemory:
         self._likeness = Likeness([source for source, _ in pairs])
 
     @classmethod
-    def read(cls, file: Path) -> "TranslationMemory":
-        """What `write` has stored."""
-        return cls([json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()])
+    def read(cls, file: Path) -> tuple["TranslationMemory", float]:
+        """What `write` has stored: the memory, and the likeness from which on it answers."""
+        with file.open(encoding="utf-8") as lines:
+            head, *pairs = map(json.loads, lines)
+        return cls(pairs), head["likeness"]
 
-    def write(self, file: Path) -> None:
-        """Store for `read`, a pair a line."""
-        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in self._pairs]
-        file.write_text("".join(lines), encoding="utf-8")
+    def write(self, file: Path, likeness: float) -> None:
+        """Store for `read`: the likeness from which on the memory answers, then a pair a line."""
+        rows = [{"likeness": likeness}, *self._pairs]
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
-    def __call__(self, source: str) -> str:
+    def nearest(self, source: str) -> Remembered:
         """The nearest known source's target; the source itself where none has anything in common with it."""
-        return self.nearest(source) or source
-
-    def nearest(self, source: str, below: float = 2.0) -> str | None:
-        """The target of the most similar of the known sources that are less alike than ``below``, if there is one."""
         likeness = self._likeness(source)
-        likeness[likeness >= below] = 0
         best = int(likeness.argmax())
-        return self._pairs[best][1] if likeness[best] else None
+        return (self._pairs[best][1] if likeness[best] else source), float(likeness[best])
+
+
+def together(remembered: Iterable[Remembered], answers: Iterable[str], likeness: float) -> list[str]:
+    """The memory's targets where the sources are at least so alike, elsewhere the model's answers."""
+    return [
+        target if alike >= likeness else answer for (target, alike), answer in zip(remembered, answers, strict=True)
+    ]

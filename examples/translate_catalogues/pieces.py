@@ -11,8 +11,6 @@ import tfx_core
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 """Ids 0, 1 and 2 of T5."""
-NEAREST = "<nearest>"
-"""Stands between a text and the translation of the most similar known one."""
 
 
 def trained(texts: Iterable[str], size: int, special: Sequence[str] = (PAD, END, UNKNOWN)) -> Tokenizer:
@@ -36,15 +34,9 @@ def write_json(file: Path, content: object) -> None:
 # -- T5 ----------------------------------------------------------------------------------------------------------------
 
 
-def beside(source: str, translation: str | None) -> str:
-    """A text, and behind it the translation of a similar one, if there is one."""
-    return source if translation is None else source + NEAREST + translation
-
-
 def saved(tokenizer: Tokenizer, folder: Path, longest: int) -> tfx_core.Tokenizer:
     """Written as a T5 tokenizer without sentinels, and read back from there."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.add_special_tokens([NEAREST])
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", pair=f"$A {END} $B {END}", special_tokens=[(END, 1)]
     )
@@ -52,7 +44,6 @@ def saved(tokenizer: Tokenizer, folder: Path, longest: int) -> tfx_core.Tokenize
     settings = {
         "tokenizer_class": "T5TokenizerFast",
         "extra_ids": 0,
-        "additional_special_tokens": [NEAREST],
         "model_max_length": longest,
         "pad_token": PAD,
         "eos_token": END,

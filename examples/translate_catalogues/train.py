@@ -1,20 +1,18 @@
 """Train a small T5 from scratch on the translations of any program, for a quarter of an hour, with a plain torch loop.
 
-With each text it is shown the translation of the most similar known one. Prints the loss as it falls, then BLEU and
-chrF on 500 held-out strings, beside copying the source and beside a translation memory. `translate.py` uses the folder
-that it writes; ``tfx-core run translation`` and transformers read it as well.
+Prints the loss as it falls, then BLEU and chrF on 500 held-out strings: of copying the source, of a translation memory,
+of the model, and of both together, where the memory answers if a known text is alike enough. `translate.py` does the
+same with the folder that it writes; ``tfx-core run translation`` and transformers use the model alone.
 """
 
 import argparse
-import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from catalogues import pairs
-from near_duplicates import NEAR, Pair, TranslationMemory, split
-from pieces import beside, saved, trained
+from near_duplicates import NEAR, Pair, TranslationMemory, split, together
+from pieces import saved, trained
 from tokenizers import Tokenizer
 from training import (
     LONGEST_SOURCE,
@@ -25,6 +23,7 @@ from training import (
     options,
     report,
     run,
+    scores,
     translated,
     try_next,
 )
@@ -34,8 +33,8 @@ import tfx_core
 VOCABULARY = 2000
 TABLE_FACTOR = 16.0
 """T5's token table begins with a deviation of 1, far larger than any other parameter's, and has further to go."""
-ALONE = 0.1
-"""Share of the texts that are seen without another's translation, so that the model can do without, too."""
+LIKENESSES = (NEAR, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3)
+"""From which on the memory may answer; with the first it answers no held-out string, as none is so near a known one."""
 DECODING = {"num_beams": 4, "length_penalty": 1.6, "no_repeat_ngram_size": 2, "max_new_tokens": LONGEST_TARGET}
 """Chosen with the watched strings: a model that has learned little repeats itself, or says too little."""
 
@@ -58,18 +57,18 @@ def trained_and_measured(arguments: argparse.Namespace) -> None:
     sources, targets = [source for source, _ in measured], [target for _, target in measured]
     memory = TranslationMemory(training)
     report("the source, copied", sources, targets)
-    report("translation memory", [memory(source) for source in sources], targets)
+    remembered = list(map(memory.nearest, sources))
+    report("translation memory", [target for target, _ in remembered], targets)
 
     vocabulary = trained([text for pair in training for text in pair], VOCABULARY)
     tokenizer = saved(vocabulary, arguments.folder, LONGEST_SOURCE)
-    memory.write(arguments.folder / "memory.jsonl")
     model = new_model(tokenizer, arguments.layers, arguments.width)
     print(f"{model.num_parameters() / 1e6:.1f} M parameters, {len(tokenizer)} pieces")
     fit(
         model,
         optimiser(model),
-        epochs(vocabulary, training, memory),
-        encoded(vocabulary, [(beside(source, memory.nearest(source)), target) for source, target in watched]),
+        encoded(vocabulary, training),
+        encoded(vocabulary, watched),
         Budget(arguments.minutes, arguments.steps),
         arguments.dropout,
     )
@@ -82,11 +81,14 @@ def trained_and_measured(arguments: argparse.Namespace) -> None:
     model.save_pretrained(arguments.folder)
 
     model = tfx_core.load_model(arguments.folder)
-    report("the model, text alone", translated(model, tokenizer, sources), targets)
-    answers = translated(model, tokenizer, [beside(source, memory.nearest(source)) for source in sources])
-    report("the model with the memory", answers, targets)
-    for (source, target), answer in zip(measured[:10], answers, strict=False):
-        print(f"\n  > {source}\n  memory:   {memory(source)}\n  model:    {answer}\n  program:  {target}")
+    likeness = chosen_likeness(memory, translated(model, tokenizer, [source for source, _ in watched]), watched)
+    memory.write(arguments.folder / "memory.jsonl", likeness)
+    answers = translated(model, tokenizer, sources)
+    report("the model", answers, targets)
+    print(f"the memory answers from a likeness of {likeness:.2f} on, as was best for the watched strings")
+    report("the model and the memory", together(remembered, answers, likeness), targets)
+    for (source, target), (near, alike), answer in list(zip(measured, remembered, answers, strict=True))[:10]:
+        print(f"\n  > {source}\n  memory:   {near} ({alike:.2f})\n  model:    {answer}\n  program:  {target}")
     try_next(arguments.folder, f'{Path(__file__).with_name("translate.py")} {{}} "Insert a new row."')
 
 
@@ -116,17 +118,11 @@ def optimiser(model: tfx_core.Model) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
 
 
-def epochs(vocabulary: Tokenizer, training: list[Pair], memory: TranslationMemory) -> Iterator[list[Encoded]]:
-    """The pairs, again and again, each text beside the translation of the most similar one that is no near-duplicate.
-
-    A text is never shown its own translation, nor more help than the memory is with texts that were held out. After
-    Bulté and Tezcan (2019), "Neural Fuzzy Repair".
-    """
-    generator = random.Random(0)
-    helped = [(beside(source, memory.nearest(source, below=NEAR)), target) for source, target in training]
-    ways = list(zip(encoded(vocabulary, helped), encoded(vocabulary, training), strict=True))
-    while True:
-        yield [alone if generator.random() < ALONE else both for both, alone in ways]
+def chosen_likeness(memory: TranslationMemory, answers: list[str], watched: list[Pair]) -> float:
+    """The likeness from which on the memory's answers, instead of the model's, make the best sum of BLEU and chrF."""
+    remembered = [memory.nearest(source) for source, _ in watched]
+    targets = [target for _, target in watched]
+    return max(LIKENESSES, key=lambda likeness: sum(scores(together(remembered, answers, likeness), targets)))
 
 
 def encoded(vocabulary: Tokenizer, chosen: list[Pair]) -> list[Encoded]:

@@ -2,13 +2,14 @@
 
 import argparse
 import importlib.util
+import itertools
 import math
 import random
 import shlex
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -64,11 +65,16 @@ def run(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         sys.exit(130)
 
 
-def report(name: str, answers: list[str], targets: list[str]) -> None:
-    """Print BLEU and chrF as sacrebleu has them by default."""
+def scores(answers: list[str], targets: list[str]) -> tuple[float, float]:
+    """BLEU and chrF as sacrebleu has them by default."""
     import sacrebleu
 
-    bleu, chrf = sacrebleu.corpus_bleu(answers, [targets]).score, sacrebleu.corpus_chrf(answers, [targets]).score
+    return sacrebleu.corpus_bleu(answers, [targets]).score, sacrebleu.corpus_chrf(answers, [targets]).score
+
+
+def report(name: str, answers: list[str], targets: list[str]) -> None:
+    """Print BLEU and chrF."""
+    bleu, chrf = scores(answers, targets)
     print(f"{name:24}  BLEU {bleu:5.1f}  chrF {chrf:5.1f}", flush=True)
 
 
@@ -97,7 +103,7 @@ class Budget:
 def fit(
     model: tfx_core.Model,
     optimiser: torch.optim.Optimizer,
-    epochs: Iterable[list[Encoded]],
+    training: list[Encoded],
     watched: list[Encoded],
     budget: Budget,
     dropout: float,
@@ -110,7 +116,7 @@ def fit(
     held_out = list(batches(watched, random.Random(0)))
     progress = Progress()
     begin, mean = time.monotonic(), math.nan
-    for step, (epoch, batch) in enumerate(endless(epochs)):
+    for step, (epoch, batch) in enumerate(endless(training)):
         done = budget.spent(step, begin)
         if progress.due(done):
             loss = f"  held out {watched_loss(model, held_out):.3f}" if progress.tenth(done) else ""
@@ -171,10 +177,10 @@ def watched_loss(model: tfx_core.Model, held_out: Sequence[Batch]) -> float:
 # -- batches -----------------------------------------------------------------------------------------------------------
 
 
-def endless(epochs: Iterable[list[Encoded]]) -> Iterator[tuple[int, Batch]]:
+def endless(chosen: list[Encoded]) -> Iterator[tuple[int, Batch]]:
     """Batches of one epoch after the other, with the epoch's number."""
     generator = random.Random(0)
-    for epoch, chosen in enumerate(epochs):
+    for epoch in itertools.count():
         for batch in batches(chosen, generator):
             yield epoch, batch
 

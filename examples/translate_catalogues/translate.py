@@ -1,10 +1,9 @@
-"""Translate texts with the model and the memory that `train.py` has written."""
+"""Translate texts with what `train.py` has written: the memory where a known text is alike enough, else the model."""
 
 import argparse
 from pathlib import Path
 
-from near_duplicates import TranslationMemory
-from pieces import beside
+from near_duplicates import TranslationMemory, together
 from training import translated
 
 import tfx_core
@@ -16,10 +15,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="what train.py has written")
     parser.add_argument("texts", nargs="+")
     arguments = parser.parse_args()
-    memory = TranslationMemory.read(arguments.folder / "memory.jsonl")
+    memory, likeness = TranslationMemory.read(arguments.folder / "memory.jsonl")
     model, tokenizer = tfx_core.load_model(arguments.folder), tfx_core.load_tokenizer(arguments.folder)
-    texts = [beside(text, memory.nearest(text)) for text in arguments.texts]
-    for translation in translated(model, tokenizer, texts):
+    answers = translated(model, tokenizer, arguments.texts)
+    for translation in together(map(memory.nearest, arguments.texts), answers, likeness):
         print(translation)
 
 

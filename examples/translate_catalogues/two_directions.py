@@ -6,7 +6,6 @@ transformers.
 """
 
 import argparse
-import itertools
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -68,7 +67,7 @@ def trained_and_measured(arguments: argparse.Namespace) -> None:
     for language in languages:
         memory = TranslationMemory([(source, each[language]) for source, each in training])
         report(f"{language}: the source, copied", sources, targets[language])
-        report(f"{language}: translation memory", list(map(memory, sources)), targets[language])
+        report(f"{language}: translation memory", [memory.nearest(source)[0] for source in sources], targets[language])
 
     special = (END, UNKNOWN)
     tokenizer = saved_marian(
@@ -83,7 +82,7 @@ def trained_and_measured(arguments: argparse.Namespace) -> None:
     fit(
         model,
         torch.optim.AdamW([{"params": [*model.parameters()], "factor": 1.0}], betas=(0.9, 0.98), fused=True),
-        itertools.repeat(encoded(tokenizer, training, languages)),
+        encoded(tokenizer, training, languages),
         encoded(tokenizer, watched, languages),
         Budget(arguments.minutes, arguments.steps),
         arguments.dropout,

@@ -12,12 +12,17 @@ from pathlib import Path
 import pytest
 
 from examples.translate_catalogues.catalogues import CatalogueError, cleaned, files, pairs, read_mo, read_po
-from examples.translate_catalogues.near_duplicates import NEAR, TranslationMemory, grams, simplified, split
+from examples.translate_catalogues.near_duplicates import (
+    NEAR,
+    TranslationMemory,
+    grams,
+    simplified,
+    split,
+    together,
+)
 from examples.translate_catalogues.pieces import (
     END,
-    NEAREST,
     UNKNOWN,
-    beside,
     pieces,
     saved,
     saved_marian,
@@ -205,16 +210,28 @@ def test_a_split_takes_whatever_stands_for_a_source() -> None:
 
 def test_the_memory_gives_the_target_of_the_most_similar_source() -> None:
     memory = TranslationMemory([("Open the file", "a"), ("Open the window", "b"), ("Close", "c")])
-    assert [memory(text) for text in ("open a file!", "The windows", "Closed", "xyz")] == ["a", "b", "c", "xyz"]
+    found = [memory.nearest(text)[0] for text in ("open a file!", "The windows", "Closed", "xyz")]
+    assert found == ["a", "b", "c", "xyz"]
 
 
-def test_the_memory_leaves_out_what_is_too_much_alike(tmp_path: Path) -> None:
-    memory = TranslationMemory([("Open the file", "a"), ("Open the window", "b"), ("Close", "c")])
-    memory.write(tmp_path / "memory.jsonl")
-    for each in (memory, TranslationMemory.read(tmp_path / "memory.jsonl")):
-        assert each.nearest("Open the file!") == "a"
-        assert each.nearest("Open the file!", below=NEAR) == "b"
-        assert each.nearest("xyz") is None
+def test_the_memory_says_how_alike_the_sources_are() -> None:
+    memory = TranslationMemory([("abc", "x"), ("Close", "y")])
+    assert memory.nearest("ABC!") == ("x", 1.0)
+    assert memory.nearest("abd") == ("x", 1 / 5)  # " ab" of " ab", "abc", "bc ", "abd" and "bd "
+    assert memory.nearest("xyz") == ("xyz", 0.0)
+
+
+def test_the_memory_is_read_back_with_its_likeness(tmp_path: Path) -> None:
+    TranslationMemory([("Open", "Öffnen\u2028"), ("Close", "Schließen")]).write(tmp_path / "memory.jsonl", 0.55)
+    memory, likeness = TranslationMemory.read(tmp_path / "memory.jsonl")
+    assert likeness == 0.55
+    assert [memory.nearest(text)[0] for text in ("open", "close")] == ["Öffnen\u2028", "Schließen"]
+
+
+def test_the_memory_answers_from_a_likeness_on_and_the_model_elsewhere() -> None:
+    remembered = [("memory 1", 0.5), ("memory 2", 0.49), ("memory 3", 1.0)]
+    answers = ["model 1", "model 2", "model 3"]
+    assert together(remembered, answers, 0.5) == ["memory 1", "model 2", "memory 3"]
 
 
 # -- the vocabulary ----------------------------------------------------------------------------------------------------
@@ -230,15 +247,6 @@ def test_the_vocabulary_is_read_back_and_spells_texts_as_they_are(tmp_path: Path
     assert ids == [each.ids for each in backend.encode_batch(texts)]
     assert all(row[-1] == 1 for row in ids)
     assert tokenizer.batch_decode(ids, skip_special_tokens=True) == texts
-
-
-def test_the_nearest_translation_stands_behind_a_text(tmp_path: Path) -> None:
-    texts = ["Open the file", "Datei öffnen"] * 3
-    tokenizer = saved(trained(texts, 80), tmp_path, 64)
-    alone, other = tokenizer(texts[:2])["input_ids"]
-    mark = tokenizer.convert_tokens_to_ids(NEAREST)
-    assert tokenizer(beside(*texts[:2]))["input_ids"] == [*alone[:-1], mark, *other]
-    assert beside(texts[0], None) == texts[0]
 
 
 SIDES = (["Open the file…", "(12 of 345)"] * 3, ["Die Datei öffnen…", "Ouvrir le fichier", "(12 von 345)"] * 3)
@@ -267,10 +275,11 @@ def test_a_marian_folder_cuts_each_side_with_its_own_pieces(tmp_path: Path) -> N
 
 MEASURED = """
 class Score:
-    score = 50.0
+    def __init__(self, score):
+        self.score = score
 def corpus_bleu(answers, references):
     assert len(answers) == len(references[0])
-    return Score()
+    return Score(100.0 if answers == references[0] else 50.0)
 corpus_chrf = corpus_bleu
 """
 """In the place of sacrebleu."""
@@ -287,8 +296,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, script: str, *arguments: object) -> str:
-    path = os.pathsep.join([str(data), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, str(EXAMPLE / script), *map(str, arguments)]
+    return python(data, str(EXAMPLE / script), *map(str, arguments))
+
+
+def python(data: Path, *arguments: str) -> str:
+    path = os.pathsep.join([str(data), str(EXAMPLE), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, encoding="utf-8", env={**os.environ, "PYTHONPATH": path}
     )
@@ -299,13 +312,32 @@ def run(data: Path, script: str, *arguments: object) -> str:
 SMALL = ("--steps", 12, "--held-out", 8, "--layers", 1, "--width", 32)
 
 
+CHOICE = """
+from near_duplicates import TranslationMemory
+from train import chosen_likeness
+memory = TranslationMemory([("abcdef", "A"), ("uvwxyz", "Z")])  # the watched ones are 0.5 and 0.33 alike
+watched = [("abcdeg", "A"), ("uvwxab", "m")]
+print([chosen_likeness(memory, answers, watched) for answers in (["m", "m"], ["A", "m"], ["m", "n"])])
+"""
+
+
+def test_the_likeness_is_the_one_that_is_best_for_the_watched_strings(data: Path) -> None:
+    assert python(data, "-c", CHOICE) == "[0.5, 0.6, 0.6]\n"
+
+
 def test_a_t5_is_trained_measured_and_translates_with_its_memory(data: Path, tmp_path: Path) -> None:
     said = run(data, "train.py", tmp_path / "t5", data / "german.mo", *SMALL)
     assert "8 to measure; no near-duplicates between them" in said
     assert "100%  epoch" in said
-    for name in ("the source, copied", "translation memory", "the model, text alone", "the model with the memory"):
+    for name in ("the source, copied", "translation memory", "the model", "the model and the memory"):
         assert f"{name:24}  BLEU  50.0  chrF  50.0" in said
-    assert run(data, "translate.py", tmp_path / "t5", "Zoxuve balado", "Wyqira").count("\n") == 2
+    assert "the memory answers from a likeness of 0.60 on" in said
+    memory, _ = TranslationMemory.read(tmp_path / "t5" / "memory.jsonl")
+    assert (tmp_path / "t5" / "memory.jsonl").read_text(encoding="utf-8").startswith('{"likeness": 0.6}\n')
+    known = next(source for source, target in PAIRS if memory.nearest(source) == (target, 1.0))
+    answers = run(data, "translate.py", tmp_path / "t5", "Wyqira", known).splitlines()
+    assert len(answers) == 2
+    assert answers[1] == known.upper()
 
 
 def test_a_marian_is_trained_and_measured_in_both_languages(data: Path, tmp_path: Path) -> None:
