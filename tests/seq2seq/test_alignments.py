@@ -1,6 +1,7 @@
 """Word alignments of every model that translates: pairs of words that there are, whatever else is in the batch."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,18 @@ def check(alignment: Alignment, source: str, target: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_words_of_given_pairs_are_aligned_as_in_any_other_batch(name: str, tmp_path: Path) -> None:
     model, tokenizer = made(name, tmp_path)
+    told = {"tgt_lang": next(iter(tokenizer.languages), None)}
+    align = partial(word_alignments, model, tokenizer, **told)
     for rule in RULES:
-        together = word_alignments(model, tokenizer, SOURCES, TARGETS, rule=rule)
+        together = align(SOURCES, TARGETS, rule=rule)
         for source, target, found in zip(SOURCES, TARGETS, together, strict=True):
             check(found, source, target)
-            assert word_alignments(model, tokenizer, [source], [target], rule=rule) == [found]
-        assert word_alignments(model, tokenizer, SOURCES[::-1], TARGETS[::-1], rule=rule) == together[::-1]
-        assert word_alignments(model, tokenizer, SOURCES, TARGETS, rule=rule, batch_tokens=12) == together
+            assert align([source], [target], rule=rule) == [found]
+        assert align(SOURCES[::-1], TARGETS[::-1], rule=rule) == together[::-1]
+        assert align(SOURCES, TARGETS, rule=rule, batch_tokens=12) == together
     assert len({*together}) > 2
     model.train()
-    assert word_alignments(model, tokenizer, SOURCES, TARGETS, rule=RULES[-1]) == together
+    assert align(SOURCES, TARGETS, rule=RULES[-1]) == together
     assert model.training
 
 

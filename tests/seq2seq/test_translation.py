@@ -273,6 +273,9 @@ def test_a_blank_text_is_an_empty_one(blank: str, made: Made) -> None:
     assert run(blank) == [{"translation_text": ""}]
     assert run([blank, "a dog"]) == [{"translation_text": ""}, *run("a dog")]
     assert run(blank, num_return_sequences=2) == [{"translation_text": ""}] * 2
+    aligned = run([blank, "a dog"], num_return_sequences=2, return_alignments=True)
+    assert aligned[0] == [{"translation_text": "", "alignment": ""}] * 2
+    assert aligned[1] == run(["a dog"], num_return_sequences=2, return_alignments=True)[0]
 
 
 def test_a_long_text_is_split_and_each_part_is_framed(made: Made) -> None:

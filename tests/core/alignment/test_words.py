@@ -78,6 +78,15 @@ def test_a_token_is_aligned_where_it_is_read_or_one_step_before() -> None:
     torch.testing.assert_close(written[:, 1:], read)
 
 
+@pytest.mark.parametrize(("step", "stream"), [("read", 0), ("written", 1)])
+def test_of_several_streams_the_first_reads_a_token_and_the_second_writes_it(
+    step: Literal["read", "written"], stream: int
+) -> None:
+    streams = [torch.cat((each, each + 1, each + 2), dim=2) for each in LAYERS]
+    rule = AlignmentRule(layer=2, step=step)
+    torch.testing.assert_close(rule.of(streams, 3), rule.of(LAYERS) + stream)
+
+
 @pytest.mark.parametrize(
     ("layers", "step", "layer"),
     [

@@ -136,6 +136,20 @@ def test_an_answer_that_is_no_text_is_that_of_its_line(model: str) -> None:
     assert "line 2: what the model answered is no text" in str(second)
 
 
+@pytest.mark.parametrize("bad", [{15}, {3, 15, 39}, {*range(40)}])
+def test_answers_that_came_before_one_that_cannot_be_used_are_there_once(
+    model: str, bad: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Echo, "rows_of", lambda *_: 100)  # so that a task takes 11 together
+    task = Echo.load(model)
+    values = [LONG if number in bad else f"a {number}" for number in range(40)]
+    inputs = RunInputs(iter(values), None, lambda index: f"line {index + 1}", strict=False)
+    results = [result for _, result in answers(task, inputs, lambda _: None)]
+    assert {number for number, result in enumerate(results) if isinstance(result, Unusable)} == bad
+    good = [number for number in range(40) if number not in bad]
+    assert [results[number] for number in good] == [{"echoed_text": values[number]} for number in good]
+
+
 def test_texts_survive_a_pipe(model: str, tmp_path: Path) -> None:
     text = "one\n\ttwo\\n\r\n"
     lines = running.run("run", "echo", "-m", model, "--read-as", "jsonl", stdin=f'{json.dumps(text)}\n"bob"\n')

@@ -58,13 +58,16 @@ class AlignmentRule(Checked):
         one = Tokens([0], [None])
         attended(model, [(one, one)], self)
 
-    def of(self, layers: Sequence[Tensor]) -> Tensor:
+    def of(self, layers: Sequence[Tensor], streams: int = 1) -> Tensor:
         """The weights ``(B, T, S)`` of each token that is read, or ``(B, T + 1, S)`` with the one that is written last.
 
-        ``layers`` are those ``(B, H, T, S)`` of all.
+        ``layers`` are those ``(B, H, T, S)`` of all; ``(B, H, streams·T, S)`` where besides the stream that reads, the
+        first one, others write, of which the next one writes the token that comes next.
         """
         step = self.step or ("read" if len(layers) >= _FEW else "written")
         weights = layers[self._layer(len(layers), step)].float()
+        each = weights.chunk(streams, dim=2)
+        weights = each[0] if step == "read" or streams == 1 else each[1]
         if self.heads:
             self._check_heads(weights.shape[1])
             weights = weights[:, list(self.heads)]
@@ -139,9 +142,9 @@ def _weights(model: "Model", read: Sequence[tuple[Tokens, Tokens]], rule: Alignm
         output_attentions=True,
         attention=_showing_norms(attention) if rule.by == "norms" else attention,
     )
-    # where there are several streams, the first one is what has read the text
-    of_text = [each[:, :, : own.shape[1]] for each in decoded.cross_attentions]
-    for (source, target), weights in zip(read, rule.of(of_text).cpu(), strict=True):
+    layers = decoded.cross_attentions
+    streams = layers[0].shape[2] // own.shape[1]
+    for (source, target), weights in zip(read, rule.of(layers, streams).cpu(), strict=True):
         # a text that fills all positions has a last token that nothing reads: it is where the one before it is
         steps = torch.arange(len(target.ids)).clamp(max=len(weights) - 1)
         yield weights[steps, : len(source.ids)].clone()

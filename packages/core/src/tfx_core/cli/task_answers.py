@@ -39,25 +39,27 @@ def _results(
 ) -> list[Result]:
     """The results of inputs of these numbers.
 
-    A task refuses all of a list for one input, before it computes anything: halves of the list are asked for until the
-    one is alone.
+    A task refuses all that it takes together for one input, which it names: those before it and halves of those behind
+    it are asked for again.
     """
     results: list[Result] = []
-    waiting = [numbered]
+    waiting: list[Sequence[tuple[int, object]] | Unusable] = [numbered]
     while waiting:
         part = waiting.pop()
+        if isinstance(part, Unusable):
+            results.append(part)
+            progress(1)
+            continue
+        done = len(results)
         try:
-            results += task.stream([value for _, value in part], progress=progress)
+            results += task.stream([value for _, value in part], progress=progress)  # what comes before an error stays
         except ItemError as error:
             reason = f"{inputs.place(part[error.index][0])}: {error.reason}"
             if inputs.strict:
                 raise InputError(reason) from None
-            if len(part) == 1:
-                results.append(Unusable(reason))
-                progress(1)
-            else:
-                middle = len(part) // 2
-                waiting += [part[middle:], part[:middle]]
+            before, behind = part[len(results) - done : error.index], part[error.index + 1 :]
+            middle = len(behind) // 2
+            waiting += filter(None, (behind[middle:], behind[:middle], Unusable(reason), before))
     return results
 
 

@@ -159,7 +159,7 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         """The texts of all windows, joined; of several outputs the first ones make the first result."""
         texts, target = [self._texts(row, options) for row in rows], self.languages(options).target
         if not texts:  # a blank one
-            texts, rows = [[""] * options.resolved.num_return_sequences], [[[]] * options.resolved.num_return_sequences]
+            texts = [[""] * options.resolved.num_return_sequences]
         whole = texts[0] if len(texts) == 1 else [joined(parts, target) for parts in zip(*texts, strict=True)]
         alignments = self._alignments(item, windows, whole, rows, options) if options.return_alignments else ()
         return self.results(whole, self.result_key, alignment=alignments)
@@ -184,8 +184,10 @@ class Text2Text(GeneratingTask[Text2TextT, str]):
         options: Text2TextT,
     ) -> list["Alignment"]:
         """That of each text that was written, all windows together."""
-        from tfx_core.alignment import alignment_of_generated
+        from tfx_core.alignment import Alignment, alignment_of_generated
 
+        if not windows:  # of a blank one
+            return [Alignment()] * len(whole)
         align = partial(
             alignment_of_generated,
             self.model,
