@@ -1,25 +1,11 @@
 """BART (Lewis et al. 2020)."""
 
-from functools import partial
-
-from tfx_core.model import Architecture
 from tfx_seq2seq.bart.config import BartConfig
 from tfx_seq2seq.bart.heads import HEADS
 from tfx_seq2seq.bart.model import DESIGN
 from tfx_seq2seq.bart.text import RECIPE
-from tfx_seq2seq.bart_kin import backbone_rules, build_backbone, initialise
-from tfx_seq2seq.decoding import seq2seq_decoding
+from tfx_seq2seq.bart_kin import architecture
 
 __all__ = ["ARCHITECTURE", "BartConfig"]
 
-ARCHITECTURE = Architecture(
-    config=BartConfig,
-    backbone=partial(build_backbone, DESIGN),
-    heads=HEADS,
-    weights=partial(backbone_rules, DESIGN),
-    initialise=initialise,
-    parts={"encoder"},
-    capabilities={"token-states": ("encoder",)},
-    text=RECIPE,
-    decoding=seq2seq_decoding,
-)
+ARCHITECTURE = architecture(DESIGN, BartConfig, HEADS, RECIPE)

@@ -1,11 +1,10 @@
 """What BART and its relatives (mBART, Pegasus, Marian) are made of; each selects what differs with a `Design`."""
 
+from tfx_seq2seq.bart_kin.architecture import architecture
 from tfx_seq2seq.bart_kin.config import BartKinConfig
 from tfx_seq2seq.bart_kin.design import Design, learned_positions, sinusoidal_positions
 from tfx_seq2seq.bart_kin.heads import BiasedPredictions, causal_lm, conditional_generation
-from tfx_seq2seq.bart_kin.model import build_backbone, initialise
 from tfx_seq2seq.bart_kin.tables import DECODER, ENCODER, SHARED, Tables, token_table
-from tfx_seq2seq.bart_kin.weights import backbone_rules
 
 __all__ = [
     "DECODER",
@@ -15,11 +14,9 @@ __all__ = [
     "BiasedPredictions",
     "Design",
     "Tables",
-    "backbone_rules",
-    "build_backbone",
+    "architecture",
     "causal_lm",
     "conditional_generation",
-    "initialise",
     "learned_positions",
     "sinusoidal_positions",
     "token_table",
