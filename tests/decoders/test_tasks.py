@@ -19,7 +19,7 @@ from tests.core.generation.texts import Reciting
 from tests.decoders.texts import IDS, save
 from tests.processes import shown_on_a_terminal
 from tfx_core.cli import cli
-from tfx_core.errors import ConfigError, InputError, TextError
+from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation import generation_config
 from tfx_core.tasks import ItemError
 
@@ -61,7 +61,9 @@ def test_what_only_the_model_or_only_the_tokenizer_has_is_named(tmp_path: Path) 
     larger = tfx_core.pipeline("text-generation", model=save(tmp_path / "larger", "gpt2", vocab_size=size + 9))
     with torch.no_grad():
         larger.model.backbone.embeddings.token.weight[:size] *= 1e-4  # so that one of the others is written
-    with pytest.raises(TextError, match=rf"no token has the id \d+, the vocabulary has {size}; use the tokenizer that"):
+    with pytest.raises(
+        InputError, match=rf"is no text: .*no token has the id \d+, the vocabulary has {size}; use the tokenizer that"
+    ):
         larger("ab", **GREEDY)
     with pytest.raises(InputError, match=r"gives '¤' the id 100, and the model has 100 tokens, 0 to 99; .*resize"):
         tfx_core.pipeline("text-generation", model=save(tmp_path / "smaller", "gpt2", vocab_size=100))

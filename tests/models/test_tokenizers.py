@@ -241,7 +241,8 @@ def test_an_added_token_is_decoded_as_it_is_written(name: str, route: str, tmp_p
             ids = tokenizer(text, add_special_tokens=False).input_ids
             assert number in ids, text
             for clean in (False, True):
-                assert token in tokenizer.decode(ids, clean_up_tokenization_spaces=clean), text
+                # some families leave out blanks at the ends of a text
+                assert token in f" {tokenizer.decode(ids, clean_up_tokenization_spaces=clean)} ", text
             assert token in tokenizer.convert_tokens_to_string(tokenizer.convert_ids_to_tokens(ids)), text
         ids = [*generator.sample(range(len(tokenizer)), 3), number, *generator.sample(range(len(tokenizer)), 2), number]
         pieces: list[str] = []
