@@ -56,7 +56,10 @@ def mended(model: Any) -> None:
             module.register_forward_hook(_weights_of_scores)
 
 
-def _bias_of_predictions(self: Any, states: Tensor, scores: Tensor, positions: Any, buckets: Tensor) -> Tensor:
+def _bias_of_predictions(self: Any, states: Tensor, scores: Tensor, positions: Any, buckets: Tensor | None) -> Tensor:
+    if buckets is None:  # a cache's step, of one place, which cannot be mixed with others
+        bias: Tensor = type(self).get_predict_relative_pos_embeddings(self, states, scores, positions, buckets)
+        return bias
     numbers = self.relative_pos_embeddings(states)  # (B, T, n, buckets·H)
     numbers = numbers.unflatten(-1, (self.num_buckets, self.num_attn_heads)).permute(0, 2, 4, 1, 3)
     return numbers.gather(-1, buckets[:, None, None].long().expand(*numbers.shape[:4], -1))

@@ -164,7 +164,8 @@ def save_model(folder: Path, released: Released) -> Any:
     )
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.mul_(1.5)  # texts that end at different steps
+            if parameter.requires_grad:  # positions that are computed are not
+                parameter.mul_(1.5)  # texts that end at different steps
     model.save_pretrained(folder)
     config = {**json.loads((folder / "config.json").read_text()), **released.legacy}
     (folder / "config.json").write_text(json.dumps({**config, "task_specific_params": released.tasks}))

@@ -256,7 +256,9 @@ def younger(text: str) -> bool:
 
 
 def processor_of(folder: Path) -> sentencepiece.SentencePieceProcessor:
-    return sentencepiece.SentencePieceProcessor(model_file=str(next(filter(Path.is_file, folder.iterdir()))))
+    return sentencepiece.SentencePieceProcessor(
+        model_file=str(next(each for each in folder.iterdir() if each.suffix in (".model", ".tokenizer")))
+    )
 
 
 CLEANED = {"xlnet": (XLNET, "XLNetTokenizer"), "albert": (ALBERT, "AlbertTokenizer")}
