@@ -10,7 +10,7 @@ import torch
 import transformers
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import case_of, prophetnet
 from tests.parity.case import Case, config_of
 from tests.parity.reference import read_reference, reference_model
 from tests.parity.test_models import compare, faults, flat, uncached
@@ -27,7 +27,7 @@ def with_its_bias(model: Any) -> None:
         model.lm_head.decoder.bias = model.lm_head.bias
 
 
-MENDED: dict[str, Callable[[Any], None]] = {"reformer": with_its_bias}
+MENDED: dict[str, Callable[[Any], None]] = {"prophetnet": prophetnet.mended, "reformer": with_its_bias}
 
 
 def classes() -> Iterator[Case]:

