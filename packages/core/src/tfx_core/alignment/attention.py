@@ -11,7 +11,7 @@ from tfx_core.alignment.words import Span, spelling
 from tfx_core.errors import InputError
 from tfx_core.fields import Checked
 from tfx_core.nn import AttentionKernel, Bias, Observer, Patterned
-from tfx_core.tasks.base import CPU_TOKENS, DEVICE_TOKENS, evaluating
+from tfx_core.tasks.base import evaluating, tokens_of_pass
 from tfx_core.tasks.batching import token_batches
 
 if TYPE_CHECKING:
@@ -119,9 +119,8 @@ def attended(
     Raises `InputError` for a model that has no decoder beside an encoder, and for a layer or heads that it lacks.
     """
     found: list[Tensor] = [torch.empty(0)] * len(read)
-    budget = batch_tokens or (DEVICE_TOKENS if model.device.type != "cpu" else CPU_TOKENS)
     lengths = [max(len(source.ids), len(target.ids)) for source, target in read]
-    for batch in token_batches(lengths, budget):
+    for batch in token_batches(lengths, tokens_of_pass(model, batch_tokens)):
         with torch.inference_mode(), evaluating(model):
             for place, weights in zip(batch, _weights(model, [read[place] for place in batch], rule), strict=True):
                 found[place] = weights

@@ -258,7 +258,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
 
     def token_budget(self, options: OptionsT) -> int:
         """Tokens of one forward pass, padding included."""
-        return options.batch_tokens or (DEVICE_TOKENS if self.model.device.type != "cpu" else CPU_TOKENS)
+        return tokens_of_pass(self.model, options.batch_tokens)
 
     def rows_of(self, value: object, options: OptionsT) -> int:
         """In about how many rows of its length an input is read, which is not checked yet."""
@@ -360,3 +360,8 @@ CPU_TOKENS = 2048
 
 DEVICE_TOKENS = 32768
 """Default budget on an accelerator."""
+
+
+def tokens_of_pass(model: "Model", asked: int | None = None) -> int:
+    """Tokens of one forward pass, padding included: as many as are asked for, else what suits the model's device."""
+    return asked or (DEVICE_TOKENS if model.device.type != "cpu" else CPU_TOKENS)
