@@ -2,25 +2,39 @@
 
 from tfx_core.embedding.encoder import TextEncoder, cut_untold, load_encoder
 from tfx_core.embedding.passage_index import (
+    Allowed,
+    EditableIndex,
+    Metadata,
     Passage,
     PassageBatch,
     PassageIndex,
     PassageIndexKind,
     RowNumbers,
+    StoreKind,
+    VectorIndex,
+    VectorKind,
     Vectors,
+    Where,
 )
 from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
 
 __all__ = [
     "POOLINGS",
+    "Allowed",
+    "EditableIndex",
+    "Metadata",
     "Passage",
     "PassageBatch",
     "PassageIndex",
     "PassageIndexKind",
     "Pooling",
     "RowNumbers",
+    "StoreKind",
     "TextEncoder",
+    "VectorIndex",
+    "VectorKind",
     "Vectors",
+    "Where",
     "cut_untold",
     "load_encoder",
     "pool",
