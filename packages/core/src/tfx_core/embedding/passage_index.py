@@ -133,6 +133,7 @@ class VectorKind(ABC):
         files is a `PassageIndexError`: it comes from elsewhere, and nothing in it is trusted.
         """
 
+    @abstractmethod
     def check(self, options: Mapping[str, str]) -> None:
         """Raise `InputError` for options that `write` would refuse, before anything is embedded."""
 
