@@ -1,6 +1,8 @@
 """An architecture published by nobody of ours, registered at run time, has what ours have."""
 
+import copy
 import json
+import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +19,19 @@ from tests.core.tasks.crf import CRF
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
-from tfx_core.errors import CheckpointError, ConfigError, TfxError, UnknownNameError
-from tfx_core.model import Architecture, Backbone, HeadPlan, ModelConfig, ModelOutput, load_architecture
+from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, UnknownNameError
+from tfx_core.model import (
+    Architecture,
+    Backbone,
+    ExtendedConfig,
+    HeadPlan,
+    ModelConfig,
+    ModelOutput,
+    build_part,
+    extended,
+    load_architecture,
+    part_rules,
+)
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
 
@@ -236,10 +249,7 @@ class OuterConfig(ModelConfig):
     model_type = "stranger-outer"
 
     text: ModelConfig = field(default_factory=toy.ToyConfig)
-
-    @property
-    def architecture(self) -> Architecture[Any]:
-        return load_architecture(self.text.model_type)
+    head: str = "backbone"
 
 
 class Outer(Backbone):
@@ -259,25 +269,18 @@ class Outer(Backbone):
 
 
 def _names(config: OuterConfig, parts: frozenset[str]) -> BackboneRules:
-    table = config.architecture.weight_table(config.text, "backbone")
     own = Rename("first.{p}", "backbone.first.{p}")
-    return BackboneRules((own, *table.moved("backbone", theirs="text.", ours="backbone.text.")))
-
-
-def _initialise(path: str, module: nn.Module, config: OuterConfig, generator: torch.Generator | None) -> None:
-    if path.startswith("backbone.text."):
-        config.architecture.initialise(path.removeprefix("backbone.text."), module, config.text, generator)
-    else:
-        initialise_normal(module, 0.02, generator)
+    return BackboneRules((own, *part_rules(config.text, config.head, name="text", theirs="text.")))
 
 
 OUTER = Architecture(
     config=OuterConfig,
-    backbone=lambda config, parts: Outer(Model(config.architecture, config.text)),
+    backbone=lambda config, parts: Outer(build_part(config.text, config.head)),
     heads={"token-classification": token_classification()},
     weights=_names,
-    initialise=_initialise,
+    initialise=lambda path, module, config, generator: initialise_normal(module, 0.02, generator),
     capabilities={"token-states": ()},
+    join=lambda parts: {"text": parts["text"].config.to_dict(), "head": parts["text"].head_name},
 )
 
 
@@ -301,6 +304,70 @@ def test_a_model_may_be_made_of_another(head: str, tmp_path: Path) -> None:
         torch.testing.assert_close(again(ids).last_hidden_state, output.last_hidden_state)
         with pytest.raises(ConfigError, match="must name an architecture; installed are"):
             tfx_core.new_model("stranger-outer", text={"hidden_size": 24})
+
+
+def test_a_model_may_begin_with_the_weights_and_ties_of_others(tmp_path: Path) -> None:
+    with tfx_core.register(OuterPlugin(), name="outer"):
+        text = tiny("causal-lm", tie_word_embeddings=True)
+        text.save_pretrained(tmp_path / "text")
+        model = tfx_core.new_model("stranger-outer", seed=1, parts={"text": tmp_path / "text"}).eval()
+        inner = model.backbone.text
+        assert [*model.parts] == ["backbone.text"]
+        assert "backbone.text._extra_state" not in model.state_dict()
+        assert inner.head.predictions.decoder.weight is inner.backbone.embeddings.token.weight
+        assert all(torch.equal(tensor, text.state_dict()[name]) for name, tensor in inner.state_dict().items())
+        model.save_pretrained(tmp_path / "outer")
+        again = tfx_core.load_model(tmp_path / "outer")
+        loaded = again.backbone.text
+        assert loaded.head.predictions.decoder.weight is loaded.backbone.embeddings.token.weight
+        again.load_state_dict(model.state_dict())
+        assert pickle.loads(pickle.dumps(again)).config == again.config
+        inner.head.predictions.decoder.weight = nn.Parameter(inner.head.predictions.decoder.weight + 1)
+        model.save_pretrained(tmp_path / "untied")
+        untied = tfx_core.load_model(tmp_path / "untied")
+        assert torch.equal(untied.backbone.text.head.predictions.decoder.weight, inner.head.predictions.decoder.weight)
+        assert not untied.config.text.tie_word_embeddings
+    with pytest.raises(InputError, match="parts: a stranger-llama is not made of other models"):
+        tfx_core.new_model("stranger-llama", parts={"text": text})
+
+
+@dataclass(kw_only=True)
+class Scaled(ExtendedConfig):
+    """Any text model's config, and a factor."""
+
+    model_type = "stranger-scaled"
+    default_text_model_type = "toy"
+
+    factor: float = 1.0
+
+
+def test_a_config_may_have_the_keys_of_any_other() -> None:
+    with tfx_core.register(toy.Plugin(), name="toy"):
+        kind = extended(Scaled)
+        assert issubclass(kind, toy.ToyConfig)
+        assert extended(Scaled) is kind
+        usual = kind.from_dict({"factor": 2, "hidden_size": 32})
+        assert (usual.factor, usual.hidden_size, usual.to_dict()["model_type"]) == (2.0, 32, "stranger-scaled")
+        assert "text_model_type" not in usual.to_dict()
+        assert usual.vocab_size == toy.ToyConfig().vocab_size
+        other = kind.from_dict({"text_model_type": "stranger-llama", "num_key_value_heads": 2, "unknown": 1})
+        llama = load_architecture("stranger-llama").config
+        assert isinstance(other, llama)
+        assert not isinstance(other, kind)
+        assert (other.factor, other.num_key_value_heads, other.unknown_keys) == (1.0, 2, ("unknown",))
+        assert {each: getattr(other, each) for each in llama.field_names() if each != "extra"} == {
+            each: getattr(llama(num_key_value_heads=2), each) for each in llama.field_names() if each != "extra"
+        }
+        assert other.replace(factor=3.0).factor == 3.0
+        assert kind.of(text_model_type="stranger-llama", rms_norm_eps=0.5).rms_norm_eps == 0.5
+        assert kind.from_dict(other.to_dict()) == other
+        assert pickle.loads(pickle.dumps(other)) == other
+        assert copy.deepcopy(other) == other
+        assert other.text_architecture is stranger_llama.ARCHITECTURE
+        with pytest.raises(ConfigError, match="hidden_size=0"):
+            other.replace(hidden_size=0)
+        with pytest.raises(UnknownNameError, match=r"config: text_model_type='nobody': no architecture 'nobody'"):
+            kind.from_dict({"text_model_type": "nobody"})
 
 
 @pytest.mark.parametrize("key", ["model_type", "tfx_head"])

@@ -186,7 +186,7 @@ def test_a_model_inside_another() -> None:
         Legacy("bert.old.{p}", "bert.a.{p}"),
     )
     outer = WeightTable(
-        parts={"text": inner.moved("head", theirs="mmbt.transformer.", ours="text."), "own": (Rename("w", "w"),)},
+        parts={"text": inner.moved("backbone", theirs="mmbt.transformer.", ours="text."), "own": (Rename("w", "w"),)},
         heads={"backbone": ("text", "own")},
     )
     assert outer.check("backbone", ["text.backbone.a.x", "text.backbone.qk", "w"])

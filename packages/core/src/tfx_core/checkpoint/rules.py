@@ -223,12 +223,8 @@ def is_about(rule: Rule, theirs: str) -> bool:
             return rule.target(theirs) is not None
 
 
-def moved(rule: Rule, *, strip: str = "", theirs: str = "", ours: str = "") -> Rule:
-    """The rule for the same tensors inside another model, with other beginnings of the names."""
-
-    def their(pattern: str) -> str:
-        return theirs + pattern.removeprefix(strip)
-
+def moved(rule: Rule, their: Callable[[str], str], ours: str) -> Rule:
+    """The rule for the same tensors inside another model: ``their`` names as they are there, ours after ``ours``."""
     match rule:
         case Fuse():
             return replace(rule, theirs=tuple(map(their, rule.theirs)), ours=ours + rule.ours)

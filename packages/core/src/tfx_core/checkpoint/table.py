@@ -148,11 +148,11 @@ class WeightTable:
     def moved(self, head: str, *, theirs: str = "", ours: str = "") -> tuple[Rule, ...]:
         """The rules of a head for when this model is a part of another one.
 
-        ``theirs`` replaces the prefix of the checkpoint's names, ``ours`` comes before our own: a whole
-        `tfx_core.Model` that is the backbone's ``text`` has ``ours="backbone.text."``.
+        ``theirs`` comes before the names that its own checkpoints have, ``ours`` before ours: a whole `tfx_core.Model`
+        that is the backbone's ``text`` has ``ours="backbone.text."``.
         """
         rules = [rule for part in self.heads[head] for rule in self.parts[part]]
-        return tuple(moved(rule, strip=self.prefix, theirs=theirs, ours=ours) for rule in rules)
+        return tuple(moved(rule, lambda name: theirs + self.stored_name(head, name), ours) for rule in rules)
 
     def of_parts(self) -> "WeightTable":
         """With rules also for the layers that `Model.split_layers` puts in the place of a model's own."""

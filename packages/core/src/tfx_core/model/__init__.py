@@ -6,10 +6,12 @@ from tfx_core.model.backbone import Backbone, Inputs
 from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.cost import AttentionCost, attention_cost
+from tfx_core.model.extended import ExtendedConfig, extended
 from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
+from tfx_core.model.part import Part, build_part, part_rules
 from tfx_core.model.picture import mask_picture
 from tfx_core.model.transformer import CACHE_INPUTS, SOURCE_INPUTS, TransformerBackbone, one_of
 
@@ -21,16 +23,20 @@ __all__ = [
     "AttentionCost",
     "Backbone",
     "CausalDecoding",
+    "ExtendedConfig",
     "HeadPlan",
     "Inputs",
     "Model",
     "ModelConfig",
     "ModelOutput",
+    "Part",
     "ProblemType",
     "TransformerBackbone",
     "attention_cost",
     "attention_of",
+    "build_part",
     "causal_decoding",
+    "extended",
     "kernel_of",
     "load_architecture",
     "load_model",
@@ -38,4 +44,5 @@ __all__ = [
     "mask_picture",
     "new_model",
     "one_of",
+    "part_rules",
 ]

@@ -47,6 +47,12 @@ class Architecture(Generic[C]):
     ties: Callable[[C, frozenset[str]], Ties] = lambda config, parts: ()
     """``(config, parts)`` -> the pairs of `HeadPlan.ties` that the backbone has whatever its head: those come first."""
 
+    join: "Callable[[Mapping[str, Model]], Mapping[str, Any]] | None" = None
+    """Models by the names of the backbone's modules -> keys of the config of a model made of them.
+
+    ``None`` where it is not made of others; raises `InputError` for models that it cannot be made of.
+    """
+
     text: "Recipe | None" = None
     """How the released tokenizer files are read."""
 

@@ -28,6 +28,7 @@ from tfx_core.model.architecture import Architecture
 from tfx_core.model.attentions import AttentionChoice, kernel_of
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.devices import device_of
+from tfx_core.model.joining import joined_config, take_over
 from tfx_core.model.model import Model
 from tfx_core.model.states import config_of_state, files_of_state
 from tfx_core.plugins import ArchitectureSpec, registry
@@ -100,7 +101,7 @@ def load_model(
         head=head,
         stored_heads=() if stored is None else (stored,),
         ties=model.ties,
-        apart=[name for name, _ in model.ties if not settings.begins_tied(name)],
+        apart=[name for name, _ in model.ties if not model.begins_tied(name)],
         dtype=kind,
         device=device,
         resized=ignore_mismatched_sizes,
@@ -122,9 +123,12 @@ def new_model(
     attention: AttentionChoice = "sdpa",
     seed: int | None = None,
     provider: str | None = None,
+    parts: Mapping[str, Model | str | Path] | None = None,
     **config: Any,
 ) -> Model:
     """A model of this architecture with the paper's initialisation, in training mode.
+
+    One that is made of others takes over ``parts``: the name of each -> a model, or the folder or hub id of one.
 
     ``model_type`` may be ``"distribution:name"``, or ``provider`` say the distribution, where several give the name.
     ``config`` are the keys of its ``config.json``; an unknown one is a `TypeError`. The same ``seed`` gives the same
@@ -135,6 +139,8 @@ def new_model(
     device, kind = device_of(device), _dtype(dtype)
     checked(head, str, "head", InputError)
     architecture = load_architecture(model_type, provider=provider)
+    given = {name: load_model(part) if isinstance(part, str | Path) else part for name, part in (parts or {}).items()}
+    config = {**joined_config(architecture, given), **config}
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)
     with _sizes():
@@ -142,6 +148,7 @@ def new_model(
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, settings, None, generator)
     model.tie_weights()
+    take_over(model, given)
     return model.to(device=device, dtype=kind)
 
 

@@ -244,12 +244,22 @@ class Model(Switches):
         config = self.config.replace(
             architectures=() if name is None else (name,), tfx_head=None if told else self.head_name
         )
-        if self.ties:
-            tied = {name: self._held(name) is self._held(to) for name, to in self.ties}
-            config = config.with_ties(tied)
+        config = self._saying_what_is_tied(config)
         extra = {**config.extra, "torch_dtype": str(self.dtype).removeprefix("torch.")}
         extra.pop("dtype", None)  # a later name of the same, which the reference would believe
         return config.replace(extra=extra)
+
+    def _saying_what_is_tied(self, config: ModelConfig) -> ModelConfig:
+        """A config of this model, and those of its parts in it, by which of the parameters share a tensor."""
+        of_parts = {
+            name: part._saying_what_is_tied(part.config)
+            for part in self.parts.values()
+            for name in config.field_names()
+            if getattr(config, name) is part.config
+        }
+        config = config.replace(**of_parts) if of_parts else config
+        tied = {name: self._held(name) is self._held(to) for name, to in self._own_ties}
+        return config.with_ties(tied) if tied else config
 
     def prune_heads(self, heads: Mapping[int, Sequence[int]]) -> None:
         """Remove attention heads for good: layer -> numbers of the heads in the unpruned model.
@@ -299,8 +309,13 @@ class Model(Switches):
     def tie_weights(self) -> None:
         """Make one of those parameters that the config ties: an output layer and the token table."""
         for name, to in self.ties:
-            if self.config.begins_tied(name):
+            if self.begins_tied(name):
                 self.tie(name, to)
+
+    def begins_tied(self, name: str) -> bool:
+        """Whether the parameter of this name, one of `ties`, is the other one in a new model with this config."""
+        part, own = self._part_with(name)
+        return self.config.begins_tied(name) if part is None else part.begins_tied(own)
 
     def get_input_embeddings(self) -> nn.Module:
         """What turns ids into vectors, unscaled: the encoder's, which mostly is the decoder's as well.
@@ -369,6 +384,10 @@ class Model(Switches):
 
     def fill(self, path: str, module: nn.Module, generator: torch.Generator | None = None) -> None:
         """Fill the parameters of the module at a path as the architecture, or the head's own plan, does it."""
+        part, own = self._part_with(path)
+        if part is not None:
+            part.fill(own, module, generator)
+            return
         of_head = self.plan.initialise if f"{path}.".startswith("head.") else None
         (of_head or self.architecture.initialise)(path, module, self.config, generator)
 
@@ -393,8 +412,32 @@ class Model(Switches):
         return self.architecture.plan(self.head_name)
 
     @property
+    def parts(self) -> Mapping[str, "Model"]:
+        """The models that it is made of, by their paths; those within them are theirs."""
+        found: dict[str, Model] = {}
+        for path, module in self.named_modules():
+            if path and isinstance(module, Model) and not any(path.startswith(f"{outer}.") for outer in found):
+                found[path] = module
+        return found
+
+    def _part_with(self, path: str) -> "tuple[Model | None, str]":
+        """Which of its parts has what is at a path, and the path there; none where it is no part's."""
+        module: nn.Module = self
+        names = path.split(".")
+        for place, name in enumerate(names[:-1], start=1):
+            module = getattr(module, name)
+            if isinstance(module, Model):
+                return module, ".".join(names[place:])
+        return None, path
+
+    @property
     def ties(self) -> Ties:
         """Pairs of parameter names that may share a tensor."""
+        within = ((path, pair) for path, part in self.parts.items() for pair in part.ties)
+        return (*self._own_ties, *((f"{path}.{name}", f"{path}.{to}") for path, (name, to) in within))
+
+    @property
+    def _own_ties(self) -> Ties:
         plan = self.plan
         return (*self.architecture.ties(self.config, frozenset(plan.parts)), *plan.ties_of(self.config))
 

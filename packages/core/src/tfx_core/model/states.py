@@ -74,10 +74,11 @@ def with_all_names(model: "Model", state: dict[str, Any], prefix: str) -> None:
 
     It may have the names of a checkpoint's files, and of a tensor under several names any one.
     """
-    state.setdefault(prefix + CONFIG, None)
+    if type(model).set_extra_state is not nn.Module.set_extra_state:
+        state.setdefault(prefix + CONFIG, None)
     own = tensors_of(model)
     given = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    given.pop(CONFIG)
+    given.pop(CONFIG, None)
     if not own.keys() & given.keys() and all(isinstance(tensor, Tensor) for tensor in given.values()):
         for name in given:
             del state[prefix + name]
