@@ -44,11 +44,14 @@ def kind_of(name: str) -> VectorKind | StoreKind:
     return cast(VectorKind | StoreKind, registry.load(IndexSpec, name))
 
 
-def read_folder(folder: Path) -> Opened:
-    """Open an index after checking every file in it; raises `PassageIndexError`."""
+def read_folder(folder: Path, known: Manifest | None = None) -> Opened:
+    """Open an index after checking every file in it but those that were checked with the manifest that is ``known``.
+
+    Raises `PassageIndexError`.
+    """
 
     def read(files: Folder) -> Opened:
-        manifest = checked_manifest(folder, files)
+        manifest = checked_manifest(folder, files, known)
         probes = read_probes(folder, manifest.dimension) if manifest.probed else None
         try:
             return Opened(manifest, probes, _open(folder, manifest))
@@ -99,12 +102,13 @@ def of_one_build(folder: Path, read: Callable[[Folder], _Read]) -> _Read:
         raise PassageIndexError(str(error)) from error
 
 
-def checked_manifest(folder: Path, files: Folder) -> Manifest:
-    """The manifest, when each file that it names is as it was written."""
+def checked_manifest(folder: Path, files: Folder, known: Manifest | None = None) -> Manifest:
+    """The manifest, when each file that it names, and that is not ``known``, is as it was written."""
     manifest = read_manifest(folder)
     for name in manifest.files:
         files.path(name)  # is noted, to be compared at the end
-    check_files(folder, manifest)
+    checked = {} if known is None else known.files
+    check_files(folder, manifest, [name for name in manifest.files if manifest.files[name] != checked.get(name)])
     return manifest
 
 
