@@ -10,15 +10,19 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
-    from tfx_retrieval.search import Hit, SearchIndex, build_index, open_index, write_index
+    from tfx_retrieval.hits import Hit, PassageSearch
+    from tfx_retrieval.search import SearchIndex, build_index, open_index, write_index
+    from tfx_retrieval.shards import merge_indexes
     from tfx_retrieval.sources import Collection
 
 _HOMES = {
     "Collection": "tfx_retrieval.sources",
-    "Hit": "tfx_retrieval.search",
+    "Hit": "tfx_retrieval.hits",
     "Passage": "tfx_core.embedding.passage_index",
+    "PassageSearch": "tfx_retrieval.hits",
     "SearchIndex": "tfx_retrieval.search",
     "build_index": "tfx_retrieval.search",
+    "merge_indexes": "tfx_retrieval.shards",
     "open_index": "tfx_retrieval.search",
     "write_index": "tfx_retrieval.search",
 }
@@ -27,9 +31,11 @@ __all__ = [
     "Collection",
     "Hit",
     "Passage",
+    "PassageSearch",
     "SearchIndex",
     "__version__",
     "build_index",
+    "merge_indexes",
     "open_index",
     "write_index",
 ]

@@ -18,7 +18,7 @@ def tfx_indexes() -> list[IndexSpec]:
 
 @hookimpl
 def tfx_commands(cli: "click.Group") -> None:
-    """``tfx-core index build`` and ``tfx-core index search``."""
-    from tfx_retrieval.commands import index
+    """``tfx-core index``."""
+    from tfx_retrieval.change_commands import index
 
     cli.add_command(index)
