@@ -39,7 +39,7 @@ VECTORS, LEVELS, NEIGHBOURS = "vectors.npy", "levels.npy", "neighbours.npy"
 
 @dataclass(frozen=True, kw_only=True)
 class HnswOptions(KindOptions):
-    """Options of ``hnsw``."""
+    """Options of ``hnsw``; what is the default of ``m``, a folder does not say: it stays."""
 
     kind: ClassVar[str] = "hnsw"
 

@@ -68,15 +68,12 @@ class VectorListKind(VectorKind):
     def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> VectorLists:
         """Map the lists into memory, or read them."""
         read = read_options(self._options, options)
-        number = read.lists(count)
-        quantizer = read_quantizer(folder, number, dimension)
-        lists = replace(
-            read_lists(folder, count, number, "<f4", dimension), codes=open_vectors(folder / CODES, (count, dimension))
-        )
-        if self._in_memory:
-            lists = replace(lists, codes=np.array(lists.codes))
-        index = faiss.IndexIVFFlat(quantizer, dimension, number, faiss.METRIC_INNER_PRODUCT)
-        return VectorLists(index, lists, read.probes(count))
+        lists = read_lists(folder, count, "<f4", dimension)
+        codes = open_vectors(folder / CODES, (count, dimension))
+        lists = replace(lists, codes=np.array(codes) if self._in_memory else codes)
+        quantizer = read_quantizer(folder, len(lists), dimension)
+        index = faiss.IndexIVFFlat(quantizer, dimension, len(lists), faiss.METRIC_INNER_PRODUCT)
+        return VectorLists(index, lists, read.probes(len(lists)))
 
     def check(self, options: Mapping[str, str]) -> None:
         """Refuse wrong options."""

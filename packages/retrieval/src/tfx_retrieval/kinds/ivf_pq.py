@@ -1,9 +1,9 @@
 """``ivf-pq``: lists of vectors of which only a code is kept, some 1/20 of their size.
 
 Jégou, Douze and Schmid, "Product quantization for nearest neighbor search" (2011): what a vector has beyond the
-centroid of its list is cut into pieces, and of each piece the number of the nearest in a codebook is kept. Before, it is
-turned so that the pieces vary alike: Ge et al., "Optimized Product Quantization" (2013), in its parametric form, which
-deals out the principal axes.
+centroid of its list is cut into pieces, and of each piece the number of the nearest in a codebook is kept. Before, it
+is turned so that the pieces vary alike: Ge et al., "Optimized Product Quantization" (2013), in its parametric form,
+which deals out the principal axes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ _SAMPLE = 1 << 15
 
 @dataclass(frozen=True, kw_only=True)
 class ProductOptions(ListOptions):
-    """Options of ``ivf-pq``."""
+    """Options of ``ivf-pq``; what is the default of those about pieces, a folder does not say: it stays."""
 
     kind: ClassVar[str] = "ivf-pq"
 
@@ -115,15 +115,15 @@ class ProductKind(VectorKind):
     def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> ProductLists:
         """Map the codes into memory."""
         read = read_options(ProductOptions, options)
-        quantizer, number = read.quantizer(dimension), read.lists(count)
+        quantizer = read.quantizer(dimension)
         length = quantizer.d
         codebooks = open_vectors(folder / CODEBOOKS, _codebooks_shape(quantizer))
         rotation = np.array(open_vectors(folder / ROTATION, (length, length)))
-        coarse = read_quantizer(folder, number, length)
-        lists = read_lists(folder, count, number, "|u1", quantizer.code_size)
-        index = faiss.IndexIVFPQ(coarse, length, number, quantizer.M, read.pq_bits, faiss.METRIC_INNER_PRODUCT)
+        lists = read_lists(folder, count, "|u1", quantizer.code_size)
+        coarse = read_quantizer(folder, len(lists), length)
+        index = faiss.IndexIVFPQ(coarse, length, len(lists), quantizer.M, read.pq_bits, faiss.METRIC_INNER_PRODUCT)
         faiss.copy_array_to_vector(np.array(codebooks).reshape(-1), index.pq.centroids)
-        return ProductLists(index, lists, read.probes(count), rotation, dimension)
+        return ProductLists(index, lists, read.probes(len(lists)), rotation, dimension)
 
     def check(self, options: Mapping[str, str]) -> None:
         """Refuse wrong options."""

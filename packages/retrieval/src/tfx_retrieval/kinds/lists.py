@@ -59,12 +59,11 @@ class ListOptions(KindOptions):
     ] = None
 
     def lists(self, count: int) -> int:
-        """How many lists ``count`` vectors have."""
+        """How many lists ``count`` vectors get."""
         return min(count, self.nlist or max(1, round(4 * math.sqrt(count))))
 
-    def probes(self, count: int) -> int:
-        """How many of them a search looks at."""
-        lists = self.lists(count)
+    def probes(self, lists: int) -> int:
+        """How many lists a search looks at."""
         return min(lists, self.nprobe or min(256, max(32, lists // 12)))
 
 
@@ -79,6 +78,9 @@ class Lists:
     codes: NDArray[Any]
     """(N, …)"""
 
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
     @cached_property
     def places(self) -> NDArray[np.uint32]:
         """Where in the lists each row is, (N,)."""
@@ -92,7 +94,7 @@ class Lists:
 
     def inverted(self) -> Any:
         """The lists as FAISS has them: it copies the rows, 8 bytes each, and sees the codes where they are."""
-        made = faiss.ArrayInvertedLists(len(self.starts) - 1, 0)  # codes of no bytes, so that none is copied
+        made = faiss.ArrayInvertedLists(len(self), 0)  # codes of no bytes, so that none is copied
         parts = list(pairwise(self.starts.tolist()))
         for number, (first, last) in enumerate(parts):
             rows = self.rows[first:last].astype(np.int64)
@@ -194,10 +196,11 @@ def write_order(folder: Path, vectors: Vectors, sorter: Sorter) -> Lists:
     return Lists(starts, rows, np.empty((len(rows), 0), np.uint8))
 
 
-def read_lists(folder: Path, count: int, number: int, dtype: DTypeLike, size: int) -> Lists:
-    """Map the files of ``number`` lists of ``count`` vectors into memory, with codes of ``size`` numbers."""
-    starts = np.array(open_array(folder / STARTS, "<i8", (number + 1,)))
-    if starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 0).any():
+def read_lists(folder: Path, count: int, dtype: DTypeLike, size: int) -> Lists:
+    """Map the files of lists of ``count`` vectors into memory, with codes of ``size`` numbers."""
+    starts = np.array(open_array(folder / STARTS, "<i8", (None,)))
+    right = 2 <= len(starts) <= count + 1 and starts[0] == 0 and starts[-1] == count
+    if not right or (starts[1:] < starts[:-1]).any():
         raise PassageIndexError(f"{folder / STARTS}: the lists do not follow each other; build the index again")
     rows = open_array(folder / ROWS, "<u4", (count,))
     times = np.bincount(rows, minlength=count) if rows.max() < count else np.zeros(1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tfx_core.embedding import Allowed, RowNumbers, Vectors
 from tfx_core.errors import PassageIndexError
 from tfx_retrieval.arrays import are_searchable, open_array
+from tfx_retrieval.flat import in_order
 
 Found: TypeAlias = tuple[Vectors, RowNumbers]
 """Scores and rows, (Q, k) each."""
@@ -59,17 +60,11 @@ def first_complete(attempts: Iterable[Attempt], queries: Vectors, k: int, there:
     for attempt in attempts:
         if not len(waiting) or not wanted:
             break
-        best, found = in_order(*attempt(queries[waiting], wanted))
+        best, found = attempt(queries[waiting], wanted)
+        best, found = in_order(np.where(found < 0, np.float32(-np.inf), best), found, wanted)
         scores[waiting, :wanted], rows[waiting, :wanted] = best, found
         waiting = waiting[found[:, -1] < 0]
     return scores, rows
-
-
-def in_order(scores: Vectors, rows: RowNumbers) -> Found:
-    """The highest score first, then the lowest row; what is none, row -1, last."""
-    scores = np.where(rows < 0, np.float32(-np.inf), scores)
-    order = np.lexsort((rows, -scores))
-    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
 def exact(vectors: Callable[[RowNumbers], Vectors], candidates: RowNumbers) -> Attempt:
@@ -80,8 +75,7 @@ def exact(vectors: Callable[[RowNumbers], Vectors], candidates: RowNumbers) -> A
         for first in range(0, len(candidates), BLOCK):
             block = candidates[first : first + BLOCK]
             best, found = faiss.knn(queries, vectors(block), min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-            scores, rows = in_order(np.hstack([scores, best]), np.hstack([rows, block[found]]))
-            scores, rows = scores[:, :k], rows[:, :k]
+            scores, rows = in_order(np.hstack([scores, best]), np.hstack([rows, block[found]]), k)
         return scores, rows
 
     return search

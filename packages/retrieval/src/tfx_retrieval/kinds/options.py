@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import ClassVar, TypeVar
 
 from tfx_core.errors import InputError, shown
@@ -11,6 +11,7 @@ from tfx_core.fields import Checked
 _INTEGER = re.compile("-?[0-9]{1,18}")
 
 
+@dataclass(frozen=True, kw_only=True)
 class KindOptions(Checked):
     """Base of the options of a kind, all of which are integers or None: what suits the number of vectors."""
 
@@ -24,7 +25,7 @@ _Options = TypeVar("_Options", bound=KindOptions)
 
 def read_options(wanted: type[_Options], values: Mapping[str, str]) -> _Options:
     """Read options, or raise an `InputError` that names the option and what is allowed."""
-    known = [each.name for each in fields(wanted)]  # type: ignore[arg-type]
+    known = [each.name for each in fields(wanted)]
     for name in values:
         if name not in known:
             has = f"has the options {', '.join(known)}" if known else "has no options"
