@@ -13,14 +13,18 @@ _PIECE = 1 << 20
 """Numbers that are looked at together."""
 
 
-def open_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Map an ``.npy`` file into memory, or raise a `PassageIndexError` where it is not this array and nothing else."""
+def open_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Map an ``.npy`` file into memory, or raise a `PassageIndexError` where it is not this array and nothing else.
+
+    None in a shape is any number.
+    """
     try:
         array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r")
         end = path.stat().st_size
     except Exception as error:  # whatever numpy's parser makes of a header: TokenError, TypeError, …
         raise PassageIndexError(f"{path}: cannot be read: {cleaned(str(error), 200)}") from error
-    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+    wanted = tuple(has if wants is None else wants for wants, has in zip(shape, array.shape, strict=False))
+    if array.dtype != dtype or array.shape != wanted or len(shape) != array.ndim or not array.flags.c_contiguous:
         found = f"{shown(str(array.dtype))} of shape {shown(array.shape)}"
         raise PassageIndexError(f"{path}: holds {found}; expected is {np.dtype(dtype)} of shape {shape}")
     if array.offset + array.nbytes != end:

@@ -12,8 +12,21 @@ TFX_API = 1
 
 @hookimpl
 def tfx_indexes() -> list[IndexSpec]:
-    """The flat FAISS index."""
-    return [IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS")]
+    """The kinds of index that FAISS searches."""
+    return [
+        IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS"),
+        IndexSpec("hnsw", target="tfx_retrieval.kinds.hnsw:KIND", summary="A graph of neighbours: the fastest search"),
+        IndexSpec(
+            "ivf-disk", target="tfx_retrieval.kinds.ivf:ON_DISK", summary="Lists of alike vectors that stay on the disk"
+        ),
+        IndexSpec(
+            "ivf-flat",
+            target="tfx_retrieval.kinds.ivf:IN_MEMORY",
+            summary="Lists of alike vectors in memory, a few looked at",
+        ),
+        IndexSpec("ivf-pq", target="tfx_retrieval.kinds.ivf_pq:KIND", summary="Such lists of codes, 1/20 of the size"),
+        IndexSpec("sq8", target="tfx_retrieval.kinds.scalar:KIND", summary="All vectors in 8 bits, 1/4 of the size"),
+    ]
 
 
 @hookimpl

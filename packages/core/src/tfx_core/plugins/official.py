@@ -20,7 +20,10 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-seq2seq": {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
-    "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
+    "tfx-retrieval": {
+        "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "sq8"),
+        "command": ("index",),
+    },
 }
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
