@@ -12,8 +12,11 @@ TFX_API = 1
 
 @hookimpl
 def tfx_indexes() -> list[IndexSpec]:
-    """The flat FAISS index."""
-    return [IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS")]
+    """The flat FAISS index, and Milvus."""
+    return [
+        IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS"),
+        IndexSpec("milvus", target="tfx_retrieval.milvus:KIND", summary="Vectors in Milvus: a cluster, or a file"),
+    ]
 
 
 @hookimpl

@@ -20,7 +20,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-seq2seq": {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
-    "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
+    "tfx-retrieval": {"index": ("flat", "milvus"), "command": ("index",)},
 }
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
@@ -29,7 +29,6 @@ _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-retrieval": {
         "architecture": ("dpr", "rag"),
         "task": ("open-domain-question-answering",),
-        "index": ("milvus",),
     },
 }
 """What later ones will provide; the names are kept for them."""
