@@ -1,6 +1,5 @@
 """Words find passages by BM25, as bm25s scores them, from files that are read without pickle."""
 
-import sys
 from pathlib import Path
 
 import bm25s
@@ -9,16 +8,31 @@ import pytest
 
 from tfx_core.embedding.passage_index import Passage
 from tfx_core.errors import InputError, PassageIndexError
-from tfx_retrieval.lexical import FILES, ROWS, SCORES, STARTS, WORDS, WordIndex, WordSearch, open_words, words_of
-from tfx_retrieval.lexical import write_words as write
+from tfx_retrieval.lexical import (
+    COUNTS,
+    FILES,
+    LENGTHS,
+    ROWS,
+    STARTS,
+    WORDS,
+    WordIndex,
+    WordSearch,
+    open_words,
+    words_of,
+    write_words,
+)
 
 TEXTS = ["the cat sat on the mat", "a boat sails on the sea", "", "bread is baked in the oven", "the CAT, again: cat!"]
 
 
 @pytest.fixture
 def words(tmp_path: Path) -> WordIndex:
-    write(tmp_path, TEXTS)
-    return open_words(tmp_path, len(TEXTS))
+    return indexed(tmp_path, TEXTS)
+
+
+def indexed(folder: Path, texts: list[str]) -> WordIndex:
+    write_words(folder, iter(texts))
+    return WordIndex([open_words(folder, len(texts))])
 
 
 @pytest.mark.parametrize(
@@ -50,8 +64,7 @@ def test_scores_are_those_of_bm25s(words: WordIndex) -> None:
 
 def test_the_best_come_first_and_equal_ones_by_row(words: WordIndex, tmp_path: Path) -> None:
     assert words.search(["cat"], 9)[1].tolist() == [[4, 0, -1, -1, -1]]
-    write(tmp_path, ["same words"] * 4)
-    assert open_words(tmp_path, 4).search(["words"], 3)[1].tolist() == [[0, 1, 2]]
+    assert indexed(tmp_path, ["same words"] * 4).search(["words"], 3)[1].tolist() == [[0, 1, 2]]
 
 
 def test_only_allowed_rows_are_found(words: WordIndex) -> None:
@@ -66,14 +79,13 @@ def test_questions_without_a_known_word_find_nothing(words: WordIndex) -> None:
 
 
 def test_texts_without_a_word(tmp_path: Path) -> None:
-    write(tmp_path, ["", "…"])
-    assert open_words(tmp_path, 2).search(["a"], 2)[1].tolist() == [[-1, -1]]
+    assert indexed(tmp_path, ["", "…"]).search(["a"], 2)[1].tolist() == [[-1, -1]]
 
 
 def test_the_same_texts_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write(tmp_path / name, iter(TEXTS))
+        write_words(tmp_path / name, iter(TEXTS))
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -89,6 +101,16 @@ def test_hits_are_passages_with_their_ranks(words: WordIndex) -> None:
     assert [hit.row for hit in search.search(["the cat"], 1, where={"but": 4})[0]] == [0]
 
 
+def test_segments_are_scored_as_one(words: WordIndex, tmp_path: Path) -> None:
+    segments = []
+    for name, texts in (("first", TEXTS[:2]), ("second", TEXTS[2:])):
+        (tmp_path / name).mkdir()
+        write_words(tmp_path / name, texts)
+        segments.append(open_words(tmp_path / name, len(texts)))
+    for found, expected in zip(WordIndex(segments).search(["the cat"], 5), words.search(["the cat"], 5), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("name", "damaged", "message"),
     [
@@ -97,11 +119,12 @@ def test_hits_are_passages_with_their_ranks(words: WordIndex) -> None:
         (WORDS, b'{"words": []}', r"words\.starts\.npy: .* expected is int64 of shape \(1,\)"),
         (STARTS, np.arange(99), "words.starts.npy: holds"),
         (STARTS, lambda starts: starts[::-1].copy(), "not in ascending order from 0"),
-        (ROWS, lambda rows: rows + 5, "names rows that are none of 0 to 4"),
-        (ROWS, lambda rows: rows - 1, "names rows that are none of 0 to 4"),
+        (ROWS, lambda rows: rows + 5, r"names row \d of 5"),
+        (ROWS, lambda rows: rows - 1, "negative"),
         (ROWS, lambda rows: rows[1:], "expected is int32"),
-        (SCORES, lambda scores: scores * np.nan, "holds nan or inf"),
-        (SCORES, lambda scores: scores.astype(object), "cannot be read"),
+        (COUNTS, lambda counts: counts.astype(np.float32), "expected is int32"),
+        (COUNTS, lambda counts: counts.astype(object), "cannot be read"),
+        (LENGTHS, lambda lengths: lengths[1:], "expected is int32"),
     ],
 )
 def test_damaged_files_are_refused(words: WordIndex, tmp_path: Path, name: str, damaged, message: str) -> None:
@@ -113,9 +136,3 @@ def test_damaged_files_are_refused(words: WordIndex, tmp_path: Path, name: str, 
         np.save(tmp_path / name, array, allow_pickle=True)
     with pytest.raises(PassageIndexError, match=message):
         open_words(tmp_path, len(TEXTS))
-
-
-def test_the_extra_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "bm25s", None)
-    with pytest.raises(InputError, match=r"pip install 'tfx-retrieval\[lexical\]'"):
-        write(tmp_path, TEXTS)

@@ -1,7 +1,8 @@
-"""Search by words: BM25 over the passages of an index, in arrays that are read in place.
+"""Search by words: BM25 over the passages of an index, from counts in arrays that are read in place.
 
-The scores of every word in every passage are computed once, by bm25s in Lucene's variant with k1 = 1.5 and b = 0.75
-(Lù, 2024); a search adds up those of the question's words and needs numpy alone.
+The score of a passage is the sum over the question's words of idf · tf / (tf + k1 · (1 - b + b · length / mean)), where
+idf = log(1 + (N - df + 0.5) / (df + 0.5)), with k1 = 1.5 and b = 0.75 (Robertson and Zaragoza, 2009, in Lucene's form).
+Kept are counts and not scores, so that segments which came one after the other are scored as one.
 """
 
 import json
@@ -15,18 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfx_core.checkpoint import parse_json
-from tfx_core.embedding import Allowed, Passage, RowNumbers, Vectors
-from tfx_core.embedding.passage_index import Where
+from tfx_core.embedding import Allowed, Passage, RowNumbers, Vectors, Where
 from tfx_core.errors import CheckpointError, InputError, PassageIndexError
 from tfx_retrieval.arrays import open_array
+from tfx_retrieval.embedding import embedding_text
 from tfx_retrieval.hits import Hit
+from tfx_retrieval.passage_file import OFFSETS, PassageFile
 
-WORDS, STARTS, ROWS, SCORES = "words.json", "words.starts.npy", "words.rows.npy", "words.scores.npy"
-FILES = (WORDS, STARTS, ROWS, SCORES)
-"""The words; where the passages of each begin; the passages, word after word; and the scores of the word in them."""
+WORDS, STARTS, ROWS = "words.json", "words.starts.npy", "words.rows.npy"
+"""The words; where the rows of each begin, int64; and the rows that have it, int32, word after word."""
 
-_Starts: TypeAlias = NDArray[np.int64]
-_Rows: TypeAlias = NDArray[np.int32]
+COUNTS, LENGTHS = "words.counts.npy", "words.lengths.npy"
+"""How often each of those rows has the word, and how many words every row has, int32."""
+
+FILES = (WORDS, STARTS, ROWS, COUNTS, LENGTHS)
+
+_K1, _B = np.float32(1.5), np.float32(0.75)
+
+_Numbers: TypeAlias = NDArray[np.int32]
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUN = re.compile(rf"([{_UNSPACED}]+)|[^\W{_UNSPACED}]+")
@@ -49,42 +56,83 @@ def _pairs(run: str) -> list[str]:
 
 
 def write_words(folder: Path, texts: Iterable[str]) -> None:
-    """Write the files of a `WordIndex` of texts; a text that is empty keeps its row and is never found."""
+    """Write the files of `Postings` of texts; a text that is empty keeps its row and is never found."""
     vocabulary: dict[str, int] = {}
-    numbers = [[vocabulary.setdefault(word, len(vocabulary)) for word in words_of(text)] for text in texts]
-    starts, rows, scores = _scored(numbers, vocabulary)
+    each = [
+        np.array([vocabulary.setdefault(word, len(vocabulary)) for word in words_of(text)], np.int64) for text in texts
+    ]
+    lengths = np.array([len(words) for words in each], np.int32)
+    rows = np.repeat(np.arange(len(each)), lengths)
+    pairs, counts = np.unique(np.concatenate([*each, rows[:0]]) * len(each) + rows, return_counts=True)
+    words, rows = np.divmod(pairs, max(1, len(each)))
+    starts = np.searchsorted(words, np.arange(len(vocabulary) + 1))
     (folder / WORDS).write_text(json.dumps({"words": list(vocabulary)}, ensure_ascii=False), encoding="utf-8")
-    for name, array in ((STARTS, starts), (ROWS, rows), (SCORES, scores)):
-        np.save(folder / name, array, allow_pickle=False)
+    for name, array, kind in (
+        (STARTS, starts, "<i8"),
+        (ROWS, rows, "<i4"),
+        (COUNTS, counts, "<i4"),
+        (LENGTHS, lengths, "<i4"),
+    ):
+        np.save(folder / name, array.astype(kind), allow_pickle=False)
 
 
-def _scored(numbers: Sequence[Sequence[int]], vocabulary: dict[str, int]) -> tuple[_Starts, _Rows, Vectors]:
-    """For every word the rows of the passages that have it, and its score there."""
+class Postings:
+    """Which rows of a segment have which words, and how often, mapped into memory."""
+
+    def __init__(
+        self, words: Sequence[str], starts: RowNumbers, rows: _Numbers, counts: _Numbers, lengths: _Numbers
+    ) -> None:
+        self.lengths = lengths
+        self._numbers = {word: number for number, word in enumerate(words)}
+        self._starts, self._rows, self._counts = starts, rows, counts
+
+    def of(self, word: str) -> tuple[_Numbers, _Numbers]:
+        """The rows that have a word, in ascending order, and how often each has it."""
+        number = self._numbers.get(word)
+        here = slice(0) if number is None else slice(self._starts[number], self._starts[number + 1])
+        return self._rows[here], self._counts[here]
+
+
+def open_words(folder: Path, count: int) -> Postings:
+    """Open what `write_words` left for ``count`` texts; what is anything else is a `PassageIndexError`."""
+    words = _read_words(folder / WORDS)
+    starts: RowNumbers = open_array(folder / STARTS, "<i8", (len(words) + 1,))
+    if starts[0] != 0 or (np.diff(starts) < 0).any():
+        raise PassageIndexError(f"{folder / STARTS}: is not in ascending order from 0; build the index again")
+    rows, counts = (_numbers(folder / name, int(starts[-1])) for name in (ROWS, COUNTS))
+    if len(rows) and rows.max() >= count:
+        raise PassageIndexError(f"{folder / ROWS}: names row {rows.max()} of {count}; build the index again")
+    return Postings(words, starts, rows, counts, _numbers(folder / LENGTHS, count))
+
+
+def _numbers(path: Path, count: int) -> _Numbers:
+    numbers: _Numbers = open_array(path, "<i4", (count,))
+    if count and numbers.min() < 0:
+        raise PassageIndexError(f"{path}: holds negative numbers; build the index again")
+    return numbers
+
+
+def _read_words(path: Path) -> list[str]:
     try:
-        import bm25s
-    except ImportError as error:
-        raise InputError("words are indexed by bm25s: pip install 'tfx-retrieval[lexical]'") from error
-    if not vocabulary:
-        return np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
-    model = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-    model.index((numbers, vocabulary), create_empty_token=False, show_progress=False)
-    found = model.scores
-    starts = found["indptr"].astype(np.int64)[: len(vocabulary) + 1]
-    return starts, found["indices"].astype(np.int32), found["data"].astype(np.float32)
+        words = parse_json(path.read_bytes(), f"{path}: cannot be read").get("words")
+    except (OSError, CheckpointError) as error:
+        raise PassageIndexError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise PassageIndexError(f"{path}: 'words' is no list of strings; build the index again")
+    return cast(list[str], words)
 
 
 class WordIndex:
-    """BM25 scores of every word in every row, mapped into memory."""
+    """BM25 over segments, whose rows are numbered one after the other."""
 
-    def __init__(self, words: Sequence[str], starts: _Starts, rows: _Rows, scores: Vectors, count: int) -> None:
-        self._numbers = {word: number for number, word in enumerate(words)}
-        self._starts = starts
-        self._rows = rows
-        self._scores = scores
-        self._count = count
+    def __init__(self, segments: Sequence[Postings]) -> None:
+        self._segments = segments
+        self._starts = np.cumsum([0, *(len(segment.lengths) for segment in segments)])
+        lengths = np.concatenate([segment.lengths for segment in segments]).astype(np.float32)
+        self._norms = _K1 * (1 - _B + _B * lengths / max(1, lengths.mean()))  # (N,)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._norms)
 
     def search(self, questions: Sequence[str], k: int, allowed: Allowed | None = None) -> tuple[Vectors, RowNumbers]:
         """Find the rows of the highest scores, each (Q, min(k, len(self))), -inf and -1 where fewer have a word.
@@ -97,45 +145,34 @@ class WordIndex:
         scores = np.full((len(questions), k), -np.inf, np.float32)
         rows = np.full((len(questions), k), -1, np.int64)
         for position, question in enumerate(questions):
-            every = self._of_all(question)  # (N,)
+            every = self._scores(question)
             found = np.flatnonzero(every if allowed is None else every * allowed)
             best = found[np.lexsort((found, -every[found]))][:k]
             scores[position, : len(best)] = every[best]
             rows[position, : len(best)] = best
         return scores, rows
 
-    def _of_all(self, question: str) -> Vectors:
-        """The score of every row, (N,): the sum over the question's words, 0 where it has none of them."""
+    def _scores(self, question: str) -> Vectors:
+        """The score of every row, (N,); 0 where it has none of the question's words."""
         scores = np.zeros(len(self), np.float32)
-        for number in (self._numbers[word] for word in words_of(question) if word in self._numbers):
-            here = slice(self._starts[number], self._starts[number + 1])
-            scores[self._rows[here]] += self._scores[here]
+        for word in words_of(question):
+            rows, counts = self._having(word)
+            idf = np.log1p((len(self) - len(rows) + 0.5) / (len(rows) + 0.5)).astype(np.float32)
+            scores[rows] += idf * counts / (counts + self._norms[rows])
         return scores
 
-
-def open_words(folder: Path, count: int) -> WordIndex:
-    """Open what `write_words` left for ``count`` texts; what is anything else is a `PassageIndexError`."""
-    words = _read_words(folder / WORDS)
-    starts = cast(_Starts, open_array(folder / STARTS, "<i8", (len(words) + 1,)))
-    if starts[0] != 0 or (np.diff(starts) < 0).any():
-        raise PassageIndexError(f"{folder / STARTS}: is not in ascending order from 0; build the index again")
-    rows = cast(_Rows, open_array(folder / ROWS, "<i4", (int(starts[-1]),)))
-    if len(rows) and not 0 <= rows.min() <= rows.max() < count:
-        raise PassageIndexError(f"{folder / ROWS}: names rows that are none of 0 to {count - 1}; build the index again")
-    scores = cast(Vectors, open_array(folder / SCORES, "<f4", (int(starts[-1]),)))
-    if not np.isfinite(scores).all():
-        raise PassageIndexError(f"{folder / SCORES}: holds nan or inf; build the index again")
-    return WordIndex(words, starts, rows, scores, count)
+    def _having(self, word: str) -> tuple[RowNumbers, Vectors]:
+        """The rows of all segments that have a word, and how often each has it."""
+        found = [segment.of(word) for segment in self._segments]
+        rows = [rows + start for (rows, _), start in zip(found, self._starts, strict=False)]
+        return np.concatenate(rows), np.concatenate([counts for _, counts in found]).astype(np.float32)
 
 
-def _read_words(path: Path) -> list[str]:
-    try:
-        words = parse_json(path.read_bytes(), f"{path}: cannot be read").get("words")
-    except (OSError, CheckpointError) as error:
-        raise PassageIndexError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise PassageIndexError(f"{path}: 'words' is no list of strings; build the index again")
-    return cast(list[str], words)
+def write_words_of(folder: Path, *, topic_prefix: bool) -> None:
+    """Write the words of the passages of a segment beside them, those of topics too if they are embedded."""
+    passages = PassageFile(folder, len(np.load(folder / OFFSETS, mmap_mode="r")) - 1)
+    each = (passages.read([row])[0] for row in range(len(passages)))
+    write_words(folder, (embedding_text(passage, topic_prefix=topic_prefix) for passage in each))
 
 
 class WordSearch:

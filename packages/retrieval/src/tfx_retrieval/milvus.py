@@ -24,7 +24,7 @@ from tfx_core.embedding import Passage, PassageBatch, RowNumbers, Vectors
 from tfx_core.embedding.passage_index import EditableIndex, StoreKind, Where
 from tfx_core.errors import InputError, PassageIndexError, in_one_line, shown
 from tfx_retrieval.arrays import are_searchable
-from tfx_retrieval.flat import check_queries
+from tfx_retrieval.segments import check_queries
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient

@@ -10,10 +10,13 @@ from tfx_core.checkpoint import Folder
 from tfx_core.embedding import Passage, PassageBatch, PassageIndex, RowNumbers, Vectors, Where
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval.embedding import Progress, check_model, embed, identify
-from tfx_retrieval.folder import checked_manifest, of_one_build, place_of, read_folder
+from tfx_retrieval.folder import check_lexical, checked_manifest, kept_options, of_one_build, place_of, read_folder
+from tfx_retrieval.fusion import FusedSearch, fused
 from tfx_retrieval.hits import Hit
+from tfx_retrieval.lexical import WordIndex, WordSearch
 from tfx_retrieval.manifest import Manifest, ModelIdentity
 from tfx_retrieval.probes import SAME_RESULT, Encoder, distance, probe, read_probes
+from tfx_retrieval.segments import SegmentedIndex
 from tfx_retrieval.spool import CHUNK, Spool, chunks, spooled
 from tfx_retrieval.writing import replaced_in, write_folder
 
@@ -21,10 +24,13 @@ from tfx_retrieval.writing import replaced_in, write_folder
 class SearchIndex:
     """An open index, with the encoder that questions go through if there is one."""
 
-    def __init__(self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None, words: WordIndex | None = None
+    ) -> None:
         self.index = index
         self.manifest = manifest
         self.encoder = encoder
+        self._words = words
 
     @property
     def dimension(self) -> int:
@@ -62,6 +68,17 @@ class SearchIndex:
         """Return the vectors of these rows, (len(rows), D)."""
         return self.index.vectors(rows)
 
+    @property
+    def by_words(self) -> WordSearch:
+        """The search by words, where the index was built with ``lexical``; the scores are BM25's."""
+        if self._words is None or not isinstance(self.index, SegmentedIndex):
+            raise InputError("the index has no words to search by; build it with lexical=True (--lexical)")
+        return WordSearch(self._words, self.index.passages, self.index.allowed)
+
+    def hybrid(self) -> FusedSearch:
+        """Search by vectors and by words together, see `tfx_retrieval.fusion.fused`."""
+        return fused([self, self.by_words])
+
     def _hits(self, scores: Vectors, rows: RowNumbers, at_least: float | None) -> list[Hit]:
         least = -np.inf if at_least is None else at_least
         found = [
@@ -82,13 +99,15 @@ def build_index(
     kind: str = "flat",
     options: Mapping[str, str] | None = None,
     topic_prefix: bool = True,
+    lexical: bool = False,
     model: ModelIdentity | None = None,
     progress: Progress | None = None,
 ) -> SearchIndex:
     """Embed passages and keep them in a folder, which is replaced whole or, on any failure, left as it was.
 
     With ``topic_prefix`` a passage is embedded as ``"topic: text"``, or as the encoder's own ``encode_passages`` has
-    it. ``passages`` is read once, a few thousand at a time. ``model`` says where the encoder comes from; by default its
+    it. With ``lexical`` it is also found by its words, see `SearchIndex.by_words`. ``passages`` is read once, a few
+    thousand at a time. ``model`` says where the encoder comes from; by default its
     own ``name``, if it has one.
 
     What an interrupted or killed build had embedded lies beside the folder, in ``.NAME.building``: the next build takes
@@ -96,8 +115,9 @@ def build_index(
     no passages at all, or a folder that holds anything but an index, and `PassageIndexError` when it cannot be written
     or another process builds it.
     """
-    folder, options = place_of(folder), dict(options or {})
-    manifest = _manifest(encoder, kind, options, topic_prefix=topic_prefix, model=model)
+    folder, options = place_of(folder), kept_options(kind, options)
+    manifest = replace(_manifest(encoder, kind, options, topic_prefix=topic_prefix, model=model), lexical=lexical)
+    check_lexical(manifest)
     with replaced_in(folder, kind, options) as place:
         probes = probe(encoder)
         spool = Spool(place, encoder.dimension, probes=probes, way=f"{topic_prefix} {CHUNK}")
@@ -139,7 +159,7 @@ def write_index(
 
     Such an index is searched by vector, or with an encoder that is not checked against it.
     """
-    folder, options = place_of(folder), dict(options or {})
+    folder, options = place_of(folder), kept_options(kind, options)
     with replaced_in(folder, kind, options) as place:
         spool = spooled(place, batches, dimension)
         manifest = Manifest(kind, 0, dimension, "", topic_prefix=False, options=options)
@@ -159,7 +179,7 @@ def open_index(
     opened = read_folder(folder)
     if encoder is not None:
         check_model(folder, opened.manifest, opened.probes, encoder, model or identify(encoder))
-    return SearchIndex(opened.index, opened.manifest, encoder)
+    return SearchIndex(opened.index, opened.manifest, encoder, opened.words)
 
 
 def is_current(folder: Path, wanted: Manifest, encoder: Encoder) -> bool:

@@ -13,6 +13,7 @@ from tfx_core.checkpoint import replacing_folder, save_errors
 from tfx_core.embedding import PassageBatch, StoreKind, VectorKind, Vectors
 from tfx_core.errors import PassageIndexError
 from tfx_retrieval.folder import check_replaceable, kind_of
+from tfx_retrieval.lexical import write_words_of
 from tfx_retrieval.manifest import Manifest, record_files, write_manifest
 from tfx_retrieval.passage_file import PASSAGES, PassageFile, write_offsets
 from tfx_retrieval.probes import PROBES
@@ -45,6 +46,8 @@ def write_folder(folder: Path, spool: Spool, manifest: Manifest, probes: Vectors
         else:
             write_segment(kind, fresh, spool.passages, vectors, manifest.options)
             segments = (len(vectors),)
+            if manifest.lexical:
+                write_words_of(fresh, topic_prefix=manifest.topic_prefix)
         if probes is not None:
             np.save(fresh / PROBES, probes, allow_pickle=False)
         complete = replace(manifest, count=len(vectors), passages=spool.digest.value(), segments=segments)
@@ -61,8 +64,12 @@ def write_segment(kind: VectorKind, folder: Path, passages: Path, vectors: Vecto
 
 def _fill(kind: StoreKind, spool: Spool, vectors: Vectors, options: Mapping[str, str]) -> None:
     store = kind.create(options, dimension=spool.dimension)
-    store.add(_batches(spool, vectors))
-    kind.publish(store)
+    try:
+        store.add(_batches(spool, vectors))
+        kind.publish(store)
+    except BaseException:
+        kind.discard(store)
+        raise
 
 
 def _batches(spool: Spool, vectors: Vectors) -> Iterator[PassageBatch]:
