@@ -10,12 +10,14 @@ import click
 
 from tfx_core.cli import Group, OutputPath, json_text, say, table_width
 from tfx_core.errors import InputError, in_one_line
+from tfx_retrieval.ways import VECTORS, WORDS, search_by, searching, way_of
 
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
     from tfx_retrieval.encoder import BudgetedEncoder
     from tfx_retrieval.hits import Hit
     from tfx_retrieval.manifest import Manifest
+    from tfx_retrieval.search import SearchIndex
     from tfx_retrieval.sources import Collection, Survey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,7 +37,7 @@ def index() -> None:
     """Build and search an index of passages."""
 
 
-def _computing(command: Command) -> Command:
+def computing(command: Command) -> Command:
     """Add the options that say how a model is run."""
     for option in (
         click.option("--batch-tokens", type=click.IntRange(1), help="Tokens of one forward pass, padding included."),
@@ -78,13 +80,14 @@ def _computing(command: Command) -> Command:
     help="Longest passage in words; 0 keeps every text whole.",
 )
 @click.option("--topic-prefix/--no-topic-prefix", default=True, show_default=True, help="Embed TOPIC: TEXT.")
+@click.option("--lexical", is_flag=True, help="Keep the words too, for `index search --hybrid` and --lexical-only.")
 @click.option("--force", is_flag=True, help="Build again even when nothing has changed.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Pass over what has such a name or path in a folder. Repeatable."
 )
 @click.option("--strict", is_flag=True, help="Stop at a file in a folder that cannot be read, instead of passing over.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one object of JSON.")
-@_computing
+@computing
 def build(
     model: str,
     sources: tuple[str, ...],
@@ -93,6 +96,7 @@ def build(
     settings: tuple[str, ...],
     passage_words: int,
     topic_prefix: bool,
+    lexical: bool,
     force: bool,
     exclude: tuple[str, ...],
     strict: bool,
@@ -112,15 +116,16 @@ def build(
 
     When FOLDER holds an index of the same passages, made with the same model and options, nothing is done.
     """
-    options = _pairs(settings)
+    given = _pairs(settings)
 
     from tfx_retrieval.embedding import model_identity
-    from tfx_retrieval.folder import check_replaceable
+    from tfx_retrieval.folder import check_lexical, check_replaceable, kept_options
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import is_current
     from tfx_retrieval.sources import Collection
 
     check_replaceable(output)
+    options = kept_options(kind, given)
     collection = Collection(sources, words=passage_words, exclude=exclude, strict=strict)
     found = _survey(collection, sources)
     encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
@@ -133,7 +138,9 @@ def build(
         model=model_identity(model, revision),
         probed=True,
         options=options,
+        lexical=lexical,
     )
+    check_lexical(wanted)
     current = not force and is_current(output, wanted, encoder)
     cut = 0 if current else _embed(collection, encoder, output, wanted)
     if cut:
@@ -181,6 +188,7 @@ def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, w
             kind=wanted.kind,
             options=wanted.options,
             topic_prefix=wanted.topic_prefix,
+            lexical=wanted.lexical,
             model=wanted.model,
             progress=bar.advance,
         )
@@ -198,18 +206,22 @@ def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, w
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="Read the questions from FILE, or from standard input for -, one on each line.",
 )
+@searching
 @click.option("--table", is_flag=True, help="Print a table, as on a terminal.")
 @click.option("--tsv", is_flag=True, help="Print question, rank, score, topic and passage with tabs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each question.")
 @click.option("--header", is_flag=True, help="Print the names of the values above lines with tabs.")
 @click.option("--lines", type=click.IntRange(0), help="Lines of a passage in a table; 0 for all. [default: 4]")
-@_computing
+@computing
 def search(
     folder: Path,
     question: tuple[str, ...],
     model: str | None,
     top_k: int,
     file: str | None,
+    hybrid: bool,
+    lexical_only: bool,
+    diverse: float | None,
     table: bool,
     tsv: bool,
     as_json: bool,
@@ -224,24 +236,45 @@ def search(
     """Find the passages of the index in FOLDER that answer each QUESTION."""
     asked_for = {"--table": table, "--tsv": tsv, "--json": as_json, "--header": header, "--lines": lines is not None}
     form = _form([name for name, given in asked_for.items() if given])
+    way = way_of(hybrid=hybrid, lexical_only=lexical_only) or VECTORS
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval.embedding import model_identity
-    from tfx_retrieval.search import open_index
 
-    model, revision = _model_of(folder, model, revision)
-    encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
-    opened = open_index(folder, encoder, model=model_identity(model, revision))
+    by_vectors = way != WORDS
+    opened = opened_for(folder, model, revision, provider, device, dtype, batch_tokens, by_vectors=by_vectors)
+    search = search_by(way, opened, diverse)
     show = _printer(form, 4 if lines is None else lines, header=header)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
-            found = opened.search(asked, top_k)
+            found = search.search(asked, top_k)
             bar.advance(len(asked))
             bar.hide()
             for one, hits in zip(asked, found, strict=True):
                 show(one, hits)
+
+
+def opened_for(
+    folder: Path,
+    model: str | None,
+    revision: str | None,
+    provider: str | None,
+    device: str,
+    dtype: str,
+    batch_tokens: int | None,
+    *,
+    by_vectors: bool,
+) -> "SearchIndex":
+    """The index in a folder, with the model to search it ``by_vectors``."""
+    from tfx_retrieval.embedding import model_identity
+    from tfx_retrieval.search import open_index
+
+    if not by_vectors:
+        return open_index(folder)
+    model, revision = _model_of(folder, model, revision)
+    encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
+    return open_index(folder, encoder, model=model_identity(model, revision))
 
 
 def _form(given: Sequence[str]) -> str:

@@ -21,7 +21,9 @@ def tfx_indexes() -> list[IndexSpec]:
 
 @hookimpl
 def tfx_commands(cli: "click.Group") -> None:
-    """``tfx-core index build`` and ``tfx-core index search``."""
+    """``tfx-core index build``, ``search`` and ``evaluate``."""
     from tfx_retrieval.commands import index
+    from tfx_retrieval.evaluating import evaluate
 
+    index.add_command(evaluate)
     cli.add_command(index)

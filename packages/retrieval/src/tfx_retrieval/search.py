@@ -1,6 +1,6 @@
 """Building, keeping and searching an index of passages: text in, passages out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +63,14 @@ class SearchIndex:
     def passages(self, rows: Sequence[int] | RowNumbers) -> list[Passage]:
         """Return the passages of these rows."""
         return self.index.passages(rows)
+
+    def each_passage(self) -> Iterator[tuple[int, Passage]]:
+        """Give every passage that can be found, with its row; an index that a service keeps cannot."""
+        if not isinstance(self.index, SegmentedIndex):
+            raise InputError(f"{self.manifest.kind} does not list its passages; say what is right in a qrels file")
+        allowed = self.index.allowed()
+        for row in range(self.index.rows) if allowed is None else np.flatnonzero(allowed).tolist():
+            yield row, self.passages([row])[0]
 
     def vectors(self, rows: Sequence[int] | RowNumbers) -> Vectors:
         """Return the vectors of these rows, (len(rows), D)."""
