@@ -42,6 +42,11 @@ def test_ranks_count_and_not_scores() -> None:
     assert [hit.score for hit in first] == pytest.approx([1 / 62 + 1 / 61, 1 / 61])
 
 
+def test_weights_count() -> None:
+    hits = fused([Fixed((1, 1.0)), Fixed((2, 1.0))], weights=(1, 3)).search(["a"])[0]
+    assert [(hit.row, hit.score) for hit in hits] == [(2, 3 / 61), (1, 1 / 61)]
+
+
 def test_equal_scores_come_in_the_order_of_rows() -> None:
     hits = fused([Fixed((9, 1.0)), Fixed((2, 1.0)), Fixed((4, 1.0))], constant=0).search(["a"])[0]
     assert [(hit.row, hit.score) for hit in hits] == [(2, 1.0), (4, 1.0), (9, 1.0)]
@@ -52,7 +57,7 @@ def test_searches_are_asked_deeper_and_with_the_conditions() -> None:
     assert fused([one, other]).search(["a"], 3, where={"x": 1}) == [[]]
     assert one.asked == other.asked == [(100, {"x": 1})]
     fused([one, other]).search(["a"], 300)
-    assert one.asked[1] == (300, None)
+    assert one.asked[1] == (3000, None)
 
 
 def test_an_unlike_passage_goes_before_a_better_one_that_repeats() -> None:
@@ -75,6 +80,9 @@ def test_diversity_chooses_among_more_candidates_than_are_wanted() -> None:
 def test_what_means_nothing() -> None:
     with pytest.raises(InputError, match="searches: 1 to fuse"):
         fused([Fixed()])
+    for weights in ((1.0,), (1.0, 0.0), (1.0, float("nan"))):
+        with pytest.raises(InputError, match=r"weights: .* give a positive number for each of 2 searches"):
+            fused([Fixed(), Fixed()], weights=weights)
     with pytest.raises(InputError, match="constant: -1 is negative"):
         fused([Fixed(), Fixed()], constant=-1)
     for trade_off in (-0.1, 1.1, float("nan")):

@@ -1,5 +1,6 @@
 """Several searches as one, and results that differ from each other."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,50 +13,57 @@ from tfx_core.embedding.passage_index import Where
 from tfx_core.errors import InputError
 from tfx_retrieval.hits import Hit, PassageSearch
 
-_DEPTH = 100
-"""Passages of each search that are looked at: one further down adds next to nothing to a fused score."""
+_DEPTH, _TIMES = 100, 10
+"""Passages of each search that are looked at: a hundred, or ten times as many as are wanted."""
 
 
 class FusedSearch:
     """Searches over the same passages, whose results are put together by `fused`."""
 
-    def __init__(self, searches: Sequence[PassageSearch], constant: float) -> None:
+    def __init__(self, searches: Sequence[PassageSearch], weights: Sequence[float], constant: float) -> None:
         self._searches = searches
+        self._weights = weights
         self._constant = constant
 
     def search(self, questions: Sequence[str], k: int = 5, *, where: Where | None = None) -> list[list[Hit]]:
         """Find the ``k`` best passages for each question, the best first."""
-        found = [search.search(questions, max(_checked(k), _DEPTH), where=where) for search in self._searches]
-        return [_fused(rankings, k, self._constant) for rankings in zip(*found, strict=True)]
+        depth = max(_TIMES * _checked(k), _DEPTH)
+        found = [search.search(questions, depth, where=where) for search in self._searches]
+        return [self._fused(rankings, k) for rankings in zip(*found, strict=True)]
+
+    def _fused(self, rankings: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
+        scores: dict[int, float] = defaultdict(float)
+        hits = {hit.row: hit for ranking in rankings for hit in ranking}
+        for weight, ranking in zip(self._weights, rankings, strict=True):
+            for hit in ranking:
+                scores[hit.row] += weight / (self._constant + hit.rank)
+        best = sorted(scores, key=lambda row: (-scores[row], row))[:k]
+        return [replace(hits[row], rank=rank, score=scores[row]) for rank, row in enumerate(best, start=1)]
 
 
-def fused(searches: Sequence[PassageSearch], *, constant: float = 60) -> FusedSearch:
+def fused(
+    searches: Sequence[PassageSearch], *, weights: Sequence[float] | None = None, constant: float = 60
+) -> FusedSearch:
     """Search by all of ``searches``, which are over the same rows, by reciprocal-rank fusion.
 
-    The score of a passage is the sum of 1 / (constant + rank) over the searches that find it among the best hundred,
-    whatever their own scores; equal scores come in the order of rows (Cormack, Clarke and Büttcher, 2009).
+    The score of a passage is the sum of weight / (constant + rank) over the searches that find it among their best
+    hundred, or ten times ``k``, whatever their own scores; equal scores come in the order of rows. The weights are 1
+    unless they are given (Cormack, Clarke and Büttcher, 2009).
     """
     if len(searches) < 2:
         raise InputError(f"searches: {len(searches)} to fuse; give two or more")
+    weights = [1.0] * len(searches) if weights is None else weights
+    if len(weights) != len(searches) or not all(0 < weight < math.inf for weight in weights):
+        raise InputError(f"weights: {list(weights)}; give a positive number for each of {len(searches)} searches")
     if constant < 0:
         raise InputError(f"constant: {constant} is negative; the authors take 60")
-    return FusedSearch(searches, constant)
+    return FusedSearch(searches, weights, constant)
 
 
 def _checked(k: int) -> int:
     if k < 1:
         raise InputError(f"k: {k} passages were asked for; ask for one or more")
     return k
-
-
-def _fused(rankings: Sequence[Sequence[Hit]], k: int, constant: float) -> list[Hit]:
-    scores: dict[int, float] = defaultdict(float)
-    hits = {hit.row: hit for ranking in rankings for hit in ranking}
-    for ranking in rankings:
-        for hit in ranking:
-            scores[hit.row] += 1 / (constant + hit.rank)
-    best = sorted(scores, key=lambda row: (-scores[row], row))[:k]
-    return [replace(hits[row], rank=rank, score=scores[row]) for rank, row in enumerate(best, start=1)]
 
 
 class VectorSource(Protocol):

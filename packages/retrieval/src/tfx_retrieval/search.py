@@ -84,8 +84,8 @@ class SearchIndex:
         return WordSearch(self._words, self.index.passages, self.index.allowed)
 
     def hybrid(self) -> FusedSearch:
-        """Search by vectors and by words together, see `tfx_retrieval.fusion.fused`."""
-        return fused([self, self.by_words])
+        """Search by vectors, which count twice, and by words together; see `tfx_retrieval.fusion.fused`."""
+        return fused([self, self.by_words], weights=(2, 1))
 
     def _hits(self, scores: Vectors, rows: RowNumbers, at_least: float | None) -> list[Hit]:
         least = -np.inf if at_least is None else at_least
