@@ -10,6 +10,7 @@ from tfx_core.embedding.passage_index import Passage, PassageBatch, PassageIndex
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval import SearchIndex, open_index, write_index
 from tfx_retrieval.flat import KIND
+from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile
 from tfx_retrieval.segments import Segment, SegmentedIndex
 
@@ -110,7 +111,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 def reopen(folder: Path, count: int = 50) -> SegmentedIndex:
     """What is in a folder, whose checksums are not asked for."""
     vectors = KIND.open(folder, count=count, dimension=8, options={})
-    return SegmentedIndex([Segment(vectors, PassageFile(folder, count))], 8)
+    return SegmentedIndex([Segment(vectors, PassageFile(folder, count), Columns(folder, count))], 8)
 
 
 def test_files_that_do_not_fit_each_other(tmp_path: Path, vectors: np.ndarray) -> None:

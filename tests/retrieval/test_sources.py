@@ -49,7 +49,7 @@ def test_json_lines_take_their_own_topic_and_id(write: Write) -> None:
     lines = [
         {"text": "a b", "topic": "first", "id": "x"},
         {"text": "c", "title": "second", "id": 7},
-        {"text": "d", "url": "ignored"},
+        {"text": "d", "url": "kept", "tags": ["not"], "nothing": None, "metadata": {"year": 2000}},
         {"text": "  "},
     ]
     path = write("facts.jsonl", "\n\n".join(map(json.dumps, lines)))
@@ -57,7 +57,7 @@ def test_json_lines_take_their_own_topic_and_id(write: Write) -> None:
         Passage("a", "first", "x#1"),
         Passage("b", "first", "x#2"),
         Passage("c", "second", "7"),
-        Passage("d", "facts", "facts.jsonl:5"),
+        Passage("d", "facts", "facts.jsonl:5", {"url": "kept", "year": 2000}),
     ]
 
 

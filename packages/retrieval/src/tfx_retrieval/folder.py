@@ -13,6 +13,7 @@ from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.arrays import open_array
 from tfx_retrieval.lexical import WordIndex, open_words
 from tfx_retrieval.manifest import MANIFEST, Manifest, check_files, read_manifest, segment_name
+from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile
 from tfx_retrieval.probes import read_probes
 from tfx_retrieval.segments import Segment, SegmentedIndex
@@ -92,7 +93,7 @@ def _open(folder: Path, manifest: Manifest) -> PassageIndex:
 
 def _segment(kind: VectorKind, folder: Path, count: int, manifest: Manifest) -> Segment:
     vectors = kind.open(folder, count=count, dimension=manifest.dimension, options=manifest.options)
-    return Segment(vectors, PassageFile(folder, count))
+    return Segment(vectors, PassageFile(folder, count), Columns(folder, count))
 
 
 def _words(folder: Path, manifest: Manifest) -> WordIndex | None:

@@ -9,7 +9,9 @@ from tfx_core.embedding import Allowed, Passage, RowNumbers, VectorIndex, Vector
 from tfx_core.errors import InputError
 from tfx_retrieval.arrays import are_searchable
 from tfx_retrieval.flat import in_order
+from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile, check_rows
+from tfx_retrieval.where import conditions_of
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Segment:
 
     vectors: VectorIndex
     passages: PassageFile
+    columns: Columns
 
     def __len__(self) -> int:
         return len(self.passages)
@@ -45,6 +48,15 @@ class SegmentedIndex:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def fields(self) -> dict[str, set[str]]:
+        """The fields of the metadata, and the types of values that each has."""
+        fields: dict[str, set[str]] = {}
+        for segment in self._segments:
+            for name, types in segment.columns.fields.items():
+                fields.setdefault(name, set()).update(types)
+        return fields
 
     def search_vectors(self, queries: Vectors, k: int, *, where: Where | None = None) -> tuple[Vectors, RowNumbers]:
         """Find the rows of highest inner product: scores and rows, each (Q, min(k, len(self)))."""
@@ -83,7 +95,16 @@ class SegmentedIndex:
         return scores, np.where(rows < 0, rows, rows + start)
 
     def _allowed(self, where: Where | None) -> Allowed | None:
-        return None if self._deleted is None else ~self._deleted
+        """Which rows may be found, (N,); None for all."""
+        there = None if self._deleted is None else ~self._deleted
+        if not where:
+            return there
+        conditions = conditions_of(where, self.fields)
+        fitting = [
+            np.logical_and.reduce([segment.columns.mask(condition) for condition in conditions])
+            for segment in self._segments
+        ]
+        return np.concatenate(fitting) if there is None else np.concatenate(fitting) & there
 
     def _places(self, rows: Sequence[int] | RowNumbers) -> Iterator[tuple[int, int]]:
         """The segment of each row, and its number there; raises `InputError` for rows that there are not."""

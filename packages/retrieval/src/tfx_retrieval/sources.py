@@ -1,22 +1,24 @@
 """Passages from a user's files and folders, and from the language reference that comes with Python.
 
 ``.txt`` and ``.md`` are text; ``.jsonl`` is one JSON object a line with ``text`` and, if there is one, ``topic`` (or
-``title``) and ``id``. Everything is UTF-8. What is read, and in which order, depends on the files alone.
+``title``) and ``id``; what else is a text, a number, true or false in it, or in its ``metadata``, is metadata.
+Everything is UTF-8. What is read, and in which order, depends on the files alone.
 """
 
 import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tfx_core.embedding import Passage
+from tfx_core.embedding import Metadata, Passage
 from tfx_core.errors import InputError
 from tfx_retrieval.digest import PassageDigest
 from tfx_retrieval.manifest import MANIFEST
 from tfx_retrieval.markdown import markdown_sections
+from tfx_retrieval.passage_file import check_metadata, is_metadata
 from tfx_retrieval.splitting import split_passages
 
 DEFAULT_WORDS = 120
@@ -29,6 +31,7 @@ LARGEST = 100_000_000
 
 _BEGINNING = 8192
 _TOPIC_KEYS = ("topic", "title")
+_KEYS = {"text", "id", "metadata", *_TOPIC_KEYS}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Document:
     id: str
     sections: tuple[tuple[str, str], ...]
     """(topic, text) in order."""
+
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class Collection:
             pieces = [(topic, piece) for topic, text in document.sections for piece in split_passages(text, self.words)]
             for number, (topic, piece) in enumerate(pieces, start=1):
                 name = document.id if len(pieces) == 1 else f"{document.id}#{number}"
-                yield Passage(piece, topic, name)
+                yield Passage(piece, topic, name, document.metadata)
 
     def documents(self) -> Iterator[Document]:
         """Read the sources one document at a time."""
@@ -270,10 +275,22 @@ def _document_of(record: object, where: str, *, own_id: str, own_topic: str) -> 
         name = own_id
     elif isinstance(name, bool) or not isinstance(name, str | int):
         raise InputError(f"{where}: 'id' is {_shown(name)}; give a string or an integer, or none")
-    for key, value in (("text", text), ("topic", topic), ("id", str(name))):
+    metadata = _metadata_of(record, where)
+    fields = {"text": text, "topic": topic, "id": str(name), "metadata": json.dumps(metadata, ensure_ascii=False)}
+    for key, value in fields.items():
         if not _is_unicode(value):
             raise InputError(f"{where}: {key!r} holds half of a surrogate pair, which is no character")
-    return Document(str(name), ((topic, text),))
+    return Document(str(name), ((topic, text),), metadata)
+
+
+def _metadata_of(record: dict[str, object], where: str) -> Metadata:
+    """What an object says under ``metadata``, which must be usable, and under keys that mean nothing else, if it is."""
+    given = record.get("metadata")
+    stated = {} if given is None else check_metadata(given, where)
+    others = {key: value for key, value in record.items() if key and key not in _KEYS and is_metadata(value)}
+    if twice := sorted(stated.keys() & others.keys()):
+        raise InputError(f"{where}: {twice[0]!r} stands beside 'metadata' and in it; leave one")
+    return {**others, **stated}
 
 
 def _readable(name: str) -> str:

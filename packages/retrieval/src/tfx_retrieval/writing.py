@@ -15,6 +15,7 @@ from tfx_core.errors import PassageIndexError
 from tfx_retrieval.folder import check_replaceable, kind_of
 from tfx_retrieval.lexical import write_words_of
 from tfx_retrieval.manifest import Manifest, record_files, write_manifest
+from tfx_retrieval.metadata import write_columns
 from tfx_retrieval.passage_file import PASSAGES, PassageFile, write_offsets
 from tfx_retrieval.probes import PROBES
 from tfx_retrieval.spool import CHUNK, Spool, working_beside
@@ -59,7 +60,7 @@ def write_segment(kind: VectorKind, folder: Path, passages: Path, vectors: Vecto
     """Write the files of a segment into a folder that exists."""
     kind.write(folder, vectors, options=options)
     link_or_copy(passages, folder / PASSAGES)
-    write_offsets(folder)
+    write_columns(folder, write_offsets(folder))
 
 
 def _fill(kind: StoreKind, spool: Spool, vectors: Vectors, options: Mapping[str, str]) -> None:
