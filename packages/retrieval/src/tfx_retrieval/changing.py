@@ -88,7 +88,7 @@ class Change:
             if spool is not None and vectors is not None:
                 new = fresh / segment_name(len(segments) - 1)
                 new.mkdir()
-                write_segment(_vector_kind(self.manifest), new, spool.passages, vectors, self.manifest.options)
+                write_segment(_vector_kind(self.manifest), new, spool.passages, vectors, self.manifest)
             if deleted.any():
                 np.save(fresh / DELETED, deleted, allow_pickle=False)
             left = len(deleted) - int(np.count_nonzero(deleted))

@@ -11,12 +11,14 @@ import click
 
 from tfx_core.cli import Group, OutputPath, json_text, say, table_width
 from tfx_core.errors import InputError, in_one_line
+from tfx_retrieval.ways import VECTORS, WORDS, search_by, searching, way_of
 
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
     from tfx_retrieval.encoder import BudgetedEncoder
     from tfx_retrieval.hits import Hit
     from tfx_retrieval.manifest import Manifest
+    from tfx_retrieval.search import SearchIndex
     from tfx_retrieval.shards import Shard
     from tfx_retrieval.sources import Collection, Survey
 
@@ -85,6 +87,7 @@ def computing(command: Command) -> Command:
     metavar="PART/PARTS",
     help="Build one part of the passages, such as 2/4; `tfx-core index merge` puts the parts together.",
 )
+@click.option("--lexical", is_flag=True, help="Keep the words too, for `index search --hybrid` and --lexical-only.")
 @click.option("--force", is_flag=True, help="Build again even when nothing has changed.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Pass over what has such a name or path in a folder. Repeatable."
@@ -101,6 +104,7 @@ def build(
     passage_words: int,
     topic_prefix: bool,
     shards: str | None,
+    lexical: bool,
     force: bool,
     exclude: tuple[str, ...],
     strict: bool,
@@ -121,16 +125,17 @@ def build(
     When FOLDER holds an index of the same passages, made with the same model and options, nothing is done. A build that
     was interrupted goes on where it was when it is started again.
     """
-    options = pairs(settings)
+    given = pairs(settings)
     part = None if shards is None else _shard(shards, kind)
 
     from tfx_retrieval.embedding import model_identity
-    from tfx_retrieval.folder import check_replaceable
+    from tfx_retrieval.folder import check_lexical, check_replaceable, kept_options
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import is_current
     from tfx_retrieval.sources import Collection, survey
 
     check_replaceable(output)
+    options = kept_options(kind, given)
     collection = Collection(sources, words=passage_words, exclude=exclude, strict=strict)
     found = whole = surveyed(collection, sources)
     if part is not None:
@@ -146,7 +151,9 @@ def build(
         probed=True,
         options=options,
         shard="" if part is None else f"{part} {whole.digest}",
+        lexical=lexical,
     )
+    check_lexical(wanted)
     current = not force and is_current(output, wanted, encoder)
     passages = collection if part is None else part.of_passages(collection, whole.count)
     cut = 0 if current else _embed(passages, encoder, output, wanted)
@@ -197,6 +204,7 @@ def _embed(passages: "Iterable[Passage]", encoder: "BudgetedEncoder", output: Pa
             kind=wanted.kind,
             options=wanted.options,
             topic_prefix=wanted.topic_prefix,
+            lexical=wanted.lexical,
             model=wanted.model,
             shard=wanted.shard,
             progress=bar.advance,
@@ -254,6 +262,7 @@ def resumable(folder: Path) -> Iterator[None]:
     help="Find only passages with this metadata; also FIELD>=VALUE, >, <=, <. Repeatable; = twice is either.",
 )
 @click.option("--at-least", type=float, metavar="SCORE", help="Find only passages with such a score.")
+@searching
 @click.option("--table", is_flag=True, help="Print a table, as on a terminal.")
 @click.option("--tsv", is_flag=True, help="Print question, rank, score, topic and passage with tabs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each question.")
@@ -268,6 +277,9 @@ def search(
     file: str | None,
     conditions: tuple[str, ...],
     at_least: float | None,
+    hybrid: bool,
+    lexical_only: bool,
+    diverse: float | None,
     table: bool,
     tsv: bool,
     as_json: bool,
@@ -282,26 +294,48 @@ def search(
     """Find the passages of the index in FOLDER that answer each QUESTION."""
     asked_for = {"--table": table, "--tsv": tsv, "--json": as_json, "--header": header, "--lines": lines is not None}
     form = _form([name for name, given in asked_for.items() if given])
+    way = way_of(hybrid=hybrid, lexical_only=lexical_only) or VECTORS
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval.embedding import model_identity
-    from tfx_retrieval.search import open_index
+    from tfx_retrieval.hits import with_score
     from tfx_retrieval.where import parsed_where
 
-    model, revision = model_of(folder, model, revision)
-    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
-    opened = open_index(folder, encoder, model=model_identity(model, revision))
+    by_vectors = way != WORDS
+    opened = opened_for(folder, model, revision, provider, device, dtype, batch_tokens, by_vectors=by_vectors)
+    search = search_by(way, opened, diverse)
     where = parsed_where(conditions, getattr(opened.index, "fields", {}))
     show = _printer(form, 4 if lines is None else lines, header=header)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
-            found = opened.search(asked, top_k, where=where, at_least=at_least)
+            found = [with_score(hits, at_least) for hits in search.search(asked, top_k, where=where)]
             bar.advance(len(asked))
             bar.hide()
             for one, hits in zip(asked, found, strict=True):
                 show(one, hits)
+
+
+def opened_for(
+    folder: Path,
+    model: str | None,
+    revision: str | None,
+    provider: str | None,
+    device: str,
+    dtype: str,
+    batch_tokens: int | None,
+    *,
+    by_vectors: bool,
+) -> "SearchIndex":
+    """The index in a folder, with the model to search it ``by_vectors``."""
+    from tfx_retrieval.embedding import model_identity
+    from tfx_retrieval.search import open_index
+
+    if not by_vectors:
+        return open_index(folder)
+    model, revision = model_of(folder, model, revision)
+    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
+    return open_index(folder, encoder, model=model_identity(model, revision))
 
 
 def _form(given: Sequence[str]) -> str:

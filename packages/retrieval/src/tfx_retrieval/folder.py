@@ -1,7 +1,7 @@
 """The folder of an index, as it is read: all of one build, every file checked, and what may be replaced."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -11,6 +11,7 @@ from tfx_core.embedding import PassageIndex, StoreKind, VectorKind, Vectors
 from tfx_core.errors import CheckpointError, InputError, PassageIndexError, UnknownNameError
 from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.arrays import open_array
+from tfx_retrieval.lexical import WordIndex, open_words
 from tfx_retrieval.manifest import MANIFEST, Manifest, check_files, read_manifest, segment_name
 from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile
@@ -30,6 +31,7 @@ class Opened:
     manifest: Manifest
     probes: Vectors | None
     index: PassageIndex
+    words: WordIndex | None = None
 
 
 def place_of(folder: str | Path) -> Path:
@@ -44,6 +46,21 @@ def kind_of(name: str) -> VectorKind | StoreKind:
     return cast(VectorKind | StoreKind, registry.load(IndexSpec, name))
 
 
+def kept_options(name: str, options: Mapping[str, str] | None) -> dict[str, str]:
+    """The options of a kind as a folder keeps them, after they were checked."""
+    kind, given = kind_of(name), dict(options or {})
+    if isinstance(kind, StoreKind):
+        return dict(kind.check(given))
+    kind.check(given)
+    return given
+
+
+def check_lexical(manifest: Manifest) -> None:
+    """Raise an `InputError` where words are wanted of passages that a service keeps."""
+    if manifest.lexical and isinstance(kind_of(manifest.kind), StoreKind):
+        raise InputError(f"lexical: words are kept of passages in files, and {manifest.kind} keeps them itself")
+
+
 def read_folder(folder: Path, known: Manifest | None = None) -> Opened:
     """Open an index after checking every file in it but those that were checked with the manifest that is ``known``.
 
@@ -54,7 +71,7 @@ def read_folder(folder: Path, known: Manifest | None = None) -> Opened:
         manifest = checked_manifest(folder, files, known)
         probes = read_probes(folder, manifest.dimension) if manifest.probed else None
         try:
-            return Opened(manifest, probes, _open(folder, manifest))
+            return Opened(manifest, probes, _open(folder, manifest), _words(folder, manifest))
         except (InputError, UnknownNameError) as error:  # what the manifest asks for, here or never
             raise type(error)(f"{folder / MANIFEST}: {error}") from error
 
@@ -80,6 +97,14 @@ def _open(folder: Path, manifest: Manifest) -> PassageIndex:
 def _segment(kind: VectorKind, folder: Path, count: int, manifest: Manifest) -> Segment:
     vectors = kind.open(folder, count=count, dimension=manifest.dimension, options=manifest.options)
     return Segment(vectors, PassageFile(folder, count), Columns(folder, count))
+
+
+def _words(folder: Path, manifest: Manifest) -> WordIndex | None:
+    if not manifest.lexical:
+        return None
+    return WordIndex(
+        [open_words(folder / segment_name(number), count) for number, count in enumerate(manifest.segments)]
+    )
 
 
 def manifest_of(folder: Path) -> Manifest:

@@ -80,6 +80,9 @@ class Manifest:
     None where a service keeps passages and vectors.
     """
 
+    lexical: bool = False
+    """Whether the words of each segment are kept too, see `tfx_retrieval.lexical`."""
+
     shard: str = ""
     """Which part of which passages this is, ``"2/4"`` and their digest, see `tfx_retrieval.shards`."""
 
@@ -241,6 +244,7 @@ def _manifest_of(values: _Values) -> Manifest:
         probed=values.flag("probed"),
         options={key: options.text(key) for key in options.values},
         segments=segments,
+        lexical=values.flag("lexical") if "lexical" in values.values else False,
         shard=values.text("shard") if "shard" in values.values else "",
         files=_files(values.table("files")),
     )

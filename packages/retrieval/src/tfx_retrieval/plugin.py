@@ -12,7 +12,7 @@ TFX_API = 1
 
 @hookimpl
 def tfx_indexes() -> list[IndexSpec]:
-    """The kinds of index that FAISS searches."""
+    """The kinds of index that FAISS searches, and Milvus."""
     return [
         IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS"),
         IndexSpec("hnsw", target="tfx_retrieval.kinds.hnsw:KIND", summary="A graph of neighbours: the fastest search"),
@@ -25,6 +25,7 @@ def tfx_indexes() -> list[IndexSpec]:
             summary="Lists of alike vectors in memory, a few looked at",
         ),
         IndexSpec("ivf-pq", target="tfx_retrieval.kinds.ivf_pq:KIND", summary="Such lists of codes, 1/20 of the size"),
+        IndexSpec("milvus", target="tfx_retrieval.milvus:KIND", summary="Vectors in Milvus: a cluster, or a file"),
         IndexSpec("sq8", target="tfx_retrieval.kinds.scalar:KIND", summary="All vectors in 8 bits, 1/4 of the size"),
     ]
 
@@ -33,5 +34,7 @@ def tfx_indexes() -> list[IndexSpec]:
 def tfx_commands(cli: "click.Group") -> None:
     """``tfx-core index``."""
     from tfx_retrieval.change_commands import index
+    from tfx_retrieval.evaluating import evaluate
 
+    index.add_command(evaluate)
     cli.add_command(index)

@@ -11,11 +11,14 @@ from tfx_core.embedding import EditableIndex, Passage, PassageBatch, PassageInde
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval.changing import batches_of, changing, keeps_vectors
 from tfx_retrieval.embedding import Progress, check_model, embed, identify
-from tfx_retrieval.folder import checked_manifest, of_one_build, place_of, read_folder
-from tfx_retrieval.hits import Hit
+from tfx_retrieval.folder import check_lexical, checked_manifest, kept_options, of_one_build, place_of, read_folder
+from tfx_retrieval.fusion import FusedSearch, fused
+from tfx_retrieval.hits import Hit, with_score
+from tfx_retrieval.lexical import WordIndex, WordSearch
 from tfx_retrieval.manifest import Manifest, ModelIdentity
 from tfx_retrieval.metadata import document_of
 from tfx_retrieval.probes import SAME_RESULT, Encoder, distance, probe, read_probes
+from tfx_retrieval.segments import SegmentedIndex
 from tfx_retrieval.spool import CHUNK, Spool, chunks, spooled, working_beside
 from tfx_retrieval.writing import replaced_in, write_folder
 
@@ -24,13 +27,19 @@ class SearchIndex:
     """An open index, with the encoder that questions go through if there is one."""
 
     def __init__(
-        self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None, folder: Path | None = None
+        self,
+        index: PassageIndex,
+        manifest: Manifest,
+        encoder: Encoder | None = None,
+        folder: Path | None = None,
+        words: WordIndex | None = None,
     ) -> None:
         self.index = index
         self.manifest = manifest
         self.encoder = encoder
         self.folder = folder
         """Where it was opened; None where it is in no folder, so that it cannot be changed."""
+        self._words = words
 
     @property
     def dimension(self) -> int:
@@ -54,7 +63,7 @@ class SearchIndex:
         queries = _given(self.encoder).encode_query(questions)
         index = self.index  # another one takes its place when it is changed
         found = zip(*index.search_vectors(queries, k, where=where), strict=True)
-        return [_hits(index, scores, rows, at_least) for scores, rows in found]
+        return [with_score(_hits(index, scores, rows), at_least) for scores, rows in found]
 
     def search_vectors(self, queries: Vectors, k: int, *, where: Where | None = None) -> tuple[Vectors, RowNumbers]:
         """Find rows by vector: scores and rows, see `tfx_core.PassageIndex.search_vectors`."""
@@ -64,9 +73,28 @@ class SearchIndex:
         """Return the passages of these rows."""
         return self.index.passages(rows)
 
+    def each_passage(self) -> Iterator[tuple[int, Passage]]:
+        """Give every passage that can be found, with its row; an index that a service keeps cannot."""
+        if not isinstance(self.index, SegmentedIndex):
+            raise InputError(f"{self.manifest.kind} does not list its passages; say what is right in a qrels file")
+        allowed = self.index.allowed()
+        for row in range(self.index.rows) if allowed is None else np.flatnonzero(allowed).tolist():
+            yield row, self.passages([row])[0]
+
     def vectors(self, rows: Sequence[int] | RowNumbers) -> Vectors:
         """Return the vectors of these rows, (len(rows), D)."""
         return self.index.vectors(rows)
+
+    @property
+    def by_words(self) -> WordSearch:
+        """The search by words, where the index was built with ``lexical``; the scores are BM25's."""
+        if self._words is None or not isinstance(self.index, SegmentedIndex):
+            raise InputError("the index has no words to search by; build it with lexical=True (--lexical)")
+        return WordSearch(self._words, self.index.passages, self.index.allowed)
+
+    def hybrid(self) -> FusedSearch:
+        """Search by vectors, which count twice, and by words together; see `tfx_retrieval.fusion.fused`."""
+        return fused([self, self.by_words], weights=(2, 1))
 
     def add(self, passages: Iterable[Passage], *, progress: Progress | None = None) -> int:
         """Embed passages and add them after those that there are; gives their number.
@@ -149,7 +177,7 @@ class SearchIndex:
         """Go on with what the folder holds now; gives the number."""
         if self.folder is not None and not isinstance(self.index, EditableIndex):
             opened = read_folder(self.folder, self.manifest)
-            self.index, self.manifest = opened.index, opened.manifest
+            self.index, self.manifest, self._words = opened.index, opened.manifest, opened.words
         return number
 
 
@@ -159,10 +187,8 @@ def _given(encoder: Encoder | None) -> Encoder:
     return encoder
 
 
-def _hits(index: PassageIndex, scores: Vectors, rows: RowNumbers, at_least: float | None) -> list[Hit]:
-    least = -np.inf if at_least is None else at_least
-    pairs = zip(scores.tolist(), rows.tolist(), strict=True)
-    found = [(score, row) for score, row in pairs if row >= 0 and score >= least]
+def _hits(index: PassageIndex, scores: Vectors, rows: RowNumbers) -> list[Hit]:
+    found = [(score, row) for score, row in zip(scores.tolist(), rows.tolist(), strict=True) if row >= 0]
     passages = index.passages([row for _, row in found])
     return [
         Hit(rank, score, row, passage)
@@ -178,6 +204,7 @@ def build_index(
     kind: str = "flat",
     options: Mapping[str, str] | None = None,
     topic_prefix: bool = True,
+    lexical: bool = False,
     model: ModelIdentity | None = None,
     shard: str = "",
     progress: Progress | None = None,
@@ -185,15 +212,16 @@ def build_index(
     """Embed passages and keep them in a folder, which is replaced whole or, on any failure, left as it was.
 
     With ``topic_prefix`` a passage is embedded as ``"topic: text"``, or as the encoder's own ``encode_passages`` has
-    it. ``passages`` is read once, a few thousand at a time. ``model`` says where the encoder comes from; by default its
-    own ``name``, if it has one. ``shard`` is what `tfx_retrieval.shards` has to know of a part.
+    it. With ``lexical`` it is also found by its words, see `SearchIndex.by_words`. ``passages`` is read once, a few
+    thousand at a time. ``model`` says where the encoder comes from; by default its own ``name``, if it has one.
+    ``shard`` is what `tfx_retrieval.shards` has to know of a part.
 
     What an interrupted or killed build had embedded lies beside the folder, in ``.NAME.building``: the next build takes
     it over as far as passages and encoder are the same, and the files are those of one build. Raises `InputError` for
     no passages at all, or a folder that holds anything but an index, and `PassageIndexError` when it cannot be written
     or another process builds it.
     """
-    folder, options = place_of(folder), dict(options or {})
+    folder, options = place_of(folder), kept_options(kind, options)
     manifest = Manifest(
         kind=kind,
         count=0,
@@ -204,7 +232,9 @@ def build_index(
         probed=True,
         options=options,
         shard=shard,
+        lexical=lexical,
     )
+    check_lexical(manifest)
     with replaced_in(folder, kind, options) as place:
         probes = probe(encoder)
         spool = embedded(place, passages, encoder, probes, topic_prefix, progress)
@@ -244,7 +274,7 @@ def write_index(
 
     Such an index is searched by vector, or with an encoder that is not checked against it.
     """
-    folder, options = place_of(folder), dict(options or {})
+    folder, options = place_of(folder), kept_options(kind, options)
     with replaced_in(folder, kind, options) as place:
         spool = spooled(place, batches, dimension)
         manifest = Manifest(kind, 0, dimension, "", topic_prefix=False, options=options)
@@ -264,7 +294,7 @@ def open_index(
     opened = read_folder(folder)
     if encoder is not None:
         check_model(folder, opened.manifest, opened.probes, encoder, model or identify(encoder))
-    return SearchIndex(opened.index, opened.manifest, encoder, folder)
+    return SearchIndex(opened.index, opened.manifest, encoder, folder, opened.words)
 
 
 def is_current(folder: Path, wanted: Manifest, encoder: Encoder) -> bool:

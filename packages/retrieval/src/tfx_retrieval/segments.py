@@ -80,6 +80,10 @@ class SegmentedIndex:
                 vectors[here] = segment.vectors.vectors(places[here, 1])
         return vectors
 
+    def allowed(self, where: Where | None = None) -> Allowed | None:
+        """Say which rows may be found, (rows,): those that were not deleted and fit ``where``; None for all."""
+        return self._allowed(where)
+
     def _search(self, number: int, queries: Vectors, k: int, allowed: Allowed | None) -> tuple[Vectors, RowNumbers]:
         """The best rows of one segment, (Q, min(k, its length))."""
         segment, start = self._segments[number], self._starts[number]

@@ -13,6 +13,7 @@ from tfx_core.checkpoint import replacing_folder, save_errors
 from tfx_core.embedding import PassageBatch, StoreKind, VectorKind, Vectors
 from tfx_core.errors import PassageIndexError
 from tfx_retrieval.folder import check_replaceable, kind_of
+from tfx_retrieval.lexical import write_words_of
 from tfx_retrieval.manifest import Manifest, record_files, write_manifest
 from tfx_retrieval.metadata import write_columns
 from tfx_retrieval.passage_file import PASSAGES, PassageFile, write_offsets
@@ -44,7 +45,7 @@ def write_folder(folder: Path, spool: Spool, manifest: Manifest, probes: Vectors
         if isinstance(kind, StoreKind):
             _fill(kind, spool, vectors, manifest.options)
         else:
-            write_segment(kind, fresh, spool.passages, vectors, manifest.options)
+            write_segment(kind, fresh, spool.passages, vectors, manifest)
             segments = (len(vectors),)
         if probes is not None:
             np.save(fresh / PROBES, probes, allow_pickle=False)
@@ -53,17 +54,23 @@ def write_folder(folder: Path, spool: Spool, manifest: Manifest, probes: Vectors
         check_replaceable(folder)  # again, for a build can take hours
 
 
-def write_segment(kind: VectorKind, folder: Path, passages: Path, vectors: Vectors, options: Mapping[str, str]) -> None:
-    """Write the files of a segment into a folder that exists."""
-    kind.write(folder, vectors, options=options)
+def write_segment(kind: VectorKind, folder: Path, passages: Path, vectors: Vectors, manifest: Manifest) -> None:
+    """Write the files of a segment of an index with this manifest into a folder that exists."""
+    kind.write(folder, vectors, options=manifest.options)
     link_or_copy(passages, folder / PASSAGES)
     write_columns(folder, write_offsets(folder))
+    if manifest.lexical:
+        write_words_of(folder, topic_prefix=manifest.topic_prefix)
 
 
 def _fill(kind: StoreKind, spool: Spool, vectors: Vectors, options: Mapping[str, str]) -> None:
     store = kind.create(options, dimension=spool.dimension)
-    store.add(_batches(spool, vectors))
-    kind.publish(store)
+    try:
+        store.add(_batches(spool, vectors))
+        kind.publish(store)
+    except BaseException:
+        kind.discard(store)
+        raise
 
 
 def _batches(spool: Spool, vectors: Vectors) -> Iterator[PassageBatch]:

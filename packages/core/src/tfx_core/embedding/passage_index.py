@@ -149,12 +149,23 @@ class StoreKind(ABC):
     """
 
     @abstractmethod
+    def check(self, options: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the options as the folder keeps them: found again from anywhere, and without a secret in them.
+
+        An option that the kind does not have, or a wrong value, is an `InputError`.
+        """
+
+    @abstractmethod
     def create(self, options: Mapping[str, str], *, dimension: int) -> EditableIndex:
         """Make an empty store; where there is one of this name, it is one that nobody sees before `publish`."""
 
     @abstractmethod
     def publish(self, index: EditableIndex) -> None:
         """Put what was filled in the place of what had its name before."""
+
+    @abstractmethod
+    def discard(self, index: EditableIndex) -> None:
+        """Remove what was created and will not be published."""
 
     @abstractmethod
     def open(self, options: Mapping[str, str], *, dimension: int) -> EditableIndex:

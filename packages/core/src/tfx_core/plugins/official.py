@@ -21,7 +21,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
     "tfx-retrieval": {
-        "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "sq8"),
+        "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "milvus", "sq8"),
         "command": ("index",),
     },
 }
@@ -32,7 +32,6 @@ _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-retrieval": {
         "architecture": ("dpr", "rag"),
         "task": ("open-domain-question-answering",),
-        "index": ("milvus",),
     },
 }
 """What later ones will provide; the names are kept for them."""
