@@ -21,6 +21,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
     "tfx-retrieval": {
+        "architecture": ("dpr",),
         "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "sq8"),
         "command": ("index",),
     },
@@ -30,7 +31,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
-        "architecture": ("dpr", "rag"),
+        "architecture": ("rag",),
         "task": ("open-domain-question-answering",),
         "index": ("milvus",),
     },
