@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tfx_core.checkpoint import Legacy, Rename, Rule
 from tfx_core.model import Backbone, HeadPlan, ModelOutput

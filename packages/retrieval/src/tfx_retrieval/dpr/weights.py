@@ -13,7 +13,7 @@ _ORIGINAL = (
     Legacy("question_model.{x}", "question_encoder.bert_model.{x}"),
     Legacy("ctx_model.{x}", "ctx_encoder.bert_model.{x}"),
     *(
-        Legacy(f"encoder.{part}.{{x}}", f"span_predictor.encoder.bert_model.{part}.{{x}}")
+        Legacy(f"encoder.{part}.{{x}}", f"encoder.bert_model.{part}.{{x}}")
         for part in ("embeddings", "encoder", "pooler")
     ),
 )
