@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tfx_core import ArchitectureSpec, IndexSpec, hookimpl
+from tfx_core import ArchitectureSpec, IndexSpec, TaskSpec, hookimpl
 
 if TYPE_CHECKING:
     import click
@@ -34,6 +34,20 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             ),
             summary="Encoders of questions and of passages, and a reader that finds the answer in a passage",
             paper="https://arxiv.org/abs/2004.04906",
+        )
+    ]
+
+
+@hookimpl
+def tfx_tasks() -> list[TaskSpec]:
+    """What is done with an index and a model."""
+    return [
+        TaskSpec(
+            "open-domain-question-answering",
+            target="tfx_retrieval.open_domain:OpenDomainQuestionAnswering",
+            heads=("reader", "question-answering"),
+            yields_to=("question-answering",),
+            summary="the answer to a question, out of the passages of an index that answer it best",
         )
     ]
 

@@ -22,6 +22,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "tfx-retrieval": {
         "architecture": ("dpr",),
+        "task": ("open-domain-question-answering",),
         "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "sq8"),
         "command": ("index",),
     },
@@ -32,7 +33,6 @@ _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
         "architecture": ("rag",),
-        "task": ("open-domain-question-answering",),
         "index": ("milvus",),
     },
 }
