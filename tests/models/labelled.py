@@ -14,7 +14,7 @@ from tfx_core.plugins import registry
 
 LENGTHS, WIDTH = (9, 4, 6), 12
 SIDES = ("left", "right", "holes")
-_WITHOUT_LOSS = ("backbone", "encoder-only", "decoder-only")
+_WITHOUT_LOSS = ("question-encoder", "context-encoder", "reader", "backbone", "encoder-only", "decoder-only")
 _OF_PLACES = ("start_positions", "end_positions", "cls_index", "mc_token_ids")
 
 

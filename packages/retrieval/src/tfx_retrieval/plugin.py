@@ -2,12 +2,54 @@
 
 from typing import TYPE_CHECKING
 
-from tfx_core import IndexSpec, hookimpl
+from tfx_core import ArchitectureSpec, IndexSpec, TaskSpec, hookimpl
 
 if TYPE_CHECKING:
     import click
 
 TFX_API = 1
+
+
+@hookimpl
+def tfx_architectures() -> list[ArchitectureSpec]:
+    """The models that search and read passages."""
+    return [
+        ArchitectureSpec(
+            "dpr",
+            target="tfx_retrieval.dpr:ARCHITECTURE",
+            hf_classes={
+                "DPREncoder": "backbone",
+                "DPRQuestionEncoder": "question-encoder",
+                "DPRContextEncoder": "context-encoder",
+                "DPRReader": "reader",
+                "DPRPretrainedQuestionEncoder": "question-encoder",
+                "DPRPretrainedContextEncoder": "context-encoder",
+                "DPRPretrainedReader": "reader",
+            },
+            capabilities=("token-states",),
+            tokenizer_classes=(
+                *("DPRQuestionEncoderTokenizer", "DPRQuestionEncoderTokenizerFast"),
+                *("DPRContextEncoderTokenizer", "DPRContextEncoderTokenizerFast"),
+                *("DPRReaderTokenizer", "DPRReaderTokenizerFast", "BertTokenizer", "BertTokenizerFast"),
+            ),
+            summary="Encoders of questions and of passages, and a reader that finds the answer in a passage",
+            paper="https://arxiv.org/abs/2004.04906",
+        )
+    ]
+
+
+@hookimpl
+def tfx_tasks() -> list[TaskSpec]:
+    """What is done with an index and a model."""
+    return [
+        TaskSpec(
+            "open-domain-question-answering",
+            target="tfx_retrieval.open_domain:OpenDomainQuestionAnswering",
+            heads=("reader", "question-answering"),
+            yields_to=("question-answering",),
+            summary="the answer to a question, out of the passages of an index that answer it best",
+        )
+    ]
 
 
 @hookimpl

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.journal import kept_workplace, to_disk
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
     from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
-    from tfx_core.checkpoint.rules import Computed, Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
+    from tfx_core.checkpoint.rules import (
+        Computed,
+        Constant,
+        Drop,
+        Fuse,
+        Legacy,
+        Rename,
+        Reshape,
+        Rule,
+        Same,
+        Transpose,
+        moved,
+    )
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
     from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
     from tfx_core.checkpoint.unfilled import unfilled_modules
@@ -45,6 +57,7 @@ _HOMES = {
     "from_files": "naming",
     "kept_workplace": "journal",
     "load_weights": "filling",
+    "moved": "rules",
     "open_folder": "opening",
     "parse_json": "folder",
     "read_tensors": "tensor_files",
@@ -85,6 +98,7 @@ __all__ = [
     "from_files",
     "kept_workplace",
     "load_weights",
+    "moved",
     "open_folder",
     "parse_json",
     "read_tensors",

@@ -132,7 +132,7 @@ class Model(Switches):
         output: ModelOutput = self.head(
             states, **{name: value for name, value in given.items() if name in self._head_inputs}
         )
-        output = output if output is states else output.of_head()
+        output = output if output is states else output.of_head(states)
         return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def check_types(self, inputs: Mapping[str, Any]) -> None:

@@ -106,9 +106,9 @@ class ModelOutput(dict[str, Any]):
         """A copy with more values, or other ones."""
         return type(self)(self, **{"token_mask": self.token_mask, "passed_on": self.passed_on, **values})
 
-    def of_head(self) -> Self:
-        """The same as what a head gives: the states that it read are attributes and no items any more."""
-        below = {name: self[name] for name in _OF_BACKBONE if name in self}
+    def of_head(self, read: "ModelOutput") -> Self:
+        """The same as what a head gives that ``read`` states: these are attributes and no items any more."""
+        below = {name: self[name] for name in _OF_BACKBONE if name in self and self[name] is read.get(name)}
         passed_on = {**self.passed_on, **below}
         return self.updated(**dict.fromkeys(below), passed_on=passed_on)
 

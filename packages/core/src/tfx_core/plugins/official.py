@@ -20,20 +20,17 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-seq2seq": {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
+    "tfx-multimodal": {"architecture": ("mmbt", "resnet"), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
+        "architecture": ("dpr", "rag"),
+        "task": ("open-domain-question-answering", "retrieval-augmented-generation"),
         "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "milvus", "sq8"),
         "command": ("index",),
     },
 }
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
-_PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
-    "tfx-retrieval": {
-        "architecture": ("dpr", "rag"),
-        "task": ("open-domain-question-answering",),
-    },
-}
+_PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
 """What later ones will provide; the names are kept for them."""
 
 NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
