@@ -75,7 +75,7 @@ class WholeTexts:
         asked = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
         self.others = {name: value for name, value in arguments.items() if name not in asked}
         check_used({name: x for name, x in self.others.items() if name in model.input_names}, {"attention"})
-        self.options = _options(model, self.others.pop("generation_config", None), asked)
+        self.options, self.wanted = _options(model, self.others.pop("generation_config", None), asked)
         self.generator = model.backbone.generator
         self.documents, self.fast, self.unique = documents, fast, unique
         self.first_token = model.head.first_token
@@ -83,9 +83,9 @@ class WholeTexts:
 
     def _check(self) -> None:
         options, candidates = self.options, self.options.num_beams * self.documents.count
-        if options.num_return_sequences > candidates:
+        if self.wanted > candidates:
             raise InputError(
-                f"num_return_sequences={options.num_return_sequences}: {candidates} candidates of a question, "
+                f"num_return_sequences={self.wanted}: {candidates} candidates of a question, "
                 "num_beams of each document; ask for fewer, or set num_beams"
             )
         for name in ("output_scores", "output_logits"):
@@ -121,7 +121,6 @@ class WholeTexts:
         """What is decoded from each document by itself: of each question text -> the documents, one by one."""
         count, beams = self.documents.count, self.options.num_beams
         options = self.options.updated(
-            num_return_sequences=beams,
             return_dict_in_generate=False,
             seeds=_each(self.options.seeds, count),
             decoder_start_token_id=_each(self.options.start_ids, count) or None,
@@ -180,7 +179,7 @@ class WholeTexts:
         return ranked
 
     def _best(self, question: int, scored: list[tuple[Text, float]]) -> list[tuple[Text, float]]:
-        wanted = self.options.num_return_sequences
+        wanted = self.wanted
         if len(scored) < wanted:
             warnings.warn(
                 f"row {question}: there are only {len(scored)} texts, where {wanted} are asked for; empty ones stand "
@@ -213,12 +212,17 @@ class _Pair:
     text: Text
 
 
-def _options(model: Any, generation_config: object, asked: Mapping[str, Any]) -> GenerationOptions:
-    """What is asked for over what the caller's config says over the checkpoint's own."""
+def _options(model: Any, generation_config: object, asked: Mapping[str, Any]) -> tuple[GenerationOptions, int]:
+    """What is asked for over what the caller's config says over the checkpoint's own, with as many texts as beams.
+
+    How many texts of a question are asked for is the second.
+    """
     merged = GenerationConfig.of(model.generation_options)
     merged.update(**GenerationConfig.of(generation_config).set_values())
     merged.update(**asked)
-    return merged.options()
+    wanted: int = merged.num_return_sequences
+    merged.update(num_return_sequences=merged.num_beams)
+    return merged.options(), wanted
 
 
 def _each(values: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
