@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ class Case:
     def config(self) -> dict[str, Any]:
         """Keys of the config, with the number of classes that the head can have."""
         case = case_of(self.model_type)
-        config = {**case.tiny, "num_labels": 3, **case.compared, **self.variant.changes}
+        config = deepcopy({**case.tiny, "num_labels": 3, **case.compared, **self.variant.changes})
         if self.head in ("question-answering", "multiple-choice", "pretraining"):
             config.pop("num_labels", None)
         return config

@@ -34,7 +34,19 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             ),
             summary="Encoders of questions and of passages, and a reader that finds the answer in a passage",
             paper="https://arxiv.org/abs/2004.04906",
-        )
+        ),
+        ArchitectureSpec(
+            "rag",
+            target="tfx_retrieval.rag:ARCHITECTURE",
+            hf_classes={
+                "RagModel": "backbone",
+                "RagSequenceForGeneration": "rag-sequence",
+                "RagTokenForGeneration": "rag-token",
+            },
+            tokenizer_classes=("RagTokenizer",),
+            summary="Answers a question by the documents found for it: question encoder and generator, marginalised",
+            paper="https://arxiv.org/abs/2005.11401",
+        ),
     ]
 
 

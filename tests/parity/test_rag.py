@@ -1,0 +1,114 @@
+"""RAG beside the reference: losses of each text, scores of questions and documents, and what both modes write."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import tfx_core
+from tests.cases import Variant
+from tests.cases.rag import BART, DOCUMENTS, T5, mended
+from tests.parity.case import Case
+from tests.parity.reference import reference_model
+from tfx_core.errors import InputError
+from tfx_core.model import Model
+
+SEED = 10
+HEADS = ("rag-sequence", "rag-token")
+# in place of a padding 0 the reference's beams are filled up with ends
+GENERATORS = {"bart": BART, "t5": {**T5, "pad_token_id": 4}}
+CASES = [(head, name) for head in HEADS for name in GENERATORS]
+SEARCHES: dict[str, dict[str, Any]] = {
+    "greedy": {},
+    "beams": {"num_beams": 3},
+    "several": {"num_beams": 4, "num_return_sequences": 4},
+    "short": {"num_beams": 3, "length_penalty": -1.0},
+    "processed": {"num_beams": 3, "no_repeat_ngram_size": 2, "min_length": 4},
+}
+
+
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Model]:
+    """The reference's model, of larger parameters, so that documents differ in what follows, and ours of it."""
+    head, name = request.param
+    changes = {"generator": GENERATORS[name], "reduce_loss": False}
+    case = Case("rag", Variant(name, changes, patch=mended), head)
+    reference = reference_model(case, seed=SEED)
+    with torch.no_grad():
+        for parameter in reference.parameters():
+            parameter.mul_(1.6)
+    folder = tmp_path_factory.mktemp("reference")
+    reference.save_pretrained(folder)
+    return reference, tfx_core.load_model(folder)
+
+
+def documents(model: Model, *, padded: bool = True) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(7)
+    ids = torch.randint(5, 53, (3 * DOCUMENTS, 9), generator=generator)
+    mask = torch.ones_like(ids)
+    if padded:
+        for row, length in enumerate((9, 4, 6, 9, 2, 7, 3, 9, 9)):
+            mask[row, length:] = 0
+    pad = model.config.generator.pad_token_id
+    scores = torch.randn(3, DOCUMENTS, generator=generator)
+    return {
+        "context_input_ids": ids.masked_fill(mask == 0, pad),
+        "context_attention_mask": mask,
+        "doc_scores": scores,
+    }
+
+
+def labels(model: Model) -> Tensor:
+    generator = model.config.generator
+    made = torch.randint(5, 53, (3, 7), generator=torch.Generator().manual_seed(8))
+    made[:, 0] = generator.decoder_start_token_id
+    made[:, 1] = 7 if generator.bos_token_id is None else generator.bos_token_id
+    made[1, 4:] = made[2, 6:] = generator.pad_token_id
+    return made
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_each_text(pair: tuple[Any, Model], smoothing: float) -> None:
+    reference, model = pair
+    asked = {"exclude_bos_score": True} if model.head_name == "rag-sequence" else {}
+    reference.config.label_smoothing = model.config.label_smoothing = smoothing
+    inputs = {**documents(model), "labels": labels(model)}
+    for changes in ({}, asked, {"reduce_loss": True}):
+        theirs, ours = reference(**inputs, **changes).loss, model(**inputs, **changes).loss
+        assert ours.shape == theirs.shape
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-5)
+    reference.config.label_smoothing = model.config.label_smoothing = 0.0
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_texts_are_the_references(pair: tuple[Any, Model], search: str) -> None:
+    reference, model = pair
+    for padded in (False, True):
+        inputs = documents(model, padded=padded)
+        pad = model.config.generator.pad_token_id
+        options = {"max_length": 9, **SEARCHES[search], "suppress_tokens": [pad], "pad_token_id": pad}
+        with torch.no_grad():
+            theirs = reference.generate(**inputs, **options)
+        assert without_padding(model.generate(**inputs, **options), pad) == without_padding(theirs, pad)
+
+
+def without_padding(texts: Tensor, pad: int) -> list[list[int]]:
+    """The reference fills a text up to the longest candidate of its question, also where that is not among the best."""
+    return [row[:1] + [token for token in row[1:] if token != pad] for row in texts.tolist()]
+
+
+def test_one_text_of_each_may_come_from_any_document(pair: tuple[Any, Model]) -> None:
+    reference, model = pair
+    inputs, pad = documents(model), model.config.generator.pad_token_id
+    options = {"max_length": 7, "num_beams": 2, "num_return_sequences": 3, "suppress_tokens": [pad]}
+    if model.head_name == "rag-token":
+        with pytest.raises(InputError, match="num_return_sequences=3: beam search with num_beams=2 finds at most 2"):
+            model.generate(**inputs, **options)
+        return
+    for unique in (True, False):
+        with torch.no_grad():
+            theirs = reference.generate(**inputs, **options, do_deduplication=unique)
+        ours = model.generate(**inputs, **options, do_deduplication=unique)
+        assert without_padding(ours, pad) == without_padding(theirs, pad)
