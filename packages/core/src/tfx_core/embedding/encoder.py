@@ -78,6 +78,13 @@ class _Encode(Task[_Options, str, Vectors | Tensor]):
     def compute(
         self, batch: Mapping[str, Tensor], windows: Sequence[TextWindow], options: _Options
     ) -> list[Vectors] | list[Tensor]:
+        states, mask = self.states(batch, options)
+        if options.tokens:
+            return [own[real > 0].float().cpu() for own, real in zip(states, mask, strict=True)]
+        return list(self.pooled(states, mask, options).cpu().numpy())
+
+    def states(self, batch: Mapping[str, Tensor], options: _Options) -> tuple[Tensor, Tensor]:
+        """States (B, S, D), and which of them are real, (B, S)."""
         output = self.model(**batch, return_dict=True)
         states, mask = output.last_hidden_state, real_states(output, batch["attention_mask"])
         if options.prompt_tokens and mask.shape != batch["attention_mask"].shape:
@@ -85,13 +92,15 @@ class _Encode(Task[_Options, str, Vectors | Tensor]):
                 "include_prompt=false: a state of this model stands for several tokens, so that none is the prompt's "
                 "alone; set include_prompt to true in 1_Pooling/config.json, or leave the prompt out"
             )
-        if options.tokens:
-            return [own[real > 0].float().cpu() for own, real in zip(states, mask, strict=True)]
+        return states, mask
+
+    def pooled(self, states: Tensor, mask: Tensor, options: _Options) -> Tensor:
+        """The vectors (B, D) of such states."""
         x = torch.cat([pool(states, mask, how, skip=options.prompt_tokens) for how in self.pooling], dim=-1)
         for stage in self._stages(options.normalize):
             x = stage(x)
         x = x[:, : options.truncate_dim]
-        return list((F.normalize(x, dim=-1) if options.normalize else x).cpu().numpy())
+        return F.normalize(x, dim=-1) if options.normalize else x
 
     def decode(
         self, item: str, windows: Sequence[TextWindow], rows: Sequence[Vectors | Tensor], options: _Options
@@ -171,6 +180,11 @@ class TextEncoder:
         return self._task.pooling
 
     @property
+    def stages(self) -> Sequence[nn.Module]:
+        """What follows the pooling, in order."""
+        return self._task.stages
+
+    @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self.model.device
@@ -178,7 +192,7 @@ class TextEncoder:
     def to(self, *where: Any, **named: Any) -> Self:
         """Itself, on a device; a ``torch.dtype`` becomes that of its model."""
         self.model.to(*where, **named)
-        for stage in self._task.stages:
+        for stage in self.stages:
             stage.to(self.device)
         return self
 
@@ -229,18 +243,26 @@ class TextEncoder:
         """How alike each vector of ``a``, (N, D), and the one of ``b`` in its place are: (N,)."""
         return similarity_pairwise(a, b, self.similarity_fn_name)
 
-    def tokenize(self, texts: Sequence[str]) -> Batch:
+    def tokenize(self, texts: Sequence[str], *, prompt: str | None = None, prompt_name: str | None = None) -> Batch:
         """The input of the model for texts as `encode` reads them, padded."""
-        cased = [self.cased(check_text(text)) for text in texts]
+        prefix = self._prompt(prompt, prompt_name)
+        cased = [self.cased(prefix + check_text(text)) for text in texts]
         cut = self.max_length is not None
         return self.tokenizer(cased, padding=True, truncation=cut, max_length=self.max_length, return_tensors="pt")
+
+    def embed(
+        self, batch: Mapping[str, Tensor], *, prompt: str | None = None, prompt_name: str | None = None
+    ) -> Tensor:
+        """The vectors (B, D) of what `tokenize` gave with the same prompt; in training, gradients come with them."""
+        options = self._options(prompt, prompt_name)
+        return self._task.pooled(*self._task.states(batch, options), options)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write a folder that `load_encoder` and sentence-transformers read; an interrupted save leaves the old files.
 
         Raises `CheckpointError` where it cannot be written, and `InputError` for a step that such folders do not have.
         """
-        save_encoder(folder, self, self._task.stages, self._pool_prompt)
+        save_encoder(folder, self, self.stages, self._pool_prompt)
 
     save = save_pretrained
 
@@ -306,11 +328,21 @@ class TextEncoder:
 
     def encode_query(self, texts: str | Iterable[str], **options: Any) -> Vectors | Any:
         """As `encode`, with the folder's prompt for what is searched for, if it has one, unless one is given."""
-        return self.encode(texts, **self._prompted(options, "query"))
+        return self.encode(texts, **self._prompted(options, self.query_prompt))
+
+    @property
+    def query_prompt(self) -> str | None:
+        """Name of the folder's prompt for what is searched for, if it has one."""
+        return self._first_prompt("query")
+
+    @property
+    def document_prompt(self) -> str | None:
+        """Name of the folder's prompt for what is searched in, if it has one."""
+        return self._first_prompt("document", "passage", "corpus")
 
     def encode_document(self, texts: str | Iterable[str], **options: Any) -> Vectors | Any:
         """As `encode`, with the folder's prompt for what is searched in, if it has one, unless one is given."""
-        return self.encode(texts, **self._prompted(options, "document", "passage", "corpus"))
+        return self.encode(texts, **self._prompted(options, self.document_prompt))
 
     def windows(self, texts: Sequence[str], prompt: str | None, prompt_name: str | None) -> list[TextWindow]:
         """The row of model input of each text, for a task that pads them into batches and gives these to `vectors`."""
@@ -320,8 +352,11 @@ class TextEncoder:
 
     def vectors(self, batch: Mapping[str, Tensor], prompt: str | None, prompt_name: str | None) -> Sequence[Any]:
         """The vectors (D,) of a batch of such rows, (B, S) each."""
+        return self._task.compute(batch, (), self._options(prompt, prompt_name))
+
+    def _options(self, prompt: str | None, prompt_name: str | None) -> _Options:
         tokens = self._prompt_tokens(self._prompt(prompt, prompt_name))
-        return self._task.compute(batch, (), _Options(prompt_tokens=tokens, truncate_dim=self.truncate_dim))
+        return _Options(prompt_tokens=tokens, truncate_dim=self.truncate_dim)
 
     def _stream(self, texts: Sequence[str], prefix: str, progress: Progress | None, **options: Any) -> Iterator[Any]:
         return self._task.stream(
@@ -350,9 +385,11 @@ class TextEncoder:
             return torch.from_numpy(vectors).to(self.device)
         return vectors if to_numpy else [*torch.from_numpy(vectors).to(self.device)]
 
-    def _prompted(self, options: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-        """The options, with the first prompt of these names that the folder has where they name none."""
-        known = next((name for name in names if name in self.prompts), None)
+    def _first_prompt(self, *names: str) -> str | None:
+        return next((name for name in names if name in self.prompts), None)
+
+    def _prompted(self, options: Mapping[str, Any], known: str | None) -> Mapping[str, Any]:
+        """The options, with the prompt of this name where they name none."""
         given = options.get("prompt") is not None or options.get("prompt_name") is not None
         return options if given or known is None else {**options, "prompt_name": known}
 
