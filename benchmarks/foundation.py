@@ -90,7 +90,7 @@ def indexing(peers: str, model: str, rounds: int) -> None:
     # here and not above: the system counts what this process holds as held by the ones that it starts
     import numpy as np
 
-    from tfx_retrieval.search import embedding_text
+    from tfx_retrieval.embedding import embedding_text
     from tfx_retrieval.sources import PYTHON_REFERENCE, Collection
 
     with tempfile.TemporaryDirectory() as name:

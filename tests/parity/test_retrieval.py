@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import tfx_core
 from examples.python_reference.evaluate import Question, evaluate, first_right, read_questions, read_results
 from tfx_retrieval import Collection, SearchIndex, build_index
-from tfx_retrieval.search import embedding_text
+from tfx_retrieval.embedding import embedding_text
 from tfx_retrieval.sources import PYTHON_REFERENCE
 
 Array = NDArray[np.float32]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfx_core.embedding.passage_index import Vectors
+from tfx_retrieval.probes import DOCUMENTS
 
 
 class FakeEncoder:
@@ -18,7 +19,7 @@ class FakeEncoder:
         self.encoded: list[str] = []
 
     def encode_document(self, texts: Sequence[str], *, progress: Callable[[int], object] | None = None) -> Vectors:
-        self.encoded.extend(texts)
+        self.encoded.extend(text for text in texts if text not in DOCUMENTS)
         if progress is not None:
             progress(len(texts))
         return np.stack([self._vector(text) for text in texts])

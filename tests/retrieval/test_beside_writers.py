@@ -1,7 +1,7 @@
 """An index is of one build for whoever opens it: beside a build, across one, and after one was killed."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,10 @@ import pytest
 
 from tests.interference import READING, WRITING, before_each, killed_at
 from tfx_core.checkpoint import atomic, journal
-from tfx_core.embedding import Passage, PassageBatch
+from tfx_core.embedding import Passage, PassageBatch, Vectors
 from tfx_core.errors import InputError, PassageIndexError
-from tfx_retrieval import open_index, search, write_index
+from tfx_retrieval import open_index, write_index, writing
+from tfx_retrieval.flat import FlatKind
 
 
 @pytest.fixture(autouse=True, params=["exchanged in one step", "in two steps"])
@@ -104,13 +105,11 @@ def test_what_came_into_the_folder_during_a_build_is_not_lost(folder: Path) -> N
 
 
 def test_an_error_of_a_kind_names_the_folder_of_the_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refusing:
-        def write(
-            self, folder: Path, batches: Iterable[PassageBatch], *, dimension: int, options: Mapping[str, str]
-        ) -> None:
+    class Refusing(FlatKind):
+        def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
             raise InputError(f"{folder / 'vectors.npy'}: cannot be made")
 
-    monkeypatch.setattr(search, "_kind", lambda name: Refusing())
+    monkeypatch.setattr(writing, "kind_of", lambda name: Refusing())
     with pytest.raises(InputError) as caught:
         save(folder, 1)
     assert str(caught.value) == f"{folder}/vectors.npy: cannot be made"

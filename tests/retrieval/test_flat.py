@@ -8,7 +8,10 @@ import pytest
 
 from tfx_core.embedding.passage_index import Passage, PassageBatch, PassageIndex
 from tfx_core.errors import InputError, PassageIndexError
-from tfx_retrieval.flat import KIND, FlatIndex
+from tfx_retrieval import SearchIndex, open_index, write_index
+from tfx_retrieval.flat import KIND
+from tfx_retrieval.passage_file import PassageFile
+from tfx_retrieval.segments import Segment, SegmentedIndex
 
 
 def passages(count: int) -> list[Passage]:
@@ -21,9 +24,9 @@ def batches(vectors: np.ndarray, size: int = 7) -> Iterator[PassageBatch]:
         yield everything[start : start + size], vectors[start : start + size]
 
 
-def build(folder: Path, vectors: np.ndarray) -> FlatIndex:
-    KIND.write(folder, batches(vectors), dimension=vectors.shape[1], options={})
-    return KIND.open(folder, count=len(vectors), dimension=vectors.shape[1], options={})
+def build(folder: Path, vectors: np.ndarray) -> SearchIndex:
+    write_index(batches(vectors), folder, dimension=vectors.shape[1])
+    return open_index(folder)
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def vectors() -> np.ndarray:
 
 
 def test_it_is_a_passage_index(tmp_path: Path, vectors: np.ndarray) -> None:
-    assert isinstance(build(tmp_path, vectors), PassageIndex)
+    assert isinstance(build(tmp_path, vectors).index, PassageIndex)
 
 
 @pytest.mark.parametrize("queries", [1, 30])
@@ -89,35 +92,40 @@ def test_what_cannot_be_asked(tmp_path: Path, vectors: np.ndarray) -> None:
 
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
-    for name, vectors, message in (
-        ("shape", np.zeros((2, 3), np.float32), r"vectors of shape \(2, 3\) and type float32 for 2 passages"),
-        ("type", np.zeros((2, 4), np.float64), "type float64"),
-        ("nan", np.full((2, 4), np.nan, np.float32), "passages 0 to 1 hold nan or inf, or their squares do"),
+    for vectors, message in (
+        (np.zeros((2, 3), np.float32), r"vectors of shape \(2, 3\) and type float32 for 2 passages"),
+        (np.zeros((2, 4), np.float64), "type float64"),
+        (np.full((2, 4), np.nan, np.float32), "passages 0 to 1 hold nan or inf, or their squares do"),
     ):
-        (tmp_path / name).mkdir()
         with pytest.raises(InputError, match=message):
-            KIND.write(tmp_path / name, [(passages(2), vectors)], dimension=4, options={})
-    (tmp_path / "text").mkdir()
+            write_index([(passages(2), vectors)], tmp_path / "index", dimension=4)
     broken = [Passage("\ud800", "", "x")]
     with pytest.raises(InputError, match="passage 'x': holds half of a surrogate pair"):
-        KIND.write(tmp_path / "text", [(broken, np.zeros((1, 4), np.float32))], dimension=4, options={})
+        write_index([(broken, np.zeros((1, 4), np.float32))], tmp_path / "index", dimension=4)
     with pytest.raises(InputError, match="index option 'M': a flat index has no options"):
-        KIND.write(tmp_path, [], dimension=4, options={"M": "32"})
+        write_index([], tmp_path / "index", dimension=4, options={"M": "32"})
+    assert [*tmp_path.iterdir()] == []
+
+
+def reopen(folder: Path, count: int = 50) -> SegmentedIndex:
+    """What is in a folder, whose checksums are not asked for."""
+    vectors = KIND.open(folder, count=count, dimension=8, options={})
+    return SegmentedIndex([Segment(vectors, PassageFile(folder, count))], 8)
 
 
 def test_files_that_do_not_fit_each_other(tmp_path: Path, vectors: np.ndarray) -> None:
     build(tmp_path, vectors)
     with pytest.raises(PassageIndexError, match=r"vectors\.npy: .*\(50, 8\); expected is float32 of shape \(49, 8\)"):
-        KIND.open(tmp_path, count=49, dimension=8, options={})
+        reopen(tmp_path, 49)
     np.save(tmp_path / "passages.offsets.npy", np.zeros(3, np.int64))
     with pytest.raises(PassageIndexError, match=r"offsets\.npy: .*\(3,\); expected is int64 of shape \(51,\)"):
-        KIND.open(tmp_path, count=50, dimension=8, options={})
+        reopen(tmp_path)
     np.save(tmp_path / "passages.offsets.npy", np.arange(51, dtype=np.int64) - 5)
     with pytest.raises(PassageIndexError, match="line 1 would be bytes -5 to -4"):
-        KIND.open(tmp_path, count=50, dimension=8, options={}).passages([0])
+        reopen(tmp_path).passages([0])
     np.save(tmp_path / "vectors.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(PassageIndexError, match=r"vectors\.npy: cannot be read"):
-        KIND.open(tmp_path, count=50, dimension=8, options={})
+        reopen(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -138,15 +146,20 @@ def test_a_damaged_header_is_one_error_that_names_the_file(
     data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(1600)
     (tmp_path / name).write_bytes(data)
     with pytest.raises(PassageIndexError) as caught:
-        KIND.open(tmp_path, count=50, dimension=8, options={})
+        reopen(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
     assert "\x1b" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line", ['{"text": 1, "topic": "", "id": ""}', '{"text": "", "topic": ""}', "[]", "{" * 9999])
+@pytest.mark.parametrize(
+    "line",
+    ['{"text": 1, "topic": "", "id": ""}', '{"text": "", "topic": ""}', "[]", "{" * 9999,
+     '{"text": "", "topic": "", "id": "", "metadata": 1}',
+     '{"text": "", "topic": "", "id": "", "metadata": {"a": []}}'],
+)  # fmt: skip
 def test_a_line_that_is_no_passage(tmp_path: Path, vectors: np.ndarray, line: str) -> None:
     build(tmp_path, vectors)
     (tmp_path / "passages.jsonl").write_text(line)
     np.save(tmp_path / "passages.offsets.npy", np.array([0] + [len(line)] * 50))
     with pytest.raises(PassageIndexError, match=r"passages\.jsonl: line 1 is not a passage"):
-        KIND.open(tmp_path, count=50, dimension=8, options={}).passages([0])
+        reopen(tmp_path).passages([0])

@@ -4,7 +4,7 @@ import json
 import resource
 import sys
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 import tfx_core
 from tests.retrieval.fake_encoder import FakeEncoder
-from tfx_core.embedding.passage_index import Passage, PassageBatch, RowNumbers, Vectors
+from tfx_core.embedding.passage_index import Allowed, Passage, RowNumbers, VectorKind, Vectors
 from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
 from tfx_retrieval import build_index, open_index, search, write_index
 from tfx_retrieval.manifest import MANIFEST, record_files
@@ -57,7 +57,7 @@ def test_the_topic_is_part_of_what_is_embedded_unless_it_is_not_wanted(tmp_path:
 
 
 def test_passages_are_read_once_and_in_bounded_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_CHUNK", 4)
+    monkeypatch.setattr(search, "CHUNK", 4)
     many = [Passage(f"passage number {number}") for number in range(10)]
     done: list[int] = []
     index = build_index(iter(many), FakeEncoder(), tmp_path / "index", progress=done.append)
@@ -120,15 +120,22 @@ def test_a_folder_that_was_cut_short_or_damaged_is_refused_with_the_file(folder:
         (lambda manifest: manifest[:20], "cannot be read"),
         (lambda manifest: "[]", "cannot be read: holds a JSON list"),
         (
-            lambda manifest: manifest.replace('"version": 1', '"version": 2'),
-            "'version' is 2; this tfx-retrieval reads version 1",
+            lambda manifest: manifest.replace('"version": 2', '"version": 3'),
+            "'version' is 3; this tfx-retrieval reads versions 1 and 2",
         ),
         (lambda manifest: manifest.replace('"count": 3', '"count": -3'), "'count' is -3, not a valid int"),
         (lambda manifest: manifest.replace('"count": 3', '"count": true'), "'count' is True, not a valid int"),
         (
             lambda manifest: manifest.replace('"count": 3', '"count": 2'),
-            r"vectors\.npy: holds .* of shape \(3, 16\); expected is float32 of shape \(2, 16\)",
+            r"deleted\.npy: cannot be read",
         ),
+        (lambda manifest: manifest.replace('"count": 3', '"count": 4'), "3 rows cannot hold 4 passages"),
+        (
+            lambda manifest: manifest.replace("    3\n", "    4\n").replace('"count": 3', '"count": 4'),
+            r"vectors\.npy: holds .* of shape \(3, 16\); expected is float32 of shape \(4, 16\)",
+        ),
+        (lambda manifest: manifest.replace("    3\n", "    0\n"), r"'segments' is \[0\], not a valid list"),
+        (lambda manifest: manifest.replace("    3\n", ""), "'segments' names none"),
         (lambda manifest: manifest.replace('"kind": "flat"', '"kind": null'), "'kind' is None, not a valid str"),
         (lambda manifest: manifest.replace('"inner-product"', '"l2"'), "'metric' is 'l2'"),
         (
@@ -213,21 +220,28 @@ def test_an_index_is_replaced_as_a_whole(folder: Path) -> None:
 
 
 class Unlucky(FakeEncoder):
-    """Fails at the second chunk."""
+    """Fails at one chunk."""
+
+    def __init__(self, chunk: int) -> None:
+        super().__init__()
+        self.chunk = chunk
 
     def encode_document(self, texts: Sequence[str], **options: object) -> Vectors:
-        if self.encoded:
+        if len(self.encoded) == self.chunk:
             raise KeyboardInterrupt
         return super().encode_document(texts)
 
 
-def test_an_interrupted_build_leaves_the_old_index_and_no_trace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_CHUNK", 1)
+def test_an_interrupted_build_leaves_the_old_index_and_what_it_embedded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CHUNK", 1)
     before = contents(folder)
-    with pytest.raises(KeyboardInterrupt):
-        build_index(PASSAGES, Unlucky(), folder)
-    assert contents(folder) == before
-    assert [path.name for path in folder.parent.iterdir()] == ["index"]
+    for chunk, left in ((0, ["index"]), (1, [".index.building", "index"])):
+        with pytest.raises(KeyboardInterrupt):
+            build_index(PASSAGES, Unlucky(chunk), folder)
+        assert contents(folder) == before
+        assert sorted(path.name for path in folder.parent.iterdir()) == left
 
 
 @pytest.mark.parametrize("limit", [0, 100, 250, 350, 500])
@@ -244,7 +258,7 @@ def test_a_disk_that_fills_up_leaves_the_old_index_and_is_one_message(folder: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert contents(folder) == before
-    assert [path.name for path in folder.parent.iterdir()] == ["index"]
+    assert {path.name for path in folder.parent.iterdir()} <= {"index", ".index.building"}
 
 
 def test_no_passages_are_refused(tmp_path: Path) -> None:
@@ -274,44 +288,33 @@ def test_questions_are_a_list(folder: Path) -> None:
         open_index(folder, FakeEncoder()).search("cat")
 
 
-class Reversed:
+class Reversed(VectorKind):
     """A kind of index as a third party would bring it: its own files, and one option."""
 
     class Opened:
-        def __init__(self, folder: Path) -> None:
-            stored = json.loads((folder / "all.json").read_text())
-            self.stored = [Passage(*fields) for fields in stored["passages"]]
-            self.matrix = np.array(stored["vectors"], np.float32)
-            self.dimension = self.matrix.shape[1]
+        def __init__(self, matrix: Vectors) -> None:
+            self.matrix = matrix
 
-        def __len__(self) -> int:
-            return len(self.stored)
-
-        def search_vectors(self, queries: Vectors, k: int) -> tuple[Vectors, RowNumbers]:
+        def search(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Vectors, RowNumbers]:
             scores = queries @ self.matrix.T
             rows = np.argsort(-scores, axis=1)[:, :k]
             found = np.take_along_axis(scores, rows, axis=1)
             rows[:, -1], found[:, -1] = -1, -np.inf  # as an approximate index that found one less
             return found, rows
 
-        def passages(self, rows: Iterable[int]) -> list[Passage]:
-            return [self.stored[row] for row in rows]
+        def vectors(self, rows: RowNumbers) -> Vectors:
+            return self.matrix[rows]
 
-        def vectors(self, rows: Iterable[int]) -> Vectors:
-            return self.matrix[list(rows)]
-
-    def write(
-        self, folder: Path, batches: Iterable[PassageBatch], *, dimension: int, options: Mapping[str, str]
-    ) -> None:
-        assert options == {"color": "blue"}
-        everything = list(batches)
-        passages = [[p.text, p.topic, p.id] for batch, _ in everything for p in batch]
-        vectors = [vector.tolist() for _, batch in everything for vector in batch]
-        (folder / "all.json").write_text(json.dumps({"passages": passages, "vectors": vectors}))
+    def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
+        self.check(options)
+        (folder / "all.json").write_text(json.dumps(vectors.tolist()))
 
     def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> "Reversed.Opened":
         assert (count, dimension, options) == (3, 16, {"color": "blue"})
-        return self.Opened(folder)
+        return self.Opened(np.array(json.loads((folder / "all.json").read_text()), np.float32))
+
+    def check(self, options: Mapping[str, str]) -> None:
+        assert options == {"color": "blue"}
 
 
 def test_a_third_party_brings_its_own_kind(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
-    from tfx_retrieval.search import Hit, SearchIndex, build_index, open_index, write_index
+    from tfx_retrieval.hits import Hit, PassageSearch
+    from tfx_retrieval.search import SearchIndex, build_index, open_index, write_index
     from tfx_retrieval.sources import Collection
 
 _HOMES = {
     "Collection": "tfx_retrieval.sources",
-    "Hit": "tfx_retrieval.search",
+    "Hit": "tfx_retrieval.hits",
     "Passage": "tfx_core.embedding.passage_index",
+    "PassageSearch": "tfx_retrieval.hits",
     "SearchIndex": "tfx_retrieval.search",
     "build_index": "tfx_retrieval.search",
     "open_index": "tfx_retrieval.search",
@@ -27,6 +29,7 @@ __all__ = [
     "Collection",
     "Hit",
     "Passage",
+    "PassageSearch",
     "SearchIndex",
     "__version__",
     "build_index",

@@ -14,8 +14,8 @@ from tfx_core.errors import InputError, in_one_line
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
     from tfx_retrieval.encoder import BudgetedEncoder
+    from tfx_retrieval.hits import Hit
     from tfx_retrieval.manifest import Manifest
-    from tfx_retrieval.search import Hit
     from tfx_retrieval.sources import Collection, Survey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -114,8 +114,10 @@ def build(
     """
     options = _pairs(settings)
 
+    from tfx_retrieval.embedding import model_identity
+    from tfx_retrieval.folder import check_replaceable
     from tfx_retrieval.manifest import Manifest
-    from tfx_retrieval.search import check_replaceable, is_current, model_identity
+    from tfx_retrieval.search import is_current
     from tfx_retrieval.sources import Collection
 
     check_replaceable(output)
@@ -162,7 +164,8 @@ def _survey(collection: "Collection", sources: Sequence[str]) -> "Survey":
 def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, wanted: "Manifest") -> int:
     """Build the index; gives the number of passages that were cut."""
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval.search import build_index, embedding_text
+    from tfx_retrieval.embedding import embedding_text
+    from tfx_retrieval.search import build_index
 
     cut = 0
 
@@ -224,7 +227,8 @@ def search(
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval.search import model_identity, open_index
+    from tfx_retrieval.embedding import model_identity
+    from tfx_retrieval.search import open_index
 
     model, revision = _model_of(folder, model, revision)
     encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
@@ -255,7 +259,7 @@ def _form(given: Sequence[str]) -> str:
 
 def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
     """The model to search with and its revision: what was given, else what the index was made with."""
-    from tfx_retrieval.search import manifest_of
+    from tfx_retrieval.folder import manifest_of
 
     own = manifest_of(folder).model
     if model is not None:

@@ -1,62 +1,91 @@
 """Passages in a file of JSON Lines that is read in place: only what is asked for is decoded.
 
-``passages.jsonl`` has one object a line with ``id``, ``topic`` and ``text``; ``passages.offsets.npy`` holds where each
-line starts and, last, the file's size (int64, count + 1).
+``passages.jsonl`` has one object a line with ``id``, ``topic``, ``text`` and, where there is some, ``metadata``;
+``passages.offsets.npy`` holds where each line starts and, last, the file's size (int64, count + 1).
 """
 
 import json
+import math
 import mmap
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 import numpy as np
 
 from tfx_core.checkpoint import parse_json
 from tfx_core.embedding import Passage, RowNumbers
-from tfx_core.errors import CheckpointError, InputError, PassageIndexError
+from tfx_core.errors import CheckpointError, InputError, PassageIndexError, shown
 from tfx_retrieval.arrays import open_array
 
 PASSAGES = "passages.jsonl"
 OFFSETS = "passages.offsets.npy"
 
+_PIECE = 1 << 24
+"""Bytes that are looked through together."""
 
-class PassageWriter:
-    """Writes passages one after the other; leaving the context without an error completes the files."""
+_LARGEST = 2**63 - 1
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._file = (folder / PASSAGES).open("xb")
-        self._offsets = array("q", [0])
 
-    def add(self, passages: Iterable[Passage]) -> None:
-        """Write passages after those written before."""
-        for passage in passages:
-            values = {"id": passage.id, "topic": passage.topic, "text": passage.text}
-            try:
-                line = json.dumps(values, ensure_ascii=False).encode() + b"\n"
-            except UnicodeEncodeError as error:
-                raise InputError(
-                    f"passage {passage.id!r}: holds half of a surrogate pair, which is no character"
-                ) from error
-            self._file.write(line)
-            self._offsets.append(self._offsets[-1] + len(line))
+def written_passages(passages: Iterable[Passage]) -> bytes:
+    """The lines of passages; raises `InputError` for what no line can hold."""
+    return b"".join(map(_line, passages))
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        if kind is None:
-            np.save(self._folder / OFFSETS, np.frombuffer(self._offsets, dtype=np.int64), allow_pickle=False)
+def _line(passage: Passage) -> bytes:
+    values: dict[str, Any] = {"id": passage.id, "topic": passage.topic, "text": passage.text}
+    if passage.metadata:
+        values["metadata"] = check_metadata(passage.metadata, f"passage {passage.id!r}")
+    try:
+        return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError as error:
+        raise InputError(f"passage {passage.id!r}: holds half of a surrogate pair, which is no character") from error
+
+
+def check_metadata(values: object, where: str) -> dict[str, Any]:
+    """Give metadata as it is kept, or raise an `InputError` that begins with ``where`` and names the field."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where}: the metadata is {shown(values)}; give an object of fields")
+    for name, value in values.items():
+        if not isinstance(name, str) or not name:
+            raise InputError(f"{where}: a field of the metadata is named {shown(name)}; give a text")
+        if not is_metadata(value):
+            raise InputError(
+                f"{where}: {shown(name)} is {shown(value)}; metadata is a text, a number of 64 bits, true or false"
+            )
+    return dict(values)
+
+
+def is_metadata(value: object) -> bool:
+    """Whether a field of metadata can have a value."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str | bool) or (isinstance(value, int) and abs(value) <= _LARGEST)
+
+
+def write_offsets(folder: Path) -> int:
+    """Write where each line of the passages in a folder begins; gives their number."""
+    path = folder / PASSAGES
+    count = sum(len(ends) for ends in _line_ends(path))
+    offsets = np.lib.format.open_memmap(folder / OFFSETS, "w+", "<i8", (count + 1,))
+    offsets[0] = done = 0
+    for ends in _line_ends(path):
+        offsets[done + 1 : done + 1 + len(ends)] = ends
+        done += len(ends)
+    offsets.flush()
+    return count
+
+
+def _line_ends(path: Path) -> Iterator[RowNumbers]:
+    start = 0
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield np.flatnonzero(np.frombuffer(piece, np.uint8) == ord("\n")).astype(np.int64) + (start + 1)
+            start += len(piece)
 
 
 class PassageFile:
-    """The passages that a `PassageWriter` left, by row."""
+    """The passages in a folder, by row."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self._path = folder / PASSAGES
@@ -69,6 +98,9 @@ class PassageFile:
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
+
+    def __iter__(self) -> Iterator[Passage]:
+        return map(self._passage, range(len(self)))
 
     def read(self, rows: Sequence[int] | RowNumbers) -> list[Passage]:
         """Return the passages of these rows."""
@@ -88,7 +120,10 @@ class PassageFile:
         text, topic, name = (values.get(key) for key in ("text", "topic", "id"))
         if not (isinstance(text, str) and isinstance(topic, str) and isinstance(name, str)):
             raise PassageIndexError(f"{where}: text, topic and id must be strings")
-        return Passage(text, topic, name)
+        try:
+            return Passage(text, topic, name, check_metadata(values.get("metadata", {}), where))
+        except InputError as error:
+            raise PassageIndexError(str(error)) from error
 
 
 def check_rows(rows: Sequence[int] | RowNumbers, count: int) -> RowNumbers:

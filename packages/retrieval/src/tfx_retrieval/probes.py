@@ -7,11 +7,11 @@ notices other weights, another pooling, length limit, prompt or tokenizer alike.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from tfx_core.embedding import Vectors, cut_untold
+from tfx_core.embedding import Passage, Vectors, cut_untold
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval.arrays import are_searchable, open_array
 
@@ -44,6 +44,17 @@ class Encoder(Protocol):
 
     def encode_query(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of texts that are searched for, (len(texts), D)."""
+        ...
+
+
+@runtime_checkable
+class PassageEncoder(Protocol):
+    """An `Encoder` that puts topic and text of a passage together in its own way, as DPR does."""
+
+    def encode_passages(
+        self, passages: Sequence[Passage], *, progress: Callable[[int], object] | None = None
+    ) -> Vectors:
+        """Return the vectors of passages, (len(passages), D); ``progress`` hears how many are new."""
         ...
 
 

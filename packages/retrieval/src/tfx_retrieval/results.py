@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from tfx_core.cli import display_width, json_text, padded, shortened, styled, wrapped
-from tfx_retrieval.search import Hit
+from tfx_retrieval.hits import Hit
 
 HEADER = ("question", "rank", "score", "topic", "passage")
 """What `as_tabs` gives."""

@@ -4,7 +4,6 @@
 ``title``) and ``id``. Everything is UTF-8. What is read, and in which order, depends on the files alone.
 """
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tfx_core.embedding import Passage
 from tfx_core.errors import InputError
+from tfx_retrieval.digest import PassageDigest
 from tfx_retrieval.manifest import MANIFEST
 from tfx_retrieval.markdown import markdown_sections
 from tfx_retrieval.splitting import split_passages
@@ -198,23 +198,6 @@ def survey(passages: Iterable[Passage]) -> Survey:
         digest.add(passage)
         count += 1
     return Survey(count, digest.value())
-
-
-class PassageDigest:
-    """SHA-256 over passages as they come, each field with its length so that no two collections look alike."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def add(self, passage: Passage) -> None:
-        """Take in the next passage."""
-        for field in (passage.id, passage.topic, passage.text):
-            encoded = field.encode("utf-8", "surrogatepass")
-            self._hash.update(len(encoded).to_bytes(8, "little") + encoded)
-
-    def value(self) -> str:
-        """Give the digest of what was added so far, in hexadecimal."""
-        return self._hash.hexdigest()
 
 
 def _read_python_reference() -> Iterator[Document]:

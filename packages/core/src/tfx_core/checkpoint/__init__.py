@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
     from tfx_core.checkpoint.folder import Folder, parse_json, written_json
+    from tfx_core.checkpoint.journal import kept_workplace, to_disk
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
     from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
     from tfx_core.checkpoint.rules import Computed, Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
@@ -42,6 +43,7 @@ _HOMES = {
     "collect_weights": "collecting",
     "entries_as_in_files": "naming",
     "from_files": "naming",
+    "kept_workplace": "journal",
     "load_weights": "filling",
     "open_folder": "opening",
     "parse_json": "folder",
@@ -54,6 +56,7 @@ _HOMES = {
     "save_tensors": "collecting",
     "taken_hub_options": "opening",
     "tensors_of": "naming",
+    "to_disk": "journal",
     "unfilled_modules": "unfilled",
     "write_folder": "collecting",
     "written_json": "folder",
@@ -80,6 +83,7 @@ __all__ = [
     "collect_weights",
     "entries_as_in_files",
     "from_files",
+    "kept_workplace",
     "load_weights",
     "open_folder",
     "parse_json",
@@ -92,6 +96,7 @@ __all__ = [
     "save_tensors",
     "taken_hub_options",
     "tensors_of",
+    "to_disk",
     "unfilled_modules",
     "write_folder",
     "written_json",

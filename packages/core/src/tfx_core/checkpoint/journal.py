@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -78,6 +78,28 @@ def committing(folder: Path) -> Iterator[None]:
         _undo(folder)
         _clear(folder / COMMIT)
         yield
+
+
+@contextmanager
+def kept_workplace(place: Path, is_worth_keeping: Callable[[], bool]) -> Iterator[Path]:
+    """A folder that one process holds and that outlives it: who holds it next finds what was in it.
+
+    It is removed when the block ends, unless by an error that leaves something that is worth keeping. Raises
+    `BlockingIOError` while another process or thread holds it.
+    """
+    lock = _hold(place, 0)
+    is_kept = False
+    try:
+        yield place
+    except BaseException:
+        is_kept = is_worth_keeping()
+        raise
+    finally:
+        if not is_kept:
+            _remove_held(place)
+        os.close(lock)
+        if not is_kept:
+            _remove_left(place)
 
 
 def change(folder: Path, leaving: Sequence[str], arriving: Sequence[tuple[Path, str]]) -> None:
@@ -251,14 +273,22 @@ def _held(place: Path, *, patience: float | None = None) -> Iterator[None]:
         yield
     finally:
         if not (place / _RECORD).exists():
-            with suppress(OSError):
-                _clear(place)  # the lock goes last, for it tells others that they may remove the rest
-            shutil.rmtree(place, ignore_errors=True)  # while it is locked, or it could be another's by now
+            _remove_held(place)
         os.close(lock)
-        if os.name == "nt":  # where an open file cannot be removed
-            (place / _LOCK).unlink(missing_ok=True)
-            with suppress(OSError):
-                place.rmdir()
+        _remove_left(place)
+
+
+def _remove_held(place: Path) -> None:
+    with suppress(OSError):
+        _clear(place)  # the lock goes last, for it tells others that they may remove the rest
+    shutil.rmtree(place, ignore_errors=True)  # while it is locked, or it could be another's by now
+
+
+def _remove_left(place: Path) -> None:
+    if os.name == "nt":  # where an open file cannot be removed
+        (place / _LOCK).unlink(missing_ok=True)
+        with suppress(OSError):
+            place.rmdir()
 
 
 def _hold(place: Path, patience: float) -> int:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,9 @@ class VectorKind(ABC):
     Passages, checksums, resumption, changes, filters and the command line come with it.
     """
 
+    keeps_vectors: ClassVar[bool] = False
+    """Whether `VectorIndex.vectors` gives every vector exactly as it was given to `write`."""
+
     @abstractmethod
     def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
         """Write the files of an index of ``vectors`` (N, D), mapped into memory and finite, into a folder.
@@ -155,17 +158,3 @@ class StoreKind(ABC):
     @abstractmethod
     def open(self, options: Mapping[str, str], *, dimension: int) -> EditableIndex:
         """Open the store that was published; raises `PassageIndexError` where there is none or it cannot be reached."""
-
-
-class PassageIndexKind(Protocol):
-    """How one kind of index is kept in a folder."""
-
-    def write(
-        self, folder: Path, batches: Iterable[PassageBatch], *, dimension: int, options: Mapping[str, str]
-    ) -> None:
-        """Write an index into an empty folder."""
-        ...
-
-    def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> PassageIndex:
-        """Open what `write` left."""
-        ...

@@ -151,7 +151,7 @@ class ObjectiveSpec(Spec):
 
 @dataclass(frozen=True)
 class IndexSpec(Spec):
-    """A kind of passage index; the target follows `tfx_core.embedding.PassageIndexKind`."""
+    """A kind of passage index; the target is a `tfx_core.embedding.VectorKind` or `StoreKind`."""
 
     kind = "index"
     plural = "indexes"
