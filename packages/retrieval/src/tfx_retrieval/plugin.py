@@ -2,12 +2,31 @@
 
 from typing import TYPE_CHECKING
 
-from tfx_core import IndexSpec, hookimpl
+from tfx_core import ArchitectureSpec, IndexSpec, hookimpl
 
 if TYPE_CHECKING:
     import click
 
 TFX_API = 1
+
+
+@hookimpl
+def tfx_architectures() -> list[ArchitectureSpec]:
+    """What is made of encoders and writers of others."""
+    return [
+        ArchitectureSpec(
+            "rag",
+            target="tfx_retrieval.rag:ARCHITECTURE",
+            hf_classes={
+                "RagModel": "backbone",
+                "RagSequenceForGeneration": "rag-sequence",
+                "RagTokenForGeneration": "rag-token",
+            },
+            tokenizer_classes=("RagTokenizer",),
+            summary="Answers a question by the documents found for it: question encoder and generator, marginalised",
+            paper="https://arxiv.org/abs/2005.11401",
+        ),
+    ]
 
 
 @hookimpl

@@ -333,6 +333,11 @@ class ModelConfig(Checked, Nested):
             del values["pruned_heads"]
         return {**values, **{key: value for key, value in self.extra.items() if key not in values}}
 
+    @property
+    def of_generation(self) -> dict[str, Any]:
+        """What it says of generation, among other keys; a config that nests a writer's adds what that says."""
+        return self.to_dict()
+
     def to_json_string(self) -> str:
         """What ``config.json`` is as a file."""
         from tfx_core.checkpoint import written_json

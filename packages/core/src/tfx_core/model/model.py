@@ -496,7 +496,7 @@ class Model(Switches):
     def generation_config(self) -> "GenerationConfig":
         """Defaults for `generate`, from the checkpoint's ``generation_config.json``, else its ``config.json``."""
         return self._generation_config.above(
-            self.config.to_dict(), self.file_label("generation_config.json"), self.file_label("config.json")
+            self.config.of_generation, self.file_label("generation_config.json"), self.file_label("config.json")
         )
 
     @generation_config.setter
