@@ -6,6 +6,7 @@ from typing import Any
 from tfx_core.errors import InputError
 from tfx_core.model import Architecture, Model
 from tfx_retrieval.rag.config import RagConfig
+from tfx_retrieval.rag.decoding import rag_decoding
 from tfx_retrieval.rag.heads import HEADS
 from tfx_retrieval.rag.model import RagOutput, backbone_rules, build_backbone
 
@@ -23,7 +24,7 @@ def _joined(parts: Mapping[str, Model]) -> dict[str, Any]:
         )
     configs = {name: part.config.to_dict() for name, part in parts.items()}
     generator = configs["generator"]
-    return {**configs, "generator": {**generator, **parts["generator"].generation_config.contents()}}
+    return {**configs, "generator": {**generator, **(parts["generator"].generation_config.contents() or {})}}
 
 
 ARCHITECTURE = Architecture(
@@ -33,4 +34,5 @@ ARCHITECTURE = Architecture(
     weights=backbone_rules,
     initialise=lambda path, module, config, generator: None,  # its parts fill themselves
     join=_joined,
+    decoding=rag_decoding,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from tfx_core.errors import ConfigError
 from tfx_core.fields import Rate, Size
@@ -12,7 +12,7 @@ from tfx_core.model import ModelConfig
 _OF_PARTS = "it is a size of its question encoder and of its generator, whose configs have it"
 
 
-def _missing(name: str) -> NoReturn:
+def _missing(name: str) -> ModelConfig:
     raise ConfigError(f"{name}: is missing; must be the config of a model, an object whose model_type names it")
 
 
@@ -28,7 +28,8 @@ class RagConfig(ModelConfig):
         ),
         _OF_PARTS,
     )
-    settable: ClassVar[Collection[str]] = ModelConfig.settable | {
+    settable: ClassVar[Collection[str]] = {
+        *ModelConfig.settable,
         *("n_docs", "max_combined_length", "title_sep", "doc_sep", "output_retrieved"),
         *("label_smoothing", "do_marginalize", "exclude_bos_score", "reduce_loss", "do_deduplication"),
     }
@@ -78,7 +79,7 @@ class RagConfig(ModelConfig):
     @property
     def hidden_size(self) -> Any:
         """Width of the generator's states."""
-        return self.generator.hidden_size
+        return getattr(self.generator, "hidden_size")  # noqa: B009  # an alias in some
 
     @property
     def of_generation(self) -> dict[str, Any]:

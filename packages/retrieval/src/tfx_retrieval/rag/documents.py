@@ -22,7 +22,7 @@ class Documents:
 
     @classmethod
     def of(
-        cls, scores: Tensor, ids: Tensor | None, mask: Tensor | None, encoder_outputs: Any, n_docs: int | None
+        cls, scores: Any, ids: Tensor | None, mask: Tensor | None, encoder_outputs: Any, n_docs: int | None = None
     ) -> Self:
         """Checked: an `InputError` says what does not fit. Rows whose mask has no token are no documents."""
         if scores.dim() != 2 or not scores.is_floating_point():
@@ -42,8 +42,8 @@ class Documents:
             scores = scores.masked_fill(~real.view_as(scores), float("-inf"))
             mask = torch.cat((mask[:, :1].masked_fill(~real[:, None], 1), mask[:, 1:]), dim=1)  # reads something
         _check_scores(scores)
-        given = {"input_ids": ids, "attention_mask": mask, "encoder_outputs": encoder_outputs}
-        return cls(scores, {name: value for name, value in given.items() if value is not None})
+        sources = {"input_ids": ids, "attention_mask": mask, "encoder_outputs": encoder_outputs}
+        return cls(scores, {name: value for name, value in sources.items() if value is not None})
 
     @property
     def count(self) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError

@@ -1,12 +1,11 @@
 """The probability of a text by all documents of its question (Lewis et al. 2020, §2.1), and the losses of it.
 
-``B`` questions, ``n`` documents of each, ``T`` tokens, ``V`` vocabulary. Targets ``(B, T)`` are `IGNORED` where there is
-nothing to predict.
+``B`` questions, ``n`` documents of each, ``T`` tokens, ``V`` vocabulary. Targets ``(B, T)`` are `IGNORED` where there
+is nothing to predict.
 """
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,17 +14,18 @@ from tfx_core.nn import at_least_float32
 
 
 def token_log_probs(logits: Tensor, documents: int) -> Tensor:
-    """log p(token | question, document) ``(B, n, T, V)`` of logits ``(B·n, T, V)``."""
-    return at_least_float32(logits).log_softmax(-1).unflatten(0, (-1, documents))
+    """Log p(token | question, document) ``(B, n, T, V)`` of logits ``(B·n, T, V)``."""
+    log_probs = at_least_float32(logits).log_softmax(-1)  # (B·n, T, V)
+    return log_probs.view(-1, documents, *log_probs.shape[1:])
 
 
 def document_log_probs(scores: Tensor) -> Tensor:
-    """log p(document | question) ``(B, n)``."""
+    """Log p(document | question) ``(B, n)``."""
     return at_least_float32(scores).log_softmax(1)
 
 
 def marginalised(logits: Tensor, scores: Tensor) -> Tensor:
-    """log p(token | question) ``(B, T, V)``: RAG-token takes the sum over documents at every token."""
+    """Log p(token | question) ``(B, T, V)``: RAG-token takes the sum over documents at every token."""
     tokens = token_log_probs(logits, scores.shape[1])  # (B, n, T, V)
     return (tokens + document_log_probs(scores)[..., None, None]).logsumexp(1)
 
@@ -47,7 +47,7 @@ def next_targets(labels: Tensor, pad: int | None, mask: Tensor | None) -> Tensor
 def rag_token_loss(logits: Tensor, scores: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     """Minus log p(text | question) ``(B,)`` of logits ``(B·n, T, V)``, with label smoothing."""
     tokens = marginalised(logits, scores)
-    found = _of_targets(tokens, targets).sum(-1)
+    found = text_log_probs(tokens, targets)
     return _smoothed(found, lambda: _of_all(tokens, targets).sum(-1), smoothing, tokens.shape[-1])
 
 
@@ -61,28 +61,27 @@ def rag_sequence_loss(
     """
     tokens = token_log_probs(logits, scores.shape[1])
     documents = document_log_probs(scores)
-    beside = targets[:, None]  # (B, 1, T), for each document
-    found = _of_targets(tokens, beside.masked_fill(_first_is(targets, without)[:, None], IGNORED)).sum(-1)  # (B, n)
+    found = text_log_probs(tokens, without_first(targets, without)[:, None]) + documents  # (B, n)
     vocabulary = tokens.shape[-1]
     return _smoothed(
-        (found + documents).logsumexp(1),
-        lambda: (_of_all(tokens, beside).sum(-1) + vocabulary * documents).logsumexp(1),
+        found.logsumexp(1),
+        lambda: (_of_all(tokens, targets[:, None]).sum(-1) + vocabulary * documents).logsumexp(1),
         smoothing,
         vocabulary,
     )
 
 
-def _first_is(targets: Tensor, token: int | None) -> Tensor:
-    """True ``(B, T)`` at a row's first target, where it is this token."""
+def without_first(targets: Tensor, token: int | None) -> Tensor:
+    """The targets ``(B, T)``, where a row begins with this token without it."""
     counted = targets != IGNORED
     first = counted & (counted.cumsum(1) == 1)
-    return first & (targets == token) if token is not None else torch.zeros_like(first)
+    return targets if token is None else targets.masked_fill(first & (targets == token), IGNORED)
 
 
-def _of_targets(log_probs: Tensor, targets: Tensor) -> Tensor:
-    """Those of the targets ``(…, T)``, 0 where there is none."""
-    places = targets.clamp(min=0).expand(log_probs.shape[:-1])[..., None]
-    return log_probs.gather(-1, places).squeeze(-1).masked_fill(targets == IGNORED, 0.0)
+def text_log_probs(tokens: Tensor, targets: Tensor) -> Tensor:
+    """Sums ``(…)`` of the log-probabilities of the targets ``(…, T)`` among those of all tokens ``(…, T, V)``."""
+    places = targets.clamp(min=0).expand(tokens.shape[:-1])[..., None]
+    return tokens.gather(-1, places).squeeze(-1).masked_fill(targets == IGNORED, 0.0).sum(-1)
 
 
 def _of_all(log_probs: Tensor, targets: Tensor) -> Tensor:

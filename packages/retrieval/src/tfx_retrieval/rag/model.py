@@ -208,7 +208,7 @@ class RagBackbone(Backbone):
 
     def generate(self, model: Any, input_ids: Tensor | None = None, **options: Any) -> Any:
         """Write a text for each question by all its documents, as the head does it."""
-        return generate(model, {"input_ids": input_ids, **options})
+        return generate(model, input_ids=input_ids, **options)
 
 
 def text_vector(output: ModelOutput) -> Tensor:

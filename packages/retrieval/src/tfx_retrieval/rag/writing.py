@@ -1,8 +1,232 @@
 """Generation by all documents of a question: RAG-token's at every token, RAG-sequence's of whole texts."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
 
-def generate(model: Any, given: Mapping[str, Any]) -> Any:
-    raise NotImplementedError
+from tfx_core.errors import InputError
+from tfx_core.generation import OPTION_NAMES, GenerationConfig, GenerationOptions, GenerationOutput, check_used
+from tfx_core.generation import generate as decode_by_step
+from tfx_core.model.heads import IGNORED
+from tfx_retrieval.rag.documents import Documents
+from tfx_retrieval.rag.heads import RagSequenceHead
+from tfx_retrieval.rag.marginal import (
+    document_log_probs,
+    next_targets,
+    text_log_probs,
+    token_log_probs,
+    without_first,
+)
+
+Text = tuple[int, ...]
+"""Tokens, from the decoder's first one to the end token."""
+
+_OF_DOCUMENTS = (
+    *("input_ids", "attention_mask", "context_input_ids", "context_attention_mask", "doc_scores", "n_docs"),
+    *("retrieved_doc_embeds", "retrieved_doc_input_ids", "retrieved_doc_attention_mask", "encoder_outputs"),
+)
+
+
+def generate(
+    model: Any, *, fast_decoding: bool = False, do_deduplication: bool | None = None, **given: Any
+) -> GenerationOutput | Tensor:
+    """Write a text for each question, by the documents that are given as for a call of the model.
+
+    RAG-token decodes by the probability of each token by all documents, as any model does. RAG-sequence has candidates
+    decoded from each document by itself, ``num_beams`` of each, and ranks them by their probability by all documents;
+    ``fast_decoding`` takes that to be 0 by a document whose own candidates do not have the text (Lewis et al. 2020,
+    §2.5), which is fewer texts to score. ``sequences_scores`` are the logarithms of these probabilities.
+    """
+    documents, rest = _read(model, given)
+    if isinstance(model.language_head, RagSequenceHead):
+        unique = model.config.do_deduplication if do_deduplication is None else do_deduplication
+        return WholeTexts(model, documents, rest, fast=fast_decoding, unique=unique).output()
+    for name, value in (("fast_decoding", fast_decoding or None), ("do_deduplication", do_deduplication)):
+        if value is not None:
+            raise InputError(f"{name}={value}: is for whole texts; load the model with head='rag-sequence'")
+    of_model = {"scores": "doc_scores", "input_ids": "context_input_ids", "attention_mask": "context_attention_mask"}
+    sources = {of_model.get(name, name): value for name, value in documents.sources.items()}
+    return decode_by_step(model, doc_scores=documents.scores, **sources, **rest)
+
+
+def _read(model: Any, given: Mapping[str, Any]) -> tuple[Documents, dict[str, Any]]:
+    """The documents of a call, and what it says besides. Without a mask, padding is told by its token."""
+    inputs = {name: given[name] for name in _OF_DOCUMENTS if given.get(name) is not None}
+    inputs |= {"attention": given.get("attention") or model.attention}
+    model.check_types(inputs)
+    ids, pad = inputs.get("context_input_ids"), model.config.generator.pad_token_id
+    if ids is not None and pad is not None:
+        inputs.setdefault("context_attention_mask", (ids != pad).long())
+    with torch.no_grad():
+        documents, _ = model.backbone.documents(**inputs)
+    return documents, {name: value for name, value in given.items() if name not in _OF_DOCUMENTS}
+
+
+class WholeTexts:
+    """RAG-sequence's decoding for the questions of one call, which asks for it with the ``arguments``."""
+
+    def __init__(
+        self, model: Any, documents: Documents, arguments: Mapping[str, Any], *, fast: bool, unique: bool
+    ) -> None:
+        asked = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
+        self.others = {name: value for name, value in arguments.items() if name not in asked}
+        check_used({name: x for name, x in self.others.items() if name in model.input_names}, {"attention"})
+        self.options = _options(model, self.others.pop("generation_config", None), asked)
+        self.generator = model.backbone.generator
+        self.documents, self.fast, self.unique = documents, fast, unique
+        self.first_token = model.head.first_token
+        self._check()
+
+    def _check(self) -> None:
+        options, candidates = self.options, self.options.num_beams * self.documents.count
+        if options.num_return_sequences > candidates:
+            raise InputError(
+                f"num_return_sequences={options.num_return_sequences}: {candidates} candidates of a question, "
+                "num_beams of each document; ask for fewer, or set num_beams"
+            )
+        for name in ("output_scores", "output_logits"):
+            if getattr(options, name):
+                raise InputError(f"{name}: whole texts are ranked by all documents, not single tokens; leave it out")
+        if self.others.get("streamer") is not None:
+            raise InputError("streaming with RAG-sequence: texts are only known at the end; load head='rag-token'")
+
+    @torch.no_grad()
+    def output(self) -> GenerationOutput | Tensor:
+        """The best texts of each question."""
+        encoder = {name: x for name, x in self.documents.sources.items() if name != "encoder_outputs"}
+        encoded = self.documents.sources.get("encoder_outputs")
+        if encoded is None:
+            encoded = self.generator.get_encoder()(**encoder, attention=self._attention)
+        written = self._written({**encoder, "encoder_outputs": encoded})
+        pairs = [
+            _Pair(question, document, text)
+            for question, texts in enumerate(written)
+            for text, found in texts.items()
+            for document in (sorted(set(found)) if self.fast else range(self.documents.count))
+            if self.documents.scores[question, document] > float("-inf")
+        ]
+        ranked = self._ranked(written, pairs, self._log_probs(pairs, encoded))
+        sequences = torch.nn.utils.rnn.pad_sequence(
+            [torch.tensor(text, device=self._device) for text, _ in ranked], batch_first=True, padding_value=self._pad
+        )
+        scores = torch.tensor([score for _, score in ranked], device=self._device)
+        output = GenerationOutput(sequences=sequences, sequences_scores=scores)
+        return output if self.options.return_dict_in_generate else sequences
+
+    def _written(self, sources: Mapping[str, Any]) -> "list[dict[Text, list[int]]]":
+        """What is decoded from each document by itself: of each question text -> the documents, one by one."""
+        count, beams = self.documents.count, self.options.num_beams
+        options = self.options.updated(
+            num_return_sequences=beams,
+            return_dict_in_generate=False,
+            seeds=_each(self.options.seeds, count),
+            decoder_start_token_id=_each(self.options.start_ids, count) or None,
+        )
+        sequences = self.generator.generate(
+            **sources, **self.others, generation_config=options, use_model_defaults=False
+        )
+        written: list[dict[Text, list[int]]] = [{} for _ in range(len(self.documents.scores))]
+        for row, tokens in enumerate(sequences.tolist()):
+            question, document = divmod(row // beams, count)
+            if self.documents.scores[question, document] > float("-inf"):
+                written[question].setdefault(self._ended(tokens), []).append(document)
+        return written
+
+    def _ended(self, tokens: list[int]) -> Text:
+        """A text without its padding: up to the first end token that is written, or the last that is no padding."""
+        ends = [place for place, token in enumerate(tokens) if place and token in self.options.eos_ids]
+        last = ends[0] if ends else max(place for place, token in enumerate(tokens) if not place or token != self._pad)
+        return tuple(tokens[: last + 1])
+
+    def _log_probs(self, pairs: "Sequence[_Pair]", encoded: Any) -> Tensor:
+        """Log p(text | question, document) of each pair, as many at once as there were candidates."""
+        size = self.documents.scores.numel() * self.options.num_beams
+        batches = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+        return torch.cat([self._of_batch(batch, encoded.last_hidden_state) for batch in batches])
+
+    def _of_batch(self, pairs: "Sequence[_Pair]", states: Tensor) -> Tensor:
+        texts = [torch.tensor(pair.text, device=self._device) for pair in pairs]
+        labels = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True, padding_value=IGNORED)
+        rows = [pair.question * self.documents.count + pair.document for pair in pairs]
+        mask = self.documents.sources.get("attention_mask")
+        logits = self.generator(
+            encoder_outputs=states[rows],
+            attention_mask=None if mask is None else mask[rows],
+            decoder_input_ids=labels.clamp(min=0),
+            attention=self._attention,
+        ).logits
+        targets = without_first(next_targets(labels, None, None), self.first_token)
+        return text_log_probs(token_log_probs(logits, 1)[:, 0], targets)
+
+    def _ranked(
+        self, written: "Sequence[Mapping[Text, list[int]]]", pairs: "Sequence[_Pair]", found: Tensor
+    ) -> list[tuple[Text, float]]:
+        """The texts asked for, the most probable by all documents first, with their log-probabilities."""
+        of_documents = document_log_probs(self.documents.scores).tolist()
+        terms: dict[tuple[int, Text], list[float]] = {}
+        for pair, log_prob in zip(pairs, found.tolist(), strict=True):
+            terms.setdefault((pair.question, pair.text), []).append(
+                log_prob + of_documents[pair.question][pair.document]
+            )
+        ranked = []
+        for question, texts in enumerate(written):
+            copies = [(text, 1 if self.unique else len(documents)) for text, documents in texts.items()]
+            scored = [(text, _log_sum(terms[question, text])) for text, times in copies for _ in range(times)]
+            ranked += self._best(question, sorted(scored, key=lambda each: -each[1]))
+        return ranked
+
+    def _best(self, question: int, scored: list[tuple[Text, float]]) -> list[tuple[Text, float]]:
+        wanted = self.options.num_return_sequences
+        if len(scored) < wanted:
+            warnings.warn(
+                f"row {question}: there are only {len(scored)} texts, where {wanted} are asked for; empty ones stand "
+                "for the others",
+                stacklevel=2,
+            )
+        nothing = (scored[0][0][:1], float("-inf"))
+        return [*scored[:wanted], *[nothing] * (wanted - len(scored))]
+
+    @property
+    def _attention(self) -> Any:
+        return self.others.get("attention") or self.generator.attention
+
+    @property
+    def _device(self) -> torch.device:
+        return self.documents.scores.device
+
+    @property
+    def _pad(self) -> int:
+        pad = self.options.pad_token_id
+        return (*self.options.eos_ids, 0)[0] if pad is None else pad
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A text and a document by which it is scored."""
+
+    question: int
+    document: int
+    text: Text
+
+
+def _options(model: Any, generation_config: object, asked: Mapping[str, Any]) -> GenerationOptions:
+    """What is asked for over what the caller's config says over the checkpoint's own."""
+    merged = GenerationConfig.of(model.generation_options)
+    merged.update(**GenerationConfig.of(generation_config).set_values())
+    merged.update(**asked)
+    return merged.options()
+
+
+def _each(values: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
+    """What is said for each question, for each of its documents; one for all stays that."""
+    if values is None or len(values) < 2:
+        return None if values is None else tuple(values)
+    return tuple(value for value in values for _ in range(count))
+
+
+def _log_sum(terms: Sequence[float]) -> float:
+    return float(torch.tensor(terms, dtype=torch.float64).logsumexp(0))
