@@ -74,6 +74,7 @@ class WholeTexts:
     ) -> None:
         asked = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
         self.others = {name: value for name, value in arguments.items() if name not in asked}
+        self.others.pop("use_model_defaults", None)  # the generator's are none of a RAG's
         check_used({name: x for name, x in self.others.items() if name in model.input_names}, {"attention"})
         self.options = _options(model, self.others.pop("generation_config", None), asked)
         self.generator = model.backbone.generator
