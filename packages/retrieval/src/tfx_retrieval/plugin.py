@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tfx_core import ArchitectureSpec, IndexSpec, hookimpl
+from tfx_core import ArchitectureSpec, IndexSpec, TaskSpec, hookimpl
 
 if TYPE_CHECKING:
     import click
@@ -33,6 +33,20 @@ def tfx_architectures() -> list[ArchitectureSpec]:
 def tfx_indexes() -> list[IndexSpec]:
     """The flat FAISS index."""
     return [IndexSpec("flat", target="tfx_retrieval.flat:KIND", summary="Exact search over every vector, with FAISS")]
+
+
+@hookimpl
+def tfx_tasks() -> list[TaskSpec]:
+    """Texts written by what is found."""
+    return [
+        TaskSpec(
+            "retrieval-augmented-generation",
+            target="tfx_retrieval.rag.task:RetrievalAugmentedGeneration",
+            heads=("rag-token", "rag-sequence", "conditional-generation"),
+            yields_to=("text2text-generation",),
+            summary="a text that answers a question, written by all the passages that are found for it",
+        )
+    ]
 
 
 @hookimpl

@@ -20,7 +20,12 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-seq2seq": {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
-    "tfx-retrieval": {"architecture": ("rag",), "index": ("flat",), "command": ("index",)},
+    "tfx-retrieval": {
+        "architecture": ("rag",),
+        "task": ("retrieval-augmented-generation",),
+        "index": ("flat",),
+        "command": ("index",),
+    },
 }
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
