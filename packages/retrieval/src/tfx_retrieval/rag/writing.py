@@ -124,7 +124,7 @@ class WholeTexts:
         options = self.options.updated(
             num_return_sequences=beams,
             return_dict_in_generate=False,
-            seeds=_each(self.options.seeds, count),
+            seeds=None if self.options.seeds is None else _repeated(self.options.seeds, count),
             decoder_start_token_id=_each(self.options.start_ids, count) or None,
         )
         sequences = self.generator.generate(
@@ -226,6 +226,10 @@ def _each(values: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
     """What is said for each question, for each of its documents; one for all stays that."""
     if values is None or len(values) < 2:
         return None if values is None else tuple(values)
+    return _repeated(values, count)
+
+
+def _repeated(values: Sequence[int], count: int) -> tuple[int, ...]:
     return tuple(value for value in values for _ in range(count))
 
 
