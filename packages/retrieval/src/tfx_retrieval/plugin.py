@@ -51,20 +51,6 @@ def tfx_architectures() -> list[ArchitectureSpec]:
 
 
 @hookimpl
-def tfx_tasks() -> list[TaskSpec]:
-    """What is done with an index and a model."""
-    return [
-        TaskSpec(
-            "open-domain-question-answering",
-            target="tfx_retrieval.open_domain:OpenDomainQuestionAnswering",
-            heads=("reader", "question-answering"),
-            yields_to=("question-answering",),
-            summary="the answer to a question, out of the passages of an index that answer it best",
-        )
-    ]
-
-
-@hookimpl
 def tfx_indexes() -> list[IndexSpec]:
     """The kinds of index that FAISS searches, and Milvus."""
     return [
@@ -81,6 +67,27 @@ def tfx_indexes() -> list[IndexSpec]:
         IndexSpec("ivf-pq", target="tfx_retrieval.kinds.ivf_pq:KIND", summary="Such lists of codes, 1/20 of the size"),
         IndexSpec("milvus", target="tfx_retrieval.milvus:KIND", summary="Vectors in Milvus: a cluster, or a file"),
         IndexSpec("sq8", target="tfx_retrieval.kinds.scalar:KIND", summary="All vectors in 8 bits, 1/4 of the size"),
+    ]
+
+
+@hookimpl
+def tfx_tasks() -> list[TaskSpec]:
+    """What is done with an index and a model."""
+    return [
+        TaskSpec(
+            "open-domain-question-answering",
+            target="tfx_retrieval.open_domain:OpenDomainQuestionAnswering",
+            heads=("reader", "question-answering"),
+            yields_to=("question-answering",),
+            summary="the answer to a question, out of the passages of an index that answer it best",
+        ),
+        TaskSpec(
+            "retrieval-augmented-generation",
+            target="tfx_retrieval.rag.task:RetrievalAugmentedGeneration",
+            heads=("rag-token", "rag-sequence", "conditional-generation"),
+            yields_to=("text2text-generation",),
+            summary="a text that answers a question, written by all the passages that are found for it",
+        ),
     ]
 
 

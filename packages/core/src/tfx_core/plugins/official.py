@@ -21,7 +21,6 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
     "tfx-multimodal": {"architecture": ("mmbt", "resnet"), "task": ("multimodal-classification",)},
-    "tfx-multimodal": {"architecture": ("mmbt", "resnet"), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
         "architecture": ("dpr", "rag"),
         "task": ("open-domain-question-answering", "retrieval-augmented-generation"),

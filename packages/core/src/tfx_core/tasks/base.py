@@ -99,7 +99,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
             def read(folder: "Folder") -> "tuple[Model, str | Path | Tokenizer]":
                 head = given["head"] if "head" in given else cls.head_for(folder, provider)
                 loaded = load_model(folder, reads=cls.reads, **{**given, **place, "head": head})
-                return loaded, load_tokenizer(folder, provider=provider) if tokenizer is None else tokenizer
+                return loaded, cls.tokenizer_of(folder, provider) if tokenizer is None else tokenizer
 
             loaded, tokenizer = read_whole(model, read, **hub)
         elif given:
@@ -127,6 +127,13 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
             f"{folder.label}: holds a model with the head {stored or 'backbone'!r}; {cls.name} needs one that was "
             f"trained with {needed}"
         )
+
+    @classmethod
+    def tokenizer_of(cls, folder: "Folder", provider: str | None = None) -> "Tokenizer":
+        """The tokenizer that comes with a checkpoint."""
+        from tfx_core.model.loading import load_tokenizer
+
+        return load_tokenizer(folder, provider=provider)
 
     @classmethod
     def is_served_by(cls, head: str) -> bool:

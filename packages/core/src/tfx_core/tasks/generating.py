@@ -209,7 +209,8 @@ class GeneratingTask(Task[GeneratingT, ItemT, NewTokens], Generic[GeneratingT, I
         # by their names as well: `generate` warns where one has no effect, and refuses lengths that it would else cut
         given = options.given()
         if "seed" in given:
-            given["seeds"] = [given.pop("seed")] * len(batch["input_ids"])
+            inputs = next(iter(batch.values()))  # the first of which has a row for each text
+            given["seeds"] = [given.pop("seed")] * len(inputs)
         sequences = self.model.generate(
             **batch,
             generation_config=options.resolved,
