@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from tfx_core.plugins import ArchitectureSpec, registry
+
 if TYPE_CHECKING:
     from tests.parity.case import Case
 
@@ -74,6 +76,9 @@ class ArchitectureCase:
 
     variants: tuple[Variant, ...]
     """What is compared with the reference."""
+
+    reads: str = "text"
+    """What a call needs: a text, which it may read alone, or something else, such as ``"image"``."""
 
     compared: dict[str, Any] = field(default_factory=dict)
     """Keys that the config of every variant has besides."""
@@ -152,3 +157,8 @@ def case_of(model_type: str) -> ArchitectureCase:
         raise LookupError(f"architecture {model_type!r} is not tested: there is no tests/cases/{name}.py")
     case: ArchitectureCase = import_module(f"{__name__}.{name}").CASE
     return case
+
+
+def readers_of_text() -> list[ArchitectureSpec]:
+    """The installed architectures whose calls need a text and nothing else."""
+    return [spec for spec in registry.architectures() if case_of(spec.name).reads == "text"]

@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, Inputs, case_of
+from tests.cases import CHOICE_HEADS, Inputs, case_of, readers_of_text
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.model import Model
 from tfx_core.model.heads import IGNORED
-from tfx_core.plugins import registry
 
 LENGTHS, WIDTH = (9, 4, 6), 12
 SIDES = ("left", "right", "holes")
@@ -26,7 +25,7 @@ def tiny_model(model_type: str, head: str, **changes: object) -> Model:
 
 def heads_with_a_loss() -> list[tuple[str, str]]:
     """Of every architecture."""
-    return [(spec.name, head) for spec in registry.architectures() for head in spec.heads if head not in _WITHOUT_LOSS]
+    return [(spec.name, head) for spec in readers_of_text() for head in spec.heads if head not in _WITHOUT_LOSS]
 
 
 def texts_of(model_type: str, head: str) -> "list[Text]":

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 import tfx_core
+from tests.cases import readers_of_text
 from tests.models.tiny import tiny_config
 from tfx_core.alignment import word_alignments
 from tfx_core.errors import InputError
-from tfx_core.plugins import registry
 
-HEADS = [(spec.name, head) for spec in registry.architectures() for head in spec.heads]
+HEADS = [(spec.name, head) for spec in readers_of_text() for head in spec.heads]
 ALIGNING = "conditional-generation"
 
 

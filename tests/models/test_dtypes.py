@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, Inputs
+from tests.cases import CHOICE_HEADS, Inputs, readers_of_text
 from tests.models.labelled import SIDES, WIDTH, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.test_outputs import HEADS, total
 from tests.models.tiny import each_stream, random_ids, target_ids
 from tfx_core.model import Model
 from tfx_core.nn import padded_layouts
-from tfx_core.plugins import registry
 
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 0.01, torch.bfloat16: 0.05}
 """Of the largest number of a result, or of 1: how far any of its numbers may be from that in float32."""
@@ -110,7 +109,7 @@ def test_nothing_stays_narrow_in_a_model_that_is_made_wide_again(model_type: str
         torch.testing.assert_close(value, results(model, given)[name], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("model_type", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("model_type", [spec.name for spec in readers_of_text()])
 def test_in_the_widest_type_both_kernels_hide_padding_alike(model_type: str) -> None:
     """What padding itself is computed as, where it is, is a number too: nothing else would be left of the rest."""
     model, ids = tiny_model(model_type, "backbone").double(), random_ids(model_type, 2, 6)

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of
+from tests.cases import CHOICE_HEADS, case_of, readers_of_text
 from tests.models.tiny import each_stream, perturbed, random_ids, texts_differ, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation import GenerationOptions, RevealingState
 from tfx_core.model import Model, load_architecture
 from tfx_core.model.heads import LanguageHead
 from tfx_core.nn import eager
-from tfx_core.plugins import registry
 
 LENGTHS, NEW, COPIES = (6, 3, 5), 7, 2
 CROSSING: dict[str, Any] = {"add_cross_attention": True}
@@ -31,7 +30,7 @@ CAUSAL: dict[str, Any] = {"causal": True}
 def generators() -> list[tuple[str, str, dict[str, Any]]]:
     """Every architecture and head that generates, once more with cross-attention or causal where it can be."""
     found: list[tuple[str, str, dict[str, Any]]] = []
-    for spec in registry.architectures():
+    for spec in readers_of_text():
         if load_architecture(spec.name).decoding is None:
             continue
         for head in spec.heads:

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import case_of, readers_of_text
 from tests.models.labelled import SIDES, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.tiny import random_ids, target_ids
 from tfx_core.errors import InputError
 from tfx_core.model import Model, TransformerBackbone, load_architecture
 from tfx_core.nn import Embeddings
-from tfx_core.plugins import registry
 
-ARCHITECTURES = [spec.name for spec in registry.architectures()]
+ARCHITECTURES = [spec.name for spec in readers_of_text()]
 COMPARED_ONLY = {"xlnet": {"token_type_ids"}}
 """Inputs whose numbers are compared with each other and look nothing up, so that none is out of range."""
 ANYWHERE = ("start_positions", "end_positions")
@@ -205,7 +204,7 @@ def test_a_number_that_is_none_of_the_models_is_told_with_its_input(model_type: 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_so_is_an_id_in_generation(model_type: str) -> None:
-    spec = next(each for each in registry.architectures() if each.name == model_type)
+    spec = next(each for each in readers_of_text() if each.name == model_type)
     head = next((each for each in ("conditional-generation", "causal-lm") if each in spec.heads), None)
     if head is None:
         return
@@ -236,7 +235,7 @@ def test_an_id_as_label_of_a_decoder_is_told(model_type: str) -> None:
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_an_answer_is_looked_for_in_what_the_decoder_reads(model_type: str) -> None:
-    spec = next(each for each in registry.architectures() if each.name == model_type)
+    spec = next(each for each in readers_of_text() if each.name == model_type)
     if "question-answering" not in spec.heads:
         return
     model = tiny_model(model_type, "question-answering")

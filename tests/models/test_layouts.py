@@ -11,16 +11,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import case_of, readers_of_text
 from tests.models.labelled import tiny_model
 from tests.models.test_configs import TIED_HEADS
 from tests.models.tiny import tiny_config
 from tfx_core.errors import CheckpointError, ConfigError
 from tfx_core.model import Model
-from tfx_core.plugins import registry
 
-MODEL_TYPES = [spec.name for spec in registry.architectures()]
-HEADS = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
+MODEL_TYPES = [spec.name for spec in readers_of_text()]
+HEADS = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]
 STRANGE = ("strange.weight", "embeddings.strange")
 
 

@@ -4,15 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.cases import case_of
+from tests.cases import case_of, readers_of_text
 from tests.models.labelled import tiny_model
 from tests.models.tiny import random_ids, target_ids
 from tfx_core.model import Model, load_architecture
 from tfx_core.model.counting import HeldTensors, counted
-from tfx_core.plugins import registry
 
 SHORTER, LONGER = 512, 1024
-ARCHITECTURES = [spec.name for spec in registry.architectures()]
+ARCHITECTURES = [spec.name for spec in readers_of_text()]
 
 
 def long_model(model_type: str) -> Model:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of
+from tests.cases import CHOICE_HEADS, case_of, readers_of_text
 from tests.core.tasks import crf
 from tests.models.tiny import each_stream, perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
@@ -18,11 +18,11 @@ from tfx_core.model import Model, ModelOutput, load_architecture
 from tfx_core.nn import DecoderCache
 from tfx_core.plugins import ArchitectureSpec, registry
 
-CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
+CASES = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]
 LENGTHS = (9, 4, 1, 6)
 
 
-@pytest.mark.parametrize("model_type", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("model_type", [spec.name for spec in readers_of_text()])
 def test_width_depth_and_heads_have_common_names(model_type: str) -> None:
     names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
     config = tfx_core.new_model(model_type, **tiny_config(model_type)).config
@@ -44,7 +44,7 @@ def test_width_depth_and_heads_have_common_names(model_type: str) -> None:
         tfx_core.new_model(model_type, num_heads_of_all=3)
 
 
-@pytest.mark.parametrize("model_type", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("model_type", [spec.name for spec in readers_of_text()])
 def test_a_model_compiles(model_type: str) -> None:
     model = perturbed(tfx_core.new_model(model_type, seed=1, **tiny_config(model_type)).eval(), 2, 0.1)
     ids, mask = batch(model, "right")
@@ -214,13 +214,13 @@ def test_a_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(case: t
         assert ours.isfinite().all()
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text()])
 def test_there_is_a_case_of_every_architecture(name: str) -> None:
     assert case_of(name).tiny
     assert case_of(name).variants
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text()])
 def test_embeddings_that_have_a_width_of_their_own_are_compared_with_the_same_too(name: str) -> None:
     config, case = load_architecture(name).config, case_of(name)
     if "embedding_size" in config().field_names():
@@ -233,7 +233,7 @@ def test_an_architecture_without_a_case_is_told_by_name() -> None:
         case_of("new-one")
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text()])
 def test_the_weight_table_names_every_parameter_once(name: str) -> None:
     for head in ("backbone", *registry.find(ArchitectureSpec, name).heads):
         made = tfx_core.new_model(name, head=head, seed=0, **tiny_config(name))
@@ -253,16 +253,14 @@ def test_the_weight_table_names_every_parameter_once(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text()])
 def test_a_config_refuses_wrong_types_by_name(name: str) -> None:
     for key in tiny_config(name):
         with pytest.raises(ConfigError, match=f"{key}="):
             tfx_core.new_model(name, **{**tiny_config(name), key: {"no": "thing"}})
 
 
-@pytest.mark.parametrize(
-    "name", [spec.name for spec in registry.architectures() if "token-states" in spec.capabilities]
-)
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text() if "token-states" in spec.capabilities])
 def test_a_head_of_somebody_else_reads_a_state_of_every_token(name: str) -> None:
     with tfx_core.register(crf.Plugin(), name="crf"):
         made = tfx_core.new_model(name, head="crf", seed=0, num_labels=3, **tiny_config(name)).eval()
@@ -270,7 +268,7 @@ def test_a_head_of_somebody_else_reads_a_state_of_every_token(name: str) -> None
     assert made(input_ids=ids, attention_mask=mask).logits.shape == (*ids.shape, 3)
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text()])
 def test_every_class_of_the_reference_stands_for_a_head(name: str) -> None:
     spec = registry.find(ArchitectureSpec, name)
     assert set(spec.hf_classes.values()) >= {"backbone"}
@@ -279,7 +277,7 @@ def test_every_class_of_the_reference_stands_for_a_head(name: str) -> None:
     assert spec.paper
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures()])
+@pytest.mark.parametrize("name", [spec.name for spec in readers_of_text()])
 def test_what_the_spec_says_is_what_the_architecture_has(name: str) -> None:
     spec, architecture = registry.find(ArchitectureSpec, name), load_architecture(name)
     assert architecture.config.model_type == name

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import case_of, readers_of_text
 from tests.models.labelled import tiny_model
 from tests.models.tiny import random_ids, target_ids, tiny_config
 from tfx_core.errors import InputError
@@ -26,7 +26,7 @@ PATTERNS = {
     "global(1, first=2)": FirstTokens(Window(1, 1), 2),
     "chunks(3)": Chunks(3, 1, 0),
 }
-ARCHITECTURES = [spec.name for spec in registry.architectures()]
+ARCHITECTURES = [spec.name for spec in readers_of_text()]
 BOUNDED = [name for name in ARCHITECTURES if case_of(name).patterns]
 WRITERS = [
     (name, head)

@@ -7,19 +7,19 @@ import torch
 from torch import Tensor
 
 import tfx_core
+from tests.cases import readers_of_text
 from tests.models.labelled import tiny_model
 from tests.models.tiny import random_ids, tiny_config
 from tfx_core.errors import ConfigError
 from tfx_core.model import Model, load_architecture
 from tfx_core.nn import Stack
-from tfx_core.plugins import registry
 
 
 def prunable(model_type: str) -> bool:
     return load_architecture(model_type).config.of(**tiny_config(model_type)).prunable is not None
 
 
-ARCHITECTURES = [spec.name for spec in registry.architectures()]
+ARCHITECTURES = [spec.name for spec in readers_of_text()]
 
 
 def states(model: Model, **inputs: object) -> Tensor:

@@ -13,16 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tfx_core
+from tests.cases import readers_of_text
 from tests.models.test_tokenizers import released
 from tests.models.tiny import perturbed, tiny_config
 from tfx_core.embedding import pool
 from tfx_core.embedding.sentence_folder import Dense, Normalize
 from tfx_core.model import load_architecture
-from tfx_core.plugins import registry
 
 NAMES = [
     spec.name
-    for spec in registry.architectures()
+    for spec in readers_of_text()
     if "token-states" in spec.capabilities and load_architecture(spec.name).text is not None
 ]
 TEXTS = ["hello abc", "ab world hello 3 ", "a", "abc " * 60, "Hello, world"]

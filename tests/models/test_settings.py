@@ -10,14 +10,13 @@ import pytest
 import torch
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of
+from tests.cases import CHOICE_HEADS, case_of, readers_of_text
 from tests.models.tiny import random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError
 from tfx_core.model import Model, load_architecture
-from tfx_core.plugins import registry
 
-ARCHITECTURES = [spec.name for spec in registry.architectures()]
-CASES = [(spec.name, head) for spec in registry.architectures() for head in ("backbone", *spec.heads)]
+ARCHITECTURES = [spec.name for spec in readers_of_text()]
+CASES = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]
 SIZES = (
     *("hidden_size", "num_hidden_layers", "num_attention_heads"),
     *("intermediate_size", "vocab_size", "max_position_embeddings"),
