@@ -20,12 +20,12 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-seq2seq": {
         "architecture": ("bart", "marian", "mbart", "mt5", "pegasus", "prophetnet", "t5", "xlm-prophetnet")
     },
+    "tfx-multimodal": {"architecture": ("mmbt", "resnet"), "task": ("multimodal-classification",)},
     "tfx-retrieval": {"index": ("flat",), "command": ("index",)},
 }
 """What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
 
 _PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "tfx-multimodal": {"architecture": ("mmbt",), "task": ("multimodal-classification",)},
     "tfx-retrieval": {
         "architecture": ("dpr", "rag"),
         "task": ("open-domain-question-answering",),
