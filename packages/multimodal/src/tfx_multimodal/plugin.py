@@ -1,6 +1,6 @@
 """What this distribution gives to tfx; imports neither torch nor Pillow nor the architectures."""
 
-from tfx_core.plugins import ArchitectureSpec, hookimpl
+from tfx_core.plugins import ArchitectureSpec, TaskSpec, hookimpl
 
 TFX_API = 1
 
@@ -24,4 +24,17 @@ def tfx_architectures() -> list[ArchitectureSpec]:
             summary="Convolutional network of residual blocks, from an image to a map of features",
             paper="https://arxiv.org/abs/1512.03385",
         ),
+    ]
+
+
+@hookimpl
+def tfx_tasks() -> list[TaskSpec]:
+    """The class of a text and an image."""
+    return [
+        TaskSpec(
+            "multimodal-classification",
+            target="tfx_multimodal.task:MultimodalClassification",
+            heads=("multimodal-classification",),
+            summary="the class of a text and an image together",
+        )
     ]

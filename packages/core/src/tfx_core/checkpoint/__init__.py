@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
     from tfx_core.checkpoint.rules import Computed, Constant, Drop, Fuse, Legacy, Rename, Reshape, Rule, Same, Transpose
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
-    from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
+    from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensor_file, read_tensors
     from tfx_core.checkpoint.unfilled import unfilled_modules
     from tfx_core.checkpoint.weight_file import TensorEntry
 
@@ -45,6 +45,7 @@ _HOMES = {
     "load_weights": "filling",
     "open_folder": "opening",
     "parse_json": "folder",
+    "read_tensor_file": "tensor_files",
     "read_tensors": "tensor_files",
     "read_whole": "opening",
     "replacing": "atomic",
@@ -83,6 +84,7 @@ __all__ = [
     "load_weights",
     "open_folder",
     "parse_json",
+    "read_tensor_file",
     "read_tensors",
     "read_whole",
     "replacing",
