@@ -86,6 +86,9 @@ class ArchitectureCase:
     inputs: Callable[["Case", torch.Generator], Inputs] | None = None
     """What the variants are given, where it is not what `encoder_inputs` makes."""
 
+    reference: Callable[["Case"], Any] | None = None
+    """The reference's model of a case, new, where its class alone does not make one from a config."""
+
     end_token: int | None = None
     """What its inputs end with, where a head reads it."""
 

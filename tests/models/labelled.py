@@ -93,7 +93,7 @@ def _with_labels(model_type: str, head: str, length: int, seed: int) -> Inputs:
             return {**inputs, "labels": labels, "decoder_attention_mask": torch.ones_like(labels)}
         case "double-heads":
             return {**inputs, "labels": labels, "mc_labels": random(2, 1), "mc_token_ids": random(length, 1, 2)}
-        case "multiple-choice" | "sequence-classification" | "next-sentence":
+        case "multiple-choice" | "sequence-classification" | "multimodal-classification" | "next-sentence":
             return {**inputs, "labels": random(2, 1)}
         case "question-answering":
             return {**inputs, "start_positions": random(length, 1), "end_positions": random(length, 1)}

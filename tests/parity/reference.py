@@ -5,21 +5,20 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import load_file
 
+from tests.cases import case_of
 from tests.parity.case import Case
+
+REPORT: dict[str, Any] = {"mismatched_keys": [], "error_msgs": []}
 
 
 def reference_model(case: Case, seed: int = 0) -> Any:
     """The reference's model of the case, random, with all that learns perturbed, norms and biases included."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        cls = getattr(transformers, case.reference_class)
-        config = case.config
-        pruned = {int(layer): heads for layer, heads in config.pop("pruned_heads", {}).items()}
-        settings = cls.config_class(**config, attn_implementation=case.variant.kernel)
-        model = cls(settings)
-        if pruned:
-            model.base_model.prune_heads(pruned)
+        build = case_of(case.model_type).reference or _of_its_class
+        model = build(case)
         with torch.no_grad():
             for parameter in (each for each in model.parameters() if each.requires_grad):  # not what is computed
                 parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -28,8 +27,24 @@ def reference_model(case: Case, seed: int = 0) -> Any:
     return model.eval()
 
 
+def _of_its_class(case: Case) -> Any:
+    cls = getattr(transformers, case.reference_class)
+    config = case.config
+    pruned = {int(layer): heads for layer, heads in config.pop("pruned_heads", {}).items()}
+    settings = cls.config_class(**config, attn_implementation=case.variant.kernel)
+    model = cls(settings)
+    if pruned:
+        model.base_model.prune_heads(pruned)
+    return model
+
+
 def read_reference(case: Case, folder: Path) -> tuple[Any, dict[str, Any]]:
     """What the reference reads from a folder that we wrote, and its report of what did not fit."""
+    build = case_of(case.model_type).reference
+    if build is not None:
+        model = build(case)
+        missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+        return model.eval(), {**REPORT, "missing_keys": missing, "unexpected_keys": unexpected}
     cls = getattr(transformers, case.reference_class)
     model, report = cls.from_pretrained(
         folder, output_loading_info=True, attn_implementation=case.variant.kernel, local_files_only=True

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         moved,
     )
     from tfx_core.checkpoint.table import BackboneRules, WeightTable
-    from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensors
+    from tfx_core.checkpoint.tensor_files import TensorFiles, read_tensor_file, read_tensors
     from tfx_core.checkpoint.unfilled import unfilled_modules
     from tfx_core.checkpoint.weight_file import TensorEntry
 
@@ -60,6 +60,7 @@ _HOMES = {
     "moved": "rules",
     "open_folder": "opening",
     "parse_json": "folder",
+    "read_tensor_file": "tensor_files",
     "read_tensors": "tensor_files",
     "read_whole": "opening",
     "replacing": "atomic",
@@ -101,6 +102,7 @@ __all__ = [
     "moved",
     "open_folder",
     "parse_json",
+    "read_tensor_file",
     "read_tensors",
     "read_whole",
     "replacing",

@@ -55,6 +55,17 @@ def read_tensors(folder: Folder, variant: str | None = None) -> TensorFiles:
     raise CheckpointError(f"{folder.label}: holds no weights; looked for {', '.join(looked_for)}")
 
 
+def read_tensor_file(path: Path) -> TensorFiles:
+    """The tensors of one file, whatever its name: ``.safetensors``, else what ``torch.save`` writes.
+
+    Raises `CheckpointError` as `read_tensors` does.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file")
+    reader = read_safetensors if path.suffix == ".safetensors" else read_torch_file
+    return TensorFiles(str(path), reader(path, str(path)))
+
+
 def _read_shards(
     folder: Folder, index_name: str, index: Mapping[str, object], reader: _Reader
 ) -> dict[str, TensorEntry]:

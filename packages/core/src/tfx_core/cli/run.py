@@ -13,7 +13,7 @@ from tfx_core.cli.group import Command, ListedGroup
 from tfx_core.cli.output import OutputPath, as_it_comes, in_a_cell
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_answers import Unanswered, answers
-from tfx_core.cli.task_inputs import RunInputs, Unusable, open_inputs
+from tfx_core.cli.task_inputs import RunInputs, Unusable, beside, open_inputs
 from tfx_core.cli.task_languages import FLAG as LANGUAGES
 from tfx_core.cli.task_languages import OPTION as LIST_LANGUAGES
 from tfx_core.cli.task_languages import print_languages
@@ -215,7 +215,7 @@ def _run(
         raise click.UsageError(f"--json and {'--raw' if raw else '--header'} contradict each other; give one of them")
     from tfx_core.cli.task_results import Lines  # numpy, which a help page and a mistake do without
 
-    inputs = open_inputs(text, file, read_as, sys.stdin.buffer, strict=strict)
+    inputs = beside(open_inputs(text, file, read_as, sys.stdin.buffer, strict=strict), task.files, file)
     loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
     on_a_terminal = output is None and sys.stdout.isatty()
     if on_a_terminal and not (as_json or header) and isinstance(loaded, Following) and loaded.can_follow():

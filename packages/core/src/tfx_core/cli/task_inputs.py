@@ -1,8 +1,8 @@
 """Where the inputs of ``tfx-core run`` come from: arguments, a file or a pipe, one per line or as JSON Lines."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
@@ -77,6 +77,20 @@ def open_inputs(
     # what can be read only once, such as a named pipe, is not read ahead
     total = sum(1 for _ in values()) if path.is_file() else None
     return _from(values(), total, file, form, strict)
+
+
+def beside(inputs: RunInputs, keys: Collection[str], file: str | None) -> RunInputs:
+    """The inputs of a file with the paths under these keys relative to it; of a pipe, to where the command runs."""
+    if not keys or file in (None, "-"):
+        return inputs
+    folder = Path(str(file)).parent
+
+    def placed(value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {key: str(folder / x) if key in keys and isinstance(x, str) else x for key, x in value.items()}
+
+    return replace(inputs, values=map(placed, inputs.values))
 
 
 def _from(values: Iterator[object], total: int | None, label: str, form: Form | None, strict: bool) -> RunInputs:

@@ -32,6 +32,8 @@ def take_over(model: Model, parts: Mapping[str, Model]) -> None:
     """
     for name, part in parts.items():
         place = model.backbone.get_submodule(name)
+        if isinstance(place, Model) and place.head_name == "backbone":
+            place = place.backbone  # whatever head the part has
         given: nn.Module = part if isinstance(place, Model) else part.backbone
         if isinstance(place, Model) and place.head_name != part.head_name:
             raise InputError(

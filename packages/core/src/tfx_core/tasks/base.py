@@ -52,6 +52,8 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
     reads: ClassVar[str | None] = None
     """The only capability of a bare backbone that the task reads, as `tfx_core.load_model` takes it."""
     options_type: type[OptionsT]
+    files: ClassVar[tuple[str, ...]] = ()
+    """Keys of an input whose texts are paths: those in a file of inputs are relative to it."""
     listed: ClassVar[bool] = False
     """Whether a text alone gives a list of its one result, as in the reference library; in a list it never does."""
 

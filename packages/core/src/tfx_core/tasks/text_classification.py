@@ -16,6 +16,8 @@ from tfx_core.tasks.windows import ItemError, TextWindow, check_text, tokenize
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tfx_core.model.config import ModelConfig
+
 TextOrPair: TypeAlias = tuple[str, ...]
 """A text, or a text and its pair."""
 
@@ -113,19 +115,23 @@ class TextClassification(Task[TextClassificationOptions, TextOrPair, Logits]):
         options: TextClassificationOptions,
     ) -> Result:
         """The best class, or a list of the best."""
-        scores = apply(options.function_to_apply or self._default_function(), rows[0])
-        labels = self.model.config.id2label
-        order = range(len(scores)) if options.by_number else np.argsort(-scores, kind="stable")
-        ranked = [{"label": labels[int(index)], "score": float(scores[index])} for index in order]
-        return ranked[0] if options.top_k == 1 else ranked[: options.top_k]
+        return ranked_classes(self.model.config, rows[0], options)
 
-    def _default_function(self) -> Function:
-        config = self.model.config
-        if config.problem_type == "regression":
-            return "none"
-        if config.problem_type == "multi_label_classification" or config.num_labels == 1:
-            return "sigmoid"
-        return "softmax"
+
+def ranked_classes(config: "ModelConfig", logits: Logits, options: TextClassificationOptions) -> Result:
+    """The best class of logits ``(C,)`` with its score, or a list of the best, as the options say."""
+    scores = apply(options.function_to_apply or _function_of(config), logits)
+    order = range(len(scores)) if options.by_number else np.argsort(-scores, kind="stable")
+    ranked = [{"label": config.id2label[int(index)], "score": float(scores[index])} for index in order]
+    return ranked[0] if options.top_k == 1 else ranked[: options.top_k]
+
+
+def _function_of(config: "ModelConfig") -> Function:
+    if config.problem_type == "regression":
+        return "none"
+    if config.problem_type == "multi_label_classification" or config.num_labels == 1:
+        return "sigmoid"
+    return "softmax"
 
 
 def apply(function: Function, logits: Logits) -> Logits:
