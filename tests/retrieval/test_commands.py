@@ -231,7 +231,9 @@ def test_a_table_keeps_to_sixty_columns(folder: Path, monkeypatch: pytest.Monkey
 def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
     refused = run("index", "serch", "x")
     assert refused.exit_code == 2
-    assert refused.stderr.startswith("Error: no command 'serch'; did you mean 'search'? there are: build, search")
+    assert refused.stderr.startswith(
+        "Error: no command 'serch'; did you mean 'search'? there are: add, build, compact, "
+    )
 
 
 def test_options_are_named_as_they_are_typed(build: list[object]) -> None:
@@ -303,7 +305,8 @@ def test_showing_help_imports_neither_torch_nor_faiss() -> None:
 import sys
 import tfx_retrieval, tfx_retrieval.plugin
 from tfx_core.cli import cli
-for arguments in ("--help", "plugins", "index --help", "index build --help", "index search --help"):
+commands = ("add", "build", "compact", "delete", "info", "merge", "replace", "search")
+for arguments in ("--help", "plugins", "index --help", *(f"index {name} --help" for name in commands)):
     cli(arguments.split(), standalone_mode=False)
     loaded = {"torch", "faiss", "numpy", "tokenizers"} & set(sys.modules)
     assert not loaded, (arguments, loaded)

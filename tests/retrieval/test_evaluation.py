@@ -210,3 +210,21 @@ def test_an_index_in_milvus(tmp_path: Path, tiny_bert: Path) -> None:
     questions = written(tmp_path, {"question": "boat", "topics": ["travel"]})
     refused = run("index", "evaluate", tmp_path / "index", "-q", questions)
     assert (refused.exit_code, "say what is right in a qrels file" in refused.output) == (1, True)
+
+
+def test_words_follow_the_changes_of_an_index(tmp_path: Path, tiny_bert: Path) -> None:
+    from tfx_core.embedding import load_encoder
+    from tfx_retrieval import build_index
+
+    encoder = load_encoder(tiny_bert)
+    index = build_index([Passage(f"the cat {n}", id=str(n)) for n in range(3)], encoder, tmp_path / "a", lexical=True)
+    index.add([Passage("a boat and a cat", id="3"), Passage("bread", id="4")])
+    index.delete(["1"])
+    found = [[hit.passage.id for hit in hits] for hits in index.by_words.search(["cat", "bread boat"], 9)]
+    assert (sorted(found[0]), sorted(found[1])) == (["0", "2", "3"], ["3", "4"])
+    index.compact()
+    anew = build_index([*index.passages(range(4))], encoder, tmp_path / "b", lexical=True)
+    for one, other in zip(
+        index.by_words.search(["cat boat"], 9)[0], anew.by_words.search(["cat boat"], 9)[0], strict=True
+    ):
+        assert one == other

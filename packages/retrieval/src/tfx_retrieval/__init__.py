@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tfx_core.embedding import Passage
     from tfx_retrieval.hits import Hit, PassageSearch
     from tfx_retrieval.search import SearchIndex, build_index, open_index, write_index
+    from tfx_retrieval.shards import merge_indexes
     from tfx_retrieval.sources import Collection
 
 _HOMES = {
@@ -21,6 +22,7 @@ _HOMES = {
     "PassageSearch": "tfx_retrieval.hits",
     "SearchIndex": "tfx_retrieval.search",
     "build_index": "tfx_retrieval.search",
+    "merge_indexes": "tfx_retrieval.shards",
     "open_index": "tfx_retrieval.search",
     "write_index": "tfx_retrieval.search",
 }
@@ -33,6 +35,7 @@ __all__ = [
     "SearchIndex",
     "__version__",
     "build_index",
+    "merge_indexes",
     "open_index",
     "write_index",
 ]

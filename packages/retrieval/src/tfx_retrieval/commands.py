@@ -1,7 +1,9 @@
 """``tfx-core index``: build an index of passages and search it. Models and FAISS are imported when a command runs."""
 
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tfx_retrieval.hits import Hit
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import SearchIndex
+    from tfx_retrieval.shards import Shard
     from tfx_retrieval.sources import Collection, Survey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -81,6 +84,11 @@ def computing(command: Command) -> Command:
 )
 @click.option("--topic-prefix/--no-topic-prefix", default=True, show_default=True, help="Embed TOPIC: TEXT.")
 @click.option("--lexical", is_flag=True, help="Keep the words too, for `index search --hybrid` and --lexical-only.")
+@click.option(
+    "--shards",
+    metavar="PART/PARTS",
+    help="Build one part of the passages, such as 2/4; `tfx-core index merge` puts the parts together.",
+)
 @click.option("--force", is_flag=True, help="Build again even when nothing has changed.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Pass over what has such a name or path in a folder. Repeatable."
@@ -97,6 +105,7 @@ def build(
     passage_words: int,
     topic_prefix: bool,
     lexical: bool,
+    shards: str | None,
     force: bool,
     exclude: tuple[str, ...],
     strict: bool,
@@ -111,24 +120,28 @@ def build(
 
     A .txt or .md file is cut into passages at paragraphs, sentences and lines; the topic of a passage is the path of
     Markdown headings above it, else the name of the file. A .jsonl file has one object a line with "text" and, if you
-    like, "topic" (or "title") and "id". Everything is UTF-8. A file in a folder that cannot be read is passed over and
-    told at the end; one that SOURCE names is an error.
+    like, "topic" (or "title") and "id"; other texts, numbers, true and false in it are metadata. Everything is UTF-8. A
+    file in a folder that cannot be read is passed over and told at the end; one that SOURCE names is an error.
 
-    When FOLDER holds an index of the same passages, made with the same model and options, nothing is done.
+    When FOLDER holds an index of the same passages, made with the same model and options, nothing is done. A build that
+    was interrupted goes on where it was when it is started again.
     """
-    given = _pairs(settings)
+    given = pairs(settings)
+    part = None if shards is None else _shard(shards, kind)
 
     from tfx_retrieval.embedding import model_identity
     from tfx_retrieval.folder import check_lexical, check_replaceable, kept_options
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import is_current
-    from tfx_retrieval.sources import Collection
+    from tfx_retrieval.sources import Collection, survey
 
     check_replaceable(output)
     options = kept_options(kind, given)
     collection = Collection(sources, words=passage_words, exclude=exclude, strict=strict)
-    found = _survey(collection, sources)
-    encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
+    found = whole = surveyed(collection, sources)
+    if part is not None:
+        found = survey(part.of_passages(collection, whole.count))
+    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
     wanted = Manifest(
         kind=kind,
         count=found.count,
@@ -139,13 +152,15 @@ def build(
         probed=True,
         options=options,
         lexical=lexical,
+        shard="" if part is None else f"{part} {whole.digest}",
     )
     check_lexical(wanted)
     current = not force and is_current(output, wanted, encoder)
-    cut = 0 if current else _embed(collection, encoder, output, wanted)
+    passages = collection if part is None else part.of_passages(collection, whole.count)
+    cut = 0 if current else _embed(passages, encoder, output, wanted)
     if cut:
         say(f"{cut} passages were cut to the {encoder.limit} tokens that the model reads", error=True)
-    _report_unread(collection)
+    report_unread(collection)
     if as_json:
         unread = [{"file": str(path), "reason": reason} for path, reason in collection.unread.items()]
         done = {"index": str(output), "built": not current, "passages": found.count, "cut": cut, "unread": unread}
@@ -154,35 +169,37 @@ def build(
         say(f"{output}: {'up to date' if current else 'built'}, {found.count} passages")
 
 
-def _survey(collection: "Collection", sources: Sequence[str]) -> "Survey":
+def surveyed(collection: "Collection", sources: Sequence[str]) -> "Survey":
     """Read all passages once; raises `InputError` where there are none."""
     from tfx_core.cli import ProgressBar
     from tfx_retrieval.sources import survey
 
     with ProgressBar("reading") as bar:
-        found = survey(_noted(collection, lambda passage: bar.advance()))
+        found = survey(noted(collection, lambda passage: bar.advance()))
     if found.count == 0:
-        _report_unread(collection)
+        report_unread(collection)
         raise InputError(f"{', '.join(sources)}: no text in it")
     _report_skipped(collection)
     return found
 
 
-def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, wanted: "Manifest") -> int:
+def _shard(text: str, kind: str) -> "Shard":
+    from tfx_retrieval.shards import Shard
+
+    if kind != "flat":
+        raise click.UsageError(f"--shards and --index {kind}: a shard keeps its vectors whole; give --index to merge")
+    return Shard.parsed(text)
+
+
+def _embed(passages: "Iterable[Passage]", encoder: "BudgetedEncoder", output: Path, wanted: "Manifest") -> int:
     """Build the index; gives the number of passages that were cut."""
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval.embedding import embedding_text
     from tfx_retrieval.search import build_index
 
-    cut = 0
-
-    def measure(passage: "Passage") -> None:
-        nonlocal cut
-        cut += encoder.cuts(embedding_text(passage, topic_prefix=wanted.topic_prefix))
-
-    with ProgressBar("embedding", wanted.count) as bar:
+    counted = CutPassages(encoder, topic_prefix=wanted.topic_prefix)
+    with resumable(output), ProgressBar("embedding", wanted.count) as bar:
         build_index(
-            _noted(collection, measure),
+            noted(passages, counted.measure),
             encoder,
             output,
             kind=wanted.kind,
@@ -190,9 +207,40 @@ def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, w
             topic_prefix=wanted.topic_prefix,
             lexical=wanted.lexical,
             model=wanted.model,
+            shard=wanted.shard,
             progress=bar.advance,
         )
-    return cut
+    return counted.number
+
+
+class CutPassages:
+    """Counts the passages of which the model reads the beginning only."""
+
+    def __init__(self, encoder: "BudgetedEncoder", *, topic_prefix: bool) -> None:
+        self._encoder = encoder
+        self._topic_prefix = topic_prefix
+        self.number = 0
+
+    def measure(self, passage: "Passage") -> None:
+        """Look at one more."""
+        from tfx_retrieval.embedding import embedding_text
+
+        self.number += self._encoder.cuts(embedding_text(passage, topic_prefix=self._topic_prefix))
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Say what an interrupted build left, before the block and where the block is interrupted."""
+    from tfx_retrieval.spool import left_beside, place_beside
+
+    if found := left_beside(folder):
+        say(f"{found} passages are embedded; what is the same goes into the index", error=True)
+    try:
+        yield
+    except BaseException:
+        if left := left_beside(folder):
+            say(f"{left} embedded passages are kept in {place_beside(folder)}; the same command goes on", error=True)
+        raise
 
 
 @index.command()
@@ -207,6 +255,15 @@ def _embed(collection: "Collection", encoder: "BudgetedEncoder", output: Path, w
     help="Read the questions from FILE, or from standard input for -, one on each line.",
 )
 @searching
+@click.option(
+    "--where",
+    "-w",
+    "conditions",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Find only passages with this metadata; also FIELD>=VALUE, >, <=, <. Repeatable; = twice is either.",
+)
+@click.option("--at-least", type=float, metavar="SCORE", help="Find only passages with such a score.")
 @click.option("--table", is_flag=True, help="Print a table, as on a terminal.")
 @click.option("--tsv", is_flag=True, help="Print question, rank, score, topic and passage with tabs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each question.")
@@ -222,6 +279,8 @@ def search(
     hybrid: bool,
     lexical_only: bool,
     diverse: float | None,
+    conditions: tuple[str, ...],
+    at_least: float | None,
     table: bool,
     tsv: bool,
     as_json: bool,
@@ -240,19 +299,22 @@ def search(
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
+    from tfx_retrieval.where import parsed_where
 
     by_vectors = way != WORDS
     opened = opened_for(folder, model, revision, provider, device, dtype, batch_tokens, by_vectors=by_vectors)
     search = search_by(way, opened, diverse)
+    where = parsed_where(conditions, getattr(opened.index, "fields", {}))
+    least = -math.inf if at_least is None else at_least
     show = _printer(form, 4 if lines is None else lines, header=header)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
-            found = search.search(asked, top_k)
+            found = search.search(asked, top_k, where=where)
             bar.advance(len(asked))
             bar.hide()
             for one, hits in zip(asked, found, strict=True):
-                show(one, hits)
+                show(one, [hit for hit in hits if hit.score >= least])
 
 
 def opened_for(
@@ -272,8 +334,8 @@ def opened_for(
 
     if not by_vectors:
         return open_index(folder)
-    model, revision = _model_of(folder, model, revision)
-    encoder = _load_encoder(model, revision, provider, device, dtype, batch_tokens)
+    model, revision = model_of(folder, model, revision)
+    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
     return open_index(folder, encoder, model=model_identity(model, revision))
 
 
@@ -290,7 +352,7 @@ def _form(given: Sequence[str]) -> str:
     return "tsv"
 
 
-def _model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
+def model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
     """The model to search with and its revision: what was given, else what the index was made with."""
     from tfx_retrieval.folder import manifest_of
 
@@ -323,9 +385,10 @@ def _printer(form: str, lines: int, *, header: bool) -> "Callable[[str, Sequence
     return show
 
 
-def _load_encoder(
+def loaded_encoder(
     model: str, revision: str | None, provider: str | None, device: str, dtype: str, batch_tokens: int | None
 ) -> "BudgetedEncoder":
+    """The encoder that the options of a command ask for."""
     from tfx_core.embedding import load_encoder
     from tfx_retrieval.encoder import BudgetedEncoder
 
@@ -333,13 +396,14 @@ def _load_encoder(
     return BudgetedEncoder(encoder, batch_tokens)
 
 
-def _noted(collection: "Collection", note: "Callable[[Passage], None]") -> "Iterator[Passage]":
-    for passage in collection:
+def noted(passages: "Iterable[Passage]", note: "Callable[[Passage], None]") -> "Iterator[Passage]":
+    """The passages, each of which is noted as it passes."""
+    for passage in passages:
         note(passage)
         yield passage
 
 
-def _report_unread(collection: "Collection") -> None:
+def report_unread(collection: "Collection") -> None:
     """Name the files of folders that could not be read."""
     if not collection.unread:
         return
@@ -357,7 +421,8 @@ def _report_skipped(collection: "Collection") -> None:
         say(in_one_line(f"passed over {len(collection.skipped)} files of other kinds ({shown})"), error=True)
 
 
-def _pairs(settings: Sequence[str]) -> dict[str, str]:
+def pairs(settings: Sequence[str]) -> dict[str, str]:
+    """The options of a kind of index; `click.UsageError` for what is none."""
     options: dict[str, str] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")

@@ -31,7 +31,6 @@ class Opened:
     manifest: Manifest
     probes: Vectors | None
     index: PassageIndex
-    words: WordIndex | None = None
 
 
 def place_of(folder: str | Path) -> Path:
@@ -61,14 +60,17 @@ def check_lexical(manifest: Manifest) -> None:
         raise InputError(f"lexical: words are kept of passages in files, and {manifest.kind} keeps them itself")
 
 
-def read_folder(folder: Path) -> Opened:
-    """Open an index after checking every file in it; raises `PassageIndexError`."""
+def read_folder(folder: Path, known: Manifest | None = None) -> Opened:
+    """Open an index after checking every file in it but those that were checked with the manifest that is ``known``.
+
+    Raises `PassageIndexError`.
+    """
 
     def read(files: Folder) -> Opened:
-        manifest = checked_manifest(folder, files)
+        manifest = checked_manifest(folder, files, known)
         probes = read_probes(folder, manifest.dimension) if manifest.probed else None
         try:
-            return Opened(manifest, probes, _open(folder, manifest), _words(folder, manifest))
+            return Opened(manifest, probes, _open(folder, manifest))
         except (InputError, UnknownNameError) as error:  # what the manifest asks for, here or never
             raise type(error)(f"{folder / MANIFEST}: {error}") from error
 
@@ -85,7 +87,7 @@ def _open(folder: Path, manifest: Manifest) -> PassageIndex:
         _segment(kind, folder / segment_name(number), count, manifest) for number, count in enumerate(manifest.segments)
     ]
     deleted = open_array(folder / DELETED, "?", (sum(manifest.segments),)) if manifest.deleted else None
-    index = SegmentedIndex(segments, manifest.dimension, deleted)
+    index = SegmentedIndex(segments, manifest.dimension, deleted, _words(folder, manifest))
     if len(index) != manifest.count:
         raise PassageIndexError(f"{folder / DELETED}: leaves {len(index)} passages of {manifest.count}; build it again")
     return index
@@ -124,12 +126,13 @@ def of_one_build(folder: Path, read: Callable[[Folder], _Read]) -> _Read:
         raise PassageIndexError(str(error)) from error
 
 
-def checked_manifest(folder: Path, files: Folder) -> Manifest:
-    """The manifest, when each file that it names is as it was written."""
+def checked_manifest(folder: Path, files: Folder, known: Manifest | None = None) -> Manifest:
+    """The manifest, when each file that it names, and that is not ``known``, is as it was written."""
     manifest = read_manifest(folder)
     for name in manifest.files:
         files.path(name)  # is noted, to be compared at the end
-    check_files(folder, manifest)
+    checked = {} if known is None else known.files
+    check_files(folder, manifest, [name for name in manifest.files if manifest.files[name] != checked.get(name)])
     return manifest
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -139,17 +139,18 @@ def read_manifest(folder: Path) -> Manifest:
     return _manifest_of(_Values(values, path))
 
 
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare every file with its recorded size and checksum, and refuse a folder in which one differs.
+def check_files(folder: Path, manifest: Manifest, names: Collection[str] | None = None) -> None:
+    """Compare every file, or those ``names``, with size and checksum, and refuse a folder in which one differs.
 
     It comes before anything else reads them: an index that was cut short or damaged on the way ends here, with a
     message, and not inside a library that trusts its input. Sizes are compared first, for that costs nothing.
     """
     if not manifest.files and manifest.segments:
         raise PassageIndexError(f"{folder / MANIFEST}: 'files' names none, so that nothing can be checked; {_REBUILD}")
+    names = manifest.files if names is None else names
     for check in (_check_size, _check_sum):
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:  # which hashing lets run at once
-            for _ in threads.map(partial(check, folder), manifest.files, manifest.files.values()):
+            for _ in threads.map(partial(check, folder), names, [manifest.files[name] for name in names]):
                 pass
 
 

@@ -21,8 +21,8 @@ def tfx_indexes() -> list[IndexSpec]:
 
 @hookimpl
 def tfx_commands(cli: "click.Group") -> None:
-    """``tfx-core index build``, ``search`` and ``evaluate``."""
-    from tfx_retrieval.commands import index
+    """``tfx-core index``."""
+    from tfx_retrieval.change_commands import index
     from tfx_retrieval.evaluating import evaluate
 
     index.add_command(evaluate)

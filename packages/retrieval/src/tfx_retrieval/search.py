@@ -1,23 +1,25 @@
 """Building, keeping and searching an index of passages: text in, passages out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tfx_core.checkpoint import Folder
-from tfx_core.embedding import Passage, PassageBatch, PassageIndex, RowNumbers, Vectors, Where
+from tfx_core.checkpoint import Folder, save_errors
+from tfx_core.embedding import EditableIndex, Passage, PassageBatch, PassageIndex, RowNumbers, Vectors, Where
 from tfx_core.errors import InputError, PassageIndexError
+from tfx_retrieval.changing import batches_of, changing, keeps_vectors
 from tfx_retrieval.embedding import Progress, check_model, embed, identify
 from tfx_retrieval.folder import check_lexical, checked_manifest, kept_options, of_one_build, place_of, read_folder
 from tfx_retrieval.fusion import FusedSearch, fused
 from tfx_retrieval.hits import Hit
-from tfx_retrieval.lexical import WordIndex, WordSearch
+from tfx_retrieval.lexical import WordSearch
 from tfx_retrieval.manifest import Manifest, ModelIdentity
+from tfx_retrieval.metadata import document_of
 from tfx_retrieval.probes import SAME_RESULT, Encoder, distance, probe, read_probes
 from tfx_retrieval.segments import SegmentedIndex
-from tfx_retrieval.spool import CHUNK, Spool, chunks, spooled
+from tfx_retrieval.spool import CHUNK, Spool, chunks, spooled, working_beside
 from tfx_retrieval.writing import replaced_in, write_folder
 
 
@@ -25,12 +27,13 @@ class SearchIndex:
     """An open index, with the encoder that questions go through if there is one."""
 
     def __init__(
-        self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None, words: WordIndex | None = None
+        self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None, folder: Path | None = None
     ) -> None:
         self.index = index
         self.manifest = manifest
         self.encoder = encoder
-        self._words = words
+        self.folder = folder
+        """Where it was opened; None where it is in no folder, so that it cannot be changed."""
 
     @property
     def dimension(self) -> int:
@@ -49,12 +52,12 @@ class SearchIndex:
         """
         if isinstance(questions, str):
             raise InputError("questions: give a list of questions, not one string")
-        if self.encoder is None:
-            raise InputError("the index was opened without an encoder; give one to open_index, or use search_vectors")
         if not questions:
             return []
-        scores, rows = self.search_vectors(self.encoder.encode_query(questions), k, where=where)
-        return [self._hits(*found, at_least) for found in zip(scores, rows, strict=True)]
+        queries = _given(self.encoder).encode_query(questions)
+        index = self.index  # another one takes its place when it is changed
+        found = zip(*index.search_vectors(queries, k, where=where), strict=True)
+        return [_hits(index, scores, rows, at_least) for scores, rows in found]
 
     def search_vectors(self, queries: Vectors, k: int, *, where: Where | None = None) -> tuple[Vectors, RowNumbers]:
         """Find rows by vector: scores and rows, see `tfx_core.PassageIndex.search_vectors`."""
@@ -79,24 +82,114 @@ class SearchIndex:
     @property
     def by_words(self) -> WordSearch:
         """The search by words, where the index was built with ``lexical``; the scores are BM25's."""
-        if self._words is None or not isinstance(self.index, SegmentedIndex):
+        if not isinstance(self.index, SegmentedIndex) or self.index.words is None:
             raise InputError("the index has no words to search by; build it with lexical=True (--lexical)")
-        return WordSearch(self._words, self.index.passages, self.index.allowed)
+        return WordSearch(self.index.words, self.index.passages, self.index.allowed)
 
     def hybrid(self) -> FusedSearch:
         """Search by vectors, which count twice, and by words together; see `tfx_retrieval.fusion.fused`."""
         return fused([self, self.by_words], weights=(2, 1))
 
-    def _hits(self, scores: Vectors, rows: RowNumbers, at_least: float | None) -> list[Hit]:
-        least = -np.inf if at_least is None else at_least
-        found = [
-            (float(score), int(row)) for score, row in zip(scores, rows, strict=True) if row >= 0 and score >= least
-        ]
-        passages = self.passages([row for _, row in found])
-        return [
-            Hit(rank, score, row, passage)
-            for rank, ((score, row), passage) in enumerate(zip(found, passages, strict=True), start=1)
-        ]
+    def add(self, passages: Iterable[Passage], *, progress: Progress | None = None) -> int:
+        """Embed passages and add them after those that there are; gives their number.
+
+        An id that a passage of the index has is an `InputError`. As any change it is there whole or not at all, one
+        process makes it at a time, and whoever else has the index open goes on with what it opened.
+        """
+        if isinstance(self.index, EditableIndex):
+            return self._changed(self.index.add(self._embedded(passages, progress)))
+        with changing(self._place()) as (change, place):
+            spool = self._spooled(place, passages, progress, change.refuse_known)
+            change.apply(spool)
+            return self._changed(spool.count)
+
+    def delete(self, ids: Sequence[str], *, documents: bool = False) -> int:
+        """Delete the passages of these ids; gives their number. Rows keep their numbers until `compact`.
+
+        With ``documents`` an id stands also for the pieces of a document that was cut, ``id#1``, ``id#2``, … An id that
+        there is not is an `InputError`, and nothing is deleted.
+        """
+        if isinstance(self.index, EditableIndex):
+            return self._changed(self.index.delete(ids))
+        with changing(self._place()) as (change, _):
+            number = change.delete(ids, documents=documents)
+            change.apply()
+            return self._changed(number)
+
+    def replace(self, passages: Iterable[Passage], *, documents: bool = False, progress: Progress | None = None) -> int:
+        """Embed passages and put them in the places of those with their ids, which there must be; see `delete`.
+
+        Gives the number of new ones. They come after all others: a row is never one of another passage.
+        """
+        if isinstance(self.index, EditableIndex):
+            return self._changed(self.index.replace(self._embedded(passages, progress)))
+        with changing(self._place()) as (change, place):
+            given = list(passages)
+            change.delete([document_of(each.id) if documents else each.id for each in given], documents=documents)
+            spool = self._spooled(place, given, progress)
+            change.apply(spool)
+            return self._changed(spool.count)
+
+    def compact(self, *, progress: Progress | None = None) -> None:
+        """Write what was not deleted as one segment, as building it would; rows get new numbers.
+
+        Where the kind of index does not keep the vectors as they were, the passages are embedded again.
+        """
+        folder = self._place()
+        with save_errors(folder, PassageIndexError), working_beside(folder) as place:
+            opened = read_folder(folder, self.manifest)
+            if keeps_vectors(opened.manifest):
+                spool = spooled(place, batches_of(opened), self.dimension)
+            else:
+                passages = (passage for passages, _ in batches_of(opened) for passage in passages)
+                spool = self._spooled(place, passages, progress)
+            write_folder(folder, spool, replace(opened.manifest, shard=""), opened.probes)
+        self._changed(0)
+
+    def _place(self) -> Path:
+        if self.folder is None:
+            raise InputError("the index was not opened in a folder, so that it cannot be changed")
+        return self.folder
+
+    def _spooled(
+        self,
+        place: Path,
+        passages: Iterable[Passage],
+        progress: Progress | None,
+        check: Callable[[Sequence[Passage]], None] = lambda passages: None,
+    ) -> Spool:
+        encoder = _given(self.encoder)
+        return embedded(place, passages, encoder, probe(encoder), self.manifest.topic_prefix, progress, check)
+
+    def _embedded(self, passages: Iterable[Passage], progress: Progress | None) -> Iterator[PassageBatch]:
+        encoder, prefix = _given(self.encoder), self.manifest.topic_prefix
+        return (
+            (some, embed(encoder, some, topic_prefix=prefix, progress=progress)) for some in chunks(passages, CHUNK)
+        )
+
+    def _changed(self, number: int) -> int:
+        """Go on with what the folder holds now; gives the number."""
+        if self.folder is not None and not isinstance(self.index, EditableIndex):
+            opened = read_folder(self.folder, self.manifest)
+            self.index, self.manifest = opened.index, opened.manifest
+        return number
+
+
+def _given(encoder: Encoder | None) -> Encoder:
+    if encoder is None:
+        raise InputError("the index was opened without an encoder; give one to open_index, or use search_vectors")
+    return encoder
+
+
+def _hits(index: PassageIndex, scores: Vectors, rows: RowNumbers, at_least: float | None) -> list[Hit]:
+    least = -np.inf if at_least is None else at_least
+    pairs = zip(scores.tolist(), rows.tolist(), strict=True)
+    found = [(score, row) for score, row in pairs if row >= 0 and score >= least]
+    passages = index.passages([row for _, row in found])
+    return [
+        Hit(rank, score, row, passage)
+        for rank, ((score, row), passage) in enumerate(zip(found, passages, strict=True), start=1)
+    ]
 
 
 def build_index(
@@ -109,14 +202,15 @@ def build_index(
     topic_prefix: bool = True,
     lexical: bool = False,
     model: ModelIdentity | None = None,
+    shard: str = "",
     progress: Progress | None = None,
 ) -> SearchIndex:
     """Embed passages and keep them in a folder, which is replaced whole or, on any failure, left as it was.
 
     With ``topic_prefix`` a passage is embedded as ``"topic: text"``, or as the encoder's own ``encode_passages`` has
     it. With ``lexical`` it is also found by its words, see `SearchIndex.by_words`. ``passages`` is read once, a few
-    thousand at a time. ``model`` says where the encoder comes from; by default its
-    own ``name``, if it has one.
+    thousand at a time. ``model`` says where the encoder comes from; by default its own ``name``, if it has one.
+    ``shard`` is what `tfx_retrieval.shards` has to know of a part.
 
     What an interrupted or killed build had embedded lies beside the folder, in ``.NAME.building``: the next build takes
     it over as far as passages and encoder are the same, and the files are those of one build. Raises `InputError` for
@@ -124,26 +218,7 @@ def build_index(
     or another process builds it.
     """
     folder, options = place_of(folder), kept_options(kind, options)
-    manifest = replace(_manifest(encoder, kind, options, topic_prefix=topic_prefix, model=model), lexical=lexical)
-    check_lexical(manifest)
-    with replaced_in(folder, kind, options) as place:
-        probes = probe(encoder)
-        spool = Spool(place, encoder.dimension, probes=probes, way=f"{topic_prefix} {CHUNK}")
-        for chunk in chunks(passages, CHUNK):
-            if spool.take_over(chunk):
-                if progress is not None:
-                    progress(len(chunk))
-            else:
-                spool.add(chunk, embed(encoder, chunk, topic_prefix=topic_prefix, progress=progress))
-        write_folder(folder, spool, manifest, probes)
-    return open_index(folder, encoder)
-
-
-def _manifest(
-    encoder: Encoder, kind: str, options: Mapping[str, str], *, topic_prefix: bool, model: ModelIdentity | None
-) -> Manifest:
-    """All that is known before the passages are."""
-    return Manifest(
+    manifest = Manifest(
         kind=kind,
         count=0,
         dimension=encoder.dimension,
@@ -152,7 +227,35 @@ def _manifest(
         model=model or identify(encoder),
         probed=True,
         options=options,
+        lexical=lexical,
+        shard=shard,
     )
+    check_lexical(manifest)
+    with replaced_in(folder, kind, options) as place:
+        probes = probe(encoder)
+        spool = embedded(place, passages, encoder, probes, topic_prefix, progress)
+        write_folder(folder, spool, manifest, probes)
+    return open_index(folder, encoder)
+
+
+def embedded(
+    place: Path,
+    passages: Iterable[Passage],
+    encoder: Encoder,
+    probes: Vectors,
+    topic_prefix: bool,
+    progress: Progress | None = None,
+    check: Callable[[Sequence[Passage]], None] = lambda passages: None,
+) -> Spool:
+    """A spool of passages and their vectors, of which those that an earlier process embedded are not embedded again."""
+    spool = Spool(place, encoder.dimension, probes=probes, way=f"{topic_prefix} {CHUNK}")
+    for chunk in chunks(passages, CHUNK):
+        check(chunk)
+        if not spool.take_over(chunk):
+            spool.add(chunk, embed(encoder, chunk, topic_prefix=topic_prefix, progress=progress))
+        elif progress is not None:
+            progress(len(chunk))
+    return spool
 
 
 def write_index(
@@ -187,7 +290,7 @@ def open_index(
     opened = read_folder(folder)
     if encoder is not None:
         check_model(folder, opened.manifest, opened.probes, encoder, model or identify(encoder))
-    return SearchIndex(opened.index, opened.manifest, encoder, opened.words)
+    return SearchIndex(opened.index, opened.manifest, encoder, folder)
 
 
 def is_current(folder: Path, wanted: Manifest, encoder: Encoder) -> bool:

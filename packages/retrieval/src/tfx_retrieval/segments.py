@@ -9,6 +9,7 @@ from tfx_core.embedding import Allowed, Passage, RowNumbers, VectorIndex, Vector
 from tfx_core.errors import InputError
 from tfx_retrieval.arrays import are_searchable
 from tfx_retrieval.flat import in_order
+from tfx_retrieval.lexical import WordIndex
 from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile, check_rows
 from tfx_retrieval.where import conditions_of
@@ -29,10 +30,18 @@ class Segment:
 class SegmentedIndex:
     """Segments, one after the other, see `tfx_core.PassageIndex`; ``deleted`` says of each row whether it is gone."""
 
-    def __init__(self, segments: Sequence[Segment], dimension: int, deleted: Allowed | None = None) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        dimension: int,
+        deleted: Allowed | None = None,
+        words: WordIndex | None = None,
+    ) -> None:
         self._segments = segments
+        self.words = words
+        """The words of the same rows, where they are kept."""
         self._starts = np.cumsum([0, *map(len, segments)])
-        self._deleted = deleted
+        self.deleted = deleted
         self._dimension = dimension
         self._count = self.rows - (0 if deleted is None else int(np.count_nonzero(deleted)))
 
@@ -96,7 +105,7 @@ class SegmentedIndex:
 
     def _allowed(self, where: Where | None) -> Allowed | None:
         """Which rows may be found, (N,); None for all."""
-        there = None if self._deleted is None else ~self._deleted
+        there = None if self.deleted is None else ~self.deleted
         if not where:
             return there
         conditions = conditions_of(where, self.fields)
@@ -109,7 +118,7 @@ class SegmentedIndex:
     def _places(self, rows: Sequence[int] | RowNumbers) -> Iterator[tuple[int, int]]:
         """The segment of each row, and its number there; raises `InputError` for rows that there are not."""
         checked = check_rows(rows, self.rows)
-        if self._deleted is not None and (gone := checked[self._deleted[checked]]).size:
+        if self.deleted is not None and (gone := checked[self.deleted[checked]]).size:
             raise InputError(f"row {int(gone[0])}: its passage was deleted")
         segments = np.searchsorted(self._starts, checked, side="right") - 1
         yield from zip(segments.tolist(), (checked - self._starts[segments]).tolist(), strict=True)

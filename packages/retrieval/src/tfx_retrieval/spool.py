@@ -61,6 +61,15 @@ def working_beside(folder: Path) -> Iterator[Path]:
         ) from error
 
 
+def left_beside(folder: Path) -> int:
+    """Number of passages that an interrupted build of an index embedded, and that another one can take over."""
+    try:
+        lines = (place_beside(folder) / _JOURNAL).read_bytes().splitlines(keepends=True)
+    except OSError:
+        return 0
+    return max((chunk.count for chunk in _chunks(lines)), default=0)
+
+
 def _has_chunks(place: Path) -> bool:
     """Whether there is anything that another build could take over."""
     try:

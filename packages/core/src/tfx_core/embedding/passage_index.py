@@ -79,6 +79,7 @@ class PassageIndex(Protocol):
         ...
 
 
+@runtime_checkable
 class EditableIndex(PassageIndex, Protocol):
     """One whose passages can be changed; a change is there whole or not at all."""
 
