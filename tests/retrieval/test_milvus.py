@@ -94,7 +94,6 @@ def test_passages_and_vectors_come_back_as_they_were(options: dict[str, str]) ->
         ({'odd "key\\': True}, lambda row: row % 5 == 0),
         ({"share": 0.75}, lambda row: row == 3),
         ({"year": -1}, lambda row: False),
-        ({"lang": []}, lambda row: False),
         ({"lang": '" or row >= 0 or metadata["lang"] == "'}, lambda row: False),
         ({"lang": "\\"}, lambda row: False),
         ({"lang": "a\nb\t\u2028"}, lambda row: False),
@@ -113,11 +112,9 @@ def test_conditions_that_mean_nothing(options: dict[str, str]) -> None:
     index = build(options, random_vectors(10))
     with pytest.raises(InputError, match=r"has a field 'colour'; fields are lang, .*, share, year"):
         index.search_vectors(random_vectors(1), 1, where={"colour": "red"})
-    with pytest.raises(InputError, match="bounds are at_least, above, at_most, below"):
-        expression({"year": {"from": 3}})
-    for value in (None, float("nan"), object(), [[1]]):
-        with pytest.raises(InputError, match="no text, number or truth value"):
-            expression({"year": value})
+    for asked in ({"from": 3}, {}, None, float("nan"), object(), [[1]], []):
+        with pytest.raises(InputError, match="where: 'year'"):
+            expression({"year": asked})
 
 
 def test_passages_are_added_deleted_and_replaced(options: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """``tfx-core index``: build an index of passages and search it. Models and FAISS are imported when a command runs."""
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,12 +83,12 @@ def computing(command: Command) -> Command:
     help="Longest passage in words; 0 keeps every text whole.",
 )
 @click.option("--topic-prefix/--no-topic-prefix", default=True, show_default=True, help="Embed TOPIC: TEXT.")
+@click.option("--lexical", is_flag=True, help="Keep the words too, for `index search --hybrid` and --lexical-only.")
 @click.option(
     "--shards",
     metavar="PART/PARTS",
     help="Build one part of the passages, such as 2/4; `tfx-core index merge` puts the parts together.",
 )
-@click.option("--lexical", is_flag=True, help="Keep the words too, for `index search --hybrid` and --lexical-only.")
 @click.option("--force", is_flag=True, help="Build again even when nothing has changed.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Pass over what has such a name or path in a folder. Repeatable."
@@ -103,8 +104,8 @@ def build(
     settings: tuple[str, ...],
     passage_words: int,
     topic_prefix: bool,
-    shards: str | None,
     lexical: bool,
+    shards: str | None,
     force: bool,
     exclude: tuple[str, ...],
     strict: bool,
@@ -150,8 +151,8 @@ def build(
         model=model_identity(model, revision),
         probed=True,
         options=options,
-        shard="" if part is None else f"{part} {whole.digest}",
         lexical=lexical,
+        shard="" if part is None else f"{part} {whole.digest}",
     )
     check_lexical(wanted)
     current = not force and is_current(output, wanted, encoder)
@@ -253,6 +254,7 @@ def resumable(folder: Path) -> Iterator[None]:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="Read the questions from FILE, or from standard input for -, one on each line.",
 )
+@searching
 @click.option(
     "--where",
     "-w",
@@ -262,7 +264,6 @@ def resumable(folder: Path) -> Iterator[None]:
     help="Find only passages with this metadata; also FIELD>=VALUE, >, <=, <. Repeatable; = twice is either.",
 )
 @click.option("--at-least", type=float, metavar="SCORE", help="Find only passages with such a score.")
-@searching
 @click.option("--table", is_flag=True, help="Print a table, as on a terminal.")
 @click.option("--tsv", is_flag=True, help="Print question, rank, score, topic and passage with tabs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each question.")
@@ -275,11 +276,11 @@ def search(
     model: str | None,
     top_k: int,
     file: str | None,
-    conditions: tuple[str, ...],
-    at_least: float | None,
     hybrid: bool,
     lexical_only: bool,
     diverse: float | None,
+    conditions: tuple[str, ...],
+    at_least: float | None,
     table: bool,
     tsv: bool,
     as_json: bool,
@@ -298,22 +299,22 @@ def search(
     questions = _questions(question, file)
 
     from tfx_core.cli import ProgressBar
-    from tfx_retrieval.hits import with_score
     from tfx_retrieval.where import parsed_where
 
     by_vectors = way != WORDS
     opened = opened_for(folder, model, revision, provider, device, dtype, batch_tokens, by_vectors=by_vectors)
     search = search_by(way, opened, diverse)
     where = parsed_where(conditions, getattr(opened.index, "fields", {}))
+    least = -math.inf if at_least is None else at_least
     show = _printer(form, 4 if lines is None else lines, header=header)
     with ProgressBar("searching", len(questions)) as bar:
         for start in range(0, len(questions), _QUESTIONS):
             asked = questions[start : start + _QUESTIONS]
-            found = [with_score(hits, at_least) for hits in search.search(asked, top_k, where=where)]
+            found = search.search(asked, top_k, where=where)
             bar.advance(len(asked))
             bar.hide()
             for one, hits in zip(asked, found, strict=True):
-                show(one, hits)
+                show(one, [hit for hit in hits if hit.score >= least])
 
 
 def opened_for(

@@ -31,7 +31,6 @@ class Opened:
     manifest: Manifest
     probes: Vectors | None
     index: PassageIndex
-    words: WordIndex | None = None
 
 
 def place_of(folder: str | Path) -> Path:
@@ -71,7 +70,7 @@ def read_folder(folder: Path, known: Manifest | None = None) -> Opened:
         manifest = checked_manifest(folder, files, known)
         probes = read_probes(folder, manifest.dimension) if manifest.probed else None
         try:
-            return Opened(manifest, probes, _open(folder, manifest), _words(folder, manifest))
+            return Opened(manifest, probes, _open(folder, manifest))
         except (InputError, UnknownNameError) as error:  # what the manifest asks for, here or never
             raise type(error)(f"{folder / MANIFEST}: {error}") from error
 
@@ -88,7 +87,7 @@ def _open(folder: Path, manifest: Manifest) -> PassageIndex:
         _segment(kind, folder / segment_name(number), count, manifest) for number, count in enumerate(manifest.segments)
     ]
     deleted = open_array(folder / DELETED, "?", (sum(manifest.segments),)) if manifest.deleted else None
-    index = SegmentedIndex(segments, manifest.dimension, deleted)
+    index = SegmentedIndex(segments, manifest.dimension, deleted, _words(folder, manifest))
     if len(index) != manifest.count:
         raise PassageIndexError(f"{folder / DELETED}: leaves {len(index)} passages of {manifest.count}; build it again")
     return index

@@ -27,8 +27,3 @@ class PassageSearch(Protocol):
     def search(self, questions: Sequence[str], k: int = 5, *, where: Where | None = None) -> list[list[Hit]]:
         """Find the ``k`` best passages for each question, the best first; fewer where there are not as many."""
         ...
-
-
-def with_score(hits: Sequence[Hit], at_least: float | None) -> list[Hit]:
-    """Those of the hits, all of them for None, that have such a score."""
-    return [hit for hit in hits if at_least is None or hit.score >= at_least]

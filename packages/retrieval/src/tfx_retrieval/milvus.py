@@ -5,7 +5,6 @@ whoever searches meanwhile finds the old passages until the new ones are there w
 """
 
 import json
-import math
 import os
 import re
 import uuid
@@ -25,6 +24,7 @@ from tfx_core.embedding.passage_index import EditableIndex, StoreKind, Where
 from tfx_core.errors import InputError, PassageIndexError, in_one_line, shown
 from tfx_retrieval.arrays import are_searchable
 from tfx_retrieval.segments import check_queries
+from tfx_retrieval.where import Condition, Value, conditions_of
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -284,7 +284,7 @@ class MilvusIndex:
         return high
 
     def _narrowed(self, where: Where | None) -> str:
-        for name in where or {}:
+        for name in (condition.name for condition in conditions_of(where or {})):
             if not self._query(f"exists metadata[{literal(name)}]", ["row"], 1):
                 some = {key for one in self._query("", ["metadata"], 100) for key in one["metadata"]}
                 known = f"fields are {', '.join(sorted(some))}" if some else "none has metadata"
@@ -294,29 +294,22 @@ class MilvusIndex:
 
 def expression(where: Where) -> str:
     """Conditions on metadata as a Milvus filter; every name and text in it is quoted."""
-    return " and ".join(_condition(f"metadata[{literal(name)}]", name, wanted) for name, wanted in where.items())
+    return " and ".join(map(_condition, conditions_of(where)))
 
 
-def _condition(path: str, name: str, wanted: object) -> str:
-    if isinstance(wanted, Mapping):
-        if not wanted or not {*wanted} <= {*_BOUNDS}:
-            raise InputError(f"where: {shown(name)} has {shown(wanted)}; bounds are {', '.join(_BOUNDS)}")
-        return " and ".join(f"{path} {_BOUNDS[bound]} {literal(value)}" for bound, value in wanted.items())
-    if isinstance(wanted, list | tuple | set | frozenset):
-        return f"({' or '.join(f'{path} == {literal(value)}' for value in wanted)})" if wanted else "row < 0"
-    return f"{path} == {literal(wanted)}"
+def _condition(condition: Condition) -> str:
+    path = f"metadata[{literal(condition.name)}]"
+    if condition.any_of:
+        return f"({' or '.join(f'{path} == {literal(value)}' for value in condition.any_of)})"
+    return " and ".join(f"{path} {_BOUNDS[bound]} {literal(value)}" for bound, value in condition.bounds.items())
 
 
-def literal(value: object) -> str:
-    """A value as a Milvus filter writes it; raises `InputError` for what is no text, number or truth value."""
+def literal(value: Value) -> str:
+    """A value as a Milvus filter writes it."""
     if isinstance(value, str):
         escaped = value.translate({ord("\\"): r"\\", ord('"'): r"\"", 10: r"\n", 13: r"\r", 9: r"\t"})
         return f'"{escaped}"'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return repr(value)
-    raise InputError(f"where: {shown(value)} is no text, number or truth value to compare with")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 class MilvusKind(StoreKind):

@@ -13,8 +13,8 @@ from tfx_retrieval.changing import batches_of, changing, keeps_vectors
 from tfx_retrieval.embedding import Progress, check_model, embed, identify
 from tfx_retrieval.folder import check_lexical, checked_manifest, kept_options, of_one_build, place_of, read_folder
 from tfx_retrieval.fusion import FusedSearch, fused
-from tfx_retrieval.hits import Hit, with_score
-from tfx_retrieval.lexical import WordIndex, WordSearch
+from tfx_retrieval.hits import Hit
+from tfx_retrieval.lexical import WordSearch
 from tfx_retrieval.manifest import Manifest, ModelIdentity
 from tfx_retrieval.metadata import document_of
 from tfx_retrieval.probes import SAME_RESULT, Encoder, distance, probe, read_probes
@@ -27,19 +27,13 @@ class SearchIndex:
     """An open index, with the encoder that questions go through if there is one."""
 
     def __init__(
-        self,
-        index: PassageIndex,
-        manifest: Manifest,
-        encoder: Encoder | None = None,
-        folder: Path | None = None,
-        words: WordIndex | None = None,
+        self, index: PassageIndex, manifest: Manifest, encoder: Encoder | None = None, folder: Path | None = None
     ) -> None:
         self.index = index
         self.manifest = manifest
         self.encoder = encoder
         self.folder = folder
         """Where it was opened; None where it is in no folder, so that it cannot be changed."""
-        self._words = words
 
     @property
     def dimension(self) -> int:
@@ -63,7 +57,7 @@ class SearchIndex:
         queries = _given(self.encoder).encode_query(questions)
         index = self.index  # another one takes its place when it is changed
         found = zip(*index.search_vectors(queries, k, where=where), strict=True)
-        return [with_score(_hits(index, scores, rows), at_least) for scores, rows in found]
+        return [_hits(index, scores, rows, at_least) for scores, rows in found]
 
     def search_vectors(self, queries: Vectors, k: int, *, where: Where | None = None) -> tuple[Vectors, RowNumbers]:
         """Find rows by vector: scores and rows, see `tfx_core.PassageIndex.search_vectors`."""
@@ -88,9 +82,9 @@ class SearchIndex:
     @property
     def by_words(self) -> WordSearch:
         """The search by words, where the index was built with ``lexical``; the scores are BM25's."""
-        if self._words is None or not isinstance(self.index, SegmentedIndex):
+        if not isinstance(self.index, SegmentedIndex) or self.index.words is None:
             raise InputError("the index has no words to search by; build it with lexical=True (--lexical)")
-        return WordSearch(self._words, self.index.passages, self.index.allowed)
+        return WordSearch(self.index.words, self.index.passages, self.index.allowed)
 
     def hybrid(self) -> FusedSearch:
         """Search by vectors, which count twice, and by words together; see `tfx_retrieval.fusion.fused`."""
@@ -177,7 +171,7 @@ class SearchIndex:
         """Go on with what the folder holds now; gives the number."""
         if self.folder is not None and not isinstance(self.index, EditableIndex):
             opened = read_folder(self.folder, self.manifest)
-            self.index, self.manifest, self._words = opened.index, opened.manifest, opened.words
+            self.index, self.manifest = opened.index, opened.manifest
         return number
 
 
@@ -187,8 +181,10 @@ def _given(encoder: Encoder | None) -> Encoder:
     return encoder
 
 
-def _hits(index: PassageIndex, scores: Vectors, rows: RowNumbers) -> list[Hit]:
-    found = [(score, row) for score, row in zip(scores.tolist(), rows.tolist(), strict=True) if row >= 0]
+def _hits(index: PassageIndex, scores: Vectors, rows: RowNumbers, at_least: float | None) -> list[Hit]:
+    least = -np.inf if at_least is None else at_least
+    pairs = zip(scores.tolist(), rows.tolist(), strict=True)
+    found = [(score, row) for score, row in pairs if row >= 0 and score >= least]
     passages = index.passages([row for _, row in found])
     return [
         Hit(rank, score, row, passage)
@@ -231,8 +227,8 @@ def build_index(
         model=model or identify(encoder),
         probed=True,
         options=options,
-        shard=shard,
         lexical=lexical,
+        shard=shard,
     )
     check_lexical(manifest)
     with replaced_in(folder, kind, options) as place:
@@ -294,7 +290,7 @@ def open_index(
     opened = read_folder(folder)
     if encoder is not None:
         check_model(folder, opened.manifest, opened.probes, encoder, model or identify(encoder))
-    return SearchIndex(opened.index, opened.manifest, encoder, folder, opened.words)
+    return SearchIndex(opened.index, opened.manifest, encoder, folder)
 
 
 def is_current(folder: Path, wanted: Manifest, encoder: Encoder) -> bool:

@@ -9,6 +9,7 @@ from tfx_core.embedding import Allowed, Passage, RowNumbers, VectorIndex, Vector
 from tfx_core.errors import InputError
 from tfx_retrieval.arrays import are_searchable
 from tfx_retrieval.flat import in_order
+from tfx_retrieval.lexical import WordIndex
 from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile, check_rows
 from tfx_retrieval.where import conditions_of
@@ -29,8 +30,16 @@ class Segment:
 class SegmentedIndex:
     """Segments, one after the other, see `tfx_core.PassageIndex`; ``deleted`` says of each row whether it is gone."""
 
-    def __init__(self, segments: Sequence[Segment], dimension: int, deleted: Allowed | None = None) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        dimension: int,
+        deleted: Allowed | None = None,
+        words: WordIndex | None = None,
+    ) -> None:
         self._segments = segments
+        self.words = words
+        """The words of the same rows, where they are kept."""
         self._starts = np.cumsum([0, *map(len, segments)])
         self.deleted = deleted
         self._dimension = dimension

@@ -14,7 +14,7 @@ from tfx_core.embedding import Passage
 from tfx_core.errors import InputError, PassageIndexError, shown
 from tfx_retrieval.changing import batches_of, keeps_vectors
 from tfx_retrieval.embedding import Progress
-from tfx_retrieval.folder import Opened, place_of, read_folder
+from tfx_retrieval.folder import Opened, kept_options, place_of, read_folder
 from tfx_retrieval.probes import SAME_MODEL, distance
 from tfx_retrieval.spool import CHUNK, Spool
 from tfx_retrieval.writing import replaced_in, write_folder
@@ -70,7 +70,7 @@ def merge_indexes(
     build makes. The others may be any indexes of one model that keep their vectors as they were. Raises `InputError`
     and `PassageIndexError` for what does not belong together.
     """
-    output, options = place_of(output), dict(options or {})
+    output, options = place_of(output), kept_options(kind, options)
     found = [(Path(folder), read_folder(place_of(folder))) for folder in folders]
     parts, digest = _in_order(found)
     with replaced_in(output, kind, options) as place:

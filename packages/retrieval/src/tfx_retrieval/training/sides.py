@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.embedding import Passage, TextEncoder, Vectors
-from tfx_retrieval.probes import Encoder
 from tfx_retrieval.embedding import embedding_text
+from tfx_retrieval.probes import Encoder
 
 
 class Rows(Protocol):
