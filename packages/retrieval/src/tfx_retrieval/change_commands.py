@@ -24,7 +24,7 @@ from tfx_retrieval.commands import (
 __all__ = ["index"]
 
 if TYPE_CHECKING:
-    from tfx_retrieval.encoder import BudgetedEncoder
+    from tfx_retrieval.encoder import MeasuringEncoder
     from tfx_retrieval.search import SearchIndex
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -121,7 +121,7 @@ def _opened(
     device: str,
     dtype: str,
     batch_tokens: int | None,
-) -> "tuple[BudgetedEncoder, SearchIndex]":
+) -> "tuple[MeasuringEncoder, SearchIndex]":
     from tfx_retrieval.embedding import model_identity
     from tfx_retrieval.search import open_index
 

@@ -16,12 +16,15 @@ from tfx_retrieval.ways import VECTORS, WORDS, search_by, searching, way_of
 
 if TYPE_CHECKING:
     from tfx_core.embedding import Passage
-    from tfx_retrieval.encoder import BudgetedEncoder
+    from tfx_retrieval.encoder import MeasuringEncoder
     from tfx_retrieval.hits import Hit
     from tfx_retrieval.manifest import Manifest
     from tfx_retrieval.search import SearchIndex
     from tfx_retrieval.shards import Shard
     from tfx_retrieval.sources import Collection, Survey
+
+_QUESTION_MODEL = f"{__name__}.question_model"
+"""Where the context of a command keeps that option, which concerns the loading of models alone."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,6 +46,13 @@ def index() -> None:
 def computing(command: Command) -> Command:
     """Add the options that say how a model is run."""
     for option in (
+        click.option(
+            "--question-model",
+            metavar="MODEL",
+            expose_value=False,
+            callback=lambda context, _, name: context.meta.update({_QUESTION_MODEL: name}),
+            help="Folder or hub id of the encoder of questions, where the model encodes passages alone.",
+        ),
         click.option("--batch-tokens", type=click.IntRange(1), help="Tokens of one forward pass, padding included."),
         click.option("--dtype", default="float32", show_default=True, help="Number type: float32, bfloat16, …, auto."),
         click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …"),
@@ -191,7 +201,7 @@ def _shard(text: str, kind: str) -> "Shard":
     return Shard.parsed(text)
 
 
-def _embed(passages: "Iterable[Passage]", encoder: "BudgetedEncoder", output: Path, wanted: "Manifest") -> int:
+def _embed(passages: "Iterable[Passage]", encoder: "MeasuringEncoder", output: Path, wanted: "Manifest") -> int:
     """Build the index; gives the number of passages that were cut."""
     from tfx_core.cli import ProgressBar
     from tfx_retrieval.search import build_index
@@ -216,7 +226,7 @@ def _embed(passages: "Iterable[Passage]", encoder: "BudgetedEncoder", output: Pa
 class CutPassages:
     """Counts the passages of which the model reads the beginning only."""
 
-    def __init__(self, encoder: "BudgetedEncoder", *, topic_prefix: bool) -> None:
+    def __init__(self, encoder: "MeasuringEncoder", *, topic_prefix: bool) -> None:
         self._encoder = encoder
         self._topic_prefix = topic_prefix
         self.number = 0
@@ -387,13 +397,13 @@ def _printer(form: str, lines: int, *, header: bool) -> "Callable[[str, Sequence
 
 def loaded_encoder(
     model: str, revision: str | None, provider: str | None, device: str, dtype: str, batch_tokens: int | None
-) -> "BudgetedEncoder":
+) -> "MeasuringEncoder":
     """The encoder that the options of a command ask for."""
-    from tfx_core.embedding import load_encoder
-    from tfx_retrieval.encoder import BudgetedEncoder
+    from tfx_retrieval.pairs import load_pair
 
-    encoder = load_encoder(model, revision=revision, provider=provider, device=device, dtype=dtype)
-    return BudgetedEncoder(encoder, batch_tokens)
+    loading = {"revision": revision, "provider": provider, "device": device, "dtype": dtype}
+    question_model = click.get_current_context().meta.get(_QUESTION_MODEL)
+    return load_pair(model, question_model, batch_tokens=batch_tokens, **loading)
 
 
 def noted(passages: "Iterable[Passage]", note: "Callable[[Passage], None]") -> "Iterator[Passage]":

@@ -1,8 +1,23 @@
 """The encoder of the command line: a text encoder with a token budget, which can tell what it will cut."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from tfx_core.embedding import TextEncoder, Vectors
+from tfx_retrieval.probes import Encoder
+
+
+class MeasuringEncoder(Encoder, Protocol):
+    """An encoder that can tell what it will cut."""
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens of the longest text that is embedded whole; None where there is no limit."""
+        ...
+
+    def cuts(self, text: str) -> bool:
+        """Say whether only the beginning of a text is embedded."""
+        ...
 
 
 class BudgetedEncoder:
@@ -11,8 +26,11 @@ class BudgetedEncoder:
     def __init__(self, encoder: TextEncoder, batch_tokens: int | None = None) -> None:
         self._encoder = encoder
         self._batch_tokens = batch_tokens
-        self.limit = encoder.max_length
+
+    @property
+    def limit(self) -> int | None:
         """Tokens of the longest text that is embedded whole; None where there is no limit."""
+        return self._encoder.max_length
 
     @property
     def dimension(self) -> int:

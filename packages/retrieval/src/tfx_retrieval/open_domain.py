@@ -118,7 +118,7 @@ class OpenDomainQuestionAnswering(Task[OpenDomainOptions, Asked, Read]):
         """There is something to search in."""
         if options.index is None and options.search is None:
             raise InputError(
-                f"{self.name} needs an index: give index=FOLDER (--index), or what has search(questions, k)"
+                f"{self.name} needs an index: a folder (index=, --index), or what has search(questions, k)"
             )
         length_limit(self.model, self.tokenizer, options.max_length)
 
@@ -272,12 +272,12 @@ def _softmax(logits: NDArray[Any]) -> NDArray[Any]:
 
 
 def _opened(folder: str, question_model: str | None, encoder: Any) -> "PassageSearch":
-    from tfx_retrieval.manifest import read_manifest
+    from tfx_retrieval.folder import manifest_of
     from tfx_retrieval.pairs import load_pair
     from tfx_retrieval.search import open_index
 
     if encoder is None:
-        model = read_manifest(Path(folder)).model
+        model = manifest_of(Path(folder)).model
         if model is None:
             raise InputError(f"{folder}: does not say which model it was made with; give question_encoder")
         encoder = load_pair(model.name, question_model, revision=model.revision)

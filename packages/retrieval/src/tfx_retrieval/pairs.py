@@ -10,7 +10,7 @@ from tfx_core.embedding import Passage, Vectors, load_encoder
 from tfx_core.errors import InputError
 from tfx_core.tasks import Task, TaskOptions, TextWindow
 from tfx_core.tasks.windows import check_length, check_text, length_limit
-from tfx_retrieval.encoder import BudgetedEncoder, BudgetedTextEncoder
+from tfx_retrieval.encoder import BudgetedEncoder, MeasuringEncoder
 from tfx_retrieval.probes import Encoder
 
 if TYPE_CHECKING:
@@ -83,8 +83,11 @@ class DprEncoder:
     ) -> None:
         self._task = _Encode(model, tokenizer, max_length)
         self._batch_tokens = batch_tokens
-        self.limit = self._task.limit
+
+    @property
+    def limit(self) -> int:
         """Tokens of the longest text that is embedded whole."""
+        return self._task.limit
 
     @property
     def model(self) -> "Model":
@@ -180,7 +183,7 @@ class EncoderPair:
 
 def load_pair(
     context: str | Path, question: str | Path | None = None, *, batch_tokens: int | None = None, **loading: Any
-) -> BudgetedEncoder:
+) -> MeasuringEncoder:
     """The encoder of passages, and that of questions where it is another one, of folders or hub ids.
 
     Each may be DPR's or any text encoder; ``loading`` are keywords of `tfx_core.load_model`. Raises `InputError` where
@@ -197,7 +200,7 @@ def load_pair(
     return passages
 
 
-def _loaded(name: str | Path, head: str, batch_tokens: int | None, loading: Mapping[str, Any]) -> BudgetedEncoder:
+def _loaded(name: str | Path, head: str, batch_tokens: int | None, loading: Mapping[str, Any]) -> MeasuringEncoder:
     from tfx_core.checkpoint import Folder, read_whole, taken_hub_options
     from tfx_core.model.loading import load_model, load_tokenizer, read_config, stored_head
 
@@ -217,4 +220,4 @@ def _loaded(name: str | Path, head: str, batch_tokens: int | None, loading: Mapp
         model, tokenizer = load_model(folder, **given), load_tokenizer(folder, provider=provider)
         return DprEncoder(model, tokenizer, batch_tokens=batch_tokens)
 
-    return read_whole(name, read, **hub) or BudgetedTextEncoder(load_encoder(name, **loading), batch_tokens)
+    return read_whole(name, read, **hub) or BudgetedEncoder(load_encoder(name, **loading), batch_tokens)
