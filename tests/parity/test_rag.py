@@ -1,6 +1,5 @@
 """RAG beside the reference: losses of each text, scores of questions and documents, and what both modes write."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -39,7 +39,8 @@ def generate(
     RAG-token decodes by the probability of each token by all documents, as any model does. RAG-sequence has candidates
     decoded from each document by itself, ``num_beams`` of each, and ranks them by their probability by all documents;
     ``fast_decoding`` takes that to be 0 by a document whose own candidates do not have the text (Lewis et al. 2020,
-    §2.5), which is fewer texts to score. ``sequences_scores`` are the logarithms of these probabilities.
+    §2.5), which is fewer texts to score. ``sequences_scores`` are the logarithms of these probabilities, without the
+    label smoothing by which the reference ranks where a config has it.
     """
     documents, rest = _read(model, given)
     if isinstance(model.language_head, RagSequenceHead):
@@ -78,6 +79,7 @@ class WholeTexts:
         self.options, self.wanted = _options(model, self.others.pop("generation_config", None), asked)
         self.generator = model.backbone.generator
         self.documents, self.fast, self.unique = documents, fast, unique
+        self.log_probs: list[list[float]] = document_log_probs(documents.scores).tolist()
         self.first_token = model.head.first_token
         self._check()
 
@@ -88,6 +90,8 @@ class WholeTexts:
                 f"num_return_sequences={self.wanted}: {candidates} candidates of a question, "
                 "num_beams of each document; ask for fewer, or set num_beams"
             )
+        if options.seeds is not None and len(options.seeds) != len(self.documents.scores):
+            raise InputError(f"seeds: {len(options.seeds)} given, for {len(self.documents.scores)} questions")
         for name in ("output_scores", "output_logits"):
             if getattr(options, name):
                 raise InputError(f"{name}: whole texts are ranked by all documents, not single tokens; leave it out")
@@ -107,7 +111,7 @@ class WholeTexts:
             for question, texts in enumerate(written)
             for text, found in texts.items()
             for document in (sorted(set(found)) if self.fast else range(self.documents.count))
-            if self.documents.scores[question, document] > float("-inf")
+            if self.log_probs[question][document] > float("-inf")
         ]
         ranked = self._ranked(written, pairs, self._log_probs(pairs, encoded))
         sequences = torch.nn.utils.rnn.pad_sequence(
@@ -119,11 +123,11 @@ class WholeTexts:
 
     def _written(self, sources: Mapping[str, Any]) -> "list[dict[Text, list[int]]]":
         """What is decoded from each document by itself: of each question text -> the documents, one by one."""
-        count, beams = self.documents.count, self.options.num_beams
+        count, beams, start = self.documents.count, self.options.num_beams, self.options.start_ids
         options = self.options.updated(
             return_dict_in_generate=False,
-            seeds=_each(self.options.seeds, count),
-            decoder_start_token_id=_each(self.options.start_ids, count) or None,
+            seeds=None if self.options.seeds is None else _each(self.options.seeds, count),
+            decoder_start_token_id=start if len(start) == 1 else _each(start, count) or None,
         )
         sequences = self.generator.generate(
             **sources, **self.others, generation_config=options, use_model_defaults=False
@@ -131,7 +135,7 @@ class WholeTexts:
         written: list[dict[Text, list[int]]] = [{} for _ in range(len(self.documents.scores))]
         for row, tokens in enumerate(sequences.tolist()):
             question, document = divmod(row // beams, count)
-            if self.documents.scores[question, document] > float("-inf"):
+            if self.log_probs[question][document] > float("-inf"):
                 written[question].setdefault(self._ended(tokens), []).append(document)
         return written
 
@@ -145,7 +149,8 @@ class WholeTexts:
         """Log p(text | question, document) of each pair, as many at once as there were candidates."""
         size = self.documents.scores.numel() * self.options.num_beams
         batches = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-        return torch.cat([self._of_batch(batch, encoded.last_hidden_state) for batch in batches])
+        states = encoded[0] if isinstance(encoded, tuple | list) else getattr(encoded, "last_hidden_state", encoded)
+        return torch.cat([self._of_batch(batch, states) for batch in batches])
 
     def _of_batch(self, pairs: "Sequence[_Pair]", states: Tensor) -> Tensor:
         texts = [torch.tensor(pair.text, device=self._device) for pair in pairs]
@@ -165,12 +170,10 @@ class WholeTexts:
         self, written: "Sequence[Mapping[Text, list[int]]]", pairs: "Sequence[_Pair]", found: Tensor
     ) -> list[tuple[Text, float]]:
         """The texts asked for, the most probable by all documents first, with their log-probabilities."""
-        of_documents = document_log_probs(self.documents.scores).tolist()
         terms: dict[tuple[int, Text], list[float]] = {}
         for pair, log_prob in zip(pairs, found.tolist(), strict=True):
-            terms.setdefault((pair.question, pair.text), []).append(
-                log_prob + of_documents[pair.question][pair.document]
-            )
+            total = log_prob + self.log_probs[pair.question][pair.document]
+            terms.setdefault((pair.question, pair.text), []).append(total)
         ranked = []
         for question, texts in enumerate(written):
             copies = [(text, 1 if self.unique else len(documents)) for text, documents in texts.items()]
@@ -179,6 +182,7 @@ class WholeTexts:
         return ranked
 
     def _best(self, question: int, scored: list[tuple[Text, float]]) -> list[tuple[Text, float]]:
+        """The first of them; where there are fewer, empty ones of the score minus infinity, with a warning."""
         wanted = self.wanted
         if len(scored) < wanted:
             warnings.warn(
@@ -225,10 +229,8 @@ def _options(model: Any, generation_config: object, asked: Mapping[str, Any]) ->
     return merged.options(), wanted
 
 
-def _each(values: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
-    """What is said for each question, for each of its documents; one for all stays that."""
-    if values is None or len(values) < 2:
-        return None if values is None else tuple(values)
+def _each(values: Sequence[int], count: int) -> tuple[int, ...]:
+    """What is said for each question, for each of its documents."""
     return tuple(value for value in values for _ in range(count))
 
 
