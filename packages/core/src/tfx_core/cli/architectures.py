@@ -33,11 +33,8 @@ def architectures(as_json: bool, also_missing: bool) -> None:
             )
         for name in missing:
             distribution = official.distribution_of("architecture", name)
-            planned = official.is_planned("architecture", name)
-            print_json({"name": name, "distribution": distribution, "installed": False, "planned": planned})
+            print_json({"name": name, "distribution": distribution, "installed": False})
         return
     rows = [(entry.spec.name, entry.distribution, ", ".join(entry.spec.heads)) for entry in entries]
-    for name in missing:
-        state = "planned" if official.is_planned("architecture", name) else "not installed"
-        rows.append((name, official.distribution_of("architecture", name) or "", f"({state})"))
+    rows += [(name, official.distribution_of("architecture", name) or "", "(not installed)") for name in missing]
     print_table(("ARCHITECTURE", "DISTRIBUTION", "HEADS"), rows)

@@ -8,7 +8,7 @@ from tfx_core.plugins.specs import KINDS
 
 CORE = "tfx-core"
 
-_RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-decoders": {"architecture": ("ctrl", "gpt2", "openai-gpt", "reformer", "transfo-xl", "xlnet")},
     "tfx-encoders": {
         "architecture": (
@@ -28,19 +28,7 @@ _RELEASED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "command": ("index",),
     },
 }
-"""What the distributions of this release provide: their kinds and names are `Spec.kind`, or ``"command"``."""
-
-_PLANNED: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
-"""What later ones will provide; the names are kept for them."""
-
-NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    distribution: {
-        kind: (*_RELEASED.get(distribution, {}).get(kind, ()), *_PLANNED.get(distribution, {}).get(kind, ()))
-        for kind in sorted({*_RELEASED.get(distribution, ()), *_PLANNED.get(distribution, ())})
-    }
-    for distribution in sorted({*_RELEASED, *_PLANNED})
-}
-"""Distribution -> kind -> names. What comes with the core cannot be missing."""
+"""Distribution -> kind (`Spec.kind`, or ``"command"``) -> names. What comes with the core cannot be missing."""
 
 DISTRIBUTIONS = frozenset((CORE, *NAMES))
 
@@ -53,11 +41,6 @@ def names(kind: str) -> list[str]:
 def distribution_of(kind: str, name: str) -> str | None:
     """The tfx distribution that provides a name, or ``None`` when none does."""
     return next((distribution for distribution, kinds in NAMES.items() if name in kinds.get(kind, ())), None)
-
-
-def is_planned(kind: str, name: str) -> bool:
-    """Whether no release so far provides an official name."""
-    return any(name in kinds.get(kind, ()) for kinds in _PLANNED.values())
 
 
 def owner(kind: str, name: str) -> str | None:

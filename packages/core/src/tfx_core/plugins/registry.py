@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from tfx_core import __version__
 from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described, shown
 from tfx_core.fields import checked
 from tfx_core.habits.nearest import nearest
@@ -194,7 +193,7 @@ def missing(kind: str, name: str, installed: Iterable[str], others: Sequence[str
             if not plugin.usable:
                 return _unusable(plugin, name)
         choice = f", or say {' or '.join(map(repr, others))} for what is installed" if others else ""
-        if present and not official.is_planned(kind, name):
+        if present:
             newer = f"a newer {home} than the installed {present[0].version}: upgrade {home}"
             return UnknownNameError(f"{shown(name)} is provided by {newer}{choice}")
         return UnknownNameError(_to_install(kind, name) + choice)
@@ -219,10 +218,8 @@ def _unusable(plugin: Plugin, name: str) -> PluginError:
 
 
 def _to_install(kind: str, name: str) -> str:
-    """Of an official name that nothing installed provides: how to get it, or that nobody can yet."""
+    """Of an official name that nothing installed provides: how to get it."""
     home = official.distribution_of(kind, name)
-    if official.is_planned(kind, name):
-        return f"{shown(name)} is planned for {home} and not in release {__version__}"
     return f"{shown(name)} is provided by {home}: install {home}"
 
 

@@ -4,16 +4,31 @@ Importing this package imports no torch, so that the command line can show a tas
 """
 
 from tfx_core.fields import Help
-from tfx_core.tasks.base import Progress, Result, Task
+from tfx_core.tasks.base import Progress, Result, Task, evaluating, tokens_of_pass
+from tfx_core.tasks.batching import token_batches
+from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens
 from tfx_core.tasks.options import LengthOptions, Separated, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
-from tfx_core.tasks.windows import ItemError, TextWindow, tokenize
+from tfx_core.tasks.text_classification import Logits, TextClassificationOptions, ranked_classes
+from tfx_core.tasks.windows import (
+    ItemError,
+    TextWindow,
+    check_length,
+    check_text,
+    length_limit,
+    tokenize,
+    window_of,
+)
 
 __all__ = [
+    "GeneratingOptions",
+    "GeneratingTask",
     "Help",
     "ItemError",
     "LengthOptions",
+    "Logits",
+    "NewTokens",
     "Progress",
     "ReadsInAnyOrder",
     "ReadsSegments",
@@ -21,7 +36,16 @@ __all__ = [
     "Separated",
     "Task",
     "TaskOptions",
+    "TextClassificationOptions",
     "TextWindow",
+    "check_length",
+    "check_text",
+    "evaluating",
+    "length_limit",
     "pipeline",
+    "ranked_classes",
+    "token_batches",
     "tokenize",
+    "tokens_of_pass",
+    "window_of",
 ]
