@@ -34,6 +34,7 @@ class ShardBuilder:
 
     def __init__(self, model: str, sources: Sequence[str], words: int, parts: Path, whole: Survey) -> None:
         torch.set_num_threads(1)
+        self.model = model_identity(model)
         self.encoder = BudgetedEncoder(load_encoder(model))
         self.collection = Collection(sources, words=words)
         self.parts = parts
@@ -46,10 +47,13 @@ class ShardBuilder:
         folder = self.parts / f"shard-{shard.part}-of-{shard.of}"
         found = survey(shard.of_passages(self.collection, self.whole.count))
         name = f"{shard} {self.whole.digest}"
-        wanted = Manifest("flat", found.count, self.encoder.dimension, found.digest, probed=True, shard=name)
+        wanted = Manifest(
+            "flat", found.count, self.encoder.dimension, found.digest, model=self.model, probed=True, shard=name
+        )
         done = is_current(folder, wanted, self.encoder)
         if not done:
-            build_index(shard.of_passages(self.collection, self.whole.count), self.encoder, folder, shard=name)
+            passages = shard.of_passages(self.collection, self.whole.count)
+            build_index(passages, self.encoder, folder, model=self.model, shard=name)
         return {"shard": str(shard), "embedded": 0 if done else found.count, "seconds": time.monotonic() - start}
 
 
