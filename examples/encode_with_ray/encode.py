@@ -21,6 +21,7 @@ import torch
 
 from tfx_core import load_encoder
 from tfx_retrieval import Collection, build_index, merge_indexes
+from tfx_retrieval.embedding import model_identity
 from tfx_retrieval.encoder import BudgetedEncoder
 from tfx_retrieval.manifest import Manifest
 from tfx_retrieval.search import is_current
@@ -41,8 +42,8 @@ class ShardBuilder:
         self.whole = whole
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Build one shard, unless it is there; gives the number of passages that were embedded, and the seconds."""
-        start = time.monotonic()
+        """Build one shard, unless it is there; gives the number of passages that were embedded, and when."""
+        begun = time.time()
         shard = Shard.parsed(item["shard"])
         folder = self.parts / f"shard-{shard.part}-of-{shard.of}"
         found = survey(shard.of_passages(self.collection, self.whole.count))
@@ -54,11 +55,14 @@ class ShardBuilder:
         if not done:
             passages = shard.of_passages(self.collection, self.whole.count)
             build_index(passages, self.encoder, folder, model=self.model, shard=name)
-        return {"shard": str(shard), "embedded": 0 if done else found.count, "seconds": time.monotonic() - start}
+        return {"shard": str(shard), "embedded": 0 if done else found.count, "begun": begun, "ended": time.time()}
 
 
 def encode(options: argparse.Namespace, workers: int, output: Path) -> float:
-    """Build the shards and merge them into ``output``; gives the seconds from the first shard to the last."""
+    """Build the shards and merge them into ``output``; gives the seconds from the begin of the first to the last's end.
+
+    So the seconds that Ray takes to start its workers, which a long run does not notice, are not in it.
+    """
     collection = Collection(options.sources, words=options.passage_words)
     whole = survey(collection)
     of = min(options.shards, -(-whole.count // CHUNK))
@@ -72,10 +76,12 @@ def encode(options: argparse.Namespace, workers: int, output: Path) -> float:
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
-    start = time.monotonic()
+    begun, ended = [], []
     for row in builders.iter_rows():
-        print(f"shard {row['shard']}: {row['embedded']} embedded, {row['seconds']:.1f} s", flush=True)
-    seconds = time.monotonic() - start
+        begun.append(row["begun"])
+        ended.append(row["ended"])
+        print(f"shard {row['shard']}: {row['embedded']} embedded, {ended[-1] - begun[-1]:.1f} s", flush=True)
+    seconds = max(ended) - min(begun)
     merge_indexes([parts / f"shard-{part}-of-{of}" for part in range(1, of + 1)], output)
     print(f"{output}: {whole.count} passages, encoded in {seconds:.1f} s", flush=True)
     return seconds
