@@ -76,7 +76,8 @@ def encode(options: argparse.Namespace, workers: int, output: Path) -> float:
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
-    begun, ended = [], []
+    begun: list[float] = []
+    ended: list[float] = []
     for row in builders.iter_rows():
         begun.append(row["begun"])
         ended.append(row["ended"])
