@@ -21,6 +21,7 @@ import torch
 
 from tfx_core import load_encoder
 from tfx_retrieval import Collection, build_index, merge_indexes
+from tfx_retrieval.embedding import model_identity
 from tfx_retrieval.encoder import BudgetedEncoder
 from tfx_retrieval.manifest import Manifest
 from tfx_retrieval.search import is_current
@@ -34,27 +35,34 @@ class ShardBuilder:
 
     def __init__(self, model: str, sources: Sequence[str], words: int, parts: Path, whole: Survey) -> None:
         torch.set_num_threads(1)
+        self.model = model_identity(model)
         self.encoder = BudgetedEncoder(load_encoder(model))
         self.collection = Collection(sources, words=words)
         self.parts = parts
         self.whole = whole
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Build one shard, unless it is there; gives the number of passages that were embedded, and the seconds."""
-        start = time.monotonic()
+        """Build one shard, unless it is there; gives the number of passages that were embedded, and when."""
+        begun = time.time()
         shard = Shard.parsed(item["shard"])
         folder = self.parts / f"shard-{shard.part}-of-{shard.of}"
         found = survey(shard.of_passages(self.collection, self.whole.count))
         name = f"{shard} {self.whole.digest}"
-        wanted = Manifest("flat", found.count, self.encoder.dimension, found.digest, probed=True, shard=name)
+        wanted = Manifest(
+            "flat", found.count, self.encoder.dimension, found.digest, model=self.model, probed=True, shard=name
+        )
         done = is_current(folder, wanted, self.encoder)
         if not done:
-            build_index(shard.of_passages(self.collection, self.whole.count), self.encoder, folder, shard=name)
-        return {"shard": str(shard), "embedded": 0 if done else found.count, "seconds": time.monotonic() - start}
+            passages = shard.of_passages(self.collection, self.whole.count)
+            build_index(passages, self.encoder, folder, model=self.model, shard=name)
+        return {"shard": str(shard), "embedded": 0 if done else found.count, "begun": begun, "ended": time.time()}
 
 
 def encode(options: argparse.Namespace, workers: int, output: Path) -> float:
-    """Build the shards and merge them into ``output``; gives the seconds from the first shard to the last."""
+    """Build the shards and merge them into ``output``; gives the seconds from the begin of the first to the last's end.
+
+    So the seconds that Ray takes to start its workers, which a long run does not notice, are not in it.
+    """
     collection = Collection(options.sources, words=options.passage_words)
     whole = survey(collection)
     of = min(options.shards, -(-whole.count // CHUNK))
@@ -68,10 +76,13 @@ def encode(options: argparse.Namespace, workers: int, output: Path) -> float:
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
-    start = time.monotonic()
+    begun: list[float] = []
+    ended: list[float] = []
     for row in builders.iter_rows():
-        print(f"shard {row['shard']}: {row['embedded']} embedded, {row['seconds']:.1f} s", flush=True)
-    seconds = time.monotonic() - start
+        begun.append(row["begun"])
+        ended.append(row["ended"])
+        print(f"shard {row['shard']}: {row['embedded']} embedded, {ended[-1] - begun[-1]:.1f} s", flush=True)
+    seconds = max(ended) - min(begun)
     merge_indexes([parts / f"shard-{part}-of-{of}" for part in range(1, of + 1)], output)
     print(f"{output}: {whole.count} passages, encoded in {seconds:.1f} s", flush=True)
     return seconds

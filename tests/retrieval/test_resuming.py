@@ -150,6 +150,16 @@ def test_a_killed_process_leaves_a_lock_that_is_free_and_a_living_one_is_named(t
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
+def test_a_deletion_keeps_what_an_interrupted_build_embedded(tmp_path: Path) -> None:
+    index = build_index(PASSAGES, Stopping(), tmp_path / "index")
+    stopped(tmp_path / "index", 12)
+    index.delete(["3"])
+    encoder = Stopping()
+    build_index(PASSAGES, encoder, tmp_path / "index")
+    assert len(encoder.encoded) == 10
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
 def build_shards(tmp_path: Path, of: int, passages: Sequence[Passage] = PASSAGES) -> list[Path]:
     found = survey(passages)
     folders = []

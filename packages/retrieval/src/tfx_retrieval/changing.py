@@ -127,12 +127,12 @@ class Change:
 
 
 @contextmanager
-def changing(folder: Path) -> Iterator[tuple[Change, Path]]:
+def changing(folder: Path, *, embedding: bool = True) -> Iterator[tuple[Change, Path]]:
     """The right to change an index, which one process has at a time, and the place where new passages are embedded."""
     with save_errors(folder, PassageIndexError):
         check_replaceable(folder)
         read_manifest(folder)  # knows what to say where there is none
-        with working_beside(folder) as place:
+        with working_beside(folder, embedding=embedding) as place:
             yield Change(folder), place
 
 

@@ -111,7 +111,7 @@ class SearchIndex:
         """
         if isinstance(self.index, EditableIndex):
             return self._changed(self.index.delete(ids))
-        with changing(self._place()) as (change, _):
+        with changing(self._place(), embedding=False) as (change, _):
             number = change.delete(ids, documents=documents)
             change.apply()
             return self._changed(number)

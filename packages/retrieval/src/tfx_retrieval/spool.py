@@ -42,17 +42,17 @@ def place_beside(folder: Path) -> Path:
 
 
 @contextmanager
-def working_beside(folder: Path) -> Iterator[Path]:
+def working_beside(folder: Path, *, embedding: bool = True) -> Iterator[Path]:
     """The place where one process at a time builds or changes the index in ``folder``.
 
-    It outlives an error or a killed process if there are embedded passages in it. Raises `PassageIndexError` that names
-    the process which holds it.
+    It outlives an error or a killed process if there are embedded passages in it, and also the block where that is not
+    ``embedding`` itself. Raises `PassageIndexError` that names the process which holds it.
     """
     place = place_beside(folder)
     place.parent.mkdir(parents=True, exist_ok=True)
     owner = place / _OWNER
     try:
-        with kept_workplace(place, lambda: _has_chunks(place)):
+        with kept_workplace(place, lambda is_done: not (is_done and embedding) and _has_chunks(place)):
             owner.write_text(f"process {os.getpid()} on {gethostname()}", encoding="utf-8")
             yield place
     except BlockingIOError as error:
@@ -104,13 +104,10 @@ class Spool:
     def __init__(self, place: Path, dimension: int, *, probes: Vectors | None = None, way: str = "") -> None:
         self.dimension = dimension
         self.digest = PassageDigest()
-        self.found = 0
-        """Passages of an earlier build that can be taken over."""
         self._place = place
         self._journal: list[_Chunk] = self._left(probes, way)
         self._done = 0
         if self._journal:
-            self.found = self._journal[-1].count
             self._keep(self._journal)
         else:
             self._begin(probes, way)

@@ -81,20 +81,19 @@ def committing(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def kept_workplace(place: Path, is_worth_keeping: Callable[[], bool]) -> Iterator[Path]:
+def kept_workplace(place: Path, is_worth_keeping: Callable[[bool], bool]) -> Iterator[Path]:
     """A folder that one process holds and that outlives it: who holds it next finds what was in it.
 
-    It is removed when the block ends, unless by an error that leaves something that is worth keeping. Raises
-    `BlockingIOError` while another process or thread holds it.
+    It is removed when the block ends, unless it is worth keeping, which is asked with whether the block came to its
+    end. Raises `BlockingIOError` while another process or thread holds it.
     """
     lock = _hold(place, 0)
-    is_kept = False
+    is_done = False
     try:
         yield place
-    except BaseException:
-        is_kept = is_worth_keeping()
-        raise
+        is_done = True
     finally:
+        is_kept = is_worth_keeping(is_done)
         if not is_kept:
             _remove_held(place)
         os.close(lock)
