@@ -31,7 +31,7 @@ def main(folder: Path, count: int) -> None:
 
     def around(centres: np.ndarray, amount: float) -> np.ndarray:
         drawn = centres + amount * (random.standard_normal((len(centres), len(factor)), np.float32) @ factor)
-        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
 
     vectors = np.empty((count, real.shape[1]), np.float32)
     for first in range(0, count, BLOCK):
