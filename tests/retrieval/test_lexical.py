@@ -1,8 +1,8 @@
-"""Words find passages by BM25, as bm25s scores them, from files that are read without pickle."""
+"""Words find passages by BM25, from files that are read without pickle."""
 
+from math import log
 from pathlib import Path
 
-import bm25s
 import numpy as np
 import pytest
 
@@ -50,11 +50,22 @@ def test_words(text: str, expected: list[str]) -> None:
     assert words_of(text) == expected
 
 
-def test_scores_are_those_of_bm25s(words: WordIndex) -> None:
-    model = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-    model.index([words_of(text) for text in TEXTS], show_progress=False)
+def score(question: str, row: int) -> float:
+    """The formula as it is written, with k1 = 1.5 and b = 0.75; bm25s 0.3.16 gives the same for its method "lucene"."""
+    texts = [words_of(text) for text in TEXTS]
+    mean = sum(map(len, texts)) / len(texts)
+    total = 0.0
+    for word in words_of(question):
+        having = sum(word in text for text in texts)
+        times = texts[row].count(word)
+        idf = log(1 + (len(texts) - having + 0.5) / (having + 0.5))
+        total += idf * times / (times + 1.5 * (0.25 + 0.75 * len(texts[row]) / mean))
+    return total
+
+
+def test_scores_are_those_of_the_formula(words: WordIndex) -> None:
     for question in ("the cat", "on on sea oven unheard-of", "CAT cat"):
-        expected = model.get_scores([word for word in words_of(question) if word in model.vocab_dict])
+        expected = np.array([score(question, row) for row in range(len(TEXTS))])
         scores, rows = words.search([question], 5)
         found = rows[0] >= 0
         np.testing.assert_allclose(scores[0][found], expected[rows[0][found]], rtol=1e-6)

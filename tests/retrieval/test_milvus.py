@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.retrieval.fake_encoder import FakeEncoder
 from tfx_core.embedding.passage_index import Passage, PassageBatch, PassageIndex
 from tfx_core.errors import InputError, PassageIndexError
+from tfx_retrieval import build_index, open_index
 from tfx_retrieval.milvus import KIND, MilvusIndex, expression, read_settings
 
 D = 8
@@ -260,3 +262,14 @@ def test_search_parameters_of_the_embedded_one_have_an_effect(options: dict[str,
         for ef in ("1", "500")
     ]
     assert right[0] < right[1]
+
+
+def test_an_index_folder_of_it_changes_and_is_narrowed(options: dict[str, str], tmp_path: Path) -> None:
+    first = [Passage("a cat", id="1"), Passage("a dog", id="2")]
+    index = build_index(first, FakeEncoder(), tmp_path / "index", kind="milvus", options=options)
+    assert index.add([Passage("a bird", id="3", metadata={"year": 2000})]) == 1
+    assert index.delete(["1"]) == 1
+    assert index.replace([Passage("two dogs", id="2")]) == 1
+    opened = open_index(tmp_path / "index", FakeEncoder())
+    assert [hit.passage.text for hit in opened.search(["bird"], 5)[0]] == ["a bird", "two dogs"]
+    assert [hit.passage.id for hit in opened.search(["dog"], 5, where={"year": 2000})[0]] == ["3"]

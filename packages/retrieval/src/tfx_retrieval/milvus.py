@@ -338,8 +338,8 @@ class MilvusKind(StoreKind):
         assert isinstance(index, MilvusIndex)
         client, alias = index.client, index.settings.collection
         with _errors_of(index.settings):
-            client.flush(index.name)
-            client.release_collection(index.name)  # the embedded one searches what came since it was loaded one by one
+            client.release_collection(index.name)  # the embedded one indexes at loading only what is flushed by then,
+            client.flush(index.name)  # and while it is loaded a flush writes the files that loading reads
             client.load_collection(index.name)
             if client.has_collection(alias):
                 old = client.describe_alias(alias)["collection_name"]
