@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import tfx_core
 from tests.retrieval.conftest import WORDS
 from tests.retrieval.test_dpr import PASSAGES, SIZES
-from tfx_core.cli import main
+from tfx_core.cli import cli
 from tfx_core.embedding import Passage
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_core.model import Model
@@ -159,7 +159,7 @@ def test_from_a_folder_to_answers(folders: Path) -> None:
 def test_the_command_line_answers(folders: Path) -> None:
     named = ["--index", str(folders / "index"), "--question-model", str(folders / "question-encoder")]
     args = ["run", TASK, "--model", str(folders / "reader"), *named, "--passages", "2", "--json", "the cat"]
-    result = CliRunner().invoke(main, args)
+    result = CliRunner().invoke(cli, args, prog_name="tfx-core")
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
     assert answer["passage"]["text"][answer["start"] : answer["end"]] == answer["answer"]
