@@ -22,10 +22,11 @@ ANYWHERE = ("start_positions", "end_positions")
 
 
 def variants(model_type: str) -> Iterator[Model]:
-    """A backbone of each variant."""
-    for each in case_of(model_type).variants:
-        if each.heads is None or "backbone" in each.heads:
-            yield tiny_model(model_type, "backbone", **each.changes)
+    """A backbone of each variant that has one to compare, or where none has of each."""
+    every = case_of(model_type).variants
+    bare = [each for each in every if each.heads is None or "backbone" in each.heads]
+    for each in bare or every:
+        yield tiny_model(model_type, "backbone", **each.changes)
 
 
 def stacks(model_type: str, *, stepwise: bool = False) -> list[TransformerBackbone]:

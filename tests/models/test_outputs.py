@@ -38,7 +38,11 @@ def inputs_of(model_type: str, head: str, *, labels: bool = True) -> Inputs:
 
 def total(output: ModelOutput) -> Tensor:
     """The loss, or what stands for one."""
-    return output.last_hidden_state.square().mean() if output.loss is None else output.loss
+    if output.loss is not None:
+        return output.loss
+    name = next(name for name in ("last_hidden_state", "pooler_output", "relevance_logits") if name in output)
+    square: Tensor = output[name].square().mean()
+    return square
 
 
 def same(found: Any, expected: Any, mask: Tensor) -> None:

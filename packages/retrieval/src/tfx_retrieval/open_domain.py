@@ -118,7 +118,7 @@ class OpenDomainQuestionAnswering(Task[OpenDomainOptions, Asked, Read]):
         """There is something to search in."""
         if options.index is None and options.search is None:
             raise InputError(
-                f"{self.name} needs an index: a folder (index=, --index), or what has search(questions, k)"
+                f"{self.name} needs an index: give a folder (index=, --index), or what has search(questions, k)"
             )
         length_limit(self.model, self.tokenizer, options.max_length)
 
