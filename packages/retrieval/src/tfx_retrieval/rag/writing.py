@@ -25,6 +25,7 @@ from tfx_retrieval.rag.marginal import (
 Text = tuple[int, ...]
 """Tokens, from the decoder's first one to the end token."""
 
+_SPECIAL_TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
 _OF_DOCUMENTS = (
     *("input_ids", "attention_mask", "context_input_ids", "context_attention_mask", "doc_scores", "n_docs"),
     *("retrieved_doc_embeds", "retrieved_doc_input_ids", "retrieved_doc_attention_mask", "encoder_outputs"),
@@ -76,7 +77,8 @@ class WholeTexts:
         asked = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
         self.others = {name: value for name, value in arguments.items() if name not in asked}
         check_used({name: x for name, x in self.others.items() if name in model.input_names}, {"attention"})
-        self.options, self.wanted = _options(model, self.others.pop("generation_config", None), asked)
+        of_call = (self.others.pop(name, None) for name in ("use_model_defaults", "generation_config"))
+        self.options, self.wanted = _options(model, *of_call, asked)
         self.generator = model.backbone.generator
         self.documents, self.fast, self.unique = documents, fast, unique
         self.log_probs: list[list[float]] = document_log_probs(documents.scores).tolist()
@@ -216,12 +218,18 @@ class _Pair:
     text: Text
 
 
-def _options(model: Any, generation_config: object, asked: Mapping[str, Any]) -> tuple[GenerationOptions, int]:
+def _options(
+    model: Any, use_model_defaults: object, generation_config: object, asked: Mapping[str, Any]
+) -> tuple[GenerationOptions, int]:
     """What is asked for over what the caller's config says over the checkpoint's own, with as many texts as beams.
 
-    How many texts of a question are asked for is the second.
+    Of the checkpoint's, its special tokens alone where its defaults are not to be used. How many texts of a question
+    are asked for is the second.
     """
-    merged = GenerationConfig.of(model.generation_options)
+    stored: GenerationOptions = model.generation_options
+    if use_model_defaults is False:
+        stored = GenerationOptions(**{name: getattr(stored, name) for name in _SPECIAL_TOKENS})
+    merged = GenerationConfig.of(stored)
     merged.update(**GenerationConfig.of(generation_config).set_values())
     merged.update(**asked)
     wanted: int = merged.num_return_sequences
