@@ -103,16 +103,6 @@ def test_the_score_of_a_written_text_is_its_probability(model: Model) -> None:
     torch.testing.assert_close(-loss, output.sequences_scores, rtol=1e-4, atol=1e-4)
 
 
-def test_defaults_of_the_checkpoint_can_be_left_out() -> None:
-    model = rag("rag-sequence")
-    inputs, options = given(model), {"max_new_tokens": 6, "num_beams": 2}
-    written = model.generate(**inputs, **options)
-    model.generation_config.update(num_beams=2, no_repeat_ngram_size=1, max_new_tokens=6)
-    assert model.generate(**inputs, **options).tolist() != written.tolist()
-    assert model.generate(**inputs, **options, use_model_defaults=False).tolist() == written.tolist()
-    assert model.generate(**inputs, generation_config=options, use_model_defaults=False).tolist() == written.tolist()
-
-
 def test_a_text_of_one_document_is_that_of_the_generator() -> None:
     sequence, token = rag("rag-sequence"), rag("rag-token")
     token.load_state_dict(sequence.state_dict())

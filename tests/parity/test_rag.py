@@ -111,3 +111,14 @@ def test_one_text_of_each_may_come_from_any_document(pair: tuple[Any, Model]) ->
             theirs = reference.generate(**inputs, **options, do_deduplication=unique)
         ours = model.generate(**inputs, **options, do_deduplication=unique)
         assert without_padding(ours, pad) == without_padding(theirs, pad)
+
+
+def test_defaults_of_the_checkpoint_can_be_left_out(pair: tuple[Any, Model]) -> None:
+    _, model = pair
+    inputs, options = documents(model), {"max_new_tokens": 6, "num_beams": 2}
+    written, kept = model.generate(**inputs, **options), model.generation_config
+    model.generation_config = {**kept.to_dict(), "num_beams": 2, "no_repeat_ngram_size": 1}
+    assert model.generate(**inputs, **options).tolist() != written.tolist()
+    for asked in (options, {"generation_config": options}):
+        assert model.generate(**inputs, **asked, use_model_defaults=False).tolist() == written.tolist()
+    model.generation_config = kept
