@@ -93,6 +93,16 @@ def test_texts_are_the_references(pair: tuple[Any, Model], search: str) -> None:
         assert without_padding(model.generate(**inputs, **options), pad) == without_padding(theirs, pad)
 
 
+def test_every_key_that_the_reference_writes_is_honoured_or_declared(pair: tuple[Any, Model]) -> None:
+    reference, model = pair
+    assert model.config.unknown_keys == ()
+    theirs, ours = reference.config.to_dict(), model.config.to_dict()
+    assert {key: ours[key] for key in theirs if key in model.config.field_names() and key in ours} == {
+        **{key: theirs[key] for key in theirs if key in model.config.field_names() and key in ours},
+        **{key: ours[key] for key in ("question_encoder", "generator", "architectures", "id2label")},
+    }
+
+
 def without_padding(texts: Tensor, pad: int) -> list[list[int]]:
     """The reference fills a text up to the longest candidate of its question, also where that is not among the best."""
     return [row[:1] + [token for token in row[1:] if token != pad] for row in texts.tolist()]
@@ -122,3 +132,20 @@ def test_defaults_of_the_checkpoint_can_be_left_out(pair: tuple[Any, Model]) -> 
     for asked in (options, {"generation_config": options}):
         assert model.generate(**inputs, **asked, use_model_defaults=False).tolist() == written.tolist()
     model.generation_config = kept
+
+
+def test_what_stands_for_no_text_is_no_candidate(pair: tuple[Any, Model]) -> None:
+    _, model = pair
+    if model.head_name == "rag-token":
+        for name, value in (("encoder_no_repeat_ngram_size", 2), ("encoder_repetition_penalty", 1.3)):
+            with pytest.raises(InputError, match=f"{name}: a text has several sources here"):
+                model.generate(**documents(model), **{name: value})
+        return
+    inputs, options = documents(model), {"max_new_tokens": 1, "num_beams": 3, "eos_token_id": None}
+    with pytest.warns(UserWarning, match="row 0: there are only"):
+        output = model.generate(
+            **inputs, **options, suppress_tokens=[each for each in range(53) if each not in (7, 8)],
+            num_return_sequences=5, return_dict_in_generate=True,
+        )  # fmt: skip
+    assert set(output.sequences[::5, 1].tolist()) <= {7, 8}
+    assert output.sequences_scores.view(3, 5)[:, -1].tolist() == [float("-inf")] * 3
