@@ -1,9 +1,11 @@
 """RAG beside the reference: losses of each text, scores of questions and documents, and what both modes write."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import tfx_core
@@ -149,3 +151,26 @@ def test_what_stands_for_no_text_is_no_candidate(pair: tuple[Any, Model]) -> Non
         )  # fmt: skip
     assert set(output.sequences[::5, 1].tolist()) <= {7, 8}
     assert output.sequences_scores.view(3, 5)[:, -1].tolist() == [float("-inf")] * 3
+
+
+def test_a_cache_goes_on_with_the_documents_as_they_were(pair: tuple[Any, Model]) -> None:
+    _, model = pair
+    inputs, ids = documents(model), labels(model)[:, :4]
+    whole = model(**inputs, decoder_input_ids=ids).logits
+    begun = model(**inputs, decoder_input_ids=ids[:, :2], use_cache=True)
+    del inputs["context_input_ids"]
+    read = {"encoder_outputs": begun.generator_enc_last_hidden_state, "past_key_values": begun.past_key_values}
+    rest = model(**inputs, **read, decoder_input_ids=ids[:, 2:], use_cache=True)
+    torch.testing.assert_close(rest.logits, whole[:, 2:], rtol=1e-4, atol=1e-5)
+
+
+def test_a_context_encoder_that_training_left_in_a_file_is_none_of_the_model(
+    pair: tuple[Any, Model], tmp_path: Path
+) -> None:
+    reference, model = pair
+    reference.save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    encoder = {f"rag.ctx_encoder.{name}": x for name, x in reference.question_encoder.state_dict().items()}
+    save_file({**tensors, **encoder}, tmp_path / "model.safetensors", {"format": "pt"})
+    again = tfx_core.load_model(tmp_path)
+    assert all(torch.equal(x, again.state_dict()[name]) for name, x in model.state_dict().items())
