@@ -18,6 +18,7 @@ QUESTION_ENCODER: dict[str, Any] = {
     "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0,
 }
+DPR: dict[str, Any] = {**QUESTION_ENCODER, "model_type": "dpr", "projection_dim": 10}
 BART: dict[str, Any] = {
     "model_type": "bart",
     "vocab_size": 53,
@@ -97,6 +98,7 @@ CASE = ArchitectureCase(
     (
         Variant("bart", padded=padded, patch=mended),
         Variant("t5", {"generator": T5}, padded=padded, patch=mended),
+        Variant("dpr", {"question_encoder": DPR}, padded=padded, patch=mended),
         Variant("smoothed", SMOOTHED, heads=("rag-sequence", "rag-token"), padded=padded, patch=mended),
         Variant("marginalised", {"do_marginalize": True}, heads=("rag-token",), padded=padded, patch=mended),
     ),

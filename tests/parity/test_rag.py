@@ -1,9 +1,11 @@
 """RAG beside the reference: losses of each text, scores of questions and documents, and what both modes write."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import tfx_core
@@ -93,6 +95,16 @@ def test_texts_are_the_references(pair: tuple[Any, Model], search: str) -> None:
         assert without_padding(model.generate(**inputs, **options), pad) == without_padding(theirs, pad)
 
 
+def test_every_key_that_the_reference_writes_is_honoured_or_declared(pair: tuple[Any, Model]) -> None:
+    reference, model = pair
+    assert model.config.unknown_keys == ()
+    theirs, ours = reference.config.to_dict(), model.config.to_dict()
+    assert {key: ours[key] for key in theirs if key in model.config.field_names() and key in ours} == {
+        **{key: theirs[key] for key in theirs if key in model.config.field_names() and key in ours},
+        **{key: ours[key] for key in ("question_encoder", "generator", "architectures", "id2label")},
+    }
+
+
 def without_padding(texts: Tensor, pad: int) -> list[list[int]]:
     """The reference fills a text up to the longest candidate of its question, also where that is not among the best."""
     return [row[:1] + [token for token in row[1:] if token != pad] for row in texts.tolist()]
@@ -111,3 +123,54 @@ def test_one_text_of_each_may_come_from_any_document(pair: tuple[Any, Model]) ->
             theirs = reference.generate(**inputs, **options, do_deduplication=unique)
         ours = model.generate(**inputs, **options, do_deduplication=unique)
         assert without_padding(ours, pad) == without_padding(theirs, pad)
+
+
+def test_defaults_of_the_checkpoint_can_be_left_out(pair: tuple[Any, Model]) -> None:
+    _, model = pair
+    inputs, options = documents(model), {"max_new_tokens": 6, "num_beams": 2}
+    written, kept = model.generate(**inputs, **options), model.generation_config
+    model.generation_config = {**kept.to_dict(), "num_beams": 2, "no_repeat_ngram_size": 1}
+    assert model.generate(**inputs, **options).tolist() != written.tolist()
+    for asked in (options, {"generation_config": options}):
+        assert model.generate(**inputs, **asked, use_model_defaults=False).tolist() == written.tolist()
+    model.generation_config = kept
+
+
+def test_what_stands_for_no_text_is_no_candidate(pair: tuple[Any, Model]) -> None:
+    _, model = pair
+    if model.head_name == "rag-token":
+        for name, value in (("encoder_no_repeat_ngram_size", 2), ("encoder_repetition_penalty", 1.3)):
+            with pytest.raises(InputError, match=f"{name}: a text has several sources here"):
+                model.generate(**documents(model), **{name: value})
+        return
+    inputs, options = documents(model), {"max_new_tokens": 1, "num_beams": 3, "eos_token_id": None}
+    with pytest.warns(UserWarning, match="row 0: there are only"):
+        output = model.generate(
+            **inputs, **options, suppress_tokens=[each for each in range(53) if each not in (7, 8)],
+            num_return_sequences=5, return_dict_in_generate=True,
+        )  # fmt: skip
+    assert set(output.sequences[::5, 1].tolist()) <= {7, 8}
+    assert output.sequences_scores.view(3, 5)[:, -1].tolist() == [float("-inf")] * 3
+
+
+def test_a_cache_goes_on_with_the_documents_as_they_were(pair: tuple[Any, Model]) -> None:
+    _, model = pair
+    inputs, ids = documents(model), labels(model)[:, :4]
+    whole = model(**inputs, decoder_input_ids=ids).logits
+    begun = model(**inputs, decoder_input_ids=ids[:, :2], use_cache=True)
+    del inputs["context_input_ids"]
+    read = {"encoder_outputs": begun.generator_enc_last_hidden_state, "past_key_values": begun.past_key_values}
+    rest = model(**inputs, **read, decoder_input_ids=ids[:, 2:], use_cache=True)
+    torch.testing.assert_close(rest.logits, whole[:, 2:], rtol=1e-4, atol=1e-5)
+
+
+def test_a_context_encoder_that_training_left_in_a_file_is_none_of_the_model(
+    pair: tuple[Any, Model], tmp_path: Path
+) -> None:
+    reference, model = pair
+    reference.save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    encoder = {f"rag.ctx_encoder.{name}": x for name, x in reference.question_encoder.state_dict().items()}
+    save_file({**tensors, **encoder}, tmp_path / "model.safetensors", {"format": "pt"})
+    again = tfx_core.load_model(tmp_path)
+    assert all(torch.equal(x, again.state_dict()[name]) for name, x in model.state_dict().items())

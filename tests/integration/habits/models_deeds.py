@@ -65,7 +65,10 @@ def beyond(world: World) -> None:
     world.model()(tokenizer("a <new> token", return_tensors="pt")["input_ids"])
 
 
-PARTS = ("transformer", "model", "classifier", "score", "lm_head", "cls", "qa_outputs", "classification_head")
+PARTS = (
+    *("transformer", "model", "classifier", "score", "lm_head", "cls", "qa_outputs", "classification_head"),
+    *("from_pretrained_question_encoder_generator", "set_retriever"),
+)
 
 DEEDS = {
     ("model", "ids beyond the vocabulary"): beyond,

@@ -21,6 +21,11 @@ HABITS = (
         "room for new tokens is made by model.resize_token_embeddings(len(tokenizer))",
     ),
     told("the model_type as an attribute", _NETWORK),
+    told(
+        "from_pretrained_question_encoder_generator",
+        "tfx_core.new_model(…, parts={'question_encoder': folder, 'generator': folder}) makes a model of others",
+    ),
+    told("set_retriever", "a call takes what was found; the task 'retrieval-augmented-generation' takes an index"),
     told("transformer", _NETWORK),
     told("model", _NETWORK),
     told("classifier", _HEAD),

@@ -5,10 +5,12 @@ from typing import Any
 
 from tfx_core.errors import InputError
 from tfx_core.model import Architecture, Model
+from tfx_core.model.known_keys import GENERATION_KEYS
 from tfx_retrieval.rag.config import RagConfig
 from tfx_retrieval.rag.decoding import rag_decoding
 from tfx_retrieval.rag.heads import HEADS
 from tfx_retrieval.rag.model import RagOutput, backbone_rules, build_backbone
+from tfx_retrieval.rag.writing import SPECIAL_TOKENS
 
 __all__ = ["ARCHITECTURE", "RagConfig", "RagOutput"]
 
@@ -23,8 +25,9 @@ def _joined(parts: Mapping[str, Model]) -> dict[str, Any]:
             f"parts: {', '.join(wrong) or 'nothing'} given; must be {' and '.join(names)}, or ctx_encoder too"
         )
     configs = {name: part.config.to_dict() for name, part in parts.items()}
-    generator = configs["generator"]
-    return {**configs, "generator": {**generator, **(parts["generator"].generation_config.contents() or {})}}
+    told = parts["generator"].generation_config.set_values()
+    stored = {name: value for name, value in told.items() if name in (*GENERATION_KEYS, *SPECIAL_TOKENS)}
+    return {**configs, "generator": {**configs["generator"], **stored}}
 
 
 ARCHITECTURE = Architecture(

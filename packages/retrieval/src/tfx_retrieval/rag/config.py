@@ -30,7 +30,7 @@ class RagConfig(ModelConfig):
     )
     settable: ClassVar[Collection[str]] = {
         *ModelConfig.settable,
-        *("n_docs", "max_combined_length", "title_sep", "doc_sep", "output_retrieved"),
+        *("n_docs", "max_combined_length", "title_sep", "doc_sep"),
         *("label_smoothing", "do_marginalize", "exclude_bos_score", "reduce_loss", "do_deduplication"),
     }
     inert_keys: ClassVar[Collection[str]] = (

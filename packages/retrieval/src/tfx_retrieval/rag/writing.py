@@ -25,6 +25,7 @@ from tfx_retrieval.rag.marginal import (
 Text = tuple[int, ...]
 """Tokens, from the decoder's first one to the end token."""
 
+SPECIAL_TOKENS = ("bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id")
 _OF_DOCUMENTS = (
     *("input_ids", "attention_mask", "context_input_ids", "context_attention_mask", "doc_scores", "n_docs"),
     *("retrieved_doc_embeds", "retrieved_doc_input_ids", "retrieved_doc_attention_mask", "encoder_outputs"),
@@ -49,9 +50,19 @@ def generate(
     for name, value in (("fast_decoding", fast_decoding or None), ("do_deduplication", do_deduplication)):
         if value is not None:
             raise InputError(f"{name}={value}: is for whole texts; load the model with head='rag-sequence'")
+    _check_by_token(model, rest)
     of_model = {"scores": "doc_scores", "input_ids": "context_input_ids", "attention_mask": "context_attention_mask"}
     sources = {of_model.get(name, name): value for name, value in documents.sources.items()}
     return decode_by_step(model, doc_scores=documents.scores, **sources, **rest)
+
+
+def _check_by_token(model: Any, given: Mapping[str, Any]) -> None:
+    """Raise `InputError` for options that look for what is written in the one source of a text."""
+    asked = {name: value for name, value in given.items() if name in OPTION_NAMES}
+    options, _ = _options(model, given.get("use_model_defaults"), given.get("generation_config"), asked)
+    for name, off in (("encoder_no_repeat_ngram_size", 0), ("encoder_repetition_penalty", 1.0)):
+        if getattr(options, name) != off:
+            raise InputError(f"{name}: a text has several sources here; leave it out, or load head='rag-sequence'")
 
 
 def _read(model: Any, given: Mapping[str, Any]) -> tuple[Documents, dict[str, Any]]:
@@ -76,7 +87,8 @@ class WholeTexts:
         asked = {name: value for name, value in arguments.items() if name in OPTION_NAMES}
         self.others = {name: value for name, value in arguments.items() if name not in asked}
         check_used({name: x for name, x in self.others.items() if name in model.input_names}, {"attention"})
-        self.options, self.wanted = _options(model, self.others.pop("generation_config", None), asked)
+        defaults, config = (self.others.pop(name, None) for name in ("use_model_defaults", "generation_config"))
+        self.options, self.wanted = _options(model, defaults, config, asked)
         self.generator = model.backbone.generator
         self.documents, self.fast, self.unique = documents, fast, unique
         self.log_probs: list[list[float]] = document_log_probs(documents.scores).tolist()
@@ -135,8 +147,9 @@ class WholeTexts:
         written: list[dict[Text, list[int]]] = [{} for _ in range(len(self.documents.scores))]
         for row, tokens in enumerate(sequences.tolist()):
             question, document = divmod(row // beams, count)
-            if self.log_probs[question][document] > float("-inf"):
-                written[question].setdefault(self._ended(tokens), []).append(document)
+            text = self._ended(tokens)
+            if len(text) > 1 and self.log_probs[question][document] > float("-inf"):  # what stands for none is empty
+                written[question].setdefault(text, []).append(document)
         return written
 
     def _ended(self, tokens: list[int]) -> Text:
@@ -150,7 +163,7 @@ class WholeTexts:
         size = self.documents.scores.numel() * self.options.num_beams
         batches = [pairs[start : start + size] for start in range(0, len(pairs), size)]
         states = encoded[0] if isinstance(encoded, tuple | list) else getattr(encoded, "last_hidden_state", encoded)
-        return torch.cat([self._of_batch(batch, states) for batch in batches])
+        return torch.cat([states.new_zeros(0), *(self._of_batch(batch, states) for batch in batches)])
 
     def _of_batch(self, pairs: "Sequence[_Pair]", states: Tensor) -> Tensor:
         texts = [torch.tensor(pair.text, device=self._device) for pair in pairs]
@@ -190,7 +203,7 @@ class WholeTexts:
                 "for the others",
                 stacklevel=2,
             )
-        nothing = (scored[0][0][:1], float("-inf"))
+        nothing: tuple[Text, float] = ((*self.options.start_ids, self._pad)[:1], float("-inf"))
         return [*scored[:wanted], *[nothing] * (wanted - len(scored))]
 
     @property
@@ -216,12 +229,18 @@ class _Pair:
     text: Text
 
 
-def _options(model: Any, generation_config: object, asked: Mapping[str, Any]) -> tuple[GenerationOptions, int]:
+def _options(
+    model: Any, use_model_defaults: object, generation_config: object, asked: Mapping[str, Any]
+) -> tuple[GenerationOptions, int]:
     """What is asked for over what the caller's config says over the checkpoint's own, with as many texts as beams.
 
-    How many texts of a question are asked for is the second.
+    Of the checkpoint's, its special tokens alone where its defaults are not to be used. How many texts of a question
+    are asked for is the second.
     """
-    merged = GenerationConfig.of(model.generation_options)
+    stored: GenerationOptions = model.generation_options
+    if use_model_defaults is False:
+        stored = GenerationOptions(**{name: getattr(stored, name) for name in SPECIAL_TOKENS})
+    merged = GenerationConfig.of(stored)
     merged.update(**GenerationConfig.of(generation_config).set_values())
     merged.update(**asked)
     wanted: int = merged.num_return_sequences
