@@ -20,6 +20,7 @@ from tfx_core.embedding import TextEncoder
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval import Passage, build_index, open_index, write_index
 from tfx_retrieval.hits import Hit
+from tfx_retrieval.rag.assembly import searched_by
 from tfx_retrieval.rag.contexts import ContextForm, ContextReader
 from tfx_retrieval.rag.refreshing import RefreshedIndex
 from tfx_retrieval.rag.tokenizers import RagTokenizer
@@ -383,6 +384,21 @@ def test_joint_training_lowers_the_loss(training: JointTraining) -> None:
         optimiser.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
+
+
+def test_the_parts_of_a_rag_learn_in_place(place: Place) -> None:
+    rag, tokenizer = tfx_core.load_model(place.rag), RagTokenizer.from_pretrained(place.rag)
+    encoder = QuestionEncoder(rag.backbone.question_encoder, tokenizer.question_encoder)
+    index = searched_by(encoder, place.of_rag)
+    training = JointTraining(rag.backbone.generator, tokenizer.generator, encoder, index, n_docs=2).train()
+    training(ASKED, ANSWERS)["loss"].backward()
+    for part in (rag.backbone.question_encoder, rag.backbone.generator):
+        assert any(each.grad is not None for each in part.parameters())
+    training.trains_passages = True
+    with pytest.raises(InputError, match="encodes questions alone"):
+        training(ASKED, ANSWERS)
+    with pytest.raises(InputError, match="refresh_every: needs a RefreshedIndex"):
+        JointTraining(rag.backbone.generator, tokenizer.generator, encoder, index, n_docs=2, refresh_every=5)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tfx_core.embedding import Passage, RowNumbers, Vectors
+from tfx_core.embedding import Passage, PassageIndex, RowNumbers, Vectors
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.model.heads import IGNORED
@@ -38,6 +38,9 @@ class JointTraining(nn.Module):
     passages learns, ``trains_passages``, what was found is encoded again, with gradients. Before every
     ``refresh_every``-th batch of training the whole index is made anew; searches by others go on meanwhile.
 
+    A RAG learns in place by its parts: its generator, and a `tfx_retrieval.rag.vectors.QuestionEncoder` around its
+    question encoder, over an index that `tfx_retrieval.rag.assembly.searched_by` opens.
+
     ``score_scale`` multiplies every inner product: 1 for encoders like DPR's, more for those whose vectors have length
     one, since among cosines a softmax hardly differs. ``watch`` says how retrieval fares.
     """
@@ -47,7 +50,7 @@ class JointTraining(nn.Module):
         generator: Model,
         tokenizer: Tokenizer,
         encoder: LearningEncoder,
-        index: RefreshedIndex,
+        index: PassageIndex,
         *,
         mode: Mode = "rag-token",
         n_docs: int = 5,
@@ -63,6 +66,8 @@ class JointTraining(nn.Module):
             raise InputError(f"mode={mode!r}: must be one of {', '.join(_LOSSES)}")
         if refresh_every is not None and refresh_every < 1:
             raise InputError(f"refresh_every={refresh_every}: must be a number of batches, or None for never")
+        if refresh_every is not None and not isinstance(index, RefreshedIndex):
+            raise InputError("refresh_every: needs a RefreshedIndex, whose encoder makes the vectors of passages")
         check_n_docs(n_docs, len(index))
         self.generator = generator
         self.encoder = encoder
@@ -100,7 +105,8 @@ class JointTraining(nn.Module):
         return {name: [example[name] for example in examples] for name in ("question", "answer")}
 
     def _refresh_on_schedule(self) -> None:
-        if self.refresh_every and self._batches and self._batches % self.refresh_every == 0:
+        due = self.refresh_every and self._batches and self._batches % self.refresh_every == 0
+        if due and isinstance(self.index, RefreshedIndex):
             self.index.refresh()
         self._batches += 1
 
