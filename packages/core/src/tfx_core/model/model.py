@@ -119,7 +119,8 @@ class Model(Switches):
             raise TypeError(f"{type(self).__name__}: {hint('model(…)', 'model(ids, mask)')}")
         given = {"input_ids": input_ids, **inputs}
         given = self._without_cache({name: value for name, value in given.items() if value is not None})
-        given = {**self.config.asked_of_calls, **given, "attention": kernel_of(given.get("attention", self.attention))}
+        asked = {name: each for name, each in self.config.asked_of_calls.items() if name in self._backbone_inputs}
+        given = {**asked, **given, "attention": kernel_of(given.get("attention", self.attention))}
         unknown = given.keys() - self._backbone_inputs - self._head_inputs
         if unknown:
             raise TypeError(not_taken("model(…)", unknown, self.input_names, type(self).__name__))

@@ -23,6 +23,8 @@ def _joined(parts: Mapping[str, Model]) -> dict[str, Any]:
     text, image = parts["text"], parts.get("image")
     if "inputs_embeds" not in text.input_names:
         raise InputError(f"parts: text is a {text.config.model_type}, which takes no vectors in the place of ids")
+    if image is not None and "pixel_values" not in image.input_names:
+        raise InputError(f"parts: image is a {image.config.model_type}, which takes no pixel_values")
     keys = {key: value for key, value in text.config.to_dict().items() if key not in _OF_THE_HEAD}
     keys["text_model_type"] = keys.pop("model_type")
     if image is not None:

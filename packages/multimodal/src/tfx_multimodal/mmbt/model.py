@@ -35,10 +35,12 @@ class ImagePool(nn.Module):
 class MMBT(Backbone):
     """A text encoder, the image encoder or none, and a projection of the image's features to its token vectors.
 
-    ``segment`` is the type of the text's tokens, the image's is 0.
+    ``segment`` is the type of the text's tokens, the image's is 0; ``None`` where the text encoder has no types.
     """
 
-    def __init__(self, text: Model, image: Model | None, pool: nn.Module, project: nn.Linear, segment: int) -> None:
+    def __init__(
+        self, text: Model, image: Model | None, pool: nn.Module, project: nn.Linear, segment: int | None
+    ) -> None:
         super().__init__(text.backbone.width, max_positions=text.max_positions, causal=False)
         self.first_position = text.backbone.first_position
         self.text = text
@@ -46,7 +48,8 @@ class MMBT(Backbone):
         self.pool = pool
         self.project = project
         self.segment = segment
-        self.unread = {*_SAID_OF_EACH} - text.backbone.input_names
+        untyped = {"token_type_ids"} if segment is None else set[str]()
+        self.unread = {*_SAID_OF_EACH, *untyped} - (text.backbone.input_names - untyped)
 
     @property
     def table(self) -> nn.Embedding:
@@ -83,12 +86,12 @@ class MMBT(Backbone):
         """
         tokens = one_of(input_ids, inputs_embeds)
         said = {"token_type_ids": token_type_ids, "position_ids": position_ids}
-        modal_said = {"token_type_ids": modal_token_type_ids, "position_ids": modal_position_ids}
-        around = (modal_start_tokens, modal_end_tokens)
+        modal_said = {"modal_token_type_ids": modal_token_type_ids, "modal_position_ids": modal_position_ids}
+        around = {"modal_start_tokens": modal_start_tokens, "modal_end_tokens": modal_end_tokens}
         if input_modal is not None:
-            read = self.of_both(tokens, attention_mask, said, self.of_image(input_modal, *around), modal_said)
-        elif any(each is not None for each in (*around, *modal_said.values())):
-            raise InputError("modal_…: there is no input_modal that it could be of")
+            read = self.of_both(tokens, attention_mask, said, self.of_image(input_modal, around), modal_said)
+        elif beside := [name for name, each in {**around, **modal_said}.items() if each is not None]:
+            raise InputError(f"{', '.join(beside)}: there is no input_modal that it could be of")
         else:
             read = self.of_text_alone(tokens, attention_mask, said)
         output: ModelOutput = self.text.backbone(
@@ -103,7 +106,7 @@ class MMBT(Backbone):
         """What the text encoder is given of ids ``(B, T)`` or vectors ``(B, T, D)`` without an image."""
         types = said["token_type_ids"]
         if types is None:
-            types = torch.full(tokens.shape[:2], self.segment, device=tokens.device)
+            types = torch.full(tokens.shape[:2], self.segment or 0, device=tokens.device)
         name = "inputs_embeds" if tokens.is_floating_point() else "input_ids"
         return {**said, name: tokens, "attention_mask": mask, "token_type_ids": types}
 
@@ -121,11 +124,11 @@ class MMBT(Backbone):
             raise InputError(f"input_modal has {len(image)} rows, and the text {len(vectors)}")
         real, modal_real = RealTokens.of(vectors, mask), RealTokens.of(image)
         types = (
-            self.types(modal_real, modal_said["token_type_ids"], "modal_token_type_ids", usual=0),
-            self.types(real, said["token_type_ids"], "token_type_ids", usual=self.segment),
+            self.types(modal_real, modal_said["modal_token_type_ids"], "modal_token_type_ids", usual=0),
+            self.types(real, said["token_type_ids"], "token_type_ids", usual=self.segment or 0),
         )
         positions = (
-            self.positions(modal_real, modal_said["position_ids"], "modal_position_ids"),
+            self.positions(modal_real, modal_said["modal_position_ids"], "modal_position_ids"),
             self.positions(real, said["position_ids"], "position_ids"),
         )
         return {
@@ -154,10 +157,9 @@ class MMBT(Backbone):
             raise InputError(f"inputs_embeds of shape {tuple(tokens.shape)}: this model reads vectors {width} wide")
         return vectors
 
-    def of_image(self, image: Tensor, start: Tensor | None, end: Tensor | None) -> Tensor:
+    def of_image(self, image: Tensor, around: Mapping[str, Tensor | None]) -> Tensor:
         """Pixels or features -> the vectors ``(B, M, D)`` between those of the tokens around them."""
         vectors = self.project(self.features(image))  # (B, N, D') -> (B, N, D)
-        around = {"modal_start_tokens": start, "modal_end_tokens": end}
         first, last = (self.of_token(name, ids, len(vectors)) for name, ids in around.items())
         return torch.cat([each for each in (first, vectors, last) if each is not None], dim=1)
 
@@ -202,7 +204,8 @@ def build_backbone(config: MMBTConfig, parts: frozenset[str]) -> MMBT:
         )
     width = cast(nn.Embedding, text.get_input_embeddings()).embedding_dim
     project = nn.Linear(config.modal_hidden_size, width)
-    segment = int(getattr(config, "type_vocab_size", 1) > 1)
+    types: int | None = getattr(config, "type_vocab_size", None)
+    segment = min(1, types - 1) if types else None
     return MMBT(text, image, ImagePool(config.num_image_embeds), project, segment)
 
 
