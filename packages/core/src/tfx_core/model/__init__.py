@@ -8,7 +8,14 @@ from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.cost import AttentionCost, attention_cost
 from tfx_core.model.extended import ExtendedConfig, extended
 from tfx_core.model.heads.plan import HeadPlan
-from tfx_core.model.loading import load_architecture, load_model, load_tokenizer, new_model
+from tfx_core.model.loading import (
+    load_architecture,
+    load_model,
+    load_tokenizer,
+    new_model,
+    read_config,
+    stored_head,
+)
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.model.part import Part, build_part, part_rules
@@ -45,4 +52,6 @@ __all__ = [
     "new_model",
     "one_of",
     "part_rules",
+    "read_config",
+    "stored_head",
 ]

@@ -8,7 +8,7 @@ from tfx_core.tasks.base import Progress, Result, Task
 from tfx_core.tasks.options import LengthOptions, Separated, TaskOptions
 from tfx_core.tasks.pipeline import pipeline
 from tfx_core.tasks.segments import ReadsInAnyOrder, ReadsSegments
-from tfx_core.tasks.windows import ItemError, TextWindow, tokenize
+from tfx_core.tasks.windows import ItemError, TextWindow, check_length, check_text, length_limit, tokenize, window_of
 
 __all__ = [
     "Help",
@@ -22,6 +22,10 @@ __all__ = [
     "Task",
     "TaskOptions",
     "TextWindow",
+    "check_length",
+    "check_text",
+    "length_limit",
     "pipeline",
     "tokenize",
+    "window_of",
 ]
