@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Help, Size
-from tfx_core.tasks import ItemError, Result, Task, TaskOptions, TextWindow
-from tfx_core.tasks.windows import check_text, length_limit, window_of
+from tfx_core.tasks import ItemError, Result, Task, TaskOptions, TextWindow, check_text, length_limit, window_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tfx_core.model.model import Model
+    from tfx_core.model import Model
     from tfx_core.text import Tokenizer
     from tfx_retrieval.hits import Hit, PassageSearch
 

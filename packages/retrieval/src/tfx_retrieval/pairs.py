@@ -8,15 +8,14 @@ import numpy as np
 
 from tfx_core.embedding import Passage, Vectors, load_encoder
 from tfx_core.errors import InputError
-from tfx_core.tasks import Task, TaskOptions, TextWindow
-from tfx_core.tasks.windows import check_length, check_text, length_limit
+from tfx_core.tasks import Task, TaskOptions, TextWindow, check_length, check_text, length_limit
 from tfx_retrieval.encoder import BudgetedEncoder, MeasuringEncoder
 from tfx_retrieval.probes import Encoder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tfx_core.model.model import Model
+    from tfx_core.model import Model
     from tfx_core.text import Tokenizer
 
 MAX_LENGTH = 256
@@ -201,8 +200,9 @@ def load_pair(
 
 
 def _loaded(name: str | Path, head: str, batch_tokens: int | None, loading: Mapping[str, Any]) -> MeasuringEncoder:
+    from tfx_core import load_model, load_tokenizer
     from tfx_core.checkpoint import Folder, read_whole, taken_hub_options
-    from tfx_core.model.loading import load_model, load_tokenizer, read_config, stored_head
+    from tfx_core.model import read_config, stored_head
 
     given = dict(loading)
     provider = given.get("provider")
