@@ -10,10 +10,16 @@ from torch import Tensor
 
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.tasks import Task
-from tfx_core.tasks.base import Result
-from tfx_core.tasks.text_classification import Logits, TextClassificationOptions, ranked_classes
-from tfx_core.tasks.windows import TextWindow, check_text, tokenize
+from tfx_core.tasks import (
+    Logits,
+    Result,
+    Task,
+    TextClassificationOptions,
+    TextWindow,
+    check_text,
+    ranked_classes,
+    tokenize,
+)
 from tfx_core.text import Tokenizer
 from tfx_multimodal.images import ImageReader, stacked
 

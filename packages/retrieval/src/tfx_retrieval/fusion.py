@@ -8,8 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tfx_core.embedding import RowNumbers, Vectors
-from tfx_core.embedding.passage_index import Where
+from tfx_core.embedding import RowNumbers, Vectors, Where
 from tfx_core.errors import InputError
 from tfx_retrieval.hits import Hit, PassageSearch
 

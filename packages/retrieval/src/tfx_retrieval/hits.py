@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tfx_core.embedding.passage_index import Passage, Where
+from tfx_core.embedding import Passage, Where
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from tfx_core.embedding import Passage, PassageBatch, RowNumbers, Vectors
-from tfx_core.embedding.passage_index import EditableIndex, StoreKind, Where
+from tfx_core.embedding import EditableIndex, Passage, PassageBatch, RowNumbers, StoreKind, Vectors, Where
 from tfx_core.errors import InputError, PassageIndexError, in_one_line, shown
 from tfx_retrieval.arrays import are_searchable
 from tfx_retrieval.segments import check_queries

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from tfx_core.embedding.passage_index import Where
+from tfx_core.embedding import Where
 from tfx_core.errors import InputError, shown
 from tfx_retrieval.passage_file import is_metadata
 

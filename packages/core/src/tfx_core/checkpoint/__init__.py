@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder, save_errors
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
     from tfx_core.checkpoint.filling import load_weights
-    from tfx_core.checkpoint.folder import Folder, parse_json, written_json
+    from tfx_core.checkpoint.folder import Folder, Subfolder, parse_json, written_json
     from tfx_core.checkpoint.journal import kept_workplace, to_disk
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
     from tfx_core.checkpoint.opening import HubOptions, open_folder, read_whole, taken_hub_options
@@ -47,6 +47,7 @@ _HOMES = {
     "Reshape": "rules",
     "Rule": "rules",
     "Same": "rules",
+    "Subfolder": "folder",
     "TensorEntry": "weight_file",
     "TensorFiles": "tensor_files",
     "Transpose": "rules",
@@ -89,6 +90,7 @@ __all__ = [
     "Reshape",
     "Rule",
     "Same",
+    "Subfolder",
     "TensorEntry",
     "TensorFiles",
     "Transpose",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor
 
-from tfx_core.embedding.passage_index import Passage
+from tfx_core.embedding import Passage
 from tfx_core.errors import InputError
 from tfx_core.model import ModelConfig
 from tfx_core.text import Tokenizer

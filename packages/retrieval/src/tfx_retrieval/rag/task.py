@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from tfx_core.errors import InputError
 from tfx_core.fields import Above, Between, Help
-from tfx_core.tasks.base import Result
-from tfx_core.tasks.generating import GeneratingOptions, GeneratingTask, NewTokens
-from tfx_core.tasks.windows import ItemError, TextWindow, check_text
+from tfx_core.tasks import GeneratingOptions, GeneratingTask, ItemError, NewTokens, Result, TextWindow, check_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tfx_core.checkpoint import Folder
-    from tfx_core.model.model import Model
+    from tfx_core.model import Model
     from tfx_core.text import Tokenizer
     from tfx_retrieval.hits import Hit, PassageSearch
     from tfx_retrieval.rag.config import RagConfig

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tfx_core.checkpoint import Folder, read_whole, taken_hub_options
-from tfx_core.checkpoint.folder import Subfolder
+from tfx_core.checkpoint import Folder, Subfolder, read_whole, taken_hub_options
 from tfx_core.errors import CheckpointError
 from tfx_core.model import load_tokenizer
 from tfx_core.text import Tokenizer

@@ -9,9 +9,7 @@ from torch import Tensor, nn
 from tfx_core.embedding import Passage, TextEncoder, Vectors
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.tasks.base import evaluating, tokens_of_pass
-from tfx_core.tasks.batching import token_batches
-from tfx_core.tasks.windows import length_limit
+from tfx_core.tasks import evaluating, length_limit, token_batches, tokens_of_pass
 from tfx_core.text import Tokenizer
 from tfx_retrieval.embedding import embedding_text
 from tfx_retrieval.rag.model import text_vector
