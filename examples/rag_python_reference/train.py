@@ -9,6 +9,7 @@ import copy
 import json
 import logging
 import random
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -101,7 +102,7 @@ def trained(folder: Path, reader_steps: int, steps: int, most: int | None) -> di
     print(f"{100 * share:.0f} % of the retrieved passages are others than before; {both.watch.report()}")
     print(
         f"\ntfx-core run retrieval-augmented-generation --model {folder}/generator --index {folder}/index \\\n  "
-        f'--score-scale {SCALE:g} --no-return-passages "{held_out[0].question}"'
+        f"--score-scale {SCALE:g} --no-return-passages {shlex.quote(held_out[0].question)}"
     )
     figures = {"before": before, "generator alone": control, "after": after}
     return {
