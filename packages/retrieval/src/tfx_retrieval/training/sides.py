@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tfx_core.embedding import Passage, TextEncoder, Vectors
-from tfx_retrieval.embedding import embedding_text
+from tfx_retrieval.embedding import embed, embedding_text
 from tfx_retrieval.probes import Encoder
 
 
@@ -79,20 +79,8 @@ class FixedSide(nn.Module):
     def _encode(self, passages: Sequence[Passage], progress: Callable[[int], object] | None = None) -> None:
         new = {name: passage for passage in passages if (name := identity(passage)) not in self._known}
         if new:
-            encoded = encoded_passages(self._encoder, list(new.values()), progress)
+            encoded = embed(self._encoder, list(new.values()), topic_prefix=True, progress=progress)
             self._known.update(zip(new, encoded, strict=True))
-
-
-def encoded_passages(
-    encoder: Encoder, passages: Sequence[Passage], progress: Callable[[int], object] | None = None
-) -> Vectors:
-    """The vectors (N, D) of passages: as the encoder itself reads them, if it says so, else of ``"topic: text"``."""
-    own = getattr(encoder, "encode_passages", None)
-    if own is not None:
-        found: Vectors = own(passages, progress=progress)
-        return found
-    texts = [embedding_text(passage, topic_prefix=True) for passage in passages]
-    return encoder.encode_document(texts, progress=progress)
 
 
 def identity(passage: Passage) -> int:
