@@ -170,10 +170,10 @@ def test_architectures_as_json_lines(site: FakeSite) -> None:
 def test_all_shows_what_could_be_installed(site: FakeSite) -> None:
     site.install("tfx-seq2seq", architectures("t5"))
     shown = run("architectures", "--all").stdout.splitlines()
-    assert len(shown) == 1 + 28
+    assert len(shown) == 1 + 29
     assert [line.split()[:3] for line in shown if line.startswith("t5 ")] == [["t5", "tfx-seq2seq", "masked-lm"]]
     assert any(line.startswith("bart ") and line.rstrip().endswith("(not installed)") for line in shown)
-    assert any(line.startswith("mmbt ") and line.rstrip().endswith("(planned)") for line in shown)
+    assert any(line.startswith("rag ") and line.rstrip().endswith("(planned)") for line in shown)
     described = {entry["name"]: entry for entry in lines("architectures", "--all", "--json")}
     assert described["bart"] == {
         "name": "bart",
@@ -181,7 +181,7 @@ def test_all_shows_what_could_be_installed(site: FakeSite) -> None:
         "installed": False,
         "planned": False,
     }
-    assert described["mmbt"]["planned"] is True
+    assert described["rag"]["planned"] is True
     assert described["t5"]["installed"] is True
 
 
