@@ -5,7 +5,6 @@ FAISS is where tfx-retrieval is.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -74,7 +73,6 @@ def _print(built: Results, searched: Results, sizes: dict[str, float], what: str
         print_limit("ivf-pq: size of flat's", sizes["ivf-pq"] / sizes[FLAT], 1 / 16, lambda value: f"1/{1 / value:.1f}")
         missed = searched.median(FLAT, "hits") - searched.median("ivf-pq", "hits")
         print_limit("ivf-pq: top 20 lost", missed, 0.02, _share)
-    print(json.dumps({name: [*rounds] for name, rounds in searched.rounds.items()}), file=sys.stderr)
 
 
 def _share(value: float) -> str:

@@ -11,13 +11,13 @@ from tfx_retrieval.kinds.ivf_pq import ProductOptions
 
 
 def build(kind: str, target: Path, vectors: np.ndarray) -> None:
-    """Train, add and write; product codes without a rotation, of which FAISS makes another, slowly."""
+    """Train, add and write; product codes without a rotation and polysemous order, which take FAISS minutes."""
     count, dimension = vectors.shape
     lists, pieces = ProductOptions().lists(count), ProductOptions().pieces(dimension)
     recipes = {
         "hnsw": f"HNSW{HnswOptions().m},Flat",
         "ivf-flat": f"IVF{lists},Flat",
-        "ivf-pq": f"IVF{lists},PQ{pieces}",
+        "ivf-pq": f"IVF{lists},PQ{pieces}np",
         "sq8": "SQ8",
     }
     index = faiss.index_factory(dimension, recipes[kind], faiss.METRIC_INNER_PRODUCT)
