@@ -370,6 +370,25 @@ def test_a_config_may_have_the_keys_of_any_other() -> None:
             kind.from_dict({"text_model_type": "nobody"})
 
 
+SCALED = replace(toy.ARCHITECTURE, config=Scaled)
+
+
+def test_a_config_with_the_keys_of_another_is_nobodys_text() -> None:
+    class Plugin:
+        @hookimpl
+        def tfx_architectures(self) -> list[ArchitectureSpec]:
+            heads = tuple(toy.ARCHITECTURE.heads)
+            return [ArchitectureSpec("stranger-scaled", f"{__name__}:SCALED", heads, capabilities=("token-states",))]
+
+    told = r"text_model_type='stranger-scaled'.* is built on another text"
+    with (
+        tfx_core.register(toy.Plugin(), name="toy"),
+        tfx_core.register(Plugin(), name="scaled"),
+        pytest.raises(UnknownNameError, match=told),
+    ):
+        extended(Scaled).from_dict({"text_model_type": "stranger-scaled"})
+
+
 @pytest.mark.parametrize("key", ["model_type", "tfx_head"])
 def test_a_name_of_any_length_leaves_room_for_the_cure(tmp_path: Path, key: str) -> None:
     with tfx_core.register(toy.Plugin(), name="tfx-toy"):

@@ -30,7 +30,7 @@ NEEDS = {
     "multimodal": {"tfx-core", "tfx-encoders", "pillow"},
     "retrieval": {"tfx-core", "tfx-encoders", "faiss-cpu"},
 }
-MODULES = {"faiss-cpu": "faiss", "pillow": "PIL"}
+MODULES = {"faiss-cpu": "faiss", "pillow": "PIL", "pytrec-eval-terrier": "pytrec_eval"}
 """Import names of the requirements where they differ."""
 BROUGHT = {"huggingface_hub": "tokenizers"}
 """What may be imported because a requirement always brings it."""

@@ -76,6 +76,8 @@ def generate(
     Raises `TypeError` for an unknown name and `InputError` for what cannot be meant.
     """
     check_streamer(streamer)
+    if model.architecture.decoding is None:
+        raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
     with told_of_errors(streamer), torch.inference_mode():
         given, inputs = _options_and_inputs({"input_ids": input_ids, **arguments}, model.input_names)
         _check_prompt(inputs.get("input_ids"))
@@ -129,8 +131,6 @@ def _begin(
     negative: tuple[Tensor | None, Tensor | None],
     by: GenerativeModel | None,
 ) -> _Begun:
-    if model.architecture.decoding is None:
-        raise InputError(f"{type(model.config).__name__.removesuffix('Config')} models cannot generate")
     prompts, source = prepare(model, inputs, options)
     limits = greatest_lengths(prompts, options, model.most_read, given)
     twin = for_inference(model) if isinstance(model, nn.Module) else model

@@ -8,6 +8,7 @@ from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.cost import AttentionCost, attention_cost
 from tfx_core.model.extended import ExtendedConfig, extended
 from tfx_core.model.heads.plan import HeadPlan
+from tfx_core.model.known_keys import GENERATION_KEYS
 from tfx_core.model.loading import (
     load_architecture,
     load_model,
@@ -24,6 +25,7 @@ from tfx_core.model.transformer import CACHE_INPUTS, SOURCE_INPUTS, TransformerB
 
 __all__ = [
     "CACHE_INPUTS",
+    "GENERATION_KEYS",
     "SOURCE_INPUTS",
     "Architecture",
     "AttentionChoice",

@@ -76,12 +76,14 @@ class ExtendedConfig(ModelConfig):
 def extended(own: type[E], model_type: str = "") -> type[E]:
     """``own`` with the keys of this architecture, by default its ``default_text_model_type``; one class for each.
 
-    Raises `UnknownNameError` where nothing gives the architecture.
+    Raises `UnknownNameError` where nothing gives the architecture, and for one whose config is of this kind as well.
     """
     from tfx_core.model.loading import load_architecture
 
     name = model_type or own.default_text_model_type
     base = load_architecture(name).config
+    if issubclass(base, ExtendedConfig):
+        raise UnknownNameError(f"{shown(name)} is built on another text model itself; name that one")
     made = _made.get((own, name))
     if made is None or not issubclass(made, base):  # another plugin's by now
         made = _made[own, name] = _joined(own, base, name)

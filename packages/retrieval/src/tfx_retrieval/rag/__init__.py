@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_core.errors import InputError
-from tfx_core.model import Architecture, Model
-from tfx_core.model.known_keys import GENERATION_KEYS
+from tfx_core.model import GENERATION_KEYS, Architecture, Model
 from tfx_retrieval.rag.config import RagConfig
 from tfx_retrieval.rag.decoding import rag_decoding
 from tfx_retrieval.rag.heads import HEADS
