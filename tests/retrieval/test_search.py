@@ -4,7 +4,7 @@ import json
 import resource
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -305,7 +305,14 @@ class Reversed(VectorKind):
         def vectors(self, rows: RowNumbers) -> Vectors:
             return self.matrix[rows]
 
-    def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
+    def write(
+        self,
+        folder: Path,
+        vectors: Vectors,
+        *,
+        options: Mapping[str, str],
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
         self.check(options)
         (folder / "all.json").write_text(json.dumps(vectors.tolist()))
 

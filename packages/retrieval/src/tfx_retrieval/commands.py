@@ -207,7 +207,8 @@ def _embed(passages: "Iterable[Passage]", encoder: "MeasuringEncoder", output: P
     from tfx_retrieval.search import build_index
 
     counted = CutPassages(encoder, topic_prefix=wanted.topic_prefix)
-    with resumable(output), ProgressBar("embedding", wanted.count) as bar:
+    total = wanted.count
+    with resumable(output), ProgressBar("embedding", total) as bar, ProgressBar("indexing", total) as indexing:
         build_index(
             noted(passages, counted.measure),
             encoder,
@@ -219,6 +220,7 @@ def _embed(passages: "Iterable[Passage]", encoder: "MeasuringEncoder", output: P
             model=wanted.model,
             shard=wanted.shard,
             progress=bar.advance,
+            indexing=indexing.advance,
         )
     return counted.number
 

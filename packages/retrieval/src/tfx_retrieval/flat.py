@@ -4,7 +4,7 @@ The answer is exact. FAISS computes on the mapped array and never parses a file,
 cannot reach its C++ readers; numpy reads the file without pickle, and so can any other program.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,14 @@ class FlatKind(VectorKind):
 
     keeps_vectors = True
 
-    def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
+    def write(
+        self,
+        folder: Path,
+        vectors: Vectors,
+        *,
+        options: Mapping[str, str],
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
         """Copy the vectors, a piece at a time."""
         self.check(options)
         with (folder / VECTORS).open("xb") as stream:
@@ -64,7 +71,10 @@ class FlatKind(VectorKind):
                 stream, {"descr": "<f4", "fortran_order": False, "shape": vectors.shape}
             )
             for first in range(0, len(vectors), _PIECE):
-                stream.write(np.ascontiguousarray(vectors[first : first + _PIECE], dtype="<f4").data)
+                piece = vectors[first : first + _PIECE]
+                stream.write(np.ascontiguousarray(piece, dtype="<f4").data)
+                if progress is not None:
+                    progress(len(piece))
 
     def open(self, folder: Path, *, count: int, dimension: int, options: Mapping[str, str]) -> FlatVectors:
         """Map the file into memory."""

@@ -204,13 +204,15 @@ def build_index(
     model: ModelIdentity | None = None,
     shard: str = "",
     progress: Progress | None = None,
+    indexing: Progress | None = None,
 ) -> SearchIndex:
     """Embed passages and keep them in a folder, which is replaced whole or, on any failure, left as it was.
 
     With ``topic_prefix`` a passage is embedded as ``"topic: text"``, or as the encoder's own ``encode_passages`` has
     it. With ``lexical`` it is also found by its words, see `SearchIndex.by_words`. ``passages`` is read once, a few
     thousand at a time. ``model`` says where the encoder comes from; by default its own ``name``, if it has one.
-    ``shard`` is what `tfx_retrieval.shards` has to know of a part.
+    ``shard`` is what `tfx_retrieval.shards` has to know of a part. ``progress`` hears how many more passages are
+    embedded, and then ``indexing`` of how many the kind of index has written what it keeps.
 
     What an interrupted or killed build had embedded lies beside the folder, in ``.NAME.building``: the next build takes
     it over as far as passages and encoder are the same, and the files are those of one build. Raises `InputError` for
@@ -234,7 +236,7 @@ def build_index(
     with replaced_in(folder, kind, options) as place:
         probes = probe(encoder)
         spool = embedded(place, passages, encoder, probes, topic_prefix, progress)
-        write_folder(folder, spool, manifest, probes)
+        write_folder(folder, spool, manifest, probes, indexing)
     return open_index(folder, encoder)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,13 @@ def replaced_in(folder: Path, kind: str, options: Mapping[str, str]) -> Iterator
             yield place
 
 
-def write_folder(folder: Path, spool: Spool, manifest: Manifest, probes: Vectors | None = None) -> None:
+def write_folder(
+    folder: Path,
+    spool: Spool,
+    manifest: Manifest,
+    probes: Vectors | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
     """Put an index of what was spooled in the place of a folder; the manifest has all but what the spool knows."""
     vectors = spool.finish()
     kind = kind_of(manifest.kind)
@@ -45,7 +51,7 @@ def write_folder(folder: Path, spool: Spool, manifest: Manifest, probes: Vectors
         if isinstance(kind, StoreKind):
             _fill(kind, spool, vectors, manifest.options)
         else:
-            write_segment(kind, fresh, spool.passages, vectors, manifest)
+            write_segment(kind, fresh, spool.passages, vectors, manifest, progress)
             segments = (len(vectors),)
         if probes is not None:
             np.save(fresh / PROBES, probes, allow_pickle=False)
@@ -54,9 +60,16 @@ def write_folder(folder: Path, spool: Spool, manifest: Manifest, probes: Vectors
         check_replaceable(folder)  # again, for a build can take hours
 
 
-def write_segment(kind: VectorKind, folder: Path, passages: Path, vectors: Vectors, manifest: Manifest) -> None:
+def write_segment(
+    kind: VectorKind,
+    folder: Path,
+    passages: Path,
+    vectors: Vectors,
+    manifest: Manifest,
+    progress: Callable[[int], object] | None = None,
+) -> None:
     """Write the files of a segment of an index with this manifest into a folder that exists."""
-    kind.write(folder, vectors, options=manifest.options)
+    kind.write(folder, vectors, options=manifest.options, progress=progress)
     link_or_copy(passages, folder / PASSAGES)
     write_columns(folder, write_offsets(folder))
     if manifest.lexical:

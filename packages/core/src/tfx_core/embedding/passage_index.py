@@ -5,7 +5,7 @@ Every score is an inner product, which for vectors of length one is the cosine.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
@@ -122,11 +122,19 @@ class VectorKind(ABC):
     """Whether `VectorIndex.vectors` gives every vector exactly as it was given to `write`."""
 
     @abstractmethod
-    def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
+    def write(
+        self,
+        folder: Path,
+        vectors: Vectors,
+        *,
+        options: Mapping[str, str],
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
         """Write the files of an index of ``vectors`` (N, D), mapped into memory and finite, into a folder.
 
-        The same vectors and options give the same bytes. The vectors themselves are not kept unless it writes them. An
-        option that the kind does not have, or a wrong value, is an `InputError`.
+        The same vectors and options give the same bytes. The vectors themselves are not kept unless it writes them.
+        ``progress`` hears of how many more it is done, N in all. An option that the kind does not have, or a wrong
+        value, is an `InputError`.
         """
 
     @abstractmethod
