@@ -91,12 +91,6 @@ def test_values_of_another_kind_are_told_before_anything_is_loaded(folder: Path)
         assert tfx_core.load_model(folder, **{theirs: None}).dtype == torch.float32
 
 
-def test_an_official_architecture_that_is_planned_says_so(folder: Path) -> None:
-    change(folder, model_type="mmbt", architectures=["MMBTForClassification"])
-    with pytest.raises(UnknownNameError, match="'mmbt' is planned for tfx-multimodal and not in release"):
-        tfx_core.load_model(folder)
-
-
 def test_an_unknown_architecture_head_and_task_are_named(folder: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"'brt'.*did you mean 'bert'"):
         tfx_core.new_model("brt")
