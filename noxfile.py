@@ -50,6 +50,13 @@ def _with_siblings(distribution: str) -> list[str]:
     return [name for name in DISTRIBUTIONS if name == distribution or f"tfx-{name}" in REQUIREMENTS[distribution]]
 
 
+def _architectures(distribution: str) -> list[str]:
+    """The model types that a distribution provides."""
+    plugins = (PACKAGES / distribution).glob("src/*/plugin.py")
+    pattern = re.compile(r'ArchitectureSpec\(\s*"([\w-]+)"')
+    return [name for file in plugins for name in pattern.findall(file.read_text(encoding="utf-8"))]
+
+
 def _wheels(distributions: list[str]) -> list[str]:
     return [str(next(DIST.glob(f"tfx_{name}-*.whl"))) for name in distributions]
 
@@ -134,10 +141,12 @@ def tests(session: nox.Session, distribution: str) -> None:
     needed = _with_siblings(distribution)
     _lay_over_third_party(session)
     _install(session, *_wheels_with_extras(needed))
-    plugins = (PACKAGES / distribution).glob("src/*/plugin.py")
-    shared = any("tfx_architectures" in file.read_text(encoding="utf-8") for file in plugins)
-    folders = [f"tests/{distribution}", *(["tests/models"] if shared else [])]
-    _pytest(session, needed, *(folder for folder in folders if (ROOT / folder).exists()))
+    own, others = _architectures(distribution), {"core", distribution}.symmetric_difference(needed)
+    shared = ["tests/models"] if own else []
+    folder = f"tests/{distribution}"
+    _pytest(session, needed, folder, *([] if others else shared))
+    if others and shared:  # those of the others are tested with their own distribution
+        _pytest(session, needed, *shared, "-k", " or ".join(own))
 
 
 @nox.session(requires=["build"])
