@@ -18,7 +18,7 @@ import tfx_core
 from tfx_multimodal import ImageReader
 
 BATCH, RATE, WARM_UP = 64, 2e-3, 50
-MEASURED, SHOWN = 1000, 3
+MEASURED, SHOWN = 3000, 3
 KINDS = ("caption alone", "picture alone", "both")
 IMAGES = ImageReader(shortest_edge=None, crop_size=None)
 
@@ -27,7 +27,7 @@ def main() -> None:
     """Read the options, train three models, print, keep the one that sees both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the model that sees both goes, and results.json")
-    parser.add_argument("--steps", type=int, default=300, help="batches that each model learns from (default: 300)")
+    parser.add_argument("--steps", type=int, default=1000, help="batches that each model learns from (default: 1000)")
     arguments = parser.parse_args()
     tokenizer = saved_tokenizer(arguments.folder)
     unseen = list(islice(examples(seed=1), MEASURED))
