@@ -1,7 +1,7 @@
 """An index is of one build for whoever opens it: beside a build, across one, and after one was killed."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ def test_what_came_into_the_folder_during_a_build_is_not_lost(folder: Path) -> N
 
 def test_an_error_of_a_kind_names_the_folder_of_the_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing(FlatKind):
-        def write(self, folder: Path, vectors: Vectors, *, options: Mapping[str, str]) -> None:
+        def write(self, folder: Path, vectors: Vectors, **others: object) -> None:
             raise InputError(f"{folder / 'vectors.npy'}: cannot be made")
 
     monkeypatch.setattr(writing, "kind_of", lambda name: Refusing())

@@ -152,7 +152,9 @@ def test_from_a_folder_to_answers(folders: Path) -> None:
     found = task(["the cat", "bread"])
     assert [len(each) for each in found] == [2, 2]
     pair = load_pair(folders / "context-encoder", folders / "question-encoder")
-    assert tfx_core.pipeline(TASK, folders / "reader", question_encoder=pair, **options)(["the cat", "bread"]) == found
+    for encoder in (pair, folders / "question-encoder"):
+        asked = tfx_core.pipeline(TASK, folders / "reader", question_encoder=encoder, **options)
+        assert asked(["the cat", "bread"]) == found
     assert tfx_core.pipeline(model=folders / "reader", question_encoder=pair, **options).task == TASK
 
 

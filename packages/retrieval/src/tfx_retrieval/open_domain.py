@@ -128,7 +128,7 @@ class OpenDomainQuestionAnswering(Task[OpenDomainOptions, Asked, Read]):
             search = _opened(str(options.index), options.question_model, options.question_encoder)
         count = len(search) if hasattr(search, "__len__") else None
         if count is not None and options.passages > count:
-            raise InputError(f"passages={options.passages}: the index holds {count}")
+            raise InputError(f"passages={options.passages}: the index holds {count}; ask for 1 to {count} of them")
         return options.searching(search)
 
     def rows_of(self, value: object, options: OpenDomainOptions) -> int:
@@ -270,12 +270,13 @@ def _softmax(logits: NDArray[Any]) -> NDArray[Any]:
     return probabilities
 
 
-def _opened(folder: str, question_model: str | None, encoder: Any) -> "PassageSearch":
+def _opened(folder: str, question_model: str | Path | None, encoder: Any) -> "PassageSearch":
     from tfx_retrieval.folder import manifest_of
     from tfx_retrieval.pairs import load_pair
     from tfx_retrieval.search import open_index
 
-    if encoder is None:
+    if encoder is None or isinstance(encoder, str | Path):  # of questions; passages have been encoded
+        question_model = question_model or encoder
         model = manifest_of(Path(folder)).model
         if model is None:
             raise InputError(f"{folder}: does not say which model it was made with; give question_encoder")

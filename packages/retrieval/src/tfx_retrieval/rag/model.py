@@ -174,8 +174,11 @@ class RagBackbone(Backbone):
 
     def _embedded(self, ids: Tensor | None, mask: Tensor | None, asked: Mapping[str, Any]) -> Tensor:
         if self.ctx_encoder is None or ids is None:
-            cure = "give them" if self.ctx_encoder is None else "give them, or retrieved_doc_input_ids"
-            raise InputError(f"retrieved_doc_embeds: doc_scores are made of the documents' vectors; {cure}")
+            cure = "" if self.ctx_encoder is None else " or retrieved_doc_input_ids"
+            raise InputError(
+                f"context_input_ids with doc_scores, or with retrieved_doc_embeds{cure}: a call needs the documents "
+                "that were found for its questions; the task retrieval-augmented-generation finds them in an index"
+            )
         return text_vector(self.ctx_encoder(input_ids=ids, attention_mask=mask, attention=asked["attention"]))
 
     def embed(self, input_ids: Tensor) -> Tensor:
