@@ -16,6 +16,7 @@ from tests.retrieval.fake_encoder import FakeEncoder
 from tfx_core.embedding.passage_index import Allowed, Passage, RowNumbers, VectorKind, Vectors
 from tfx_core.errors import InputError, PassageIndexError, UnknownNameError
 from tfx_retrieval import build_index, open_index, search, write_index
+from tfx_retrieval.arrays import new_array
 from tfx_retrieval.manifest import MANIFEST, record_files
 
 PASSAGES = [
@@ -346,3 +347,33 @@ def test_a_third_party_brings_its_own_kind(tmp_path: Path) -> None:
     finally:
         tfx_core.unregister("reversed-index")
         del sys.modules["reversed_index"]
+
+
+def test_arrays_that_are_filled_in_place_have_their_room_before(tmp_path: Path) -> None:
+    array = new_array(tmp_path / "array.npy", "<i8", (300_000,))
+    taken = (tmp_path / "array.npy").stat()
+    assert not array.any()
+    assert taken.st_blocks * 512 >= taken.st_size > array.nbytes
+
+
+def test_rows_are_whole_numbers(folder: Path) -> None:
+    index = open_index(folder)
+    for rows in (np.array([True, False, True]), [1.5], ["1"]):
+        for read in (index.passages, index.vectors):
+            with pytest.raises(InputError, match=r"rows of type .*: give whole numbers"):
+                read(rows)  # type: ignore[arg-type]
+    assert index.passages([]) == []
+
+
+def test_no_search_takes_one_string_for_a_list(tmp_path: Path) -> None:
+    index = build_index(PASSAGES, FakeEncoder(), tmp_path / "index", lexical=True)
+    for each in (index, index.by_words, index.hybrid()):
+        with pytest.raises(InputError, match="give a list of questions, not one string"):
+            each.search("bread", 2)
+
+
+def test_whole_numbers_are_compared_as_they_are(tmp_path: Path) -> None:
+    passages = [Passage("bread", id=str(number), metadata={"n": 2**53 + number}) for number in range(3)]
+    index = build_index(passages, FakeEncoder(), tmp_path / "index")
+    (found,) = index.search(["bread"], 3, where={"n": [2**53 + 1, 0.5]})
+    assert [hit.passage.id for hit in found] == ["1"]

@@ -83,6 +83,7 @@ def test_a_threshold_and_a_condition_together(index: SearchIndex) -> None:
     ("where", "message"),
     [
         ({"yaer": 1}, "no passage has a field 'yaer'; did you mean 'year'?.* there are: 'day', 'draft', 'language'"),
+        ({"colour": 1}, "no passage has a field 'colour'; there are: 'day', 'draft'"),
         ({"language": 1}, "'language' is compared with a number; its values are of type text"),
         ({"weight": {"above": "a"}}, "'weight' is compared with a text; its values are of type number"),
         ({"year": {"atleast": 1}}, "has the bound 'atleast'; there are at_least, above, at_most, below"),

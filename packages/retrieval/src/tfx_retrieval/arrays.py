@@ -1,5 +1,6 @@
 """Arrays out of the files of an index, read without pickle, and what numbers vectors may hold."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tfx_core.embedding import Vectors
 from tfx_core.errors import PassageIndexError, cleaned, shown
 
 _PIECE = 1 << 20
-"""Numbers that are looked at together."""
+"""Numbers that are looked at, or bytes that are written, together."""
 
 
 def open_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
@@ -29,6 +30,21 @@ def open_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> N
         raise PassageIndexError(f"{path}: holds {found}; expected is {np.dtype(dtype)} of shape {shape}")
     if array.offset + array.nbytes != end:
         raise PassageIndexError(f"{path}: has {end} bytes, of which the array takes {array.offset + array.nbytes}")
+    return array
+
+
+def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> "np.memmap[Any, Any]":
+    """Map a new ``.npy`` file of zeros into memory, to be filled.
+
+    Its room is taken before: on a full disk a page without any is no `OSError` but kills the process (SIGBUS).
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    left = math.prod(shape) * np.dtype(dtype).itemsize
+    with path.open("xb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        while left:
+            left -= stream.write(bytes(min(left, _PIECE)))
+    array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r+")
     return array
 
 

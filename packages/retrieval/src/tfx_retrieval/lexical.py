@@ -194,6 +194,8 @@ class WordSearch:
 
     def search(self, questions: Sequence[str], k: int = 5, *, where: Where | None = None) -> list[list[Hit]]:
         """Find the ``k`` best passages for each question, the best first."""
+        if isinstance(questions, str):
+            raise InputError("questions: give a list of questions, not one string")
         scores, rows = self._words.search(questions, k, self._allowed(where))
         return [list(self._hits(*found)) for found in zip(scores, rows, strict=True)]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tfx_core.checkpoint import parse_json
 from tfx_core.embedding import Allowed
 from tfx_core.errors import CheckpointError, PassageIndexError, shown
-from tfx_retrieval.arrays import open_array
+from tfx_retrieval.arrays import new_array, open_array
 from tfx_retrieval.passage_file import PassageFile
 from tfx_retrieval.where import BOUNDS, TYPES, Condition, Value
 
@@ -58,7 +58,7 @@ def hashed_ids(names: Sequence[str]) -> NDArray[np.uint64]:
 def write_columns(folder: Path, count: int) -> None:
     """Write ids and metadata of the passages in a folder in columns; they are read twice."""
     passages = PassageFile(folder, count)
-    ids = np.lib.format.open_memmap(folder / IDS, "w+", "<u8", (count,))
+    ids = new_array(folder / IDS, "<u8", (count,))
     found: dict[tuple[str, str], dict[str, int]] = {}
     for row, passage in enumerate(passages):
         ids[row] = hashed_ids([passage.id])[0]
@@ -75,7 +75,7 @@ def _write_values(folder: Path, passages: PassageFile, found: Mapping[tuple[str,
     numbers = {}
     for place, ((name, kind), texts) in enumerate(found.items()):
         dtype, absent = _NUMBERS[kind]
-        column = np.lib.format.open_memmap(folder / f"metadata.{place}.npy", "w+", dtype, (len(passages),))
+        column = new_array(folder / f"metadata.{place}.npy", dtype, (len(passages),))
         column[:] = absent
         numbers[name, kind] = column
         if kind == "text":
@@ -129,10 +129,16 @@ class _Column:
 
     def mask(self, condition: Condition) -> Allowed:
         if condition.any_of:
-            return np.isin(self._numbers, [*self._coded(condition.any_of)])
+            return self._is_one_of([*self._coded(condition.any_of)])
         if _NAMES[self.kind] not in condition.types:
             return np.zeros(len(self._numbers), bool)
         return self._keeps_to(condition.bounds) & self._has_value()
+
+    def _is_one_of(self, values: Sequence[Value]) -> Allowed:
+        """Whether each number is one of these; whole ones apart from others, which would round them."""
+        whole = [value for value in values if isinstance(value, int)]
+        others = [value for value in values if not isinstance(value, int)]
+        return np.isin(self._numbers, whole) | np.isin(self._numbers, others)
 
     def _coded(self, values: Sequence[Value]) -> Iterator[Value]:
         """The numbers in the column that stand for these values."""

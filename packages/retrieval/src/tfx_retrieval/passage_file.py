@@ -16,7 +16,7 @@ import numpy as np
 from tfx_core.checkpoint import parse_json
 from tfx_core.embedding import Passage, RowNumbers
 from tfx_core.errors import CheckpointError, InputError, PassageIndexError, shown
-from tfx_retrieval.arrays import open_array
+from tfx_retrieval.arrays import new_array, open_array
 
 PASSAGES = "passages.jsonl"
 OFFSETS = "passages.offsets.npy"
@@ -67,7 +67,7 @@ def write_offsets(folder: Path) -> int:
     """Write where each line of the passages in a folder begins; gives their number."""
     path = folder / PASSAGES
     count = sum(len(ends) for ends in _line_ends(path))
-    offsets = np.lib.format.open_memmap(folder / OFFSETS, "w+", "<i8", (count + 1,))
+    offsets = new_array(folder / OFFSETS, "<i8", (count + 1,))
     offsets[0] = done = 0
     for ends in _line_ends(path):
         offsets[done + 1 : done + 1 + len(ends)] = ends
@@ -128,7 +128,10 @@ class PassageFile:
 
 def check_rows(rows: Sequence[int] | RowNumbers, count: int) -> RowNumbers:
     """Return rows as an array, or raise an `InputError` that names the first one outside 0 … count - 1."""
-    checked = np.asarray(rows, dtype=np.int64).reshape(-1)
+    given = np.asarray(rows)
+    if given.size and given.dtype.kind not in "iu":
+        raise InputError(f"rows of type {given.dtype}: give whole numbers")
+    checked = given.astype(np.int64).reshape(-1)
     outside = checked[(checked < 0) | (checked >= count)]
     if len(outside):
         raise InputError(f"row {int(outside[0])}: the index has rows 0 to {count - 1}")

@@ -86,7 +86,7 @@ def _check_known(condition: Condition, fields: Mapping[str, Collection[str]]) ->
     name = condition.name
     if name not in fields:
         near = get_close_matches(str(name), fields, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
         there = ", ".join(map(shown, sorted(fields))) or "none: no passage has metadata"
         raise InputError(f"where: no passage has a field {shown(name)}{hint} there are: {there}")
     if strange := sorted(condition.types - set(fields[name])):
