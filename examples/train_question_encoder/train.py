@@ -101,10 +101,12 @@ def main() -> None:
     show("words (BM25)", results["words"])
     train = list(mined(parts.train, index.by_words, count=4, depth=20))
     learn(encoder, train, options.steps, options.batch, options.rate)
-    index = build_index(parts.passages, encoder, options.folder / "trained")
+    encoder.save_pretrained(options.folder / "encoder")
+    index = build_index(
+        parts.passages, tfx_core.load_encoder(options.folder / "encoder"), options.folder / "trained"
+    )  # which the index remembers
     results["trained"] = found(index, parts.held_out)
     show("trained", results["trained"])
-    encoder.save_pretrained(options.folder / "encoder")
     print(f"{time.monotonic() - started:.0f} s")
     if options.record is not None:
         record = {"held out": len(parts.held_out), "steps": options.steps, "top": PLACES, **results}

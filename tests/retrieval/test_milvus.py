@@ -135,6 +135,20 @@ def test_passages_are_added_deleted_and_replaced(options: dict[str, str]) -> Non
     assert len(set(rows[0])) == 19
 
 
+def test_a_document_is_changed_with_all_its_pieces(options: dict[str, str]) -> None:
+    index = build(options, random_vectors(3))
+    pieces = [Passage(f"piece {number}", id=f"a_b#{number}") for number in (1, 2, 3)]
+    index.add([([*pieces, Passage("other", id="axb#1")], random_vectors(4, seed=1))])
+    with pytest.raises(InputError, match="there is a passage with the id 'p1'; replace it instead"):
+        index.add([([Passage("again", id="p1")], random_vectors(1))])
+    assert index.replace([([Passage("whole", id="a_b#1")], random_vectors(1, seed=2))], documents=True) == 1
+    assert len(index) == 3 + 2
+    assert index.delete(["a_b"], documents=True) == 1
+    with pytest.raises(InputError, match="id 'a_b'"):
+        index.delete(["a_b"], documents=True)
+    assert len(index) == 4
+
+
 def test_what_is_not_there_cannot_be_changed(options: dict[str, str]) -> None:
     index = build(options, random_vectors(5))
     with pytest.raises(InputError, match=r"id 'p9' and 1 more: .*passages\.db \(.*\) has no passage of that id"):

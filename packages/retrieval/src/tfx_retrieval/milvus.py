@@ -22,6 +22,7 @@ import numpy as np
 from tfx_core.embedding import EditableIndex, Passage, PassageBatch, RowNumbers, StoreKind, Vectors, Where
 from tfx_core.errors import InputError, PassageIndexError, in_one_line, shown
 from tfx_retrieval.arrays import are_searchable
+from tfx_retrieval.metadata import document_of
 from tfx_retrieval.segments import check_queries
 from tfx_retrieval.where import Condition, Value, conditions_of
 
@@ -209,9 +210,16 @@ class MilvusIndex:
 
     def add(self, batches: Iterable[PassageBatch]) -> int:
         """Add passages after those that there are; gives their number."""
+        # while it is built nobody asks for the ids, which a source may give twice
+        return self._added(batches, new=self.name == self.settings.collection)
+
+    def _added(self, batches: Iterable[PassageBatch], *, new: bool) -> int:
+        """The same; ids that there are already are an `InputError` where all must be ``new``."""
         first = row = self._next_row()
         try:
             for passages, vectors in batches:
+                if new:
+                    self._refuse_known([passage.id for passage in passages if passage.id])
                 self._insert(_records(passages, vectors, row, self.dimension))
                 row += len(passages)
         except BaseException:
@@ -219,17 +227,18 @@ class MilvusIndex:
             raise
         return row - first
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Delete the passages of these ids; gives their number."""
-        rows = self._rows_of(ids)
+    def delete(self, ids: Sequence[str], *, documents: bool = False) -> int:
+        """Delete the passages of these ids, or of these documents; gives their number."""
+        rows = self._rows_of(ids, documents=documents)
         self._delete_rows(rows)
         return len(rows)
 
-    def replace(self, batches: Iterable[PassageBatch]) -> int:
+    def replace(self, batches: Iterable[PassageBatch], *, documents: bool = False) -> int:
         """Put passages in the places of those with their ids: the new ones are there before the old ones go."""
         given = [(list(passages), vectors) for passages, vectors in batches]
-        old = self._rows_of([passage.id for passages, _ in given for passage in passages])
-        added = self.add(given)
+        names = [passage.id for passages, _ in given for passage in passages]
+        old = self._rows_of(list(map(document_of, names)) if documents else names, documents=documents)
+        added = self._added(given, new=False)
         self._delete_rows(old)
         return added
 
@@ -259,15 +268,30 @@ class MilvusIndex:
             raise InputError(f"row {missing[0]}: {self.settings} has no passage of that number, or it was deleted")
         return [found[row] for row in wanted]
 
-    def _rows_of(self, ids: Sequence[str]) -> list[int]:
+    def _refuse_known(self, ids: Sequence[str]) -> None:
+        for together in _portions(ids):
+            if known := self._query(_named(together), ["id"], 1):
+                raise InputError(
+                    f"{self.settings}: there is a passage with the id {shown(known[0]['id'])}; replace it instead"
+                )
+
+    def _rows_of(self, ids: Sequence[str], *, documents: bool) -> list[int]:
+        wanted = dict.fromkeys(ids)
         found: list[_Record] = []
-        for together in _portions(dict.fromkeys(ids)):
-            found += self._query(f"id in [{', '.join(map(literal, together))}]", ["row", "id"], _MOST)
-        known = {one["id"] for one in found}
+        for together in _portions(wanted):
+            found += self._query(_named(together), ["row", "id"], _MOST)
+        if documents:
+            found += [piece for name in wanted for piece in self._pieces_of(name)]
+        known = {one["id"] for one in found} | ({document_of(one["id"]) for one in found} if documents else set())
         if missing := [name for name in ids if name not in known]:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise InputError(f"id {shown(missing[0])}{more}: {self.settings} has no passage of that id")
-        return sorted(one["row"] for one in found)
+        return sorted({one["row"] for one in found})
+
+    def _pieces_of(self, document: str) -> list[_Record]:
+        """The passages that the document was cut into; ``like`` finds more where its name has a wildcard."""
+        found = self._query(f"id like {literal(document + '#%')}", ["row", "id"], _MOST)
+        return [one for one in found if document_of(one["id"]) == document]
 
     def _next_row(self) -> int:
         """The row after the last: found by halves, for Milvus tells how many rows there are and not the highest."""
@@ -301,6 +325,11 @@ def _condition(condition: Condition) -> str:
     if condition.any_of:
         return f"({' or '.join(f'{path} == {literal(value)}' for value in condition.any_of)})"
     return " and ".join(f"{path} {_BOUNDS[bound]} {literal(value)}" for bound, value in condition.bounds.items())
+
+
+def _named(ids: Iterable[str]) -> str:
+    """The expression of passages with one of these ids."""
+    return f"id in [{', '.join(map(literal, ids))}]"
 
 
 def literal(value: Value) -> str:

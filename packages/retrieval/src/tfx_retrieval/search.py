@@ -109,8 +109,10 @@ class SearchIndex:
         With ``documents`` an id stands also for the pieces of a document that was cut, ``id#1``, ``id#2``, … An id that
         there is not is an `InputError`, and nothing is deleted.
         """
+        if isinstance(ids, str):
+            raise InputError("ids: give a list of ids, not one string")
         if isinstance(self.index, EditableIndex):
-            return self._changed(self.index.delete(ids))
+            return self._changed(self.index.delete(ids, documents=documents))
         with changing(self._place(), embedding=False) as (change, _):
             number = change.delete(ids, documents=documents)
             change.apply()
@@ -122,7 +124,7 @@ class SearchIndex:
         Gives the number of new ones. They come after all others: a row is never one of another passage.
         """
         if isinstance(self.index, EditableIndex):
-            return self._changed(self.index.replace(self._embedded(passages, progress)))
+            return self._changed(self.index.replace(self._embedded(passages, progress), documents=documents))
         with changing(self._place()) as (change, place):
             given = list(passages)
             change.delete([document_of(each.id) if documents else each.id for each in given], documents=documents)

@@ -84,15 +84,21 @@ class EditableIndex(PassageIndex, Protocol):
     """One whose passages can be changed; a change is there whole or not at all."""
 
     def add(self, batches: Iterable[PassageBatch]) -> int:
-        """Add passages after those that there are; gives their number."""
+        """Add passages after those that there are; gives their number. An id that one has is an `InputError`."""
         ...
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Delete the passages of these ids; gives their number. An id that none has is an `InputError`."""
+    def delete(self, ids: Sequence[str], *, documents: bool = False) -> int:
+        """Delete the passages of these ids; gives their number. An id that none has is an `InputError`.
+
+        With ``documents`` an id stands also for the pieces of a document that was cut, ``id#1``, ``id#2``, …
+        """
         ...
 
-    def replace(self, batches: Iterable[PassageBatch]) -> int:
-        """Put passages in the places of those with their ids, which there must be; gives the number of new ones."""
+    def replace(self, batches: Iterable[PassageBatch], *, documents: bool = False) -> int:
+        """Put passages in the places of those with their ids, which there must be; gives the number of new ones.
+
+        With ``documents`` they replace all pieces of the documents that they are pieces of.
+        """
         ...
 
 
