@@ -18,7 +18,12 @@ from tfx_core.model import load_architecture
 from tfx_core.model.known_keys import INERT_KEYS
 from tfx_core.plugins import ArchitectureSpec, registry
 
-ARCHITECTURES = [spec.name for spec in readers_of_text() if case_of(spec.name).reference is None]
+ARCHITECTURES = [
+    spec.name
+    for spec in readers_of_text()
+    if case_of(spec.name).reference is None
+    and hasattr(transformers, next(cls for cls, head in spec.hf_classes.items() if head == "backbone"))
+]
 NOT_CHANGED = {
     *("return_dict", "torchscript", "add_cross_attention", "untie_r", "bi_data", "tie_word_embeddings"),
     *("asm", "use_lang_emb", "axial_pos_embds", "share_encoder_decoder_embeddings"),

@@ -20,6 +20,8 @@ CASES = [
     for case in cases()
     if case.head in HEADS
     and case.variant.resized
+    and case_of(case.model_type).reads == "text"
+    and case_of(case.model_type).reference is None
     and (case.variant is case_of(case.model_type).variants[0] or case.config.get("tie_word_embeddings") is False)
 ]
 
