@@ -79,8 +79,8 @@ def batch(tokenizer: tfx_core.Tokenizer, chosen: Sequence[Example], kind: str) -
     inputs = dict(tokenizer.pad({"input_ids": texts["input_ids"]}, return_tensors="pt"))
     if kind == "caption alone":
         return inputs
-    rows = torch.ones(len(chosen), dtype=torch.long)
-    around = {"modal_start_tokens": rows * tokenizer.cls_token_id, "modal_end_tokens": rows * tokenizer.sep_token_id}
+    tokens = {"modal_start_tokens": tokenizer.cls_token_id, "modal_end_tokens": tokenizer.sep_token_id}
+    around = {name: torch.tensor([token] * len(chosen)) for name, token in tokens.items()}
     return {**inputs, **around, "input_modal": IMAGES.batch([each.image for each in chosen])}
 
 
