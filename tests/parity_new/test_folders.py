@@ -14,7 +14,7 @@ from tests.cases import case_of, prophetnet
 from tests.parity.case import Case, config_of
 from tests.parity.reference import read_reference, reference_model
 from tests.parity.test_models import compare, faults, flat, uncached
-from tfx_core.model import Model
+from tfx_core.model import Model, load_architecture
 from tfx_core.plugins import registry
 
 if not transformers.__version__.startswith("5."):
@@ -37,7 +37,7 @@ def classes() -> Iterator[Case]:
     """
     for spec in registry.architectures():
         for name, head in spec.hf_classes.items():
-            if hasattr(transformers, name):
+            if hasattr(transformers, name) and name == load_architecture(spec.name).class_of(head):
                 variants = (each for each in case_of(spec.name).variants if each.heads is None or head in each.heads)
                 named = replace(next(variants), name=name, patch=None, heads_of_reference={head: name})
                 yield Case(spec.name, named, head)
