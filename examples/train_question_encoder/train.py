@@ -45,7 +45,7 @@ def found(search: PassageSearch, asked: Sequence[TrainingQuestion]) -> list[floa
         next((hit.rank for hit in own if hit.passage.text == each.positives[0].text), None)
         for each, own in zip(asked, hits, strict=True)
     ]
-    return [sum(rank is not None and rank <= place for rank in ranks) / len(ranks) for place in PLACES]
+    return [sum(rank is not None and rank <= place for rank in ranks) / max(1, len(ranks)) for place in PLACES]
 
 
 def show(name: str, shares: Sequence[float]) -> None:

@@ -32,7 +32,7 @@ def test_no_module_has_questions_in_two_parts() -> None:
 
 
 def test_a_few_steps_are_taken_and_measured(tmp_path: Path) -> None:
-    few = ("--steps", "2", "--batch", "4", "--questions", "40")
+    few = ("--steps", "2", "--batch", "4", "--questions", "90")
     command = [sys.executable, "train.py", str(tmp_path), *few, "--record", str(tmp_path / "record.json")]
     done = subprocess.run(command, cwd=EXAMPLE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
