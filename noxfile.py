@@ -141,7 +141,7 @@ def tests(session: nox.Session, distribution: str) -> None:
     needed = _with_siblings(distribution)
     _lay_over_third_party(session)
     _install(session, *_wheels_with_extras(needed))
-    own, others = _architectures(distribution), {"core", distribution}.symmetric_difference(needed)
+    own, others = _architectures(distribution), set(needed) - {"core", distribution}
     shared = ["tests/models"] if own else []
     folder = f"tests/{distribution}"
     _pytest(session, needed, folder, *([] if others else shared))

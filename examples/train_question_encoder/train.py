@@ -45,7 +45,7 @@ def found(search: PassageSearch, asked: Sequence[TrainingQuestion]) -> list[floa
         next((hit.rank for hit in own if hit.passage.text == each.positives[0].text), None)
         for each, own in zip(asked, hits, strict=True)
     ]
-    return [sum(rank is not None and rank <= place for rank in ranks) / max(1, len(ranks)) for place in PLACES]
+    return [sum(rank is not None and rank <= place for rank in ranks) / len(ranks) for place in PLACES]
 
 
 def show(name: str, shares: Sequence[float]) -> None:
@@ -94,6 +94,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     started = time.monotonic()
     parts, encoder = questions(options.questions, options.seed), load_encoder()
+    if not parts.held_out:
+        parser.error(f"--questions {options.questions}: all are of modules that are learned from; take more")
     index = build_index(parts.passages, encoder, options.folder / "untrained", lexical=True)
     print(f"{len(index)} passages; {len(parts.train)} questions to learn from, {len(parts.held_out)} held out")
     results = {"untrained": found(index, parts.held_out), "words": found(index.by_words, parts.held_out)}

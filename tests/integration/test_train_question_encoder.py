@@ -32,11 +32,12 @@ def test_no_module_has_questions_in_two_parts() -> None:
 
 
 def test_a_few_steps_are_taken_and_measured(tmp_path: Path) -> None:
-    few = ("--steps", "2", "--batch", "4", "--questions", "90")
+    few = ("--steps", "2", "--batch", "4", "--questions", "200")
     command = [sys.executable, "train.py", str(tmp_path), *few, "--record", str(tmp_path / "record.json")]
     done = subprocess.run(command, cwd=EXAMPLE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["steps"] == 2
+    assert record["held out"] > 0
     assert all(0 <= share <= 1 for name in ("untrained", "words", "trained") for share in record[name])
     assert tfx_core.load_encoder(tmp_path / "encoder").dimension == 384

@@ -12,9 +12,9 @@ from tfx_retrieval.commands import (
     CutPassages,
     computing,
     index,
-    loaded_encoder,
-    model_of,
     noted,
+    opened_for,
+    opened_with_encoder,
     pairs,
     report_unread,
     resumable,
@@ -24,8 +24,7 @@ from tfx_retrieval.commands import (
 __all__ = ["index"]
 
 if TYPE_CHECKING:
-    from tfx_retrieval.encoder import MeasuringEncoder
-    from tfx_retrieval.search import SearchIndex
+    pass
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -102,7 +101,7 @@ def _embedded(
 
     collection = Collection(sources, words=passage_words, exclude=exclude, strict=strict)
     found = surveyed(collection, sources)
-    encoder, opened = _opened(folder, model, revision, **computing)
+    encoder, opened = opened_with_encoder(folder, model, revision, **computing)
     counted = CutPassages(encoder, topic_prefix=opened.manifest.topic_prefix)
     with resumable(folder), ProgressBar("embedding", found.count) as bar:
         number = change(opened, noted(collection, counted.measure), bar.advance)
@@ -110,24 +109,6 @@ def _embedded(
         say(f"{counted.number} passages were cut to the {encoder.limit} tokens that the model reads", error=True)
     report_unread(collection)
     _tell(folder, as_json, done, number, len(opened))
-
-
-def _opened(
-    folder: Path,
-    model: str | None,
-    revision: str | None,
-    *,
-    provider: str | None,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
-) -> "tuple[MeasuringEncoder, SearchIndex]":
-    from tfx_retrieval.embedding import model_identity
-    from tfx_retrieval.search import open_index
-
-    model, revision = model_of(folder, model, revision)
-    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
-    return encoder, open_index(folder, encoder, model=model_identity(model, revision))
 
 
 def _tell(folder: Path, as_json: bool, done: str, number: int, count: int) -> None:
@@ -173,12 +154,9 @@ def compact(folder: Path, model: str | None, revision: str | None, as_json: bool
     """
     from tfx_retrieval.changing import keeps_vectors
     from tfx_retrieval.folder import manifest_of
-    from tfx_retrieval.search import open_index
 
-    if keeps_vectors(manifest_of(folder)):
-        opened = open_index(folder)
-    else:
-        _, opened = _opened(folder, model, revision, **computing)
+    by_vectors = not keeps_vectors(manifest_of(folder))
+    opened = opened_for(folder, model, revision, by_vectors=by_vectors, **computing)
     gone = opened.manifest.deleted
     with resumable(folder), ProgressBar("embedding", len(opened)) as bar:
         opened.compact(progress=bar.advance)

@@ -68,8 +68,6 @@ class Change:
 
         Raises `InputError` for ids that there are not.
         """
-        if isinstance(names, str):
-            raise InputError("ids: give a list of ids, not one string")
         found = [*self._found({*names}, documents=documents)]
         present = {document_of(name) if documents else name for _, name in found} | {name for _, name in found}
         if missing := [name for name in dict.fromkeys(names) if name not in present]:

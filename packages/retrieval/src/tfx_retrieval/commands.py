@@ -341,14 +341,29 @@ def opened_for(
     by_vectors: bool,
 ) -> "SearchIndex":
     """The index in a folder, with the model to search it ``by_vectors``."""
-    from tfx_retrieval.embedding import model_identity
     from tfx_retrieval.search import open_index
 
     if not by_vectors:
         return open_index(folder)
+    return opened_with_encoder(folder, model, revision, provider, device, dtype, batch_tokens)[1]
+
+
+def opened_with_encoder(
+    folder: Path,
+    model: str | None,
+    revision: str | None,
+    provider: str | None,
+    device: str,
+    dtype: str,
+    batch_tokens: int | None,
+) -> "tuple[MeasuringEncoder, SearchIndex]":
+    """The encoder that the options of a command ask for, else the index's own, and the index in a folder with it."""
+    from tfx_retrieval.embedding import model_identity
+    from tfx_retrieval.search import open_index
+
     model, revision = model_of(folder, model, revision)
     encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
-    return open_index(folder, encoder, model=model_identity(model, revision))
+    return encoder, open_index(folder, encoder, model=model_identity(model, revision))
 
 
 def _form(given: Sequence[str]) -> str:
@@ -366,13 +381,12 @@ def _form(given: Sequence[str]) -> str:
 
 def model_of(folder: Path, model: str | None, revision: str | None) -> tuple[str, str | None]:
     """The model to search with and its revision: what was given, else what the index was made with."""
-    from tfx_retrieval.folder import manifest_of
+    from tfx_retrieval.folder import maker_of, manifest_of
 
-    own = manifest_of(folder).model
     if model is not None:
+        manifest_of(folder)  # says what is wrong with a folder before the model is loaded
         return model, revision
-    if own is None:
-        raise InputError(f"{folder}: does not say which model it was made with; give --model")
+    own = maker_of(folder, "--model")
     return own.name, revision or own.revision
 
 

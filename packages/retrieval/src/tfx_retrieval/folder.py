@@ -12,7 +12,7 @@ from tfx_core.errors import CheckpointError, InputError, PassageIndexError, Unkn
 from tfx_core.plugins import IndexSpec, registry
 from tfx_retrieval.arrays import open_array
 from tfx_retrieval.lexical import WordIndex, open_words
-from tfx_retrieval.manifest import MANIFEST, Manifest, check_files, read_manifest, segment_name
+from tfx_retrieval.manifest import MANIFEST, Manifest, ModelIdentity, check_files, read_manifest, segment_name
 from tfx_retrieval.metadata import Columns
 from tfx_retrieval.passage_file import PassageFile
 from tfx_retrieval.probes import read_probes
@@ -109,6 +109,14 @@ def _words(folder: Path, manifest: Manifest) -> WordIndex | None:
 def manifest_of(folder: Path) -> Manifest:
     """Read the manifest of an index, also while a build replaces the folder; its files are not checked."""
     return of_one_build(folder, lambda files: read_manifest(folder))
+
+
+def maker_of(folder: Path, otherwise: str) -> ModelIdentity:
+    """The model that an index was made with; where it does not say, an `InputError` asks for what is ``otherwise``."""
+    model = manifest_of(folder).model
+    if model is None:
+        raise InputError(f"{folder}: does not say which model it was made with; give {otherwise}")
+    return model
 
 
 def of_one_build(folder: Path, read: Callable[[Folder], _Read]) -> _Read:

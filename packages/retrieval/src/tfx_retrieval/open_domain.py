@@ -271,14 +271,12 @@ def _softmax(logits: NDArray[Any]) -> NDArray[Any]:
 
 
 def _opened(folder: str, question_model: str | Path | None, encoder: Any) -> "PassageSearch":
-    from tfx_retrieval.folder import manifest_of
+    from tfx_retrieval.folder import maker_of
     from tfx_retrieval.pairs import load_pair
     from tfx_retrieval.search import open_index
 
     if encoder is None or isinstance(encoder, str | Path):  # of questions; passages have been encoded
         question_model = question_model or encoder
-        model = manifest_of(Path(folder)).model
-        if model is None:
-            raise InputError(f"{folder}: does not say which model it was made with; give question_encoder")
+        model = maker_of(Path(folder), "question_encoder")
         encoder = load_pair(model.name, question_model, revision=model.revision)
     return open_index(folder, encoder)

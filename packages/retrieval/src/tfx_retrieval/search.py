@@ -235,7 +235,7 @@ def build_index(
         shard=shard,
     )
     check_lexical(manifest)
-    with replaced_in(folder, kind, options) as place:
+    with replaced_in(folder) as place:
         probes = probe(encoder)
         spool = embedded(place, passages, encoder, probes, topic_prefix, progress)
         write_folder(folder, spool, manifest, probes, indexing)
@@ -275,7 +275,7 @@ def write_index(
     Such an index is searched by vector, or with an encoder that is not checked against it.
     """
     folder, options = place_of(folder), kept_options(kind, options)
-    with replaced_in(folder, kind, options) as place:
+    with replaced_in(folder) as place:
         spool = spooled(place, batches, dimension)
         manifest = Manifest(kind, 0, dimension, "", topic_prefix=False, options=options)
         write_folder(folder, spool, manifest)

@@ -73,7 +73,7 @@ def merge_indexes(
     output, options = place_of(output), kept_options(kind, options)
     found = [(Path(folder), read_folder(place_of(folder))) for folder in folders]
     parts, digest = _in_order(found)
-    with replaced_in(output, kind, options) as place:
+    with replaced_in(output) as place:
         spool = Spool(place, parts[0].manifest.dimension)
         for passages, vectors in chain.from_iterable(map(batches_of, parts)):
             spool.add(passages, vectors)

@@ -22,16 +22,13 @@ from tfx_retrieval.spool import CHUNK, Spool, working_beside
 
 
 @contextmanager
-def replaced_in(folder: Path, kind: str, options: Mapping[str, str]) -> Iterator[Path]:
+def replaced_in(folder: Path) -> Iterator[Path]:
     """The place in which an index that will be in ``folder`` is built, see `working_beside`.
 
-    What can be refused is, before anything is embedded.
+    A folder that cannot be replaced is refused before anything is embedded.
     """
     with save_errors(folder, PassageIndexError):
         check_replaceable(folder)
-        keeper = kind_of(kind)
-        if isinstance(keeper, VectorKind):
-            keeper.check(options)
         with working_beside(folder) as place:
             yield place
 

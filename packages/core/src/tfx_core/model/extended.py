@@ -1,6 +1,6 @@
 """Configs of architectures that are built on another one's: its keys, and a few of their own, in one file."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_type_hints
 
@@ -106,9 +106,7 @@ def _joined(own: type[ExtendedConfig], base: type[ModelConfig], name: str) -> ty
 
 
 def _merged(theirs: Any, own: Any) -> Any:
-    if isinstance(theirs, Mapping):
-        return {**theirs, **own}
-    return frozenset[Any]({*theirs, *own}) if isinstance(theirs, Collection) else own
+    return {**theirs, **own} if isinstance(theirs, Mapping) else frozenset[Any]({*theirs, *own})
 
 
 def _blank(own: type[ExtendedConfig], model_type: str) -> ExtendedConfig:

@@ -1,18 +1,10 @@
-"""DPR's tokenizers: BERT's word pieces under three names."""
+"""DPR's tokenizers: those of BERT under three names."""
 
-from tfx_core.text import TextFacts
-from tfx_core.text.recipes import wordpiece_recipe
+from dataclasses import replace
 
-RECIPE = wordpiece_recipe(
-    TextFacts(
-        tokenizer_class="DPRQuestionEncoderTokenizer",
-        special_tokens={
-            "unk_token": "[UNK]",
-            "sep_token": "[SEP]",
-            "pad_token": "[PAD]",
-            "cls_token": "[CLS]",
-            "mask_token": "[MASK]",
-        },
-        model_input_names=("input_ids", "token_type_ids", "attention_mask"),
-    )
-)
+from tfx_core.model import load_architecture
+
+_OF_BERT = load_architecture("bert").text
+assert _OF_BERT is not None
+
+RECIPE = replace(_OF_BERT, facts=replace(_OF_BERT.facts, tokenizer_class="DPRQuestionEncoderTokenizer"))

@@ -10,7 +10,7 @@ from tfx_core.embedding import Vectors, load_encoder
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_core.model import Model
 from tfx_retrieval.embedding import Progress, model_identity
-from tfx_retrieval.folder import manifest_of, place_of, read_folder
+from tfx_retrieval.folder import maker_of, place_of, read_folder
 from tfx_retrieval.hits import PassageSearch
 from tfx_retrieval.probes import DOCUMENTS, QUERIES, distance
 from tfx_retrieval.rag import ARCHITECTURE
@@ -70,10 +70,10 @@ def open_search(
     if question_encoder is None and own and isinstance(backbone, RagBackbone):
         sides = _sides(origin) if tokenizer is None else tokenizer
         return searched_by(QuestionEncoder(backbone.question_encoder, sides.question_encoder), folder)
-    name, revision = (str(question_encoder), None) if question_encoder is not None else _model_of(folder)
-    hub: Any = {} if revision is None else {"revision": revision}
-    encoder = load_encoder(name, device=model.device, **hub)
-    return open_index(folder, encoder, model=model_identity(name, revision))
+    made = maker_of(folder, "question_encoder") if question_encoder is None else model_identity(str(question_encoder))
+    hub: Any = {} if made.revision is None else {"revision": made.revision}
+    encoder = load_encoder(made.name, device=model.device, **hub)
+    return open_index(folder, encoder, model=made)
 
 
 def searched_by(encoder: QuestionEncoder, folder: Path) -> SearchIndex:
@@ -119,10 +119,3 @@ def _sides(origin: str | Path | Model) -> RagTokenizer:
     if isinstance(origin, Model):
         raise InputError("a RAG that is loaded already needs both its tokenizers beside it: give a RagTokenizer")
     return RagTokenizer.from_pretrained(origin)
-
-
-def _model_of(folder: Path) -> tuple[str, str | None]:
-    own = manifest_of(folder).model
-    if own is None:
-        raise InputError(f"{folder}: does not say which model it was made with; give question_encoder")
-    return own.name, own.revision
