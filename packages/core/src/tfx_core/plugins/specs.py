@@ -138,7 +138,7 @@ def alias_pattern(alias: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class ObjectiveSpec(Spec):
-    """A pretraining objective."""
+    """A pretraining objective; the target is a subclass of ``tfx_training.Objective``."""
 
     kind = "objective"
     plural = "objectives"
@@ -146,6 +146,8 @@ class ObjectiveSpec(Spec):
     hook_doc = "Pretraining objectives: how a corpus becomes batches, and the loss."
 
     architectures: tuple[str, ...] = ()
+    """Model types that were pretrained so."""
+
     summary: str = ""
 
 

@@ -1,0 +1,37 @@
+"""Pretraining: how a corpus becomes batches, what is to be learnt from them, and the training itself.
+
+Importing this package does not import torch; each public name is imported on first use (PEP 562).
+"""
+
+from typing import TYPE_CHECKING
+
+from tfx_core.first_use import on_first_use
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tfx_training.corpus import Document, Part, TokenCorpus
+    from tfx_training.objective import Objective, Outcome, Trainee, load_objective
+
+_HOMES = {
+    "Document": "corpus",
+    "Objective": "objective",
+    "Outcome": "objective",
+    "Part": "corpus",
+    "TokenCorpus": "corpus",
+    "Trainee": "objective",
+    "load_objective": "objective",
+}
+
+__all__ = [
+    "Document",
+    "Objective",
+    "Outcome",
+    "Part",
+    "TokenCorpus",
+    "Trainee",
+    "__version__",
+    "load_objective",
+]
+
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

@@ -1,0 +1,177 @@
+"""What an objective is: how a corpus becomes rows and rows become batches, and what is learnt from them.
+
+Everything that is drawn at random is drawn from a generator that is given, and a training makes one for each epoch and
+one for each row of it (`generator_of`): what a row becomes depends on nothing else, on no other row, on no process and
+on nothing that went before. So a training can go on wherever it stopped.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tfx_core import Model, ObjectiveSpec, Tokenizer, new_model
+from tfx_core.errors import InputError, shown
+from tfx_core.model.heads import IGNORED
+from tfx_core.plugins import registry
+
+Corpus = TypeVar("Corpus")
+Row = TypeVar("Row")
+
+Example: TypeAlias = Mapping[str, Any]
+"""Columns of one row: numbers, or arrays with a value for each token."""
+
+Batch: TypeAlias = dict[str, Tensor]
+
+
+class Outcome(NamedTuple):
+    """What a model made of a batch."""
+
+    losses: Mapping[str, Tensor]
+    """Of each term the mean over what counts in the batch."""
+
+    right: Mapping[str, Tensor] = {}
+    """Of each term how often the best guess was right, while evaluating; a term without guesses has none."""
+
+    carried: Any = None
+    """What the next batch of the same texts begins with: a memory."""
+
+
+class Trainee(nn.Module):
+    """The models that an objective trains, called with a batch: one `torch.nn.Module` for any training loop.
+
+    In evaluation mode it also counts what was guessed rightly.
+    """
+
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        super().__init__()
+        self.models = nn.ModuleDict(dict(models))
+
+    def model(self, role: str) -> Model:
+        """One of them, by its role."""
+        found = self.models[role]
+        assert isinstance(found, Model)
+        return found
+
+    def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
+        """The losses of a batch; here, of one model that computes its own."""
+        (model,) = self.models.values()
+        output = model(**batch)
+        return Outcome({"loss": output.loss})
+
+
+class Objective(ABC, Generic[Corpus, Row]):
+    """How a corpus becomes batches, and the loss; the target of a `tfx_core.ObjectiveSpec` is a subclass.
+
+    A subclass's ``__init__`` takes a tokenizer first and options by name, with checked types and published defaults.
+    """
+
+    roles: ClassVar[Mapping[str, str]]
+    """The models that it trains: the role of each -> the head that it needs."""
+
+    terms: ClassVar[Mapping[str, float]] = {"loss": 1.0}
+    """The terms of the loss, and the weight of each."""
+
+    follows: ClassVar[bool] = False
+    """Whether a batch goes on with the texts of the one before, and with what was carried out of it."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    @abstractmethod
+    def rows(self, corpus: Corpus, generator: np.random.Generator) -> Sequence[Row]:
+        """The rows of one epoch, each read when it is asked for.
+
+        Raises `InputError` for a corpus that gives none, or not what the objective needs.
+        """
+
+    @abstractmethod
+    def example(self, row: Row, generator: np.random.Generator) -> Example:
+        """What a row becomes this time."""
+
+    @abstractmethod
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """The inputs of `Trainee.forward`; nothing is drawn here."""
+
+    def order(self, rows: Sequence[Row], batch_size: int, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Which rows go into which batch of an epoch, ``(batches, batch_size)``; by default any, each at most once."""
+        batches = len(rows) // batch_size
+        if not batches:
+            raise InputError(f"batch_size={batch_size}: the corpus gives {len(rows)} rows, not enough for one batch")
+        return generator.permutation(len(rows))[: batches * batch_size].reshape(batches, batch_size)
+
+    def counts(self, batch: Batch) -> Mapping[str, int]:
+        """Over how many things each term of `terms` is a mean: here, the labels that count."""
+        return {"loss": int((batch["labels"] != IGNORED).sum())}
+
+    def trainee(self, models: Mapping[str, Model]) -> Trainee:
+        """The models by their roles, made one module; raises `InputError` for models that do not fit."""
+        self.check_roles(models)
+        return Trainee(models)
+
+    def check_roles(self, models: Mapping[str, Model]) -> None:
+        """Raise `InputError` unless there is a model for each role, with the head that it needs."""
+        if models.keys() != self.roles.keys():
+            raise InputError(f"models for {sorted(models)}: this objective trains {sorted(self.roles)}")
+        for role, model in models.items():
+            if model.head_name != self.roles[role]:
+                raise InputError(
+                    f"the {role} has the head {model.head_name!r}; this objective needs {self.roles[role]!r}: "
+                    f"load or make it with head={self.roles[role]!r}"
+                )
+
+    def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
+        """New models for all roles, of an architecture; the config's sizes of the vocabulary are the tokenizer's."""
+        config = {**self.of_tokenizer(), **config}
+        return {role: new_model(model_type, head=head, seed=seed, **config) for role, head in self.roles.items()}
+
+    def of_tokenizer(self) -> Mapping[str, Any]:
+        """Keys of a config that the tokenizer decides."""
+        return {"vocab_size": len(self.tokenizer)}
+
+    def measures(self, losses: Mapping[str, float], right: Mapping[str, float], corpus: Corpus) -> Mapping[str, float]:
+        """What to report of an evaluation, by name, of the means of all losses and of the shares that were right."""
+        return {**losses, **{f"{term} accuracy": share for term, share in right.items()}}
+
+    @property
+    def main_measure(self) -> str:
+        """The one of `measures` that says how good the model is, lower for better unless it is an accuracy."""
+        return next(iter(self.terms))
+
+
+def generator_of(seed: int, *numbers: int) -> np.random.Generator:
+    """The generator of an epoch, or of a row of it: of these numbers and nothing else."""
+    return np.random.default_rng((seed, *numbers))
+
+
+def load_objective(name: str) -> type[Objective[Any, Any]]:
+    """The class of an objective; raises `UnknownNameError` that says which there are."""
+    found = registry.load(ObjectiveSpec, name)
+    if not (isinstance(found, type) and issubclass(found, Objective)):
+        raise TypeError(f"the target of objective {name!r} is {shown(found)}, not a tfx_training.Objective")
+    return found
+
+
+def padded(examples: Sequence[Example], fill: Mapping[str, int], *, left: bool = False) -> Batch:
+    """Columns of rows as tensors ``(B, …)``, filled up along their first axis with the values in ``fill``.
+
+    A column that is not in ``fill`` is not filled up: its rows must be alike.
+    """
+    batch = {}
+    for name in examples[0]:
+        values = [np.asarray(example[name]) for example in examples]
+        if name in fill:
+            width = max(map(len, values))
+            values = [_filled(value, width, fill[name], left) for value in values]
+        batch[name] = torch.from_numpy(np.stack(values))
+    return batch
+
+
+def _filled(value: NDArray[Any], width: int, with_what: int, left: bool) -> NDArray[Any]:
+    missing = width - len(value)
+    around = [(missing, 0) if left else (0, missing), *[(0, 0)] * (value.ndim - 1)]
+    return np.pad(value, around, constant_values=with_what)
