@@ -57,6 +57,11 @@ class Trainee(nn.Module):
         assert isinstance(found, Model)
         return found
 
+    def tie_weights(self) -> None:
+        """Make one again of the parameters that the models begin with tied; what builds a module anew asks for it."""
+        for role in self.models:
+            self.model(role).tie_weights()
+
     def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
         """The losses of a batch; here, of one model that computes its own."""
         (model,) = self.models.values()
