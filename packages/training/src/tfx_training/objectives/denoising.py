@@ -1,19 +1,20 @@
 """Texts out of what noise left of them (Lewis et al. 2020; in many languages Liu et al. 2020)."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
 from tfx_core import Tokenizer
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Above, Between, NotEmpty, Rate, checked
-from tfx_core.model.heads import IGNORED
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Ids
-from tfx_training.objective import Batch, Example, Objective, padded
+from tfx_training.objective import Example
 from tfx_training.objectives.noises import Masks, deleted, infilled, masked, permuted, rotated
+from tfx_training.objectives.targets import Writing, role_id
 from tfx_training.passages import Passage, Passages, Picked, balanced
 
 Noise: TypeAlias = Literal["permutation", "masking", "deletion", "infilling", "rotation"]
@@ -21,7 +22,7 @@ Noise: TypeAlias = Literal["permutation", "masking", "deletion", "infilling", "r
 _PARTLY = Annotated[float, Above(0, 1)]
 
 
-class Denoising(Objective[TokenCorpus, Passage]):
+class Denoising(Writing[TokenCorpus, Passage]):
     """Whole sentences of a document up to ``length`` tokens, to be written as they were before the ``noises``.
 
     These go in this order, whatever the order that they are named in: sentences are permuted; of ``rate`` of the words
@@ -37,8 +38,6 @@ class Denoising(Objective[TokenCorpus, Passage]):
     ``multilingual_denoising.py``.
     """
 
-    roles: ClassVar = {"model": "conditional-generation"}
-
     def __init__(
         self,
         tokenizer: Tokenizer,
@@ -52,8 +51,6 @@ class Denoising(Objective[TokenCorpus, Passage]):
         exponent: float = 0.7,
     ) -> None:
         super().__init__(tokenizer)
-        if tokenizer.mask_token_id is None:
-            raise InputError("this tokenizer has no mask_token, which stands for what is hidden: set one")
         self.length = checked(length, Annotated[int, Between(8)], "length", InputError)
         self.noises = checked(noises, Annotated[tuple[Noise, ...], NotEmpty()], "noises", InputError)
         self.rate = checked(self._published(rate), _PARTLY, "rate", InputError)
@@ -61,8 +58,8 @@ class Denoising(Objective[TokenCorpus, Passage]):
         self.whole_words = checked(whole_words, bool, "whole_words", InputError)
         self.exponent = checked(exponent, Rate, "exponent", InputError)
         others = np.setdiff1d([*tokenizer.get_vocab().values()], tokenizer.all_special_ids)
-        self._masks = Masks(tokenizer.mask_token_id, others, checked(random, Rate, "random", InputError))
-        self._between = Tokens.of([int(tokenizer.eos_token_id or 0)] if tokenizer.languages else [])
+        self._masks = Masks(role_id(tokenizer, "mask_token"), others, checked(random, Rate, "random", InputError))
+        self._between = Tokens.of([role_id(tokenizer, "eos_token")] if tokenizer.languages else [])
         self._around = cache(self._frame)
 
     def _published(self, rate: float | None) -> float:
@@ -106,15 +103,9 @@ class Denoising(Objective[TokenCorpus, Passage]):
             tokens = infilled(tokens, self._masks, generator, rate=self.rate, mean=self.mean)
         return rotated(tokens, generator) if "rotation" in self.noises else tokens
 
-    def batch(self, examples: Sequence[Example]) -> Batch:
-        """``input_ids`` and ``attention_mask`` ``(B, S)``, ``labels`` ``(B, T)``: the model shifts them."""
-        pad = int(self.tokenizer.pad_token_id or 0)
-        return padded(examples, {"input_ids": pad, "attention_mask": 0, "labels": IGNORED})
-
     def of_tokenizer(self) -> Mapping[str, Any]:
-        """The ids of what stands around texts, too: BART's decoder begins with the end token."""
-        ids = {key: getattr(self.tokenizer, key) for key in ("pad_token_id", "bos_token_id", "eos_token_id")}
-        return {**super().of_tokenizer(), **ids, "decoder_start_token_id": ids["eos_token_id"]}
+        """BART's decoder begins with the end token, too."""
+        return {**super().of_tokenizer(), "decoder_start_token_id": self.tokenizer.eos_token_id}
 
     def _joined(self, sentences: Sequence[Tokens]) -> Tokens:
         text = sentences[0]
@@ -130,7 +121,9 @@ class Denoising(Objective[TokenCorpus, Passage]):
                 f"group={shown(group)}: a text's language is not told, or not known; the corpus must name it for each "
                 f"text, as one of {', '.join(languages)}"
             )
-        framed = self.tokenizer("a", src_lang=group if languages else None, return_special_tokens_mask=True)
-        ids = np.asarray(framed["input_ids"], dtype=np.int64)
-        places = np.flatnonzero(np.asarray(framed["special_tokens_mask"]) == 0)
-        return ids[: places[0]], ids[places[-1] + 1 :]
+        tokenizer = copy(self.tokenizer)
+        if languages:
+            tokenizer.direction = tokenizer.directed(src_lang=group)
+        row = tokenizer.build_inputs_with_special_tokens([-1])
+        place = row.index(-1)
+        return np.asarray(row[:place], dtype=np.int64), np.asarray(row[place + 1 :], dtype=np.int64)

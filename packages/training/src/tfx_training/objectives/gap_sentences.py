@@ -13,9 +13,10 @@ from tfx_core.fields import Above, Between, Rate, checked
 from tfx_core.model.heads import IGNORED, LanguageHead, token_loss
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Ids
-from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
+from tfx_training.objective import Batch, Example, Outcome, Trainee, padded
 from tfx_training.objectives.gap_choice import Strategy, gaps, number_of_gaps, scored_as
 from tfx_training.objectives.noises import Masks, word_numbers
+from tfx_training.objectives.targets import Writing, role_id, share_right
 from tfx_training.passages import Passage, Passages
 
 _PARTLY = Annotated[float, Above(0, 1)]
@@ -60,7 +61,7 @@ def with_hidden_words(
     return ids, np.where(hidden, text.ids, IGNORED)
 
 
-class GapSentences(Objective[TokenCorpus, Passage]):
+class GapSentences(Writing[TokenCorpus, Passage]):
     """Whole sentences of a document up to ``length`` tokens, of which some are gaps and are to be written.
 
     Of the sentences a share between the two of ``ratios`` is chosen by a ``strategy`` (`gaps`). A share ``kept`` of
@@ -73,8 +74,6 @@ class GapSentences(Objective[TokenCorpus, Passage]):
     scores, here those that are given; and of a long document it takes the begin.
     Source: google-research/pegasus, ``pegasus/params/pegasus_params.py``, ``pegasus/ops/pretrain_parsing_ops.cc``.
     """
-
-    roles: ClassVar = {"model": "conditional-generation"}
 
     def __init__(
         self,
@@ -96,18 +95,20 @@ class GapSentences(Objective[TokenCorpus, Passage]):
         self.strategy = checked(strategy, Strategy, "strategy", InputError)
         self.unique = checked(unique, bool, "unique", InputError)
         self.ratios = checked(ratios, tuple[_PARTLY, _PARTLY], "ratios", InputError)
+        if self.ratios[0] > self.ratios[1]:
+            raise InputError(f"ratios={shown(ratios)}: must be the least share of sentences and the largest")
         self.noise = checked(noise, Rate, "noise", InputError)
         self.kept = checked(kept, Rate, "kept", InputError)
         self._mask = self._known(sentence_mask)
-        self._end = self._known(tokenizer.eos_token)
+        self._end = role_id(tokenizer, "eos_token")
         self._scored = scored_as(tokenizer, checked(stop_words, tuple[str, ...], "stop_words", InputError))
 
-    def _known(self, token: str | None) -> int:
-        number = self.tokenizer.get_vocab().get(str(token))
+    def _known(self, token: str) -> int:
+        number = self.tokenizer.get_vocab().get(checked(token, str, "sentence_mask", InputError))
         if number is None:
             raise InputError(
-                f"{shown(token)}: this tokenizer has no such token, which a text of gaps or its target needs; name "
-                "another as sentence_mask, or take a tokenizer that has it, as Pegasus's do"
+                f"sentence_mask={shown(token)}: this tokenizer has no such token; name one that it has and that no "
+                "text uses, or add one with tokenizer.add_special_tokens and give the model as many rows"
             )
         return number
 
@@ -128,7 +129,7 @@ class GapSentences(Objective[TokenCorpus, Passage]):
 
     def gapped(self, sentences: Sequence[Tokens], generator: np.random.Generator) -> Gapped:
         """A text with gaps, and what they are, without what ends both."""
-        count = number_of_gaps(len(sentences), float(generator.uniform(*sorted(self.ratios))))
+        count = number_of_gaps(len(sentences), float(generator.uniform(*self.ratios)))
         scored = [self._scored[sentence.ids] for sentence in sentences]
         places = gaps(scored, count, generator, strategy=self.strategy, unique=self.unique, noise=self.noise)
         return gapped(sentences, places.tolist(), self._mask, generator, kept=self.kept)
@@ -138,17 +139,9 @@ class GapSentences(Objective[TokenCorpus, Passage]):
         ids, labels = np.append(text, self._end), np.append(target, self._end)[: self.target_length]
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": labels}
 
-    def batch(self, examples: Sequence[Example]) -> Batch:
-        """``input_ids`` and ``attention_mask`` ``(B, S)``, ``labels`` ``(B, T)``: the model shifts them."""
-        pad = int(self.tokenizer.pad_token_id or 0)
-        fill = {"input_ids": pad, "attention_mask": 0, "labels": IGNORED, "word_labels": IGNORED}
-        return padded(examples, fill)
-
     def of_tokenizer(self) -> Mapping[str, Any]:
-        """The ids of what ends texts and fills them up, too; with the latter the decoder begins."""
-        pad = self.tokenizer.pad_token_id
-        ids = {"pad_token_id": pad, "eos_token_id": self._end, "decoder_start_token_id": pad}
-        return {**super().of_tokenizer(), **ids}
+        """The decoder begins with the padding token, too."""
+        return {**super().of_tokenizer(), "decoder_start_token_id": self.tokenizer.pad_token_id}
 
 
 class GapSentencesAndWords(GapSentences):
@@ -170,7 +163,13 @@ class GapSentencesAndWords(GapSentences):
     @cached_property
     def _word_masks(self) -> Masks:
         others = np.setdiff1d([*self.tokenizer.get_vocab().values()], self.tokenizer.all_special_ids)
-        return Masks(self._known(self.tokenizer.mask_token), others)
+        return Masks(role_id(self.tokenizer, "mask_token"), others)
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """As for gaps alone, and ``word_labels`` ``(B, S)``."""
+        words = [{"word_labels": example["word_labels"]} for example in examples]
+        others = [{name: example[name] for name in example if name != "word_labels"} for example in examples]
+        return {**super().batch(others), **padded(words, {"word_labels": IGNORED})}
 
     def counts(self, batch: Batch) -> Mapping[str, int]:
         """The tokens of gaps, their ends included, and those of words."""
@@ -192,6 +191,9 @@ class _BothSides(Trainee):
         output, head = model(**inputs), model.head
         assert isinstance(head, LanguageHead)
         hidden = labels != IGNORED
-        loss = token_loss(head.predictions(output.encoder_last_hidden_state[hidden]), labels[hidden])
+        logits = head.predictions(output.encoder_last_hidden_state[hidden])
+        loss = token_loss(logits, labels[hidden])
         assert loss is not None
-        return Outcome({"gaps": output.loss, "words": loss})
+        gaps = {} if self.training else {"gaps": share_right(output.logits, inputs["labels"])}
+        words = {} if self.training else {"words": share_right(logits, labels[hidden])}
+        return Outcome({"gaps": output.loss, "words": loss}, {**gaps, **words})
