@@ -2,6 +2,8 @@
 
 import random
 
+from tfx_training import Document, Part
+
 _random = random.Random(0)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
@@ -13,3 +15,13 @@ def _counted(length: int) -> str:
 
 COUNTED = tuple(_counted(_random.randint(20, 60)) for _ in range(40))
 """Each word is the letter after the one before it."""
+
+
+def _document(sentences: int) -> Document:
+    texts = [_counted(_random.randint(4, 9)) + "." for _ in range(sentences)]
+    ends = [sum(len(text) + 1 for text in texts[: place + 1]) - 1 for place in range(sentences)]
+    return Document((Part(" ".join(texts), ends, "en_XX"),))
+
+
+SENTENCES = tuple(_document(_random.randint(2, 5)) for _ in range(60))
+"""Sentences of letters that follow one another, in a language."""

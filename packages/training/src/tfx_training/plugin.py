@@ -15,4 +15,22 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("openai-gpt", "gpt2", "ctrl", "reformer"),
             summary="each token from those before it, in texts packed one after another",
         ),
+        ObjectiveSpec(
+            "denoising",
+            target="tfx_training.objectives.denoising:Denoising",
+            architectures=("bart", "mbart"),
+            summary="a text out of what noise left of it: words filled in, sentences permuted",
+        ),
+        ObjectiveSpec(
+            "gap-sentences",
+            target="tfx_training.objectives.gap_sentences:GapSentences",
+            architectures=("pegasus",),
+            summary="a text's most important sentences, out of the others",
+        ),
+        ObjectiveSpec(
+            "gap-sentences-and-words",
+            target="tfx_training.objectives.gap_sentences:GapSentencesAndWords",
+            architectures=("pegasus",),
+            summary="a text's most important sentences, and words for the encoder to guess",
+        ),
     ]

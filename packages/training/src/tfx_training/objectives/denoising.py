@@ -1,0 +1,129 @@
+"""Texts out of what noise left of them (Lewis et al. 2020; in many languages Liu et al. 2020)."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+
+from tfx_core import Tokenizer
+from tfx_core.errors import InputError, shown
+from tfx_core.fields import Above, Between, NotEmpty, Rate, checked
+from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.corpus.tokens import Ids
+from tfx_training.objective import Example
+from tfx_training.objectives.noises import Masks, deleted, infilled, masked, permuted, rotated
+from tfx_training.objectives.targets import Writing, role_id
+from tfx_training.passages import Passage, Passages, Picked, balanced
+
+Noise: TypeAlias = Literal["permutation", "masking", "deletion", "infilling", "rotation"]
+
+_PARTLY = Annotated[float, Above(0, 1)]
+
+
+class Denoising(Writing[TokenCorpus, Passage]):
+    """Whole sentences of a document up to ``length`` tokens, to be written as they were before the ``noises``.
+
+    These go in this order, whatever the order that they are named in: sentences are permuted; of ``rate`` of the words
+    (of the tokens without ``whole_words``) the tokens are masked, or deleted, or in spans of ``mean`` words filled in
+    for by one mask each; and the text is rotated. A share ``random`` of the masks is any other token. What stands
+    around a text is neither noised nor counted.
+
+    Defaults are those of the released models: 30 % of the words, spans of 3.5 words (the paper: 3), a tenth of the
+    masks random (of which the paper says nothing), no rotation. With a tokenizer that tells languages it is mBART's:
+    35 %, sentences end with the end token (which is a word as any other), each text stands in the language of its
+    group, and languages are drawn by their share to the power of ``exponent``.
+    Source: fairseq, ``fairseq/data/denoising_dataset.py`` and in ``fairseq/tasks`` ``denoising.py`` and
+    ``multilingual_denoising.py``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        length: int = 512,
+        noises: Sequence[Noise] = ("permutation", "infilling"),
+        rate: float | None = None,
+        mean: float = 3.5,
+        random: float = 0.1,
+        whole_words: bool = True,
+        exponent: float = 0.7,
+    ) -> None:
+        super().__init__(tokenizer)
+        self.length = checked(length, Annotated[int, Between(8)], "length", InputError)
+        self.noises = checked(noises, Annotated[tuple[Noise, ...], NotEmpty()], "noises", InputError)
+        self.rate = checked(self._published(rate), _PARTLY, "rate", InputError)
+        self.mean = checked(mean, Annotated[float, Between(0.1)], "mean", InputError)
+        self.whole_words = checked(whole_words, bool, "whole_words", InputError)
+        self.exponent = checked(exponent, Rate, "exponent", InputError)
+        others = np.setdiff1d([*tokenizer.get_vocab().values()], tokenizer.all_special_ids)
+        self._masks = Masks(role_id(tokenizer, "mask_token"), others, checked(random, Rate, "random", InputError))
+        self._between = Tokens.of([role_id(tokenizer, "eos_token")] if tokenizer.languages else [])
+        self._around = cache(self._frame)
+
+    def _published(self, rate: float | None) -> float:
+        return rate if rate is not None else 0.35 if self.tokenizer.languages else 0.3
+
+    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Picked[Passage]:
+        """Passages, of languages as they are drawn.
+
+        Raises `InputError` where sentences are to be permuted and none follows another, and for a language that the
+        tokenizer does not tell.
+        """
+        around = max(len(before) + len(after) for before, after in map(self._around, corpus.group_names))
+        passages = Passages(corpus, self.length - around, between=len(self._between.ids))
+        if "permutation" in self.noises and passages.counts.max() < 2:
+            raise InputError(
+                f"noises={shown(self.noises)}: no text of the corpus has two sentences in {self.length} tokens, so "
+                "that there is nothing to permute: read the corpus with its sentences, or leave 'permutation' out"
+            )
+        return Picked(passages, balanced(passages.groups, self.exponent, generator))
+
+    def example(self, row: Passage, generator: np.random.Generator) -> Example:
+        """``input_ids``, what noise left of the text, and ``labels``, the text."""
+        before, after = self._around(row.group)
+        noised = self.noised(row.sentences, generator)
+        ids = np.concatenate([before, noised.ids, after])
+        labels = np.concatenate([before, self._joined(row.sentences).ids, after])
+        return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": labels}
+
+    def noised(self, sentences: Sequence[Tokens], generator: np.random.Generator) -> Tokens:
+        """What noise leaves of a text, without what stands around it."""
+        if "permutation" in self.noises:
+            sentences = permuted(sentences, generator)
+        tokens = self._joined(sentences)
+        if not self.whole_words:
+            tokens = Tokens.of(tokens.ids.tolist())
+        if "masking" in self.noises:
+            tokens = masked(tokens, self._masks, generator, rate=self.rate)
+        if "deletion" in self.noises:
+            tokens = deleted(tokens, generator, rate=self.rate)
+        if "infilling" in self.noises and len(tokens.ids):
+            tokens = infilled(tokens, self._masks, generator, rate=self.rate, mean=self.mean)
+        return rotated(tokens, generator) if "rotation" in self.noises else tokens
+
+    def of_tokenizer(self) -> Mapping[str, Any]:
+        """BART's decoder begins with the end token, too."""
+        return {**super().of_tokenizer(), "decoder_start_token_id": self.tokenizer.eos_token_id}
+
+    def _joined(self, sentences: Sequence[Tokens]) -> Tokens:
+        text = sentences[0]
+        for sentence in sentences[1:]:
+            text = text + self._between + sentence
+        return text
+
+    def _frame(self, group: str) -> tuple[Ids, Ids]:
+        """What stands before and behind a text of a language; of a tokenizer that tells none, of any."""
+        languages = self.tokenizer.languages
+        if languages and group not in languages:
+            raise InputError(
+                f"group={shown(group)}: a text's language is not told, or not known; the corpus must name it for each "
+                f"text, as one of {', '.join(languages)}"
+            )
+        tokenizer = copy(self.tokenizer)
+        if languages:
+            tokenizer.direction = tokenizer.directed(src_lang=group)
+        row = tokenizer.build_inputs_with_special_tokens([-1])
+        place = row.index(-1)
+        return np.asarray(row[:place], dtype=np.int64), np.asarray(row[place + 1 :], dtype=np.int64)

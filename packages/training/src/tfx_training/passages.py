@@ -1,0 +1,121 @@
+"""Rows of whole sentences, and which of them an epoch has where some languages have more than others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.corpus.tokens import Places
+
+
+class Passage(NamedTuple):
+    """Consecutive sentences of one document, in one language."""
+
+    sentences: tuple[Tokens, ...]
+
+    group: str
+    """Their language."""
+
+
+class Passages(Sequence[Passage]):
+    """Of each document as many whole sentences as fit into ``length`` tokens, and then as many of the next ones.
+
+    ``between`` tokens are counted between two sentences. A sentence that is longer is cut. No passage has sentences of
+    two documents, or two languages; those with fewer than ``least`` sentences are left out.
+    (fairseq's ``complete_doc`` in ``fairseq/data/token_block_utils_fast.pyx``.)
+    """
+
+    def __init__(self, corpus: TokenCorpus, length: int, *, between: int = 0, least: int = 1) -> None:
+        self._corpus = corpus
+        cuts = np.fromiter(_cuts(corpus, length, between), dtype=(np.int64, 2))
+        first = np.searchsorted(corpus.sentence_ends, cuts[:, 0], side="right")
+        counts = np.searchsorted(corpus.sentence_ends, cuts[:, 1]) - first + 1
+        enough = counts >= least
+        self._cuts = cuts[enough]
+        self.counts: Places = counts[enough]
+        """``(R,)``, how many sentences each passage has."""
+        self.groups: NDArray[Any] = corpus.groups[first[enough]]
+        """``(R,)``, of each passage the place of its language in the corpus's names."""
+
+    def __len__(self) -> int:
+        return len(self._cuts)
+
+    @overload
+    def __getitem__(self, number: int) -> Passage: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Passage]: ...
+    def __getitem__(self, number: int | slice) -> Passage | list[Passage]:
+        """A passage."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        begin, end = map(int, self._cuts[number])
+        ends = self._corpus.sentence_ends
+        first, last = np.searchsorted(ends, begin, side="right"), np.searchsorted(ends, end)
+        borders = [begin, *map(int, ends[first:last]), end]
+        sentences = tuple(map(self._corpus.between, borders, borders[1:]))
+        return Passage(sentences, self._corpus.group_of(int(first)))
+
+
+def _cuts(corpus: TokenCorpus, length: int, between: int) -> Iterator[tuple[int, int]]:
+    """Where each passage begins and ends in the corpus."""
+    numbers = np.arange(len(corpus.sentence_ends) + 1)
+    places = np.concatenate([[0], corpus.sentence_ends])
+    counted = places + between * numbers
+    changes = np.flatnonzero(np.diff(corpus.groups)) + 1
+    for first, last in _pairs(np.union1d(changes, corpus.document_ends)):
+        while first < last:
+            most = counted[first] + length + between
+            after = first + int(np.searchsorted(counted[first + 1 : last + 1], most, side="right"))
+            if after > first:
+                yield int(places[first]), int(places[after])
+            else:
+                after = first + 1
+                begins = range(int(places[first]), int(places[after]), length)
+                yield from ((begin, min(begin + length, int(places[after]))) for begin in begins)
+            first = after
+
+
+def _pairs(ends: Places) -> Iterator[tuple[int, int]]:
+    return zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)
+
+
+Row = TypeVar("Row")
+
+
+class Picked(Sequence[Row]):
+    """Some rows of others, by their numbers."""
+
+    def __init__(self, rows: Sequence[Row], numbers: Places) -> None:
+        self._rows = rows
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, number: int) -> Row: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Row]: ...
+    def __getitem__(self, number: int | slice) -> Row | list[Row]:
+        """A row."""
+        if isinstance(number, slice):
+            return [self._rows[int(each)] for each in self._numbers[number]]
+        return self._rows[int(self._numbers[number])]
+
+
+def balanced(groups: NDArray[Any], exponent: float, generator: np.random.Generator) -> Places:
+    """Which rows an epoch has, as many as there are, where those of languages with few come more often.
+
+    Of rows of which a share p is in a language, that is of ``groups`` ``(R,)``, a share in proportion to p^exponent is
+    drawn: each row of a language as often as any other of it, or once more. With 1 it is each row once.
+    Source: Conneau and Lample 2019, §3.1; Liu et al. 2020, §2.1; fairseq, ``fairseq/tasks/multilingual_denoising.py``.
+    """
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    shares = counts**exponent
+    wanted = np.maximum(1, np.rint(shares / shares.sum() * len(groups))).astype(np.int64)
+    drawn = [
+        np.resize(generator.permutation(np.flatnonzero(inverse == place)), count) for place, count in enumerate(wanted)
+    ]
+    return np.concatenate(drawn)
