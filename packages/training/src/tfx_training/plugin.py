@@ -15,4 +15,10 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("openai-gpt", "gpt2", "ctrl", "reformer"),
             summary="each token from those before it, in texts packed one after another",
         ),
+        ObjectiveSpec(
+            "span-corruption",
+            target="tfx_training.objectives.span_corruption:SpanCorruption",
+            architectures=("t5", "mt5"),
+            summary="spans of a text, in the order of the marks that stand for them",
+        ),
     ]
