@@ -33,4 +33,16 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("pegasus",),
             summary="a text's most important sentences, and words for the encoder to guess",
         ),
+        ObjectiveSpec(
+            "span-corruption",
+            target="tfx_training.objectives.span_corruption:SpanCorruption",
+            architectures=("t5", "mt5"),
+            summary="spans of a text, in the order of the marks that stand for them",
+        ),
+        ObjectiveSpec(
+            "text-to-text",
+            target="tfx_training.objectives.text_to_text:TextToText",
+            architectures=("t5", "marian"),
+            summary="a target of a source: tasks with a prefix, translation, summaries",
+        ),
     ]

@@ -27,7 +27,12 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "milvus", "sq8"),
         "command": ("index",),
     },
-    "tfx-training": {"objective": ("causal", "denoising", "gap-sentences", "gap-sentences-and-words")},
+    "tfx-training": {
+        "objective": (
+            *("causal", "denoising", "gap-sentences", "gap-sentences-and-words", "span-corruption"),
+            *("text-to-text",),
+        ),
+    },
 }
 """Distribution -> kind (`Spec.kind`, or ``"command"``) -> names. What comes with the core cannot be missing."""
 

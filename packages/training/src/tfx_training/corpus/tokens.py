@@ -112,6 +112,8 @@ class _Collected:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
+        one_sided = tokenizer.target_vocabulary is tokenizer.vocabulary
+        self.target = tokenizer if one_sided else tokenizer.as_target()
         self.ids: list[int] = []
         self.word_starts: list[bool] = []
         self.sentence_ends: list[int] = []
@@ -121,8 +123,11 @@ class _Collected:
         self.size = 0
 
     def add(self, document: Document) -> None:
-        """Add a document; one of which a part has no token is left out."""
-        parts = [(part, *tokenized(self.tokenizer, part.text, part.sentence_ends)) for part in document.parts]
+        """Add a document; one of which a part has no token is left out. What is behind its first part is a target."""
+        parts = [
+            (part, *tokenized(self.target if number else self.tokenizer, part.text, part.sentence_ends))
+            for number, part in enumerate(document.parts)
+        ]
         if not all(ends for _, _, ends in parts):
             return
         for part, tokens, ends in parts:
