@@ -15,4 +15,10 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("openai-gpt", "gpt2", "ctrl", "reformer"),
             summary="each token from those before it, in texts packed one after another",
         ),
+        ObjectiveSpec(
+            "replaced-tokens",
+            target="tfx_training.objectives.replaced_tokens:ReplacedTokens",
+            architectures=("electra", "funnel"),
+            summary="which tokens a small generator, that learns beside, has put in the place of others",
+        ),
     ]
