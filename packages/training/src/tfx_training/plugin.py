@@ -16,6 +16,12 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             summary="each token from those before it, in texts packed one after another",
         ),
         ObjectiveSpec(
+            "distillation",
+            target="tfx_training.objectives.distillation:Distillation",
+            architectures=("distilbert",),
+            summary="hidden tokens, and what a larger model says of all tokens",
+        ),
+        ObjectiveSpec(
             "replaced-tokens",
             target="tfx_training.objectives.replaced_tokens:ReplacedTokens",
             architectures=("electra", "funnel"),

@@ -16,17 +16,17 @@ from tfx_training.rows import Blocks
 
 
 class HiddenTokens(Objective[TokenCorpus, Tokens]):
-    """Rows of ``length`` tokens, special ones included, ``probability`` of the others hidden.
+    """Rows of ``length`` tokens, special ones included, a ``share`` of the others hidden.
 
     A hidden token becomes the mask token with the probability ``masked``, any other token with ``changed``, or stays.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, *, length: int = 512, probability: float = 0.15, masked: float, changed: float
+        self, tokenizer: Tokenizer, *, length: int = 512, share: float = 0.15, masked: float, changed: float
     ) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
-        self.probability = checked(probability, Annotated[float, Above(0, 1)], "probability", InputError)
+        self.share = checked(share, Annotated[float, Above(0, 1)], "share", InputError)
         self.fates = checked(masked, Rate, "masked", InputError), checked(changed, Rate, "changed", InputError)
         if tokenizer.mask_token_id is None:
             raise InputError("this tokenizer has no mask_token; set one, or take an objective without masks")
@@ -46,7 +46,7 @@ class HiddenTokens(Objective[TokenCorpus, Tokens]):
         own = row.ids.tolist()
         ids = np.asarray(self.tokenizer.build_inputs_with_special_tokens(own), dtype=np.int64)
         maskable = np.asarray(self.tokenizer.get_special_tokens_mask(own)) == 0
-        hidden = chosen(maskable & ~np.isin(ids, self.tokenizer.all_special_ids), self.probability, generator)
+        hidden = chosen(maskable & ~np.isin(ids, self.tokenizer.all_special_ids), self.share, generator)
         example = {
             "input_ids": replaced(ids, hidden, self._mask, self._usual, *self.fates, generator),
             "attention_mask": np.ones(len(ids), dtype=np.int64),
@@ -68,13 +68,13 @@ class HiddenTokens(Objective[TokenCorpus, Tokens]):
         return {"hidden": int((batch["labels"] != IGNORED).sum()), "real": int(batch["attention_mask"].sum())}
 
 
-def chosen(maskable: Flags, probability: float, generator: np.random.Generator) -> Flags:
-    """Which tokens ``(n,)`` are hidden: of the maskable ones ``probability``, rounded, at least one, drawn evenly.
+def chosen(maskable: Flags, share: float, generator: np.random.Generator) -> Flags:
+    """Which tokens ``(n,)`` are hidden: of the maskable ones a ``share``, rounded, at least one, drawn evenly.
 
     Source: Devlin et al. 2019, §3.1; google-research/bert, ``create_pretraining_data.py``.
     """
     places = np.flatnonzero(maskable)
-    count = min(len(places), max(1, round(probability * len(places))))
+    count = min(len(places), max(1, round(share * len(places))))
     hidden = np.zeros(len(maskable), dtype=np.bool_)
     hidden[generator.choice(places, size=count, replace=False)] = True
     return hidden

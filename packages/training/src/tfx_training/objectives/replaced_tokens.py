@@ -18,7 +18,7 @@ from tfx_training.objectives.hiding import HiddenTokens
 class ReplacedTokens(HiddenTokens):
     """A generator fills what is hidden of a text, and a discriminator tells which tokens are not the text's own.
 
-    ``probability`` of the tokens are hidden, of which ``masked`` become the mask token and the rest stay as they are.
+    a ``share`` of the tokens are hidden, of which so many as ``masked`` says become the mask token and the rest stay as they are.
     What the generator puts in their places is drawn, at ``temperature``, and no gradient goes through it. Both learn
     together, with the same embeddings where ``tied``. New generators are ``generator_size`` as wide as the
     discriminator, see `generator_sizes`.
@@ -33,13 +33,13 @@ class ReplacedTokens(HiddenTokens):
         tokenizer: Tokenizer,
         *,
         length: int = 512,
-        probability: float = 0.15,
+        share: float = 0.15,
         masked: float = 0.85,
         temperature: float = 1.0,
         generator_size: float = 0.25,
         tied: bool = True,
     ) -> None:
-        super().__init__(tokenizer, length=length, probability=probability, masked=masked, changed=0.0)
+        super().__init__(tokenizer, length=length, share=share, masked=masked, changed=0.0)
         self.temperature = checked(temperature, Annotated[float, Above(0)], "temperature", InputError)
         self.generator_size = checked(generator_size, Annotated[float, Above(0, 1)], "generator_size", InputError)
         self.tied = checked(tied, bool, "tied", InputError)
