@@ -45,4 +45,16 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("t5", "marian"),
             summary="a target of a source: tasks with a prefix, translation, summaries",
         ),
+        ObjectiveSpec(
+            "distillation",
+            target="tfx_training.objectives.distillation:Distillation",
+            architectures=("distilbert",),
+            summary="hidden tokens, and what a larger model says of all tokens",
+        ),
+        ObjectiveSpec(
+            "replaced-tokens",
+            target="tfx_training.objectives.replaced_tokens:ReplacedTokens",
+            architectures=("electra", "funnel"),
+            summary="which tokens a small generator, that learns beside, has put in the place of others",
+        ),
     ]

@@ -29,8 +29,8 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "tfx-training": {
         "objective": (
-            *("causal", "denoising", "gap-sentences", "gap-sentences-and-words", "span-corruption"),
-            *("text-to-text",),
+            *("causal", "denoising", "distillation", "gap-sentences", "gap-sentences-and-words"),
+            *("replaced-tokens", "span-corruption", "text-to-text"),
         ),
     },
 }

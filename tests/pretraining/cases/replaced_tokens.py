@@ -1,0 +1,7 @@
+"""Replaced tokens."""
+
+from tests.pretraining.case import ObjectiveCase
+from tests.pretraining.texts import COUNTED
+from tfx_training import Document
+
+CASE = ObjectiveCase([Document.of(text) for text in COUNTED], {"length": 24})
