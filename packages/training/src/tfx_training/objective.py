@@ -142,6 +142,13 @@ class Objective(ABC, Generic[Corpus, Row]):
         """What to report of an evaluation, by name, of the means of all losses and of the shares that were right."""
         return {**losses, **{f"{term} accuracy": share for term, share in right.items()}}
 
+    def judged(self, trainee: Trainee, corpus: Corpus) -> Mapping[str, float]:
+        """What else to report of an evaluation, of what the models do with a corpus; in evaluation mode, here nothing.
+
+        Each process of a training calls it, and has the same result.
+        """
+        return {}
+
     @property
     def main_measure(self) -> str:
         """The one of `measures` that says how good the model is, lower for better unless it is an accuracy."""
