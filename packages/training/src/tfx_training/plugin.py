@@ -15,4 +15,10 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("openai-gpt", "gpt2", "ctrl", "reformer"),
             summary="each token from those before it, in texts packed one after another",
         ),
+        ObjectiveSpec(
+            "masked-words",
+            target="tfx_training.objectives.masked_words:MaskedWords",
+            architectures=("bert", "roberta", "xlm-roberta", "distilbert", "longformer", "flaubert", "xlm"),
+            summary="hidden words from those around them, in rows of whole sentences",
+        ),
     ]
