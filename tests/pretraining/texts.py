@@ -2,6 +2,8 @@
 
 import random
 
+from tfx_training import Document, Part
+
 _random = random.Random(0)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
@@ -16,3 +18,10 @@ COUNTED = tuple(_counted(_random.randint(20, 60)) for _ in range(40))
 
 REPEATED = tuple(" ".join(_random.choice(_ALPHABET) * _random.randint(20, 60)) for _ in range(60))
 """Each word is the letter before it."""
+
+
+def paged(text: str, size: int = 8) -> Document:
+    """A document with sentences of that many words."""
+    words = text.split()
+    ends = [len(" ".join(words[:end])) for end in range(size, len(words) + 1, size)]
+    return Document((Part(text, ends),))
