@@ -25,3 +25,12 @@ def _document(sentences: int) -> Document:
 
 SENTENCES = tuple(_document(_random.randint(2, 5)) for _ in range(60))
 """Sentences of letters that follow one another, in a language."""
+REPEATED = tuple(" ".join(_random.choice(_ALPHABET) * _random.randint(20, 60)) for _ in range(60))
+"""Each word is the letter before it."""
+
+
+def paged(text: str, size: int = 8) -> Document:
+    """A document with sentences of that many words."""
+    words = text.split()
+    ends = [len(" ".join(words[:end])) for end in range(size, len(words) + 1, size)]
+    return Document((Part(text, ends),))

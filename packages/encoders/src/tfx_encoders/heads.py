@@ -17,6 +17,7 @@ from tfx_core.model.heads import (
     SequenceClassificationHead,
     SequenceSummary,
     SummaryConfig,
+    at_positions,
     sequence_summary,
     summary_choice,
     summary_classification,
@@ -83,10 +84,18 @@ class SegmentPretrainingHead(Head):
         self.relationship = relationship
 
     def related(
-        self, states: ModelOutput, labels: Tensor | None, label: Tensor | None, *, label_name: str, logits_name: str
+        self,
+        states: ModelOutput,
+        labels: Tensor | None,
+        label: Tensor | None,
+        positions: Tensor | None,
+        *,
+        label_name: str,
+        logits_name: str,
     ) -> ModelOutput:
-        """``labels`` ``(B, S)`` of tokens, ``label`` ``(B,)`` of segments; both logits."""
-        of_tokens, of_segments = self.predictions(states.last_hidden_state), self.relationship(states.pooler_output)
+        """``labels`` ``(B, S)`` of tokens, ``label`` ``(B,)`` of segments; both logits, of tokens at ``positions``."""
+        of_tokens = self.predictions(at_positions(states.last_hidden_state, positions, labels))
+        of_segments = self.relationship(states.pooler_output)
         token, segments = (
             token_loss(of_tokens, labels, states.token_mask),
             token_loss(of_segments, label, name=label_name),

@@ -57,4 +57,22 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("electra", "funnel"),
             summary="which tokens a small generator, that learns beside, has put in the place of others",
         ),
+        ObjectiveSpec(
+            "masked-words",
+            target="tfx_training.objectives.masked_words:MaskedWords",
+            architectures=("bert", "roberta", "xlm-roberta", "distilbert", "longformer", "flaubert", "xlm"),
+            summary="hidden words from those around them, in rows of whole sentences",
+        ),
+        ObjectiveSpec(
+            "next-sentence",
+            target="tfx_training.objectives.next_sentence:NextSentence",
+            architectures=("bert",),
+            summary="hidden words, and whether a segment follows the one before it",
+        ),
+        ObjectiveSpec(
+            "sentence-order",
+            target="tfx_training.objectives.sentence_order:SentenceOrder",
+            architectures=("albert",),
+            summary="hidden n-grams, and which of two segments comes first",
+        ),
     ]

@@ -30,7 +30,8 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-training": {
         "objective": (
             *("causal", "denoising", "distillation", "gap-sentences", "gap-sentences-and-words"),
-            *("replaced-tokens", "span-corruption", "text-to-text"),
+            *("masked-words", "next-sentence", "replaced-tokens", "sentence-order", "span-corruption"),
+            *("text-to-text",),
         ),
     },
 }

@@ -22,11 +22,19 @@ class PretrainingHead(SegmentPretrainingHead):
     """Masked tokens and the order of two segments together."""
 
     def forward(
-        self, states: ModelOutput, *, labels: Tensor | None = None, sentence_order_label: Tensor | None = None
+        self,
+        states: ModelOutput,
+        *,
+        labels: Tensor | None = None,
+        sentence_order_label: Tensor | None = None,
+        logits_positions: Tensor | None = None,
     ) -> ModelOutput:
-        """``labels`` ``(B, S)`` and ``sentence_order_label`` ``(B,)``, 1 if swapped; a loss asks for both."""
+        """``labels`` ``(B, S)`` and ``sentence_order_label`` ``(B,)``, 1 if swapped; a loss asks for both.
+
+        ``logits_positions`` is that of `MaskedLMHead`; the logits of the segments are there anyhow.
+        """
         names = {"label_name": "sentence_order_label", "logits_name": "sop_logits"}
-        return self.related(states, labels, sentence_order_label, **names)
+        return self.related(states, labels, sentence_order_label, logits_positions, **names)
 
 
 def _predictions(config: AlbertConfig) -> LMHead:

@@ -36,11 +36,19 @@ class PretrainingHead(SegmentPretrainingHead):
     """Masked tokens and next sentence together."""
 
     def forward(
-        self, states: ModelOutput, *, labels: Tensor | None = None, next_sentence_label: Tensor | None = None
+        self,
+        states: ModelOutput,
+        *,
+        labels: Tensor | None = None,
+        next_sentence_label: Tensor | None = None,
+        logits_positions: Tensor | None = None,
     ) -> ModelOutput:
-        """``labels`` ``(B, S)`` and ``next_sentence_label`` ``(B,)``; a loss asks for both."""
+        """``labels`` ``(B, S)`` and ``next_sentence_label`` ``(B,)``; a loss asks for both.
+
+        ``logits_positions`` is that of `MaskedLMHead`; the logits of the segments are there anyhow.
+        """
         names = {"label_name": "next_sentence_label", "logits_name": "seq_relationship_logits"}
-        return self.related(states, labels, next_sentence_label, **names)
+        return self.related(states, labels, next_sentence_label, logits_positions, **names)
 
 
 def _predictions(config: BertConfig) -> LMHead:

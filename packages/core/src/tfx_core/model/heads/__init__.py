@@ -11,7 +11,7 @@ from tfx_core.model.heads.classification import (
     last_token_classification,
     token_classification,
 )
-from tfx_core.model.heads.language import CausalLMHead, LanguageHead, LMHead, MaskedLMHead, output_rows
+from tfx_core.model.heads.language import CausalLMHead, LanguageHead, LMHead, MaskedLMHead, at_positions, output_rows
 from tfx_core.model.heads.losses import (
     IGNORED,
     classification_loss,
@@ -58,6 +58,7 @@ __all__ = [
     "SummaryConfig",
     "SummaryKind",
     "TokenClassificationHead",
+    "at_positions",
     "choices_shape",
     "classification_loss",
     "flatten_choices",

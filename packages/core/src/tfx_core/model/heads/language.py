@@ -39,6 +39,20 @@ class LMHead(nn.Module):
         return LMHead(output_rows(self.decoder, tokens), self.transform)
 
 
+def at_positions(x: Tensor, positions: Tensor | None, labels: Tensor | None) -> Tensor:
+    """The states ``(N, D)`` at positions ``(N, 2)``, row and place, of ``(B, S, D)``; all for ``None``.
+
+    Raises `InputError` for a position that there is not, and where there are labels, which are of all.
+    """
+    if positions is None:
+        return x
+    if labels is not None:
+        raise InputError("logits_positions: a loss needs the logits of all positions")
+    for places, size in zip(positions.unbind(-1), x.shape, strict=False):
+        check_range(places, size, "logits_positions")
+    return x[positions.unbind(-1)]
+
+
 class MaskedLMHead(Head):
     """Predicts the token at each position."""
 
@@ -53,14 +67,7 @@ class MaskedLMHead(Head):
 
         ``logits_positions`` ``(N, 2)``, row and place, computes only those logits, ``(N, V)``; all by default.
         """
-        x = states.last_hidden_state
-        if logits_positions is not None:
-            if labels is not None:
-                raise InputError("logits_positions: a loss needs the logits of all positions")
-            for places, size in zip(logits_positions.unbind(-1), x.shape, strict=False):
-                check_range(places, size, "logits_positions")
-            x = x[logits_positions.unbind(-1)]
-        logits = self.predictions(x)
+        logits = self.predictions(at_positions(states.last_hidden_state, logits_positions, labels))
         return states.updated(logits=logits, loss=token_loss(logits, labels, states.token_mask))
 
 

@@ -1,0 +1,50 @@
+"""ALBERT's two objectives at once: hidden n-grams, and the order of two segments (Lan et al. 2020, §3.1)."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from tfx_core import Tokenizer
+from tfx_training.corpus import TokenCorpus
+from tfx_training.objectives.segment_pairs import (
+    FOLLOWS,
+    OTHER,
+    Pair,
+    SegmentPairs,
+    chunk_from,
+    span_of,
+    split,
+    wanted_tokens,
+)
+
+
+class SentenceOrder(SegmentPairs):
+    """Pairs of consecutive segments of a document, of at most ``length`` tokens, swapped half of the time.
+
+    As in ``create_pretraining_data.py`` of google-research/albert: the pairs of a tenth of the documents (``short``)
+    are shorter; one to three words in a row are hidden together; what has no room is cut at either end. Each pair has
+    two sentences at least. A sentence that is left alone at the end of a document is in none: that code joins it to
+    some of another document and calls that swapped, which is what the paper does without.
+    """
+
+    terms: ClassVar = {"masked words": 1.0, "sentence order": 1.0}
+    second_term = "sentence order"
+    label = "sentence_order_label"
+    logits = "sop_logits"
+
+    def __init__(self, tokenizer: Tokenizer, *, length: int = 512, short: float = 0.1, share: float = 0.15) -> None:
+        super().__init__(tokenizer, "n-grams", length=length, short=short, share=share)
+
+    def pairs(self, corpus: TokenCorpus, document: int, generator: np.random.Generator) -> Iterator[Pair]:
+        """The pairs of a document, one after the other."""
+        sentences = corpus.sentences_of(document)
+        tokens, place = wanted_tokens(self._room, self.short, generator), sentences.start
+        while place < sentences.stop:
+            chunk = chunk_from(corpus, document, place, tokens)
+            chunk = chunk._replace(last=min(max(chunk.last, place + 2), sentences.stop))
+            middle, place = split(chunk, generator), chunk.last
+            if middle < chunk.last:
+                segments = span_of(corpus, chunk.first, middle), span_of(corpus, middle, chunk.last)
+                swapped = generator.random() < 0.5
+                yield Pair(*segments[::-1], OTHER) if swapped else Pair(*segments, FOLLOWS)
