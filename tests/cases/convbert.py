@@ -6,6 +6,7 @@ from torch import Tensor
 
 from tests.cases import ArchitectureCase, Variant
 from tests.cases.bert import with_position_ids, with_tensorflows_names
+from tests.cases.electra import labels
 from tests.cases.xlnet import summarise_real_tokens
 from tests.models.vocabularies import word_pieces
 
@@ -86,6 +87,7 @@ CASE = ArchitectureCase(
         ({"position_embedding_type": "relative_key"}, "position_embedding_type='relative_key': must be"),
         ({"summary_use_proj": True, "summary_proj_to_labels": True}, "summary_proj_to_labels=True: must be false"),
     ),
+    labels=labels,
     convolves=True,
     released=lambda: word_pieces(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")),
 )

@@ -43,11 +43,20 @@ class Case:
         return name in inspect.signature(getattr(transformers, self.reference_class).forward).parameters
 
     @property
+    def has_reference(self) -> bool:
+        """Whether the reference has a class for this head: ConvBERT's discriminator it left behind."""
+        return self.head in self.variant.heads_of_reference or self._known_class is not None
+
+    @property
+    def _known_class(self) -> str | None:
+        return load_architecture(self.model_type).class_of(self.head)
+
+    @property
     def reference_class(self) -> str:
         """The reference's class for this head."""
         if self.head in self.variant.heads_of_reference:
             return self.variant.heads_of_reference[self.head]
-        name = load_architecture(self.model_type).class_of(self.head)
+        name = self._known_class
         assert name is not None
         return name
 
@@ -70,7 +79,9 @@ def cases(model_types: tuple[str, ...] | None = None) -> Iterator[Case]:
             continue
         for variant in case_of(spec.name).variants:
             for head in variant.heads or ("backbone", *spec.heads):
-                yield Case(spec.name, variant, head)
+                case = Case(spec.name, variant, head)
+                if case.has_reference:
+                    yield case
 
 
 def is_label(name: str) -> bool:

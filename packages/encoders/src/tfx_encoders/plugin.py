@@ -121,6 +121,10 @@ def tfx_architectures() -> list[ArchitectureSpec]:
         ArchitectureSpec(
             "convbert",
             target="tfx_encoders.convbert:ARCHITECTURE",
+            heads=(
+                *("pretraining", "masked-lm", "sequence-classification", "token-classification"),
+                *("question-answering", "multiple-choice"),
+            ),
             hf_classes={
                 "ConvBertModel": "backbone",
                 "ConvBertForMaskedLM": "masked-lm",

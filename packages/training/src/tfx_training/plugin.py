@@ -54,7 +54,7 @@ def tfx_objectives() -> list[ObjectiveSpec]:
         ObjectiveSpec(
             "replaced-tokens",
             target="tfx_training.objectives.replaced_tokens:ReplacedTokens",
-            architectures=("electra", "funnel"),
+            architectures=("electra", "funnel", "convbert"),
             summary="which tokens a small generator, that learns beside, has put in the place of others",
         ),
         ObjectiveSpec(

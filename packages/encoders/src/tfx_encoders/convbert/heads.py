@@ -11,6 +11,7 @@ from tfx_encoders.heads import (
     first_token_classification,
     head_dropout,
     masked_lm,
+    replaced_tokens,
 )
 
 
@@ -20,6 +21,7 @@ def _predictions(config: ConvBertConfig) -> LMHead:
 
 
 HEADS: dict[str, HeadPlan[ConvBertConfig]] = {
+    "pretraining": replaced_tokens(lambda config: config.hidden_act),
     "masked-lm": masked_lm(_predictions, GENERATOR),
     "sequence-classification": first_token_classification(lambda config: ActivationFunction(config.hidden_act)),
     "token-classification": token_classification(head_dropout),

@@ -16,7 +16,7 @@ from tfx_training.rows import Blocks
 
 
 class HiddenTokens(Objective[TokenCorpus, Tokens]):
-    """Rows of ``length`` tokens, special ones included, a ``share`` of the others hidden.
+    """Rows of ``length`` tokens, special ones included, of which a ``share`` of the others is hidden.
 
     A hidden token becomes the mask token with the probability ``masked``, any other token with ``changed``, or stays.
     """

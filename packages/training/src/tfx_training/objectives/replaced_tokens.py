@@ -18,10 +18,10 @@ from tfx_training.objectives.hiding import HiddenTokens
 class ReplacedTokens(HiddenTokens):
     """A generator fills what is hidden of a text, and a discriminator tells which tokens are not the text's own.
 
-    a ``share`` of the tokens are hidden, of which so many as ``masked`` says become the mask token and the rest stay as they are.
-    What the generator puts in their places is drawn, at ``temperature``, and no gradient goes through it. Both learn
-    together, with the same embeddings where ``tied``. New generators are ``generator_size`` as wide as the
-    discriminator, see `generator_sizes`.
+    Of a ``share`` of the tokens that are hidden so many as ``masked`` says become the mask token, and the rest stay as
+    they are. What the generator puts in their places is drawn, at ``temperature``, and no gradient goes through it.
+    Both learn together, with the same embeddings where ``tied``. A new generator has ``generator_size`` of the
+    discriminator's widths, see `generator_sizes`.
     Source: Clark et al. 2020, §3, table 6; google-research/electra, ``run_pretraining.py``, ``pretrain_helpers.py``.
     """
 
