@@ -63,7 +63,7 @@ def deleted(tokens: Tokens, generator: np.random.Generator, *, rate: float = 0.3
 
 
 def infilled(
-    tokens: Tokens, masks: Masks, generator: np.random.Generator, *, rate: float = 0.3, mean: float = 3.5
+    tokens: Tokens, masks: Masks, generator: np.random.Generator, *, rate: float = 0.3, mean_span: float = 3.5
 ) -> Tokens:
     """With spans of words, ``rate`` of all in sum, replaced by one mask each; a span of no words inserts one.
 
@@ -71,7 +71,7 @@ def infilled(
     """
     numbers = word_numbers(tokens)
     words = int(numbers[-1]) + 1
-    lengths = span_lengths(math.ceil(rate * words), mean, generator)
+    lengths = span_lengths(math.ceil(rate * words), mean_span, generator)
     # spans and the words that stay, in any order: how many words each of them has
     widths = np.ones(words - int(lengths.sum()) + len(lengths), dtype=np.int64)
     places = np.sort(generator.choice(len(widths), len(lengths), replace=False))
