@@ -175,6 +175,20 @@ def test_gaps_are_the_labels(tmp_path: Path) -> None:
     assert max(shares) <= 0.5
 
 
+def test_from_15_to_45_percent_of_the_sentences_are_gaps(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("pegasus", tmp_path)
+    text = " ".join(["a."] * 100)
+    corpus = TokenCorpus.of(tokenizer, [Document((Part(text, range(2, len(text), 3)),))] * 200)
+    mask = tokenizer.convert_tokens_to_ids("<mask_1>")
+    shares = [
+        int((each["input_ids"] == mask).sum()) / 100 for each in examples(GapSentences(tokenizer, kept=0), corpus)
+    ]
+    assert min(shares) >= 0.15
+    assert max(shares) < 0.45
+    assert np.mean(shares) == pytest.approx(0.3, abs=0.02)
+    assert np.std(shares) == pytest.approx(0.3 / 12**0.5, abs=0.01)
+
+
 def test_what_is_written_is_cut(tmp_path: Path) -> None:
     tokenizer = tokenizer_of("pegasus", tmp_path)
     corpus = TokenCorpus.of(tokenizer, SENTENCES)
