@@ -1,5 +1,6 @@
 """Denoising and gap sentences with tokenizers as they were released: what stands around texts, and bad input."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_rows_are_as_long_as_they_may_be(tmp_path: Path) -> None:
         ({"noises": ["shuffling"]}, "noises"),
         ({"rate": 0.0}, "rate=0.0"),
         ({"rate": 1.5}, "rate=1.5"),
-        ({"mean": 0.0}, "mean=0.0"),
+        ({"mean_span": 0.0}, "mean_span=0.0"),
         ({"length": 2}, "length=2"),
         ({"random": 2.0}, "random=2.0"),
         ({"exponent": -1.0}, "exponent=-1.0"),
@@ -109,6 +110,29 @@ def test_a_corpus_without_sentences(tmp_path: Path) -> None:
     tokenizer = tokenizer_of("pegasus", tmp_path / "pegasus")
     with pytest.raises(InputError, match="no text of the corpus has two sentences"):
         GapSentences(tokenizer).rows(TokenCorpus.of(tokenizer, ["ab abc. hello world."]), generator_of(0))
+
+
+def test_languages_with_few_texts_come_more_often(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("mbart", tmp_path)
+    corpus = TokenCorpus.of(tokenizer, in_language(*["de_DE"] * 90, *["ro_RO"] * 10))
+    drawn = [row.group for row in Denoising(tokenizer).rows(corpus, generator_of(0))]
+    assert len(drawn) == 100
+    assert drawn.count("ro_RO") == round(100 * 10**0.7 / (10**0.7 + 90**0.7))
+    tokenizer = tokenizer_of("bart", tmp_path / "bart")
+    corpus = TokenCorpus.of(tokenizer, in_language(*["de_DE"] * 90, *["ro_RO"] * 10))
+    assert [row.group for row in Denoising(tokenizer).rows(corpus, generator_of(0))].count("ro_RO") == 10
+
+
+def test_they_can_be_sent_to_other_processes(tmp_path: Path) -> None:
+    for model_type, objective in (("mbart", Denoising), ("pegasus", GapSentencesAndWords)):
+        tokenizer = tokenizer_of(model_type, tmp_path / model_type)
+        corpus = TokenCorpus.of(tokenizer, SENTENCES[:4])
+        here = objective(tokenizer)
+        before = examples(here, corpus)
+        there = pickle.loads(pickle.dumps(here))
+        assert [each["labels"].tolist() for each in examples(there, corpus)] == [
+            each["labels"].tolist() for each in before
+        ]
 
 
 @pytest.mark.parametrize("group", ["", "en"])
@@ -149,6 +173,20 @@ def test_gaps_are_the_labels(tmp_path: Path) -> None:
         assert labels == []
         assert ids == [number for sentence in sentences for number in sentence]
     assert max(shares) <= 0.5
+
+
+def test_from_15_to_45_percent_of_the_sentences_are_gaps(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("pegasus", tmp_path)
+    text = " ".join(["a."] * 100)
+    corpus = TokenCorpus.of(tokenizer, [Document((Part(text, range(2, len(text), 3)),))] * 200)
+    mask = tokenizer.convert_tokens_to_ids("<mask_1>")
+    shares = [
+        int((each["input_ids"] == mask).sum()) / 100 for each in examples(GapSentences(tokenizer, kept=0), corpus)
+    ]
+    assert min(shares) >= 0.15
+    assert max(shares) < 0.45
+    assert np.mean(shares) == pytest.approx(0.3, abs=0.02)
+    assert np.std(shares) == pytest.approx(0.3 / 12**0.5, abs=0.01)
 
 
 def test_what_is_written_is_cut(tmp_path: Path) -> None:

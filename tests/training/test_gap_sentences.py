@@ -89,15 +89,15 @@ def test_noise_changes_scores_by_a_fifth_at_most() -> None:
     def shares(text: list[list[int]]) -> list[float]:
         """How often each sentence is the one that is chosen."""
         sentences = [np.asarray(each) for each in text]
-        chosen = [gaps(sentences, 1, generator_of(0, each), noise=0.2)[0] for each in range(3000)]
-        return (np.bincount(chosen, minlength=len(text)) / 3000).tolist()
+        chosen = [gaps(sentences, 1, generator_of(0, each), noise=0.2)[0] for each in range(1500)]
+        return (np.bincount(chosen, minlength=len(text)) / 1500).tolist()
 
-    assert shares([[1, 2], [1, 2], [3]]) == pytest.approx([0.5, 0.5, 0.0], abs=0.03)
+    assert shares([[1, 2], [1, 2], [3]]) == pytest.approx([0.5, 0.5, 0.0], abs=0.04)
     # scores of .615 and .462: of factors from .8 to 1.2 those make up for it that are a third apart
     close = [[5, 5, 5], [1, 2, 8], [5, 5, 5, 1], [2, 9, 6]]
     ratio = 0.6 / 1.3 / (0.8 / 1.3)
     area = (1.2 * ratio - 0.8) ** 2 / ratio / 2 / 0.16
-    assert shares(close)[0] == pytest.approx(area, abs=0.02)
+    assert shares(close)[0] == pytest.approx(area, abs=0.03)
     # .5 and .308, nine fifths of it, are too far apart
     assert shares([[1, 2, 3], [1, 2, 3], [7, 8, 9, 10, 1], [11, 12, 13]])[2] == 0.0
 

@@ -103,7 +103,7 @@ def test_spans_of_no_words_insert_masks() -> None:
 
 def test_some_masks_are_other_tokens() -> None:
     masks = Masks(MASK, np.arange(10, 20), random=0.1)
-    for noised in (masked(MANY, masks, generator_of(0)), infilled(MANY, masks, generator_of(1), mean=1.0)):
+    for noised in (masked(MANY, masks, generator_of(0)), infilled(MANY, masks, generator_of(1), mean_span=1.0)):
         put = noised.ids[noised.ids < FIRST]
         assert (put != MASK).mean() == pytest.approx(0.1, abs=0.01)
         assert set(put.tolist()) == {MASK, *range(10, 20)}
@@ -142,7 +142,7 @@ TEXTS = st.lists(st.booleans(), min_size=1, max_size=40).map(
 
 @given(TEXTS, st.floats(0.01, 1.0), st.floats(0.1, 20.0), st.integers(0, 2**32))
 def test_what_is_hidden_fills_the_gaps(text: Tokens, rate: float, mean: float, seed: int) -> None:
-    noised = infilled(text, MASKS, generator_of(seed), rate=rate, mean=mean)
+    noised = infilled(text, MASKS, generator_of(seed), rate=rate, mean_span=mean)
     assert hidden_words(text, noised) == math.ceil(rate * (int(word_numbers(text)[-1]) + 1))
     place, masks = FIRST, 0
     for number in [*noised.ids.tolist(), FIRST + len(text.ids)]:

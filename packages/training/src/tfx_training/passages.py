@@ -60,25 +60,21 @@ class Passages(Sequence[Passage]):
 
 def _cuts(corpus: TokenCorpus, length: int, between: int) -> Iterator[tuple[int, int]]:
     """Where each passage begins and ends in the corpus."""
-    numbers = np.arange(len(corpus.sentence_ends) + 1)
     places = np.concatenate([[0], corpus.sentence_ends])
-    counted = places + between * numbers
+    counted = places + between * np.arange(len(places))
     changes = np.flatnonzero(np.diff(corpus.groups)) + 1
-    for first, last in _pairs(np.union1d(changes, corpus.document_ends)):
+    first = 0
+    for last in map(int, np.union1d(changes, corpus.document_ends)):
         while first < last:
             most = counted[first] + length + between
-            after = first + int(np.searchsorted(counted[first + 1 : last + 1], most, side="right"))
+            after = last if counted[last] <= most else int(np.searchsorted(counted[: last + 1], most, side="right")) - 1
             if after > first:
                 yield int(places[first]), int(places[after])
             else:
                 after = first + 1
-                begins = range(int(places[first]), int(places[after]), length)
-                yield from ((begin, min(begin + length, int(places[after]))) for begin in begins)
+                begin, end = int(places[first]), int(places[after])
+                yield from ((each, min(each + length, end)) for each in range(begin, end, length))
             first = after
-
-
-def _pairs(ends: Places) -> Iterator[tuple[int, int]]:
-    return zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)
 
 
 Row = TypeVar("Row")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,9 +25,9 @@ class Denoising(Writing[TokenCorpus, Passage]):
     """Whole sentences of a document up to ``length`` tokens, to be written as they were before the ``noises``.
 
     These go in this order, whatever the order that they are named in: sentences are permuted; of ``rate`` of the words
-    (of the tokens without ``whole_words``) the tokens are masked, or deleted, or in spans of ``mean`` words filled in
-    for by one mask each; and the text is rotated. A share ``random`` of the masks is any other token. What stands
-    around a text is neither noised nor counted.
+    (of the tokens without ``whole_words``) the tokens are masked, or deleted, or in spans of ``mean_span`` words filled
+    in for by one mask each; and the text is rotated. A share ``random`` of the masks is any other token. What stands
+    around a text is neither noised nor counted. A text of one sentence stays in order.
 
     Defaults are those of the released models: 30 % of the words, spans of 3.5 words (the paper: 3), a tenth of the
     masks random (of which the paper says nothing), no rotation. With a tokenizer that tells languages it is mBART's:
@@ -45,7 +44,7 @@ class Denoising(Writing[TokenCorpus, Passage]):
         length: int = 512,
         noises: Sequence[Noise] = ("permutation", "infilling"),
         rate: float | None = None,
-        mean: float = 3.5,
+        mean_span: float = 3.5,
         random: float = 0.1,
         whole_words: bool = True,
         exponent: float = 0.7,
@@ -54,13 +53,13 @@ class Denoising(Writing[TokenCorpus, Passage]):
         self.length = checked(length, Annotated[int, Between(8)], "length", InputError)
         self.noises = checked(noises, Annotated[tuple[Noise, ...], NotEmpty()], "noises", InputError)
         self.rate = checked(self._published(rate), _PARTLY, "rate", InputError)
-        self.mean = checked(mean, Annotated[float, Between(0.1)], "mean", InputError)
+        self.mean_span = checked(mean_span, Annotated[float, Between(0.1)], "mean_span", InputError)
         self.whole_words = checked(whole_words, bool, "whole_words", InputError)
         self.exponent = checked(exponent, Rate, "exponent", InputError)
         others = np.setdiff1d([*tokenizer.get_vocab().values()], tokenizer.all_special_ids)
         self._masks = Masks(role_id(tokenizer, "mask_token"), others, checked(random, Rate, "random", InputError))
         self._between = Tokens.of([role_id(tokenizer, "eos_token")] if tokenizer.languages else [])
-        self._around = cache(self._frame)
+        self._frames: dict[str, tuple[Ids, Ids]] = {}
 
     def _published(self, rate: float | None) -> float:
         return rate if rate is not None else 0.35 if self.tokenizer.languages else 0.3
@@ -71,21 +70,23 @@ class Denoising(Writing[TokenCorpus, Passage]):
         Raises `InputError` where sentences are to be permuted and none follows another, and for a language that the
         tokenizer does not tell.
         """
-        around = max(len(before) + len(after) for before, after in map(self._around, corpus.group_names))
+        groups = [corpus.group_names[group] for group in np.unique(corpus.groups)]
+        around = max(len(before) + len(behind) for before, behind in map(self._around, groups))
         passages = Passages(corpus, self.length - around, between=len(self._between.ids))
         if "permutation" in self.noises and passages.counts.max() < 2:
             raise InputError(
                 f"noises={shown(self.noises)}: no text of the corpus has two sentences in {self.length} tokens, so "
                 "that there is nothing to permute: read the corpus with its sentences, or leave 'permutation' out"
             )
-        return Picked(passages, balanced(passages.groups, self.exponent, generator))
+        exponent = self.exponent if self.tokenizer.languages else 1.0
+        return Picked(passages, balanced(passages.groups, exponent, generator))
 
     def example(self, row: Passage, generator: np.random.Generator) -> Example:
         """``input_ids``, what noise left of the text, and ``labels``, the text."""
-        before, after = self._around(row.group)
+        before, behind = self._around(row.group)
         noised = self.noised(row.sentences, generator)
-        ids = np.concatenate([before, noised.ids, after])
-        labels = np.concatenate([before, self._joined(row.sentences).ids, after])
+        ids = np.concatenate([before, noised.ids, behind])
+        labels = np.concatenate([before, self._joined(row.sentences).ids, behind])
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": labels}
 
     def noised(self, sentences: Sequence[Tokens], generator: np.random.Generator) -> Tokens:
@@ -100,7 +101,7 @@ class Denoising(Writing[TokenCorpus, Passage]):
         if "deletion" in self.noises:
             tokens = deleted(tokens, generator, rate=self.rate)
         if "infilling" in self.noises and len(tokens.ids):
-            tokens = infilled(tokens, self._masks, generator, rate=self.rate, mean=self.mean)
+            tokens = infilled(tokens, self._masks, generator, rate=self.rate, mean_span=self.mean_span)
         return rotated(tokens, generator) if "rotation" in self.noises else tokens
 
     def of_tokenizer(self) -> Mapping[str, Any]:
@@ -113,17 +114,23 @@ class Denoising(Writing[TokenCorpus, Passage]):
             text = text + self._between + sentence
         return text
 
-    def _frame(self, group: str) -> tuple[Ids, Ids]:
+    def _around(self, group: str) -> tuple[Ids, Ids]:
         """What stands before and behind a text of a language; of a tokenizer that tells none, of any."""
+        if group not in self._frames:
+            row = self._in_language(group).build_inputs_with_special_tokens([-1])
+            before, behind = row[: row.index(-1)], row[row.index(-1) + 1 :]
+            self._frames[group] = np.asarray(before, dtype=np.int64), np.asarray(behind, dtype=np.int64)
+        return self._frames[group]
+
+    def _in_language(self, group: str) -> Tokenizer:
         languages = self.tokenizer.languages
-        if languages and group not in languages:
+        if not languages:
+            return self.tokenizer
+        if group not in languages:
             raise InputError(
                 f"group={shown(group)}: a text's language is not told, or not known; the corpus must name it for each "
                 f"text, as one of {', '.join(languages)}"
             )
         tokenizer = copy(self.tokenizer)
-        if languages:
-            tokenizer.direction = tokenizer.directed(src_lang=group)
-        row = tokenizer.build_inputs_with_special_tokens([-1])
-        place = row.index(-1)
-        return np.asarray(row[:place], dtype=np.int64), np.asarray(row[place + 1 :], dtype=np.int64)
+        tokenizer.direction = tokenizer.directed(src_lang=group)
+        return tokenizer

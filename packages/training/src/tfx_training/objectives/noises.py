@@ -1,8 +1,8 @@
 """The five noises of BART, each a function of tokens and a generator (Lewis et al. 2020, §2.2).
 
-Source: fairseq, ``fairseq/data/denoising_dataset.py``. What is hidden there and here are ⌈rate · words⌉ words; spans do
-not overlap here, where there they may, so that fewer are hidden than was asked for. Tokens each of which is a word
-(`Tokens.of`) are hidden one by one.
+Of a text ⌈rate · words⌉ words are hidden; tokens each of which is a word (`Tokens.of`) are hidden one by one.
+Source: fairseq, ``fairseq/data/denoising_dataset.py``. Spans there may overlap and run over the end, so that fewer words
+are hidden than was asked for; here none does. Masks of no words stand between words here, there also within them.
 """
 
 import math
@@ -63,7 +63,7 @@ def deleted(tokens: Tokens, generator: np.random.Generator, *, rate: float = 0.3
 
 
 def infilled(
-    tokens: Tokens, masks: Masks, generator: np.random.Generator, *, rate: float = 0.3, mean: float = 3.5
+    tokens: Tokens, masks: Masks, generator: np.random.Generator, *, rate: float = 0.3, mean_span: float = 3.5
 ) -> Tokens:
     """With spans of words, ``rate`` of all in sum, replaced by one mask each; a span of no words inserts one.
 
@@ -71,7 +71,7 @@ def infilled(
     """
     numbers = word_numbers(tokens)
     words = int(numbers[-1]) + 1
-    lengths = span_lengths(math.ceil(rate * words), mean, generator)
+    lengths = span_lengths(math.ceil(rate * words), mean_span, generator)
     # spans and the words that stay, in any order: how many words each of them has
     widths = np.ones(words - int(lengths.sum()) + len(lengths), dtype=np.int64)
     places = np.sort(generator.choice(len(widths), len(lengths), replace=False))
