@@ -12,7 +12,13 @@ def tfx_objectives() -> list[ObjectiveSpec]:
         ObjectiveSpec(
             "causal",
             target="tfx_training.objectives.causal:NextTokens",
-            architectures=("openai-gpt", "gpt2", "ctrl", "reformer"),
+            architectures=("openai-gpt", "gpt2", "ctrl", "reformer", "xlm"),
             summary="each token from those before it, in texts packed one after another",
+        ),
+        ObjectiveSpec(
+            "segments",
+            target="tfx_training.objectives.segments:Segments",
+            architectures=("transfo-xl",),
+            summary="each token from all before it, in segments that follow one another and are remembered",
         ),
     ]
