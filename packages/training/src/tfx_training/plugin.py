@@ -21,4 +21,10 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             architectures=("transfo-xl",),
             summary="each token from all before it, in segments that follow one another and are remembered",
         ),
+        ObjectiveSpec(
+            "translation-pairs",
+            target="tfx_training.objectives.translation_pairs:TranslationPairs",
+            architectures=("xlm",),
+            summary="words hidden in a sentence and its translation",
+        ),
     ]
