@@ -12,7 +12,7 @@ def tfx_objectives() -> list[ObjectiveSpec]:
         ObjectiveSpec(
             "causal",
             target="tfx_training.objectives.causal:NextTokens",
-            architectures=("openai-gpt", "gpt2", "ctrl", "reformer"),
+            architectures=("openai-gpt", "gpt2", "ctrl", "reformer", "xlm"),
             summary="each token from those before it, in texts packed one after another",
         ),
         ObjectiveSpec(
@@ -74,5 +74,17 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             target="tfx_training.objectives.sentence_order:SentenceOrder",
             architectures=("albert",),
             summary="hidden n-grams, and which of two segments comes first",
+        ),
+        ObjectiveSpec(
+            "segments",
+            target="tfx_training.objectives.segments:Segments",
+            architectures=("transfo-xl",),
+            summary="each token from all before it, in segments that follow one another and are remembered",
+        ),
+        ObjectiveSpec(
+            "translation-pairs",
+            target="tfx_training.objectives.translation_pairs:TranslationPairs",
+            architectures=("xlm",),
+            summary="words hidden in a sentence and its translation",
         ),
     ]

@@ -30,8 +30,8 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tfx-training": {
         "objective": (
             *("causal", "denoising", "distillation", "gap-sentences", "gap-sentences-and-words"),
-            *("masked-words", "next-sentence", "replaced-tokens", "sentence-order", "span-corruption"),
-            *("text-to-text",),
+            *("masked-words", "next-sentence", "replaced-tokens", "segments", "sentence-order"),
+            *("span-corruption", "text-to-text", "translation-pairs"),
         ),
     },
 }

@@ -1,0 +1,180 @@
+"""Masked words in a sentence and its translation, each of which tells of the other (Lample, Conneau 2019, §3.3)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple, overload
+
+import numpy as np
+from torch import Tensor
+
+from tfx_core import Model, Tokenizer
+from tfx_core.errors import InputError
+from tfx_core.fields import Between, Rate, checked
+from tfx_core.model.heads import IGNORED, token_loss
+from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
+from tfx_training.objectives.groups import (
+    Numbers,
+    check_groups,
+    counted_languages,
+    known_keys,
+    language_numbers,
+    sampled,
+)
+from tfx_training.objectives.masking import Masking
+
+
+class Pair(NamedTuple):
+    """A sentence and its translation."""
+
+    sides: tuple[Tokens, Tokens]
+
+    languages: tuple[str, str]
+
+
+class Pairs(Sequence[Pair]):
+    """Those documents of a corpus, by their numbers."""
+
+    def __init__(self, corpus: TokenCorpus, documents: Numbers) -> None:
+        self._corpus = corpus
+        self._documents = documents
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    @overload
+    def __getitem__(self, number: int) -> Pair: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Pair]: ...
+    def __getitem__(self, number: int | slice) -> Pair | list[Pair]:
+        """The pair."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        one, other = self._corpus.sentences_of(int(self._documents[number]))
+        return Pair(
+            (self._corpus.sentence(one), self._corpus.sentence(other)),
+            (self._corpus.group_of(one), self._corpus.group_of(other)),
+        )
+
+
+class Reader(Trainee):
+    """A model that predicts what is hidden, and computes no other logits."""
+
+    def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
+        """The loss of a batch, and how often the best guess was right."""
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        places = (batch["labels"] != IGNORED).nonzero()
+        logits = self.model("model")(**inputs, logits_positions=places).logits
+        wanted = batch["labels"][places.unbind(-1)]
+        loss = token_loss(logits, wanted)
+        assert loss is not None
+        return Outcome({"loss": loss}, {} if self.training else {"loss": (logits.argmax(-1) == wanted).float().mean()})
+
+
+class TranslationPairs(Objective[TokenCorpus, Pair]):
+    """A sentence and its translation in a row of at most ``length`` tokens, with words hidden on both sides.
+
+    Each side stands between a first and an end token, has positions that begin at 0 and the number of its language, and
+    all tokens see each other. Special tokens, and so the first one, are never hidden. Of a pair that is too long the
+    longer side loses its end, and both do where each has more than half of the row.
+
+    A row is a document of two sentences in two languages; other documents are left out. Pairs of languages are read in
+    proportion to their numbers to the power ``alpha``, in an epoch as many pairs as the corpus has. The released models
+    learned masked words of single texts in turn with these: that is the objective ``masked-words``, with which a model
+    learns before or after this one.
+
+    Source: Lample and Conneau 2019, https://arxiv.org/abs/1901.07291, §3.3 and §5.1; ``concat_batches`` of
+    xlm/utils.py and ``mask_out`` of xlm/trainer.py of facebookresearch/XLM. There end tokens but the first are hidden
+    as words are, and pairs with a side that is too long are left out.
+    """
+
+    roles: ClassVar = {"model": "masked-lm"}
+
+    def __init__(self, tokenizer: Tokenizer, *, length: int = 256, share: float = 0.15, alpha: float = 0.7) -> None:
+        super().__init__(tokenizer)
+        self.length = checked(length, Annotated[int, Between(6)], "length", InputError)
+        self.alpha = checked(alpha, Rate, "alpha", InputError)
+        self.languages = language_numbers(tokenizer)
+        self._masking = Masking(tokenizer, share=share)
+        if not self.languages:
+            raise InputError(
+                "this tokenizer numbers no languages, which the tokens of translation pairs need: give "
+                'tokenizer_config.json a lang2id, such as {"en": 0, "fr": 1}'
+            )
+        if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
+            raise InputError(
+                "this tokenizer has no cls_token or no sep_token, between which each side stands; set both"
+            )
+        self._first, self._last = Tokens.of([tokenizer.cls_token_id]), Tokens.of([tokenizer.sep_token_id])
+
+    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Pairs:
+        """The pairs, those of rarer languages more than once."""
+        check_groups(corpus, self.languages, "language")
+        if len(corpus.group_names) == 1:
+            raise InputError(
+                f"the corpus is in one language, {corpus.group_names[0]!r}: translation pairs are documents of two "
+                "texts, each with its language as its group"
+            )
+        pairs = _pairs_by_languages(corpus)
+        if not pairs:
+            raise InputError("no document of the corpus is a pair: two sentences, the one in another language")
+        drawn = sampled([len(each) for each in pairs], self.alpha, generator)
+        chosen = [documents[members] for documents, members in zip(pairs, drawn, strict=True)]
+        return Pairs(corpus, np.concatenate(chosen))
+
+    def example(self, row: Pair, generator: np.random.Generator) -> Example:
+        """Both sides in a row, some of their tokens hidden."""
+        one, other = row.sides
+        kept = fitted((len(one.ids), len(other.ids)), self.length - 4)
+        sides = [self._first + side.between(0, size) + self._last for side, size in zip(row.sides, kept, strict=True)]
+        lengths = [len(side.ids) for side in sides]
+        masked = self._masking(sides[0] + sides[1], generator)
+        return {
+            "input_ids": masked.ids,
+            "labels": masked.labels,
+            "attention_mask": np.ones(len(masked.ids), dtype=np.int64),
+            "position_ids": np.concatenate([np.arange(length) for length in lengths]),
+            "langs": np.repeat([self.languages[name] for name in row.languages], lengths),
+        }
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """Columns ``(B, n)``, filled up; with a mask, positions that begin anew are not taken for another text's."""
+        padding = self.tokenizer.pad_token_id or 0
+        fill = {"input_ids": padding, "labels": IGNORED, "attention_mask": 0, "position_ids": 0, "langs": 0}
+        return padded(examples, fill)
+
+    def trainee(self, models: Mapping[str, Model]) -> Reader:
+        """The model; raises `InputError` for one that is told no languages."""
+        self.check_roles(models)
+        config: Any = models["model"].config
+        if "langs" not in models["model"].input_names:
+            raise InputError(f"{config.model_type}: this model does not take langs, the language of each token")
+        needed = max(self.languages.values()) + 1
+        if not config.speaks or config.n_langs < needed:
+            raise InputError(
+                f"n_langs={config.n_langs}, use_lang_emb={config.use_lang_emb}: the tokenizer numbers languages up to "
+                f"{needed - 1}, each of which needs a vector: n_langs={needed}, use_lang_emb=true"
+            )
+        return Reader(models)
+
+    def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
+        """A new model that knows as many languages as the tokenizer."""
+        known = known_keys(model_type, counted_languages(self.languages))
+        return super().new_models(model_type, seed=seed, **{**known, **config})
+
+
+def fitted(sizes: tuple[int, int], room: int) -> tuple[int, int]:
+    """How much of two sides of these sizes is kept: the longer one loses, and both where each has more than half."""
+    one, other = sizes
+    kept = min(one, other, room // 2)
+    return (kept, min(other, room - kept)) if one < other else (min(one, room - kept), kept)
+
+
+def _pairs_by_languages(corpus: TokenCorpus) -> list[Numbers]:
+    """The numbers of the documents that are pairs, those of the same two languages together."""
+    ends = np.asarray(corpus.document_ends)
+    pairs = np.flatnonzero(np.diff(ends, prepend=0) == 2)
+    first, second = (np.asarray(corpus.groups)[ends[pairs] - back].astype(np.int64) for back in (2, 1))
+    count = len(corpus.group_names)
+    kinds = np.minimum(first, second) * count + np.maximum(first, second)
+    different = first != second
+    return [pairs[different & (kinds == kind)] for kind in np.unique(kinds[different])]
