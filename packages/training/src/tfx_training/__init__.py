@@ -11,8 +11,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfx_training.corpus import Document, Part, TokenCorpus
-    from tfx_training.loop import Trained, TrainingSettings, train
+    from tfx_training.loop import Trained, train
     from tfx_training.objective import Objective, Outcome, Trainee, load_objective
+    from tfx_training.settings import TrainingSettings
 
 _HOMES = {
     "Document": "corpus",
@@ -22,7 +23,7 @@ _HOMES = {
     "TokenCorpus": "corpus",
     "Trained": "loop",
     "Trainee": "objective",
-    "TrainingSettings": "loop",
+    "TrainingSettings": "settings",
     "load_objective": "objective",
     "train": "loop",
 }

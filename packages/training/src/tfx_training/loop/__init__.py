@@ -4,7 +4,6 @@
 as `tfx_core.load_model` and transformers read them, beside a log of numbers and checkpoints to go on from.
 """
 
-from tfx_training.loop.settings import TrainingSettings
 from tfx_training.loop.training import Trained, train
 
-__all__ = ["Trained", "TrainingSettings", "train"]
+__all__ = ["Trained", "train"]

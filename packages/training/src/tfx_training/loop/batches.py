@@ -2,15 +2,15 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfx_training.loop.settings import TrainingSettings
 from tfx_training.objective import Batch, Objective, generator_of
+from tfx_training.settings import TrainingSettings
 
 T = TypeVar("T")
 Made: TypeAlias = queue.Queue[tuple[T | None, BaseException | None]]
@@ -79,7 +79,7 @@ def tokens_in(batch: Batch) -> int:
     return 0 if ids is None else ids.numel()
 
 
-def prepared(items: Iterator[T]) -> Iterator[T]:
+def prepared(items: Iterator[T]) -> Generator[T, None, None]:
     """The items, the next of which a thread makes meanwhile; close it to end the thread."""
     made: Made[T] = queue.Queue(_AHEAD)
     ended = threading.Event()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tfx_core.errors import InputError
-from tfx_training.loop.settings import TrainingSettings
+from tfx_training.settings import TrainingSettings
 
 
 def optimisers_of(trainee: nn.Module, settings: TrainingSettings) -> list[torch.optim.Optimizer]:

@@ -18,8 +18,8 @@ from accelerate.utils import broadcast_object_list
 from tfx_core import Model
 from tfx_core.checkpoint.atomic import replacing_folder, save_errors
 from tfx_core.errors import CheckpointError, InputError, shown
-from tfx_training.loop.settings import TrainingSettings
 from tfx_training.objective import Objective, generator_of
+from tfx_training.settings import TrainingSettings
 
 _POSITION = "position.json"
 _ROWS_LOOKED_AT = 8
@@ -159,5 +159,5 @@ def check_same(path: Path, identity: Mapping[str, Any], theirs: Mapping[str, Any
         if ours != other:
             raise InputError(
                 f"{path} is of another training: {name} is {shown(other)} there and {shown(ours)} now; "
-                "go on with what it had, train into another folder, or begin anew (resume=False)"
+                "go on with what it had, train into another folder, or begin anew with resume=False"
             )

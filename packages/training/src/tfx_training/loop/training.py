@@ -31,8 +31,8 @@ from tfx_training.loop.position import (
     remove_checkpoints,
     write_checkpoint,
 )
-from tfx_training.loop.settings import TrainingSettings
 from tfx_training.objective import Objective, Outcome
+from tfx_training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class _Training:
             last = place == len(update.batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.trainee):
                 self._learn(update, place, totals.counts)
-        norm = self.accelerator.clip_grad_norm_(self.trainee.parameters(), self.settings.clipping or math.inf)
+        norm = self.accelerator.clip_grad_norm_(self.trainee.parameters(), self.settings.clipping)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -326,9 +326,8 @@ def _accelerator(settings: TrainingSettings, folder: Path) -> Accelerator:
     for name in settings.trackers:
         if name not in available:
             raise InputError(f"trackers: {name!r} is not installed; there are: {', '.join(available) or 'none'}")
-    AcceleratorState._reset_state(
-        reset_partial_state=False
-    )  # another training of this process may have had another precision
+    # an earlier training of this process may have had another precision
+    AcceleratorState._reset_state(reset_partial_state=False)
     try:
         return Accelerator(
             mixed_precision=settings.precision,

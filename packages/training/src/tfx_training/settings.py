@@ -35,9 +35,7 @@ class TrainingSettings(Checked):
     weight_decay: Annotated[Positive, Help("Of matrices; biases, norms and other vectors have none.")] = 0.01
     betas: Annotated[tuple[float, float], Between(0, 1), Help("AdamW's two decay rates.")] = (0.9, 0.999)
     epsilon: Annotated[float, Above(0), Finite(), Help("AdamW's epsilon.")] = 1e-8
-    clipping: Annotated[
-        Annotated[float, Above(0)] | None, Help("The largest norm of the gradient; None clips nothing.")
-    ] = 1.0
+    clipping: Annotated[float, Above(0), Help("The largest norm of the gradient; inf clips nothing.")] = 1.0
     precision: Annotated[
         Literal["no", "bf16", "fp16"] | None, Help("Type to compute in; by default what accelerate was told.")
     ] = None
