@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfx_training.corpus import Document, Part, TokenCorpus
+    from tfx_training.loop import Trained, train
     from tfx_training.objective import Objective, Outcome, Trainee, load_objective
+    from tfx_training.settings import TrainingSettings
 
 _HOMES = {
     "Document": "corpus",
@@ -19,8 +21,11 @@ _HOMES = {
     "Outcome": "objective",
     "Part": "corpus",
     "TokenCorpus": "corpus",
+    "Trained": "loop",
     "Trainee": "objective",
+    "TrainingSettings": "settings",
     "load_objective": "objective",
+    "train": "loop",
 }
 
 __all__ = [
@@ -29,9 +34,12 @@ __all__ = [
     "Outcome",
     "Part",
     "TokenCorpus",
+    "Trained",
     "Trainee",
+    "TrainingSettings",
     "__version__",
     "load_objective",
+    "train",
 ]
 
 __getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

@@ -7,6 +7,7 @@ on nothing that went before. So a training can go on wherever it stopped.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -138,6 +139,16 @@ class Objective(ABC, Generic[Corpus, Row]):
         """New models for all roles, of an architecture; the config's sizes of the vocabulary are the tokenizer's."""
         config = {**self.of_tokenizer(), **config}
         return {role: new_model(model_type, head=head, seed=seed, **config) for role, head in self.roles.items()}
+
+    def save(self, models: Mapping[str, Model], folder: Path) -> None:
+        """Write the first role into ``folder`` and each other into a folder of its name there, all with the tokenizer.
+
+        Each is as `tfx_core.load_model` and transformers read it.
+        """
+        for number, (role, model) in enumerate(models.items()):
+            place = folder / role if number else folder
+            model.save_pretrained(place)
+            self.tokenizer.save_pretrained(place)
 
     def of_tokenizer(self) -> Mapping[str, Any]:
         """Keys of a config that the tokenizer decides."""

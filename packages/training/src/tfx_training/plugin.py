@@ -1,6 +1,11 @@
 """What tfx-training provides, as light as a plugin must be: neither torch nor accelerate is imported here."""
 
+from typing import TYPE_CHECKING
+
 from tfx_core import ObjectiveSpec, hookimpl
+
+if TYPE_CHECKING:
+    import click
 
 TFX_API = 1
 
@@ -88,3 +93,12 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             summary="words hidden in a sentence and its translation",
         ),
     ]
+
+
+@hookimpl
+def tfx_commands(cli: "click.Group") -> None:
+    """``tfx-core pretrain`` and ``tfx-core objectives``."""
+    from tfx_training.pretraining import objectives, pretrain
+
+    cli.add_command(objectives)
+    cli.add_command(pretrain)

@@ -33,6 +33,7 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *("masked-words", "next-sentence", "replaced-tokens", "segments", "sentence-order"),
             *("span-corruption", "text-to-text", "translation-pairs"),
         ),
+        "command": ("objectives", "pretrain"),
     },
 }
 """Distribution -> kind (`Spec.kind`, or ``"command"``) -> names. What comes with the core cannot be missing."""

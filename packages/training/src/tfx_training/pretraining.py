@@ -1,0 +1,194 @@
+"""``tfx-core pretrain`` and ``tfx-core objectives``."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfx_core import ObjectiveSpec
+from tfx_core.cli import Command, OutputPath, json_text, say
+from tfx_core.cli.output import print_table
+from tfx_core.errors import ConfigError, InputError
+from tfx_core.habits import nearest
+from tfx_core.plugins import registry
+from tfx_training.flags import NamedValue, by_name, settings_of, training_flags
+
+if TYPE_CHECKING:
+    from tfx_core import Model, Tokenizer
+    from tfx_training.corpus import TokenCorpus
+    from tfx_training.loop import Trained
+    from tfx_training.objective import Objective
+
+_PATH = click.Path(exists=True, path_type=Path)
+_NAMED = NamedValue()
+
+
+@click.command(cls=Command)
+@click.option("--objective", "objective_name", required=True, metavar="NAME", help="One of tfx-core objectives.")
+@click.option("--config", metavar="FILE|TYPE", help="A new model: its config.json, or the type of the model alone.")
+@click.option("--config-key", type=_NAMED, multiple=True, help="A key of the config of a new model.")
+@click.option("--model", "-m", type=_PATH, help="A trained model to go on with, in place of --config.")
+@click.option("--role", type=_NAMED, multiple=True, help="A trained model for one role, NAME=FOLDER.")
+@click.option("--tokenizer", type=_PATH, help="Folder of the tokenizer. [default: that of --model]")
+@click.option("--corpus", type=_PATH, multiple=True, required=True, help="Texts to learn from, each file a document.")
+@click.option("--held-out", type=_PATH, multiple=True, help="Texts to evaluate on.")
+@click.option("--option", type=_NAMED, multiple=True, help="An option of the objective, such as length=128.")
+@click.option("--out", required=True, type=OutputPath(path_type=Path), metavar="FOLDER", help="Where the model goes.")
+@click.option(
+    "--resume/--anew",
+    default=None,
+    help="Go on from a checkpoint in --out, or begin anew. [default: go on if there is one]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one object of JSON.")
+@training_flags
+def pretrain(
+    objective_name: str,
+    config: str | None,
+    config_key: Sequence[tuple[str, Any]],
+    model: Path | None,
+    role: Sequence[tuple[str, Any]],
+    tokenizer: Path | None,
+    corpus: Sequence[Path],
+    held_out: Sequence[Path],
+    option: Sequence[tuple[str, Any]],
+    out: Path,
+    resume: bool | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Train a model on texts by an objective.
+
+    Interrupted, or killed, the same command goes on from the latest checkpoint in --out as if it had not stopped. With
+    torchrun or accelerate launch -m tfx_core pretrain … several processes train together.
+    """
+    from tfx_core import load_tokenizer
+    from tfx_training.loop import train
+
+    settings = settings_of(flags)
+    if (config is None) == (model is None):
+        raise click.UsageError("give either --config, for a new model, or --model, for a trained one")
+    where = tokenizer or model
+    if where is None:
+        raise click.UsageError("--config needs --tokenizer")
+    words = load_tokenizer(where)
+    objective = objective_of(objective_name, words, by_name(option, "--option"))
+    roles = by_name(role, "--role")
+    models = (
+        _trained(objective, model, roles)
+        if model is not None
+        else _new(objective, str(config), by_name(config_key, "--config-key"), roles, settings.seed)
+    )
+    texts = corpus_of(words, corpus)
+    held = corpus_of(words, held_out) if held_out else None
+    try:
+        result = train(objective, models, texts, out, settings=settings, held_out=held, resume=resume)
+    except KeyboardInterrupt:
+        say(f"Interrupted; the same command goes on from the latest checkpoint in {out}.", error=True)
+        raise
+    report(result, as_json=as_json)
+
+
+@click.command(cls=Command)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, one for each objective.")
+def objectives(as_json: bool) -> None:
+    """List what models can be pretrained by."""
+    specs = sorted((entry.spec for entry in registry.specs(ObjectiveSpec)), key=lambda spec: spec.name)
+    if as_json:
+        for spec in specs:
+            click.echo(
+                json_text({"name": spec.name, "architectures": list(spec.architectures), "summary": spec.summary})
+            )
+        return
+    rows = [(spec.name, spec.summary, ", ".join(spec.architectures)) for spec in specs]
+    print_table(("OBJECTIVE", "LEARNS", "ARCHITECTURES"), rows)
+
+
+def objective_of(name: str, tokenizer: "Tokenizer", options: Mapping[str, Any]) -> "Objective[Any, Any]":
+    """An objective by name; raises `InputError` for an option that it does not have."""
+    from tfx_training.objective import load_objective
+
+    kind = load_objective(name)
+    known = [each for each in inspect.signature(kind).parameters if each != "tokenizer"]
+    for option in options:
+        if option not in known:
+            close = nearest(option, known)
+            meant = f"did you mean {close!r}? " if close else ""
+            raise InputError(f"--option {option}=…: {meant}{name} has: {', '.join(known) or 'none'}")
+    return kind(tokenizer, **options)
+
+
+def _trained(objective: "Objective[Any, Any]", folder: Path, roles: Mapping[str, Any]) -> "Mapping[str, Model]":
+    """The models of a folder that a training wrote; of some roles those of other folders."""
+    from tfx_core import load_model
+
+    _check_roles(objective, roles)
+    places = {role: folder / role if number else folder for number, role in enumerate(objective.roles)}
+    return {role: load_model(roles.get(role, places[role]), head=head) for role, head in objective.roles.items()}
+
+
+def _new(
+    objective: "Objective[Any, Any]", config: str, keys: Mapping[str, Any], roles: Mapping[str, Any], seed: int
+) -> "Mapping[str, Model]":
+    """New models for all roles but those that have a folder."""
+    from tfx_core import load_model
+
+    _check_roles(objective, roles)
+    model_type, values = _config_of(config)
+    try:
+        made = objective.new_models(model_type, seed=seed, **{**values, **keys})
+    except TypeError as error:  # a key that the config does not have
+        raise ConfigError(f"{config}: {error}") from error
+    given = {role: load_model(folder, head=objective.roles[role]) for role, folder in roles.items()}
+    return {**made, **given}
+
+
+def _check_roles(objective: "Objective[Any, Any]", roles: Mapping[str, Any]) -> None:
+    for role in roles:
+        if role not in objective.roles:
+            raise InputError(f"--role {role}=…: this objective trains {', '.join(objective.roles)}")
+
+
+def _config_of(config: str) -> tuple[str, dict[str, Any]]:
+    """The type of the model, and the other keys of its config."""
+    path = Path(config).expanduser()
+    path = path / "config.json" if path.is_dir() else path
+    if not path.is_file():
+        return config, {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: is no JSON: {error}") from error
+    if not isinstance(values, dict) or not isinstance(values.get("model_type"), str):
+        raise ConfigError(f"{path}: has no model_type, which says what is to be made, such as 'bert'")
+    unwanted = {"model_type", "architectures", "tfx_head", "transformers_version", "torch_dtype", "dtype"}
+    return values["model_type"], {name: value for name, value in values.items() if name not in unwanted}
+
+
+def corpus_of(tokenizer: "Tokenizer", paths: Sequence[Path]) -> "TokenCorpus":
+    """The texts of some files, and of those in folders."""
+    from tfx_training.corpus import TokenCorpus
+
+    files = [file for path in paths for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])]
+    if not files:
+        raise InputError(f"{', '.join(map(str, paths))}: no .txt file")
+    return TokenCorpus.of(tokenizer, (file.read_text(encoding="utf-8") for file in files))
+
+
+def report(result: "Trained", *, as_json: bool) -> None:
+    """Print what a training came to, in the first of its processes."""
+    from accelerate import PartialState
+
+    if not PartialState().is_main_process:
+        return
+    numbers = {"steps": result.steps, "tokens": result.tokens, "seconds": result.seconds}
+    if as_json:
+        click.echo(json_text({"folder": str(result.folder), **numbers, "measures": dict(result.measures)}))
+        return
+    for name, value in result.measures.items():
+        say(f"held out: {name} {value:.4g}")
+    say(f"{result.steps} updates, {result.tokens:,} tokens, {result.seconds:.0f} s: {result.folder}")
+    if result.curves is None:
+        say('for a picture of the curves: pip install "tfx-training[curves]"', error=True)
