@@ -115,6 +115,7 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
     "decoder_head_mask": decoder_heads_off,
     "decoder_input_ids": target,
     "decoder_inputs_embeds": lambda model, ids: noise(len(ids), 1, model.config.hidden_size),
+    "decoder_position_ids": lambda model, ids: torch.ones(len(ids), 1, dtype=torch.long),
     "encoder_attention_mask": lambda model, ids: torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0], [1, 1, 0, 0]]),
     "encoder_hidden_states": lambda model, ids: noise(len(ids), 4, model.config.hidden_size),
     "encoder_outputs": encoded,
@@ -141,8 +142,8 @@ VALUES: dict[str, Callable[[Model, Tensor], Any]] = {
 }
 """A value for each input that a model may have."""
 REFUSED = {
-    "decoder_inputs_embeds", "input_mask", "lengths", "logits_to_keep", "mc_labels", "mc_token_ids", "perm_mask",
-    "target_mapping",
+    "decoder_inputs_embeds", "decoder_position_ids", "input_mask", "lengths", "logits_to_keep", "mc_labels",
+    "mc_token_ids", "perm_mask", "target_mapping",
 }  # fmt: skip
 """What generation never has a use for. Others a model may refuse as well."""
 OF_EACH_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds", "langs")

@@ -59,6 +59,7 @@ class Seq2SeqBackbone(Backbone):
 
     ``start`` makes the decoder's input and its mask out of the encoder's where the caller gives none (BART's
     classification does so); without it that is an `InputError`. ``output`` is what a call gives.
+    ``placed`` lets a call say where the decoder's tokens stand.
     """
 
     def __init__(
@@ -68,12 +69,19 @@ class Seq2SeqBackbone(Backbone):
         *,
         start: "DecoderStart | None" = None,
         output: type[Seq2SeqOutput] = Seq2SeqOutput,
+        placed: bool = False,
     ) -> None:
         super().__init__(decoder.width, max_positions=encoder.max_positions)
+        self.placed = placed
         self.encoder = encoder
         self.decoder = decoder
         self.start = start
         self.output = output
+
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Without positions of the decoder where there are none but those of its tokens."""
+        return super().input_names - (frozenset() if self.placed else {"decoder_position_ids"})
 
     def forward(
         self,
@@ -81,6 +89,7 @@ class Seq2SeqBackbone(Backbone):
         attention_mask: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
         head_mask: Tensor | None = None,
         decoder_head_mask: Tensor | None = None,
         cross_attn_head_mask: Tensor | None = None,
@@ -111,6 +120,7 @@ class Seq2SeqBackbone(Backbone):
         if decoder_input_ids is None and decoder_inputs_embeds is None:
             mask = attention_mask if decoder_attention_mask is None else decoder_attention_mask
             decoder_input_ids, decoder_attention_mask = self._decoder_start(input_ids, mask)
+        placed: dict[str, Any] = {} if decoder_position_ids is None else {"position_ids": decoder_position_ids}
         source = encoded.last_hidden_state
         check_source(source, attention_mask, decoder_input_ids, decoder_inputs_embeds)
         decoded = self.decoder(
@@ -125,6 +135,7 @@ class Seq2SeqBackbone(Backbone):
             use_cache=use_cache,
             attention=attention,
             **wanted,
+            **placed,
         )
         return self.output(
             token_mask=decoded.token_mask,

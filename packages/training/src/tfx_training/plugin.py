@@ -39,10 +39,22 @@ def tfx_objectives() -> list[ObjectiveSpec]:
             summary="a text's most important sentences, and words for the encoder to guess",
         ),
         ObjectiveSpec(
+            "permutation",
+            target="tfx_training.objectives.permutation:PermutedTokens",
+            architectures=("xlnet",),
+            summary="some tokens of a text in a random order, each from those before it in that order",
+        ),
+        ObjectiveSpec(
             "span-corruption",
             target="tfx_training.objectives.span_corruption:SpanCorruption",
             architectures=("t5", "mt5"),
             summary="spans of a text, in the order of the marks that stand for them",
+        ),
+        ObjectiveSpec(
+            "future-n-grams",
+            target="tfx_training.objectives.future_n_grams:FutureNGrams",
+            architectures=("prophetnet", "xlm-prophetnet"),
+            summary="fragments of a text, each token from those right before it and from further before",
         ),
         ObjectiveSpec(
             "text-to-text",

@@ -29,9 +29,9 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "tfx-training": {
         "objective": (
-            *("causal", "denoising", "distillation", "gap-sentences", "gap-sentences-and-words"),
-            *("masked-words", "next-sentence", "replaced-tokens", "segments", "sentence-order"),
-            *("span-corruption", "text-to-text", "translation-pairs"),
+            *("causal", "denoising", "distillation", "future-n-grams", "gap-sentences"),
+            *("gap-sentences-and-words", "masked-words", "next-sentence", "permutation", "replaced-tokens"),
+            *("segments", "sentence-order", "span-corruption", "text-to-text", "translation-pairs"),
         ),
         "command": ("objectives", "pretrain"),
     },

@@ -187,7 +187,9 @@ def build_backbone(config: ProphetNetConfig, parts: frozenset[str]) -> Backbone:
     if "encoder" not in parts:
         return _decoder(config, token, "input_ids")
     config.require(config.add_cross_attention, "add_cross_attention", "true: this decoder has an encoder")
-    return Seq2SeqBackbone(_encoder(config, token), _decoder(config, token, DECODER_IDS), output=NgramSeq2SeqOutput)
+    sides = _encoder(config, token), _decoder(config, token, DECODER_IDS)
+    # fragments of a text, which pretraining predicts, stand where they do in it
+    return Seq2SeqBackbone(*sides, output=NgramSeq2SeqOutput, placed=True)
 
 
 def _encoder(config: ProphetNetConfig, token: nn.Embedding) -> SideBackbone:
