@@ -161,7 +161,7 @@ def test_models_that_do_not_fit_are_refused(tried: Tried) -> None:
     size = len(tried.tokenizer)
     objective = objective_of(tried)
     narrow = model_of("distilbert", 1, vocabulary=size, hidden_size=20)
-    with pytest.raises(InputError, match="20 wide and the teacher's 24: make .*states_weight=0"):
+    with pytest.raises(InputError, match=r"20 wide and the teacher's 24: make .*states_weight=0"):
         objective.trainee({"student": narrow})
     objective_of(tried, states_weight=0).trainee({"student": narrow})
     with pytest.raises(InputError, match=f"make the student with vocab_size={size}"):
@@ -188,5 +188,5 @@ def test_layers_that_cannot_be_copied_are_refused() -> None:
         with pytest.raises(InputError, match=said):
             copy_layers(teacher, student, layers)
         assert all(torch.equal(each, before[name]) for name, each in parameters(student).items())
-    with pytest.raises(InputError, match="segment.weight of the teacher nothing"):
+    with pytest.raises(InputError, match=r"segment\.weight of the teacher nothing"):
         copy_layers(model_of("distilbert", 2), model_of("bert", 1))

@@ -1,8 +1,9 @@
 """The five noises of BART, each a function of tokens and a generator (Lewis et al. 2020, §2.2).
 
 Of a text ⌈rate · words⌉ words are hidden; tokens each of which is a word (`Tokens.of`) are hidden one by one.
-Source: fairseq, ``fairseq/data/denoising_dataset.py``. Spans there may overlap and run over the end, so that fewer words
-are hidden than was asked for; here none does. Masks of no words stand between words here, there also within them.
+Source: fairseq, ``fairseq/data/denoising_dataset.py``. Spans there may overlap and run over the end, so that fewer
+words are hidden than was asked for; here none does. Masks of no words stand between words here, there also within
+them.
 """
 
 import math
