@@ -233,6 +233,6 @@ def _chosen(wanted: int, given: int, layers: Sequence[int] | None) -> Sequence[i
         raise InputError(f"the student has {wanted} layers and the teacher {given}: say with layers which to copy")
     if len(layers) != wanted or not all(0 <= layer < given for layer in layers):
         raise InputError(
-            f"layers={list(layers)}: must be {wanted} numbers, one for each layer of the student, from 0 to {given - 1}"
+            f"layers={list(layers)}: must be {wanted}, one for each layer of the student, from 0 to {given - 1}"
         )
     return layers
