@@ -98,13 +98,6 @@ def test_the_teacher_learns_nothing_and_is_stored_nowhere(tried: Tried) -> None:
     assert all(each.grad is not None for each in trainee.parameters())
 
 
-def test_the_teacher_moves_with_the_student(tried: Tried) -> None:
-    trainee = copy.deepcopy(trainee_of(tried)).to(torch.float64)
-    assert trainee.teacher.dtype == torch.float64
-    assert set(trainee(batch_of(tried)).losses) == {"soft targets", "hidden tokens", "states"}
-    assert tried.case.options["teacher"].dtype == torch.float32
-
-
 @torch.no_grad()
 def test_a_teacher_is_read_from_its_folder(tried: Tried, tmp_path: Path) -> None:
     teacher = tried.case.options["teacher"]
