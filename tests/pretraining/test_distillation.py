@@ -80,9 +80,8 @@ def test_terms_are_the_published_ones_and_without_weight_none(tried: Tried) -> N
     objective = objective_of(tried, states_weight=0, soft_weight=1)
     batch = batch_of(tried)
     losses = objective.trainee(objective.new_models("distilbert", seed=1))(batch).losses
-    assert (
-        losses.keys() == objective.terms.keys() == objective.counts(batch).keys() == {"soft targets", "hidden tokens"}
-    )
+    assert losses.keys() == objective.terms.keys() == objective.counts(batch).keys()
+    assert list(losses) == ["soft targets", "hidden tokens"]
     assert dict(objective_of(tried).terms)["soft targets"] == 5.0
 
 
@@ -99,13 +98,7 @@ def test_the_teacher_learns_nothing_and_is_stored_nowhere(tried: Tried) -> None:
     assert all(each.grad is not None for each in trainee.parameters())
 
 
-def test_the_teacher_moves_with_the_student(tried: Tried) -> None:
-    trainee = copy.deepcopy(trainee_of(tried)).to(torch.float64)
-    assert trainee.teacher.dtype == torch.float64
-    assert set(trainee(batch_of(tried)).losses) == {"soft targets", "hidden tokens", "states"}
-    assert tried.case.options["teacher"].dtype == torch.float32
-
-
+@torch.no_grad()
 def test_a_teacher_is_read_from_its_folder(tried: Tried, tmp_path: Path) -> None:
     teacher = tried.case.options["teacher"]
     teacher.save_pretrained(tmp_path / "teacher")
@@ -145,9 +138,8 @@ def test_layers_of_causal_models_are_copied_too() -> None:
     sizes = {"vocab_size": 53, "n_embd": 24, "n_head": 4, "n_positions": 40}
     teacher, student = (tfx_core.new_model("gpt2", head="causal-lm", n_layer=layers, **sizes) for layers in (3, 1))
     copy_layers(teacher, student)
-    assert torch.equal(
-        parameters(student)["backbone.embeddings.token.weight"], parameters(teacher)["backbone.embeddings.token.weight"]
-    )
+    name = "backbone.embeddings.token.weight"
+    assert torch.equal(parameters(student)[name], parameters(teacher)[name])
 
 
 def test_a_student_alone_begins_as_any_new_model(tried: Tried) -> None:
@@ -180,7 +172,11 @@ def test_layers_that_cannot_be_copied_are_refused() -> None:
     teacher = model_of("bert", 2)
     for student, layers, said in (
         (model_of("distilbert", 3), None, "3 layers and the teacher 2: say with layers"),
-        (model_of("distilbert", 1), [0, 1], r"layers=\[0, 1\]: must be 1 numbers .* from 0 to 1"),
+        (
+            model_of("distilbert", 1),
+            [0, 1],
+            r"layers=\[0, 1\]: must be 1, one for each layer of the student, from 0 to 1",
+        ),
         (model_of("distilbert", 1), [2], r"layers=\[2\]"),
         (model_of("distilbert", 1, hidden_size=20), None, r"begins anew with layers=\(\)"),
     ):

@@ -1,6 +1,7 @@
 """A generator and a discriminator that learn together."""
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from tests.cases import case_of
 from tests.pretraining.case import Tried
 from tfx_core.errors import InputError
 from tfx_core.model import load_architecture
+from tfx_training import Document, Part, TokenCorpus
 from tfx_training.objective import generator_of
-from tfx_training.objectives.replaced_tokens import Detection, ReplacedTokens, drawn, generator_sizes
+from tfx_training.objectives.replaced_tokens import Detection, ReplacedTokens, drawn, generator_sizes, second_segment
 
 IGNORED = -100
 TYPES = ("electra", "funnel", "convbert")
@@ -67,6 +69,7 @@ def test_losses_are_those_of_the_paper(tried: Tried) -> None:
     logits = generator(input_ids=ids, **others).logits[hidden]
     wanted = labels[hidden]
     guess = -logits.log_softmax(-1)[torch.arange(len(wanted)), wanted].mean()
+    assert list(outcome.losses) == ["discriminator", "generator"]
     assert float(outcome.losses["generator"]) == pytest.approx(float(guess), rel=1e-4)
     original = torch.where(hidden, labels, ids)
     given = ids.clone()
@@ -138,6 +141,14 @@ def test_both_halves_are_written_whole(tried: Tried, tmp_path: Path) -> None:
         assert all(torch.equal(each, before[name]) for name, each in again.state_dict().items() if "extra" not in name)
 
 
+def test_what_was_torn_apart_is_tied_again(tried: Tried) -> None:
+    trainee = trainee_of(tried)
+    first, table = (trainee.model(role).get_input_embeddings() for role in ("discriminator", "generator"))
+    table.weight = torch.nn.Parameter(torch.zeros(table.get_parameter("weight").shape))
+    trainee.tie_weights()
+    assert table.weight is first.weight
+
+
 def test_untied_models_share_nothing(tried: Tried) -> None:
     trainee = trainee_of(tried, tied=False)
     assert not shared(trainee)
@@ -179,7 +190,7 @@ def test_without_projected_embeddings_a_generator_is_as_wide_as_the_discriminato
 
 def test_masks_are_as_published(tmp_path: Path) -> None:
     tried = Tried("replaced-tokens", "electra", tmp_path)
-    objective = ReplacedTokens(tried.tokenizer, length=400)
+    objective = ReplacedTokens(tried.tokenizer, length=400, packing="blocks")
     rows = objective.rows(tried.corpus, generator_of(0, 0))
     made = [objective.example(rows[number % len(rows)], generator_of(0, 0, number)) for number in range(260)]
     ids, labels = (np.concatenate([each[name] for each in made]) for name in ("input_ids", "labels"))
@@ -192,12 +203,43 @@ def test_masks_are_as_published(tmp_path: Path) -> None:
     assert not np.isin(labels[hidden], tried.tokenizer.all_special_ids).any()
 
 
+def test_rows_are_two_segments_of_whole_sentences(tmp_path: Path) -> None:
+    tokenizer = Tried("replaced-tokens", "electra", tmp_path).tokenizer
+    text = "a b c d e f g h i j"
+    corpus = TokenCorpus.of(tokenizer, [Document((Part(text, [4, 8, 14]),))])  # of 2, 2, 3 and 3 tokens
+    counts: Counter[int] = Counter()
+    objective = ReplacedTokens(tokenizer, length=13)
+    (row,) = objective.rows(corpus, generator_of(0, 0))
+    for number in range(2000):
+        example = objective.example(row, generator_of(0, 0, number))
+        types = example["token_type_ids"].tolist()
+        assert types == sorted(types)
+        text_ids = np.where(example["labels"] == IGNORED, example["input_ids"], example["labels"])
+        parts = tokenizer.decode(text_ids).split("[SEP]")
+        assert "".join(parts).replace(" ", "") == "[CLS]abcdefghij"
+        counts[types.count(0)] += 1
+    # half of the room is 5 tokens: two sentences and [CLS] [SEP], or three; or all is one segment
+    assert sorted(counts) == [6, 9, 12]
+    assert counts[12] / 2000 == pytest.approx(0.1, abs=0.03)
+    assert counts[6] / 2000 == pytest.approx(0.45, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("ends", "wanted", "places"),
+    [([], 5, {0}), ([7], 5, {7}), ([4], 5, {4, 0}), ([2, 5, 9], 5, {2, 5}), ([2, 4, 9], 5, {4, 9})],
+)
+def test_where_a_second_segment_begins(ends: list[int], wanted: int, places: set[int]) -> None:
+    found = {second_segment(np.asarray(ends, dtype=np.int64), wanted, generator_of(0, seed)) for seed in range(30)}
+    assert found == places
+
+
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     tokenizer = Tried("replaced-tokens", "electra", tmp_path).tokenizer
     for options, said in (
         ({"length": 2}, "length=2"),
-        ({"share": 0}, "share=0"),
+        ({"share": 2}, "share=2"),
         ({"masked": 1.5}, "masked=1.5"),
+        ({"alone": -1}, "alone=-1"),
         ({"temperature": 0}, "temperature=0"),
         ({"generator_size": 2}, "generator_size=2"),
     ):

@@ -32,6 +32,7 @@ def _teacher() -> Model:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    optimizer.zero_grad()
     return teacher
 
 

@@ -2,6 +2,6 @@
 
 from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import COUNTED
-from tfx_training import Document
+from tfx_training import Document, Part
 
-CASE = ObjectiveCase([Document.of(text) for text in COUNTED], {"length": 24})
+CASE = ObjectiveCase([Document((Part(text, range(10, len(text), 10)),)) for text in COUNTED], {"length": 24})

@@ -56,6 +56,11 @@ class Stream:
             ids[low - begin : high - begin], word_starts[low - begin : high - begin] = piece
         return Tokens(ids, word_starts)
 
+    def ends_within(self, begin: int, end: int) -> Places:
+        """Of the tokens from one place to before another, where sentences end, but for the last one."""
+        first, last = np.searchsorted(self.sentence_ends, [begin + 1, end])
+        return self.sentence_ends[first:last] - begin
+
     def rows(self, packing: Packing, room: int) -> Places:
         """``(rows, 2)``, from where to before where each row is, of at most ``room`` tokens.
 
@@ -95,6 +100,9 @@ class Packed(NamedTuple):
     group: str
     """Its language."""
 
+    sentence_ends: Places
+    """``(s,)``, the places after the last tokens of those sentences that end within it, before its own end."""
+
 
 class PackedRows(Sequence[Packed]):
     """Rows of several streams, each of one language; they are read when they are asked for."""
@@ -115,8 +123,9 @@ class PackedRows(Sequence[Packed]):
         """A row."""
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
-        stream, begin, end = self._rows[number].tolist()
-        return Packed(self._streams[stream].between(begin, end), self._groups[stream])
+        number_of_stream, begin, end = self._rows[number].tolist()
+        stream = self._streams[number_of_stream]
+        return Packed(stream.between(begin, end), self._groups[number_of_stream], stream.ends_within(begin, end))
 
 
 def packed_rows(

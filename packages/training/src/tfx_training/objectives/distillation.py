@@ -1,9 +1,10 @@
 """A small model taught by a large one: how DistilBERT was pretrained (Sanh et al. 2019)."""
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,13 +16,15 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Above, Count, Positive, checked
 from tfx_core.model import load_architecture
 from tfx_core.model.heads import IGNORED
+from tfx_training.corpus import TokenCorpus
 from tfx_training.objective import Batch, Outcome, Trainee
-from tfx_training.objectives.hiding import HiddenTokens
+from tfx_training.objectives.masked_words import HiddenWords, mean_loss
+from tfx_training.packing import Packing
 
 HEAD = "masked-lm"
 
 
-class Distillation(HiddenTokens):
+class Distillation(HiddenWords):
     """A student learns hidden tokens, the teacher's probabilities of all tokens, and the direction of its states.
 
     ``teacher`` is a model with the head ``"masked-lm"``, or the folder or hub id of one. Its probabilities and the
@@ -40,7 +43,10 @@ class Distillation(HiddenTokens):
         *,
         teacher: Model | str | Path,
         length: int = 512,
+        packing: Packing = "document-sentences",
+        whole_words: bool = False,
         share: float = 0.15,
+        language_exponent: float = 0.3,
         temperature: float = 2.0,
         soft_weight: float = 5.0,
         hidden_weight: float = 2.0,
@@ -48,7 +54,14 @@ class Distillation(HiddenTokens):
         hidden_only: bool = False,
         layers: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(tokenizer, length=length, share=share, masked=0.8, changed=0.1)
+        super().__init__(
+            tokenizer,
+            length=length,
+            packing=packing,
+            whole_words=whole_words,
+            share=share,
+            language_exponent=language_exponent,
+        )
         self.teacher = teacher if isinstance(teacher, Model) else load_model(teacher, head=HEAD)
         self.temperature = checked(temperature, Annotated[float, Above(0)], "temperature", InputError)
         self.hidden_only = checked(hidden_only, bool, "hidden_only", InputError)
@@ -72,9 +85,8 @@ class Distillation(HiddenTokens):
 
     def counts(self, batch: Batch) -> Mapping[str, int]:
         """All real tokens, special ones included, but those guessed, which are hidden."""
-        of_each = self.of_each(batch)
-        compared = of_each["hidden" if self.hidden_only else "real"]
-        counts = {"soft targets": compared, "hidden tokens": of_each["hidden"], "states": of_each["real"]}
+        real, hidden = int(batch["attention_mask"].sum()), int((batch["labels"] != IGNORED).sum())
+        counts = {"soft targets": hidden if self.hidden_only else real, "hidden tokens": hidden, "states": real}
         return {term: counts[term] for term in self.terms}
 
     def trainee(self, models: Mapping[str, Model]) -> "Taught":
@@ -95,7 +107,7 @@ class Distillation(HiddenTokens):
 
     def of_tokenizer(self) -> Mapping[str, Any]:
         """The vocabulary is as large as the teacher's."""
-        return {"vocab_size": _vocabulary(self.teacher)}
+        return {**super().of_tokenizer(), "vocab_size": _vocabulary(self.teacher)}
 
     def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
         """A student with the teacher's sizes where the config says nothing else."""
@@ -108,10 +120,18 @@ class Distillation(HiddenTokens):
             copy_layers(self.teacher, student, self.layers)
         return {"student": student}
 
+    def measures(
+        self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
+    ) -> Mapping[str, float]:
+        """The losses, the perplexity of hidden tokens, and how many are guessed."""
+        found = super().measures(losses, right, corpus)
+        hidden = losses.get("hidden tokens")
+        return found if hidden is None else {"perplexity": math.exp(min(hidden, 700)), **found}
+
     @property
     def main_measure(self) -> str:
-        """The loss of the hidden tokens where there is one: it can be compared with that of other models."""
-        return "hidden tokens" if "hidden tokens" in self.terms else super().main_measure
+        """The perplexity, by which a student is as good as any other model; without hidden tokens the first loss."""
+        return "perplexity" if "hidden tokens" in self.terms else next(iter(self.terms))
 
 
 def _vocabulary(model: Model) -> int:
@@ -128,7 +148,7 @@ def _sizes(teacher: Model) -> Mapping[str, int]:
 
 
 class Taught(Trainee):
-    """A student beside its teacher, which moves with it but learns nothing: it is no part of states or parameters.
+    """A student beside its teacher, which learns nothing and is no part of states or parameters.
 
     The teacher is always in evaluation mode.
     """
@@ -153,6 +173,10 @@ class Taught(Trainee):
         """The teacher."""
         return self._teacher[0]
 
+    def _teacher_on(self, device: torch.device) -> Model:
+        """It follows the batches, for what moves a module does not see it."""
+        return self.teacher if self.teacher.device == device else self.teacher.to(device)
+
     def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
         """The terms, of hidden tokens where ``labels`` say so and of all real tokens."""
         real = batch["attention_mask"].bool()
@@ -160,27 +184,20 @@ class Taught(Trainee):
         hidden = labels != IGNORED
         logits, states = _run(self.model("student"), batch, real)
         with torch.no_grad():
-            soft, towards = _run(self.teacher, batch, real)
+            soft, towards = _run(self._teacher_on(labels.device), batch, real)
         compared = hidden if self.hidden_only else slice(None)
         losses = {
             "soft targets": lambda: soft_target_loss(logits[compared], soft[compared], self.temperature),
-            "hidden tokens": lambda: F.cross_entropy(logits[hidden], labels[hidden]),
+            "hidden tokens": lambda: mean_loss(logits[hidden], labels[hidden]),
             "states": lambda: (1 - F.cosine_similarity(states, towards, dim=-1)).mean(),
         }
         right = {} if self.training else {"hidden tokens": (logits[hidden].argmax(-1) == labels[hidden]).float().mean()}
         return Outcome({term: losses[term]() for term in self.terms}, right)
 
-    if not TYPE_CHECKING:  # torch's is untyped
-
-        def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-            self.teacher._apply(fn, recurse)
-            return super()._apply(fn, recurse)
-
 
 def _run(model: Model, batch: Mapping[str, Tensor], real: Tensor) -> tuple[Tensor, Tensor]:
     """The logits ``(N, V)`` and the last states ``(N, D)`` of the real tokens."""
-    taken = {*model.input_names} - {"labels", "token_type_ids"}  # a row is one text, and not every student has types
-    inputs = {name: value for name, value in batch.items() if name in taken}
+    inputs = {name: value for name, value in batch.items() if name in model.input_names and name != "labels"}
     output = model(**inputs, logits_positions=real.nonzero())
     return output.logits.float(), output.last_hidden_state[real].float()
 
@@ -233,6 +250,6 @@ def _chosen(wanted: int, given: int, layers: Sequence[int] | None) -> Sequence[i
         raise InputError(f"the student has {wanted} layers and the teacher {given}: say with layers which to copy")
     if len(layers) != wanted or not all(0 <= layer < given for layer in layers):
         raise InputError(
-            f"layers={list(layers)}: must be {wanted} numbers, one for each layer of the student, from 0 to {given - 1}"
+            f"layers={list(layers)}: must be {wanted}, one for each layer of the student, from 0 to {given - 1}"
         )
     return layers

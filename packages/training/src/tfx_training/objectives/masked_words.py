@@ -56,15 +56,13 @@ def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return loss
 
 
-class MaskedWords(Objective[TokenCorpus, Packed]):
+class HiddenWords(Objective[TokenCorpus, Packed]):
     """Rows of at most ``length`` tokens, of which 15 % are hidden, at random or by whole words.
 
     Rows are filled with sentences, across documents, between which a separator stands, or as ``packing`` says. Each is
     of one language; languages are read as often as their share to the power of ``language_exponent`` says, by default
     XLM-R's (XLM has 0.5). A model that is told languages gets them by the ``lang2id`` of its tokenizer.
     """
-
-    roles: ClassVar = {"model": "masked-lm"}
 
     def __init__(
         self,
@@ -125,15 +123,21 @@ class MaskedWords(Objective[TokenCorpus, Packed]):
         fill = {"input_ids": self._padding, "attention_mask": 0, "labels": IGNORED, "langs": 0}
         return padded(examples, fill)
 
-    def trainee(self, models: Mapping[str, Model]) -> Trainee:
-        """The model, with logits of hidden words alone."""
-        self.check_roles(models)
-        return GuessingTrainee(models)
-
     def of_tokenizer(self) -> Mapping[str, Any]:
         """The size of the vocabulary, and the languages where it tells any."""
         languages = {"n_langs": max(self._languages.values()) + 1} if self._languages else {}
         return {**super().of_tokenizer(), **languages}
+
+
+class MaskedWords(HiddenWords):
+    """A model guesses what is hidden of such rows."""
+
+    roles: ClassVar = {"model": "masked-lm"}
+
+    def trainee(self, models: Mapping[str, Model]) -> Trainee:
+        """The model, with logits of hidden words alone."""
+        self.check_roles(models)
+        return GuessingTrainee(models)
 
     def measures(
         self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus

@@ -31,6 +31,19 @@ class Masked(NamedTuple):
     """``(n,)``, the tokens that are to be guessed, else `IGNORED`."""
 
 
+class Fates(NamedTuple):
+    """What becomes of hidden tokens, BERT's by default: those that are neither masked nor changed stay."""
+
+    masked: float = 0.8
+    """The share of them that becomes the mask."""
+
+    changed: float = 0.1
+    """The share that becomes any usual token."""
+
+
+BERT = Fates()
+
+
 class Words(NamedTuple):
     """The words of a row."""
 
@@ -125,13 +138,19 @@ def _places(words: Words, free: Flags, size: int, left: int) -> Ids:
     return np.flatnonzero(fits)
 
 
-def replaced(ids: Ids, chosen: Flags, mask: int, usual: Ids, generator: np.random.Generator) -> Ids:
-    """Ids ``(n,)``, of which those chosen become ``mask`` (80 %), any of the ``usual`` ones (10 %) or stay (10 %)."""
+def replaced(
+    ids: Ids, chosen: Flags, mask: int, usual: Ids, generator: np.random.Generator, fates: Fates = BERT
+) -> Ids:
+    """Ids ``(n,)``, of which those chosen become ``mask`` (80 %), any of the ``usual`` ones (10 %) or stay (10 %).
+
+    ``fates`` are other shares.
+    """
     places = np.flatnonzero(chosen)
     fate = generator.random(len(places))
     anything = generator.choice(usual, len(places))
     changed = ids.copy()
-    changed[places] = np.where(fate < 0.8, mask, np.where(fate < 0.9, anything, ids[places]))
+    others = np.where(fate < fates.masked + fates.changed, anything, ids[places])
+    changed[places] = np.where(fate < fates.masked, mask, others)
     return changed
 
 
@@ -146,9 +165,12 @@ class Masking:
     An unknown token is none of those: it is hidden like any other. Raises `InputError` for a tokenizer without a mask.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, share: float = 0.15, unit: Unit = "tokens") -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, share: float = 0.15, unit: Unit = "tokens", fates: Fates = BERT
+    ) -> None:
         self.share = checked(share, Rate, "share", InputError)
         self.unit = checked(unit, Unit, "unit", InputError)
+        self.fates = fates
         self.mask = mask_of(tokenizer)
         self.usual = usual_ids(tokenizer)
         self._maskable = np.zeros(max(len(tokenizer), *tokenizer.get_vocab().values()) + 1, dtype=np.bool_)
@@ -159,7 +181,8 @@ class Masking:
     def __call__(self, row: Tokens, generator: np.random.Generator) -> Masked:
         """The row with special tokens in it, hidden in part."""
         chosen = self.chosen(row, generator)
-        return Masked(replaced(row.ids, chosen, self.mask, self.usual, generator), labels_of(row.ids, chosen))
+        ids = replaced(row.ids, chosen, self.mask, self.usual, generator, self.fates)
+        return Masked(ids, labels_of(row.ids, chosen))
 
     def chosen(self, row: Tokens, generator: np.random.Generator) -> Flags:
         """Which tokens of the row ``(n,)`` are hidden."""

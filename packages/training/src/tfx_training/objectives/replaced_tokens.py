@@ -1,53 +1,88 @@
 """Which tokens a small generator has put in the place of others: how ELECTRA was pretrained (Clark et al. 2020)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tfx_core import Model, Tokenizer, new_model
 from tfx_core.errors import InputError
-from tfx_core.fields import Above, checked
+from tfx_core.fields import Above, Rate, checked
 from tfx_core.model import ModelConfig
 from tfx_core.model.heads import IGNORED
-from tfx_training.objective import Batch, Outcome, Trainee
-from tfx_training.objectives.hiding import HiddenTokens
+from tfx_training.corpus.tokens import Places
+from tfx_training.framing import Framed, Framing
+from tfx_training.objective import Batch, Example, Outcome, Trainee, padded
+from tfx_training.objectives.masked_words import HiddenWords, mean_loss
+from tfx_training.objectives.masking import Fates, Masking
+from tfx_training.packing import Packed, Packing
 
 
-class ReplacedTokens(HiddenTokens):
+class ReplacedTokens(HiddenWords):
     """A generator fills what is hidden of a text, and a discriminator tells which tokens are not the text's own.
 
     Of a ``share`` of the tokens that are hidden so many as ``masked`` says become the mask token, and the rest stay as
     they are. What the generator puts in their places is drawn, at ``temperature``, and no gradient goes through it.
     Both learn together, with the same embeddings where ``tied``. A new generator has ``generator_size`` of the
     discriminator's widths, see `generator_sizes`.
+
+    Where the tokenizer has token types, a row is two segments of whole sentences, see `second_segment`; ``alone`` of
+    them are one, as is a row in which no sentence ends.
     Source: Clark et al. 2020, §3, table 6; google-research/electra, ``run_pretraining.py``, ``pretrain_helpers.py``.
     """
 
-    roles: ClassVar = {"generator": "masked-lm", "discriminator": "pretraining"}
-    terms: ClassVar = {"generator": 1.0, "discriminator": 50.0}
+    roles: ClassVar = {"discriminator": "pretraining", "generator": "masked-lm"}
+    terms: ClassVar = {"discriminator": 50.0, "generator": 1.0}
 
     def __init__(
         self,
         tokenizer: Tokenizer,
         *,
         length: int = 512,
+        packing: Packing = "document-sentences",
+        whole_words: bool = False,
         share: float = 0.15,
         masked: float = 0.85,
+        alone: float = 0.1,
         temperature: float = 1.0,
         generator_size: float = 0.25,
         tied: bool = True,
     ) -> None:
-        super().__init__(tokenizer, length=length, share=share, masked=masked, changed=0.0)
+        super().__init__(tokenizer, length=length, packing=packing, whole_words=whole_words, share=share)
+        fates = Fates(checked(masked, Rate, "masked", InputError), 0.0)
+        self.masking = Masking(tokenizer, share=share, unit=self.masking.unit, fates=fates)
+        self.alone = checked(alone, Rate, "alone", InputError)
         self.temperature = checked(temperature, Annotated[float, Above(0)], "temperature", InputError)
         self.generator_size = checked(generator_size, Annotated[float, Above(0, 1)], "generator_size", InputError)
         self.tied = checked(tied, bool, "tied", InputError)
+        self._pair = Framing(tokenizer, pair=True) if "token_type_ids" in tokenizer.model_input_names else None
+
+    def example(self, row: Packed, generator: np.random.Generator) -> Example:
+        """The row with special tokens around it or its segments, hidden in part."""
+        framed = self._framed(row, generator)
+        masked = self.masking(framed.tokens, generator)
+        columns = {"input_ids": masked.ids, "attention_mask": np.ones_like(masked.ids), "labels": masked.labels}
+        return columns if self._pair is None else {**columns, "token_type_ids": framed.types}
+
+    def _framed(self, row: Packed, generator: np.random.Generator) -> Framed:
+        if self._pair is not None and generator.random() >= self.alone:
+            room = self._pair.room(self.length, 2)
+            second = second_segment(row.sentence_ends, room // 2, generator)
+            if 0 < second < room:
+                return self._pair(row.tokens.between(0, second), row.tokens.between(second, room))
+        return self._framing(row.tokens)
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """``input_ids``, ``attention_mask``, ``labels`` and, where there are any, ``token_type_ids``: ``(B, S)``."""
+        fill = {"input_ids": self._padding, "attention_mask": 0, "labels": IGNORED}
+        return padded(examples, {**fill, "token_type_ids": self.tokenizer.pad_token_type_id})
 
     def counts(self, batch: Batch) -> Mapping[str, int]:
         """The generator guesses hidden tokens, the discriminator judges all, special ones included."""
-        of_each = self.of_each(batch)
-        return {"generator": of_each["hidden"], "discriminator": of_each["real"]}
+        hidden, real = batch["labels"] != IGNORED, batch["attention_mask"]
+        return {"discriminator": int(real.sum()), "generator": int(hidden.sum())}
 
     def trainee(self, models: Mapping[str, Model]) -> "Detection":
         """Both as one module, from now on with the same embeddings where ``tied``."""
@@ -61,15 +96,22 @@ class ReplacedTokens(HiddenTokens):
         sizes = generator_sizes(discriminator.config, self.generator_size)
         aliases = discriminator.config.aliases
         config = {aliases.get(name, name): value for name, value in (*config.items(), *sizes.items())}
-        return {
-            "generator": new_model(model_type, head=self.roles["generator"], seed=seed + 1, **config),
-            "discriminator": discriminator,
-        }
+        generator = new_model(model_type, head=self.roles["generator"], seed=seed + 1, **config)
+        return {"discriminator": discriminator, "generator": generator}
 
-    @property
-    def main_measure(self) -> str:
-        """The discriminator's loss: it is what is kept."""
-        return "discriminator"
+
+def second_segment(sentence_ends: Places, wanted: int, generator: np.random.Generator) -> int:
+    """The place where a row's second segment begins, of those ``(s,)`` where sentences end within it; 0 for none.
+
+    The first segment has the first sentence, others while it is shorter than ``wanted``, and half the time the one with
+    which it no longer is.
+    Source: google-research/electra, ``build_pretraining_dataset.py``, ``_create_example``, where short sentences from
+    behind the second segment's first one may go to the first segment, too.
+    """
+    place = int(np.searchsorted(sentence_ends, wanted))
+    if place and generator.random() < 0.5:
+        place -= 1
+    return int(sentence_ends[place]) if place < len(sentence_ends) else 0
 
 
 def generator_sizes(config: ModelConfig, size: float) -> Mapping[str, int]:
@@ -94,8 +136,8 @@ class Detection(Trainee):
     def __init__(self, models: Mapping[str, Model], *, temperature: float = 1.0, tied: bool = True) -> None:
         super().__init__(models)
         self.temperature = temperature
-        if tied:
-            tie_embeddings(self.model("generator"), self.model("discriminator"))
+        self.tied = tied
+        self.tie_weights()
 
     def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
         """The generator's loss over the hidden tokens of ``labels``, the discriminator's over all real tokens."""
@@ -106,17 +148,24 @@ class Detection(Trainee):
         logits = generator(**inputs, logits_positions=hidden.nonzero()).logits.float()  # (N, V)
         ids, replaced = with_samples(inputs["input_ids"], hidden, wanted, drawn(logits.detach(), self.temperature))
         judged = discriminator(**{**inputs, "input_ids": ids}, labels=replaced)
-        losses = {"generator": nn.functional.cross_entropy(logits, wanted), "discriminator": judged.loss}
-        if self.training:
-            return Outcome(losses)
-        right = (judged.logits > 0) == replaced.bool()
-        return Outcome(
-            losses,
-            {
+        losses = {"discriminator": judged.loss, "generator": mean_loss(logits, wanted)}
+        right = (
+            {}
+            if self.training
+            else {
+                "discriminator": ((judged.logits > 0) == replaced.bool())[batch["attention_mask"].bool()]
+                .float()
+                .mean(),
                 "generator": (logits.argmax(-1) == wanted).float().mean(),
-                "discriminator": right[batch["attention_mask"].bool()].float().mean(),
-            },
+            }
         )
+        return Outcome(losses, right)
+
+    def tie_weights(self) -> None:
+        """Make one again of what both share."""
+        super().tie_weights()
+        if self.tied:
+            tie_embeddings(self.model("generator"), self.model("discriminator"))
 
     def _second_names(self, prefix: str) -> Mapping[str, str]:
         """In a state dict, the generator's name of each tensor that is the discriminator's, too -> the latter's."""
