@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import tfx_core
 from tests.pretraining.case import Tried
 from tfx_core.errors import InputError
 from tfx_training.objective import Batch, generator_of
@@ -49,6 +50,6 @@ def test_models_without_vectors_of_the_languages(tried: Tried) -> None:
         models = tried.objective.new_models("xlm", seed=0, **tiny, **config)
         with pytest.raises(InputError, match="each of which needs a vector: n_langs=2, use_lang_emb=true"):
             tried.objective.trainee(models)
-    models = tried.objective.new_models("bert", seed=0, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    bert = tfx_core.new_model("bert", head="masked-lm", hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
     with pytest.raises(InputError, match="bert: this model does not take langs"):
-        tried.objective.trainee(models)
+        tried.objective.trainee({"model": bert})

@@ -12,7 +12,7 @@ from tfx_core.errors import InputError
 from tfx_core.model.heads import IGNORED
 from tfx_training import Document, Part, TokenCorpus
 from tfx_training.objective import generator_of
-from tfx_training.objectives.causal import NextTokens, PackedRow
+from tfx_training.objectives.causal import NextTokens, Stretch
 
 
 def document(group: str, text: str) -> Document:
@@ -27,7 +27,7 @@ MIXED = [
 ]
 
 
-def rows_of(objective: NextTokens, corpus: TokenCorpus, epoch: int = 0) -> list[PackedRow]:
+def rows_of(objective: NextTokens, corpus: TokenCorpus, epoch: int = 0) -> list[Stretch]:
     return list(objective.rows(corpus, generator_of(0, epoch)))
 
 
@@ -71,12 +71,12 @@ def test_a_group_without_a_row_has_none(tmp_path: Path) -> None:
 
 def test_documents_apart_have_positions_and_no_first_label(tmp_path: Path) -> None:
     objective = NextTokens(small(tmp_path), length=5, documents="apart")
-    row = PackedRow(np.asarray([7, 8, 102, 9, 9]), np.asarray([3]), "")
+    row = Stretch(np.asarray([7, 8, 102, 9, 9]), np.asarray([3]), "")
     example = objective.example(row, generator_of(0))
     assert example["position_ids"].tolist() == [0, 1, 2, 0, 1]
     assert example["labels"].tolist() == [IGNORED, 8, 102, IGNORED, 9]
     assert objective.counts(objective.batch([example])) == {"loss": 3}
-    whole = objective.example(PackedRow(row.ids, np.asarray([], dtype=np.int64), ""), generator_of(0))
+    whole = objective.example(Stretch(row.ids, np.asarray([], dtype=np.int64), ""), generator_of(0))
     assert whole["position_ids"].tolist() == [0, 1, 2, 3, 4]
 
 

@@ -101,7 +101,7 @@ def test_pairs_of_languages_are_read_in_smoothed_shares(tokenizer: Tokenizer) ->
     with pytest.raises(InputError, match="texts of the language ''; this tokenizer knows de, en, fr"):
         examples(TranslationPairs(tokenizer), documents)
     documents[-1] = Document((Part("hello", group="en"),))
-    objective = TranslationPairs(tokenizer, alpha=0.5)
+    objective = TranslationPairs(tokenizer, language_exponent=0.5)
     rows = objective.rows(TokenCorpus.of(tokenizer, documents), generator_of(0))
     assert [row.languages for row in rows].count(("en", "fr")) == 750
     assert [row.languages for row in rows].count(("de", "en")) == 250

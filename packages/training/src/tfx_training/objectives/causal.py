@@ -12,23 +12,18 @@ from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
 from tfx_core.model.heads import IGNORED, next_labels
+from tfx_core.model.loading import load_architecture
 from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
-from tfx_training.objectives.groups import (
-    check_groups,
-    counted_languages,
-    documents_by_group,
-    known_keys,
-    language_numbers,
-)
+from tfx_training.objectives.groups import check_groups, counted_languages, documents_by_group, language_numbers
 from tfx_training.rows import Blocks
 
 Boundaries: TypeAlias = Literal["joined", "apart"]
 """Whether tokens see the documents before theirs in a row."""
 
 
-class PackedRow(NamedTuple):
+class Stretch(NamedTuple):
     """Documents in a row."""
 
     ids: Ids
@@ -41,7 +36,7 @@ class PackedRow(NamedTuple):
     """The language or control code of all of them."""
 
 
-class PackedRows(Sequence[PackedRow]):
+class Stretches(Sequence[Stretch]):
     """The rows of each group, those of one after those of another."""
 
     def __init__(self, blocks: Mapping[str, Blocks]) -> None:
@@ -53,10 +48,10 @@ class PackedRows(Sequence[PackedRow]):
         return int(self._ends[-1])
 
     @overload
-    def __getitem__(self, number: int) -> PackedRow: ...
+    def __getitem__(self, number: int) -> Stretch: ...
     @overload
-    def __getitem__(self, number: slice) -> list[PackedRow]: ...
-    def __getitem__(self, number: int | slice) -> PackedRow | list[PackedRow]:
+    def __getitem__(self, number: slice) -> list[Stretch]: ...
+    def __getitem__(self, number: int | slice) -> Stretch | list[Stretch]:
         """The row."""
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
@@ -66,7 +61,7 @@ class PackedRows(Sequence[PackedRow]):
         group = int(np.searchsorted(self._ends, number, side="right"))
         blocks = self._blocks[group]
         number -= int(self._ends[group]) - len(blocks)
-        return PackedRow(blocks[number].ids, blocks.begins(number), self._names[group])
+        return Stretch(blocks[number].ids, blocks.begins(number), self._names[group])
 
 
 class Writer(Trainee):
@@ -86,7 +81,7 @@ class Writer(Trainee):
         return Outcome({"loss": output.loss}, {"loss": right.float().mean()})
 
 
-class NextTokens(Objective[TokenCorpus, PackedRow]):
+class NextTokens(Objective[TokenCorpus, Stretch]):
     """Rows of ``length`` tokens out of all documents after one another, behind each an end token if there is one.
 
     Nothing else separates the documents of a row, as in the released GPT and GPT-2, unless they are ``"apart"``: then
@@ -116,7 +111,7 @@ class NextTokens(Objective[TokenCorpus, PackedRow]):
             )
         self._between = end_of(tokenizer)
 
-    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PackedRows:
+    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Stretches:
         """Rows of each group, from any place of its first row on."""
         room = self.length - bool(self.codes)
         if room < 1:
@@ -130,7 +125,7 @@ class NextTokens(Objective[TokenCorpus, PackedRow]):
                     raise
         if not blocks:
             raise InputError(f"length={self.length}: no group of the corpus has enough tokens for one row")
-        return PackedRows(blocks)
+        return Stretches(blocks)
 
     def _groups(self, corpus: TokenCorpus) -> Mapping[str, NDArray[np.int64] | None]:
         """The documents of each group, where groups are something to the tokenizer."""
@@ -140,7 +135,7 @@ class NextTokens(Objective[TokenCorpus, PackedRow]):
         check_groups(corpus, known, "control code" if self.codes else "language")
         return dict(zip(corpus.group_names, documents_by_group(corpus), strict=True))
 
-    def example(self, row: PackedRow, generator: np.random.Generator) -> Example:
+    def example(self, row: Stretch, generator: np.random.Generator) -> Example:
         """The tokens, with what tells their documents and language; nothing is drawn."""
         ids = np.concatenate([[self.codes[row.group]], row.ids]) if self.codes else row.ids
         example = {"input_ids": ids, "labels": ids}
@@ -178,10 +173,14 @@ class NextTokens(Objective[TokenCorpus, PackedRow]):
             )
         return Writer(models)
 
+    def of_tokenizer(self) -> Mapping[str, Any]:
+        """The size of the vocabulary, and how many languages there are where there are several."""
+        return {**super().of_tokenizer(), **counted_languages(self.languages)}
+
     def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
-        """A new model that sees no token that follows, and knows as many languages as the tokenizer."""
-        known = known_keys(model_type, {"causal": True, **counted_languages(self.languages)})
-        return super().new_models(model_type, seed=seed, **{**known, **config})
+        """A new model that sees no token that follows, where its config may say so."""
+        causal = {"causal": True} if "causal" in load_architecture(model_type).config.field_names() else {}
+        return super().new_models(model_type, seed=seed, **{**causal, **config})
 
     def measures(
         self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus

@@ -4,23 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
-from torch import Tensor
 
 from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, Rate, checked
-from tfx_core.model.heads import IGNORED, token_loss
+from tfx_core.model.heads import IGNORED
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
-from tfx_training.objectives.groups import (
-    Numbers,
-    check_groups,
-    counted_languages,
-    known_keys,
-    language_numbers,
-    sampled,
-)
+from tfx_training.objective import Batch, Example, Objective, padded
+from tfx_training.objectives.groups import Numbers, check_groups, counted_languages, language_numbers
+from tfx_training.objectives.masked_words import GuessingTrainee
 from tfx_training.objectives.masking import Masking
+from tfx_training.packing import drawn, times_read
 
 
 class Pair(NamedTuple):
@@ -56,20 +50,6 @@ class Pairs(Sequence[Pair]):
         )
 
 
-class Reader(Trainee):
-    """A model that predicts what is hidden, and computes no other logits."""
-
-    def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
-        """The loss of a batch, and how often the best guess was right."""
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
-        places = (batch["labels"] != IGNORED).nonzero()
-        logits = self.model("model")(**inputs, logits_positions=places).logits
-        wanted = batch["labels"][places.unbind(-1)]
-        loss = token_loss(logits, wanted)
-        assert loss is not None
-        return Outcome({"loss": loss}, {} if self.training else {"loss": (logits.argmax(-1) == wanted).float().mean()})
-
-
 class TranslationPairs(Objective[TokenCorpus, Pair]):
     """A sentence and its translation in a row of at most ``length`` tokens, with words hidden on both sides.
 
@@ -77,10 +57,10 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
     all tokens see each other. Special tokens, and so the first one, are never hidden. Of a pair that is too long the
     longer side loses its end, and both do where each has more than half of the row.
 
-    A row is a document of two sentences in two languages; other documents are left out. Pairs of languages are read in
-    proportion to their numbers to the power ``alpha``, in an epoch as many pairs as the corpus has. The released models
-    learned masked words of single texts in turn with these: that is the objective ``masked-words``, with which a model
-    learns before or after this one.
+    A row is a document of two sentences in two languages; other documents are left out. An epoch reads as many pairs as
+    the corpus has, of each two languages in proportion to their share to the power of ``language_exponent``. The
+    released models learned masked words of single texts in turn with these: that is the objective ``masked-words``,
+    with which a model learns before or after this one.
 
     Source: Lample and Conneau 2019, https://arxiv.org/abs/1901.07291, §3.3 and §5.1; ``concat_batches`` of
     xlm/utils.py and ``mask_out`` of xlm/trainer.py of facebookresearch/XLM. There end tokens but the first are hidden
@@ -89,10 +69,12 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
 
     roles: ClassVar = {"model": "masked-lm"}
 
-    def __init__(self, tokenizer: Tokenizer, *, length: int = 256, share: float = 0.15, alpha: float = 0.7) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, length: int = 256, share: float = 0.15, language_exponent: float = 0.7
+    ) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Annotated[int, Between(6)], "length", InputError)
-        self.alpha = checked(alpha, Rate, "alpha", InputError)
+        self.language_exponent = checked(language_exponent, Rate, "language_exponent", InputError)
         self.languages = language_numbers(tokenizer)
         self._masking = Masking(tokenizer, share=share)
         if not self.languages:
@@ -117,9 +99,9 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
         pairs = _pairs_by_languages(corpus)
         if not pairs:
             raise InputError("no document of the corpus is a pair: two sentences, the one in another language")
-        drawn = sampled([len(each) for each in pairs], self.alpha, generator)
-        chosen = [documents[members] for documents, members in zip(pairs, drawn, strict=True)]
-        return Pairs(corpus, np.concatenate(chosen))
+        wanted = times_read(np.asarray([len(each) for each in pairs]), self.language_exponent)
+        read = [each[drawn(len(each), count, generator)] for each, count in zip(pairs, wanted.tolist(), strict=True)]
+        return Pairs(corpus, np.concatenate(read))
 
     def example(self, row: Pair, generator: np.random.Generator) -> Example:
         """Both sides in a row, some of their tokens hidden."""
@@ -142,7 +124,7 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
         fill = {"input_ids": padding, "labels": IGNORED, "attention_mask": 0, "position_ids": 0, "langs": 0}
         return padded(examples, fill)
 
-    def trainee(self, models: Mapping[str, Model]) -> Reader:
+    def trainee(self, models: Mapping[str, Model]) -> GuessingTrainee:
         """The model; raises `InputError` for one that is told no languages."""
         self.check_roles(models)
         config: Any = models["model"].config
@@ -154,12 +136,11 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
                 f"n_langs={config.n_langs}, use_lang_emb={config.use_lang_emb}: the tokenizer numbers languages up to "
                 f"{needed - 1}, each of which needs a vector: n_langs={needed}, use_lang_emb=true"
             )
-        return Reader(models)
+        return GuessingTrainee(models)
 
-    def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
-        """A new model that knows as many languages as the tokenizer."""
-        known = known_keys(model_type, counted_languages(self.languages))
-        return super().new_models(model_type, seed=seed, **{**known, **config})
+    def of_tokenizer(self) -> Mapping[str, Any]:
+        """The size of the vocabulary, and the number of languages."""
+        return {**super().of_tokenizer(), **counted_languages(self.languages)}
 
 
 def fitted(sizes: tuple[int, int], room: int) -> tuple[int, int]:
