@@ -26,6 +26,9 @@ class ObjectiveCase:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the model's config beside those of its tiny one."""
 
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of ``tokenizer_config.json``, which no released vocabulary needs."""
+
     rate: float = 3e-3
     """Learning rate of Adam."""
 
@@ -52,6 +55,8 @@ class Tried:
         self.case = case_of_objective(name)
         self.model_type = model_type
         files = {**case_of(model_type).released(), "config.json": {"model_type": model_type}}
+        if self.case.tokenizer:
+            files["tokenizer_config.json"] = dict(self.case.tokenizer)
         self.tokenizer = tfx_core.load_tokenizer(write(folder, files))
         self.objective: Objective[Any, Any] = load_objective(name)(self.tokenizer, **self.case.options)
         self.corpus = TokenCorpus.of(self.tokenizer, self.case.documents)

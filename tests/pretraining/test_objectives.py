@@ -73,8 +73,8 @@ def test_it_learns(tried: Tried) -> None:
     torch.manual_seed(0)
     losses: list[float] = []
     epoch = 0
-    carried = None
     while len(losses) < case.steps:
+        carried = None
         rows = objective.rows(tried.corpus, generator_of(0, epoch))
         for numbers in objective.order(rows, 8, generator_of(0, epoch)):
             batch = objective.batch([objective.example(rows[each], generator_of(0, epoch, each)) for each in numbers])

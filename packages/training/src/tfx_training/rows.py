@@ -4,29 +4,45 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
 from tfx_training.corpus import TokenCorpus, Tokens
 
 
 class Blocks(Sequence[Tokens]):
-    """All documents after one another, with ``between`` at the end of each, cut into rows of ``length`` tokens.
+    """Documents after one another, with ``between`` at the end of each, cut into rows of ``length`` tokens.
 
-    What is left at the end is no row. Raises `InputError` where there is none at all.
+    They are those of the numbers ``documents``, by default all. The first row begins at the token ``begin``, or at any
+    of its tokens that a generator draws, so that there are as many as can be. Rows have the ``ahead`` tokens after
+    them, too, which are also the next row's. What is left at the end is no row. Raises `InputError` where there is none
+    at all.
     """
 
-    def __init__(self, corpus: TokenCorpus, length: int, between: Sequence[int] = (), *, begin: int = 0) -> None:
+    def __init__(
+        self,
+        corpus: TokenCorpus,
+        length: int,
+        between: Sequence[int] = (),
+        *,
+        begin: int | np.random.Generator = 0,
+        ahead: int = 0,
+        documents: NDArray[np.int64] | None = None,
+    ) -> None:
         self._corpus = corpus
         self._length = length
+        self._ahead = ahead
         self._between = Tokens.of(between)
-        ends = corpus.sentence_ends[corpus.document_ends - 1]
+        self._documents = documents
+        lengths = np.diff(corpus.sentence_ends[corpus.document_ends - 1], prepend=0)
+        lengths = lengths if documents is None else lengths[documents]
         # of each document, the place after what follows it, counting what stands between
-        self._ends = ends + len(between) * np.arange(1, len(ends) + 1)
-        self._begin = begin
-        total = int(self._ends[-1]) - begin
-        if total < length:
+        self._ends = np.cumsum(lengths + len(between))
+        total, row = int(self._ends[-1]), length + ahead
+        self._begin = begin if isinstance(begin, int) else int(begin.integers(max(1, min(length, total - row + 1))))
+        if total - self._begin < row:
             raise InputError(f"length={length}: the corpus has {total} tokens, not enough for one row")
-        self._count = total // length
+        self._count = (total - self._begin - ahead) // length
 
     def __len__(self) -> int:
         return self._count
@@ -41,11 +57,23 @@ class Blocks(Sequence[Tokens]):
             return [self[each] for each in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
             raise IndexError(f"row {number} of {len(self)}")
-        begin = self._begin + number % len(self) * self._length
-        document = int(np.searchsorted(self._ends, begin, side="right"))
+        begin, end = self._range(number)
+        place = int(np.searchsorted(self._ends, begin, side="right"))
         tokens = Tokens.of(())
-        offset = begin - (int(self._ends[document - 1]) if document else 0)
-        while len(tokens.ids) < self._length:
+        offset = begin - (int(self._ends[place - 1]) if place else 0)
+        while len(tokens.ids) < end - begin:
+            document = place if self._documents is None else int(self._documents[place])
             tokens += (self._corpus.document(document) + self._between).between(offset, None)
-            document, offset = document + 1, 0
-        return tokens.between(0, self._length)
+            place, offset = place + 1, 0
+        return tokens.between(0, end - begin)
+
+    def begins(self, number: int) -> NDArray[np.int64]:
+        """The places in a row, but its first, at which documents begin."""
+        begin, end = self._range(number)
+        first, last = np.searchsorted(self._ends, (begin + 1, end))
+        return self._ends[first:last] - begin
+
+    def _range(self, number: int) -> tuple[int, int]:
+        """From where to before where a row reaches."""
+        begin = self._begin + number % len(self) * self._length
+        return begin, begin + self._length + self._ahead

@@ -2,62 +2,211 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
-from tfx_core import Tokenizer
+from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
-from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.objective import Batch, Example, Objective, padded
+from tfx_core.model.heads import IGNORED, next_labels
+from tfx_training.corpus import TokenCorpus
+from tfx_training.corpus.tokens import Ids
+from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
+from tfx_training.objectives.groups import (
+    check_groups,
+    counted_languages,
+    documents_by_group,
+    known_keys,
+    language_numbers,
+)
 from tfx_training.rows import Blocks
 
+Boundaries: TypeAlias = Literal["joined", "apart"]
+"""Whether tokens see the documents before theirs in a row."""
 
-class NextTokens(Objective[TokenCorpus, Tokens]):
+
+class PackedRow(NamedTuple):
+    """Documents in a row."""
+
+    ids: Ids
+    """``(n,)``"""
+
+    begins: NDArray[np.int64]
+    """The places, but the first, at which documents begin."""
+
+    group: str
+    """The language or control code of all of them."""
+
+
+class PackedRows(Sequence[PackedRow]):
+    """The rows of each group, those of one after those of another."""
+
+    def __init__(self, blocks: Mapping[str, Blocks]) -> None:
+        self._names = list(blocks)
+        self._blocks = list(blocks.values())
+        self._ends = np.cumsum([len(each) for each in self._blocks])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @overload
+    def __getitem__(self, number: int) -> PackedRow: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[PackedRow]: ...
+    def __getitem__(self, number: int | slice) -> PackedRow | list[PackedRow]:
+        """The row."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        number %= len(self)
+        group = int(np.searchsorted(self._ends, number, side="right"))
+        blocks = self._blocks[group]
+        number -= int(self._ends[group]) - len(blocks)
+        return PackedRow(blocks[number].ids, blocks.begins(number), self._names[group])
+
+
+class Writer(Trainee):
+    """A model that predicts the token after each."""
+
+    def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
+        """The loss of a batch, whose labels stand where their tokens do."""
+        model = self.model("model")
+        after = next_labels(batch["labels"])
+        # a head that is told what stands at each place is told what stands after it
+        labels = batch["labels"] if model.language_head.next_token else after
+        output = model(**{**batch, "labels": labels})
+        if self.training:
+            return Outcome({"loss": output.loss})
+        counted = after != IGNORED
+        right = (output.logits.argmax(-1) == after)[counted]
+        return Outcome({"loss": output.loss}, {"loss": right.float().mean()})
+
+
+class NextTokens(Objective[TokenCorpus, PackedRow]):
     """Rows of ``length`` tokens out of all documents after one another, behind each an end token if there is one.
 
-    Nothing else separates the documents of a row, as in the released GPT and GPT-2. Each epoch cuts at other places.
+    Nothing else separates the documents of a row, as in the released GPT and GPT-2, unless they are ``"apart"``: then
+    each has positions of its own, its tokens do not see those before it, and its first one is not to be predicted. Each
+    epoch cuts at other places, and what is left at the end is no row.
+
+    Where a tokenizer has control codes, a row is of documents of one, which stands in front of it; where it has
+    languages, a row is in one. That is a document's group; a group with fewer tokens than a row has none.
+
+    Source: Radford et al. 2018, §3.1, and 2019, §2; Kitaev et al. 2020. CTRL's code: Keskar et al. 2019, §3, and
+    training_utils/make_tf_records.py of salesforce/ctrl. XLM: Lample and Conneau 2019, §3.2, and ``StreamDataset`` of
+    xlm/data/dataset.py of facebookresearch/XLM; each of its documents is a sentence.
     """
 
     roles: ClassVar = {"model": "causal-lm"}
 
-    def __init__(self, tokenizer: Tokenizer, *, length: int = 512) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, length: int = 512, documents: Boundaries = "joined") -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
-        self._between = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+        self.apart = checked(documents, Boundaries, "documents", InputError) == "apart"
+        self.codes = tokenizer.control_codes
+        self.languages = language_numbers(tokenizer)
+        if self.codes and self.apart:
+            raise InputError(
+                'documents="apart": a row has one control code, in front, which its other documents would not see; '
+                'leave them "joined"'
+            )
+        self._between = end_of(tokenizer)
 
-    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Blocks:
-        """Rows of ``length`` tokens, from any place of the first row on."""
-        most = max(1, min(self.length, self._tokens(corpus) - self.length))
-        return Blocks(corpus, self.length, self._between, begin=int(generator.integers(most)))
+    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PackedRows:
+        """Rows of each group, from any place of its first row on."""
+        room = self.length - bool(self.codes)
+        if room < 1:
+            raise InputError(f"length={self.length}: must be at least 2, for the control code is one of these tokens")
+        blocks = {}
+        for name, documents in self._groups(corpus).items():
+            try:
+                blocks[name] = Blocks(corpus, room, self._between, begin=generator, documents=documents)
+            except InputError:
+                if len(corpus.group_names) == 1:
+                    raise
+        if not blocks:
+            raise InputError(f"length={self.length}: no group of the corpus has enough tokens for one row")
+        return PackedRows(blocks)
 
-    def example(self, row: Tokens, generator: np.random.Generator) -> Example:
-        """The tokens; nothing is drawn."""
-        return {"input_ids": row.ids}
+    def _groups(self, corpus: TokenCorpus) -> Mapping[str, NDArray[np.int64] | None]:
+        """The documents of each group, where groups are something to the tokenizer."""
+        known = self.codes or self.languages
+        if not known:
+            return {"": None}
+        check_groups(corpus, known, "control code" if self.codes else "language")
+        return dict(zip(corpus.group_names, documents_by_group(corpus), strict=True))
+
+    def example(self, row: PackedRow, generator: np.random.Generator) -> Example:
+        """The tokens, with what tells their documents and language; nothing is drawn."""
+        ids = np.concatenate([[self.codes[row.group]], row.ids]) if self.codes else row.ids
+        example = {"input_ids": ids, "labels": ids}
+        if self.apart:
+            places = np.arange(len(ids))
+            firsts = np.zeros(len(ids), dtype=np.int64)
+            firsts[row.begins] = row.begins
+            example["position_ids"] = places - np.maximum.accumulate(firsts)
+            example["labels"] = np.where(example["position_ids"] == 0, IGNORED, ids)
+        if self.languages:
+            example["langs"] = np.full(len(ids), self.languages[row.group])
+        return example
 
     def batch(self, examples: Sequence[Example]) -> Batch:
-        """``input_ids`` ``(B, length)``, and the same as labels: the model shifts them."""
-        batch = padded(examples, {})
-        return {**batch, "labels": batch["input_ids"]}
+        """``input_ids`` and ``labels`` ``(B, length)``, which the model shifts, ``position_ids`` and ``langs``."""
+        return padded(examples, {})
 
     def counts(self, batch: Batch) -> Mapping[str, int]:
-        """All tokens but the first of each row."""
-        rows, length = batch["labels"].shape
-        return {"loss": rows * (length - 1)}
+        """All tokens but the first of each row, and of each document that is apart."""
+        return {"loss": int((batch["labels"][:, 1:] != IGNORED).sum())}
+
+    def trainee(self, models: Mapping[str, Model]) -> Writer:
+        """The model; raises `InputError` for one whose tokens see what follows, or that cannot hold texts apart."""
+        self.check_roles(models)
+        model = models["model"]
+        if not model.backbone.causal:
+            raise InputError(
+                f"{model.config.model_type}: the tokens of this model see those that they have to predict: its config "
+                "needs causal=true"
+            )
+        if self.apart and "position_ids" not in model.input_names:
+            raise InputError(
+                f'documents="apart": a {model.config.model_type} takes no position_ids, which tell documents apart; '
+                'leave them "joined"'
+            )
+        return Writer(models)
+
+    def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
+        """A new model that sees no token that follows, and knows as many languages as the tokenizer."""
+        known = known_keys(model_type, {"causal": True, **counted_languages(self.languages)})
+        return super().new_models(model_type, seed=seed, **{**known, **config})
 
     def measures(
         self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
     ) -> Mapping[str, float]:
-        """The loss, and the bits for a byte of the text."""
-        tokens_of_a_byte = self._tokens(corpus) / corpus.size
-        return {"loss": losses["loss"], "bits per byte": losses["loss"] / math.log(2) * tokens_of_a_byte}
-
-    def _tokens(self, corpus: TokenCorpus) -> int:
-        """How many there are, with those between documents."""
-        return len(corpus.ids) + len(self._between) * len(corpus)
+        """The loss, the bits for a byte of the text, and how often the best guess was the next token."""
+        bits = bits_per_byte(losses["loss"], corpus, self._between)
+        return {"loss": losses["loss"], "bits per byte": bits, "accuracy": right["loss"]}
 
     @property
     def main_measure(self) -> str:
         """Bits per byte, which do not depend on the tokenizer."""
         return "bits per byte"
+
+
+def end_of(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What stands behind a text that others follow: its end token, else what ends one for models that read; or none."""
+    ends = (tokenizer.eos_token_id, tokenizer.sep_token_id)
+    return next(((token,) for token in ends if token is not None), ())
+
+
+def bits_per_byte(loss: float, corpus: TokenCorpus, between: Sequence[int]) -> float:
+    """The bits for a byte of the texts, of the mean loss of a token in nats.
+
+    The tokens that no row has, or that begin one, are taken to be as hard as the others; what stands between documents
+    counts as tokens and not as bytes.
+    """
+    tokens = len(corpus.ids) + len(between) * len(corpus)
+    return loss / math.log(2) * tokens / corpus.size
