@@ -1,0 +1,164 @@
+"""Rows of whole sentences: how they are packed, and how often each language's are read in an epoch."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfx_core.errors import InputError
+from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.corpus.tokens import Ids, Places
+
+Packing: TypeAlias = Literal["full-sentences", "document-sentences", "blocks"]
+"""What a row is filled with: as many sentences as it has room for, of any documents or of one, or just tokens."""
+
+Meeting: TypeAlias = Literal["documents", "sentences"]
+"""Between what a separator stands."""
+
+
+class Stream:
+    """The sentences of a language after one another, all for ``None``, with a separator where documents meet, or all.
+
+    Its places count the separators.
+    """
+
+    def __init__(self, corpus: TokenCorpus, separator: int, group: int | None = None, between: Meeting = "documents"):
+        self._corpus = corpus
+        self._separator = separator
+        chosen = np.arange(len(corpus.sentence_ends)) if group is None else np.flatnonzero(corpus.groups == group)
+        self._begins = corpus.sentence_begins[chosen]
+        sizes = corpus.sentence_ends[chosen] - self._begins
+        opens = np.diff(np.searchsorted(corpus.document_ends, chosen, side="right"), prepend=-1) != 0
+        separated = opens.copy() if between == "documents" else np.ones(len(chosen), dtype=np.bool_)
+        separated[0] = False
+        self.sentence_ends: Places = np.cumsum(sizes + separated)
+        """``(s,)``, for each sentence the place after its last token."""
+        self.sentence_begins: Places = self.sentence_ends - sizes
+        """``(s,)``"""
+        self.document_ends: Places = self.sentence_ends[np.append(opens[1:], True)]
+        """For each document the place after its last token."""
+
+    def __len__(self) -> int:
+        return int(self.sentence_ends[-1])
+
+    def between(self, begin: int, end: int) -> Tokens:
+        """The tokens from one place to before another."""
+        ids = np.full(end - begin, self._separator, dtype=np.int64)
+        word_starts = np.ones(end - begin, dtype=np.bool_)
+        first = int(np.searchsorted(self.sentence_ends, begin, side="right"))
+        last = int(np.searchsorted(self.sentence_begins, end))
+        for number in range(first, last):
+            place = int(self.sentence_begins[number])
+            low, high = max(begin, place), min(end, int(self.sentence_ends[number]))
+            moved = int(self._begins[number]) - place
+            piece = self._corpus.between(low + moved, high + moved)
+            ids[low - begin : high - begin], word_starts[low - begin : high - begin] = piece
+        return Tokens(ids, word_starts)
+
+    def rows(self, packing: Packing, room: int) -> Places:
+        """``(rows, 2)``, from where to before where each row is, of at most ``room`` tokens.
+
+        Of whole sentences; one that is longer than a row is cut where the row ends, and its rest begins the next one.
+        Blocks are full, and what is left is no row.
+        """
+        if packing == "blocks":
+            begins = np.arange(len(self) // room) * room
+            return np.stack([begins, begins + room], axis=1)
+        found, begin = [], 0
+        while begin < len(self):
+            end = self._last_end(self.sentence_ends, begin + room)
+            end = end if end > begin else begin + room
+            if packing == "document-sentences":
+                end = min(end, int(self.document_ends[np.searchsorted(self.document_ends, begin, side="right")]))
+            found.append((begin, end))
+            begin = self._next_token(end)
+        return np.asarray(found, dtype=np.int64)
+
+    @staticmethod
+    def _last_end(ends: Places, limit: int) -> int:
+        """The last of the ends that is not behind the limit."""
+        count = int(np.searchsorted(ends, limit, side="right"))
+        return int(ends[count - 1]) if count else 0
+
+    def _next_token(self, place: int) -> int:
+        """The place, or the one after it if a separator stands there."""
+        number = int(np.searchsorted(self.sentence_ends, place, side="right"))
+        return place if number == len(self.sentence_ends) else max(place, int(self.sentence_begins[number]))
+
+
+class Packed(NamedTuple):
+    """A row before special tokens stand around it."""
+
+    tokens: Tokens
+
+    group: str
+    """Its language."""
+
+
+class PackedRows(Sequence[Packed]):
+    """Rows of several streams, each of one language; they are read when they are asked for."""
+
+    def __init__(self, streams: Sequence[Stream], groups: Sequence[str], rows: Sequence[Places]) -> None:
+        self._streams, self._groups = streams, groups
+        numbers = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
+        self._rows = np.concatenate([numbers[:, None], np.concatenate(rows)], axis=1)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, number: int) -> Packed: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Packed]: ...
+    def __getitem__(self, number: int | slice) -> Packed | list[Packed]:
+        """A row."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        stream, begin, end = self._rows[number].tolist()
+        return Packed(self._streams[stream].between(begin, end), self._groups[stream])
+
+
+def packed_rows(
+    corpus: TokenCorpus,
+    separator: int,
+    room: int,
+    generator: np.random.Generator,
+    *,
+    packing: Packing = "full-sentences",
+    between: Meeting = "documents",
+    exponent: float = 1.0,
+) -> PackedRows:
+    """The rows of an epoch, each of one language, which has as many as `times_read` says.
+
+    Raises `InputError` where there is none.
+    """
+    groups = np.unique(corpus.groups).tolist()
+    streams = [Stream(corpus, separator, group if len(groups) > 1 else None, between) for group in groups]
+    rows = [stream.rows(packing, room) for stream in streams]
+    counts = np.asarray([len(each) for each in rows])
+    if not counts.any():
+        raise InputError(f"a row has {room} tokens beside special ones; the corpus has too few for one")
+    wanted = times_read(counts, exponent)
+    rows = [each[drawn(len(each), count, generator)] for each, count in zip(rows, wanted.tolist(), strict=True)]
+    return PackedRows(streams, [corpus.group_names[group] for group in groups], rows)
+
+
+def times_read(counts: NDArray[np.int64], exponent: float) -> NDArray[np.int64]:
+    """Of languages with ``counts`` of rows, how many of each an epoch reads, as many together as there are.
+
+    A share p of all becomes one in proportion to p to the power of ``exponent`` (Lample and Conneau 2019, §3.1;
+    Conneau et al. 2020, §3.1, and ``multilingual_masked_lm.py`` of fairseq).
+    """
+    shares = np.where(counts > 0, counts / counts.sum(), 0.0)
+    smoothed = np.power(shares, exponent, where=shares > 0, out=np.zeros_like(shares))
+    wanted: NDArray[np.int64] = np.rint(smoothed / smoothed.sum() * counts.sum()).astype(np.int64)
+    return wanted
+
+
+def drawn(count: int, wanted: int, generator: np.random.Generator) -> Ids:
+    """``wanted`` of ``count`` numbers: each as often as the others, or once more."""
+    if wanted == count:
+        return np.arange(count)
+    rest = generator.permutation(count)[: wanted % count if count else 0]
+    return np.concatenate([np.tile(np.arange(count), wanted // count if count else 0), np.sort(rest)])
