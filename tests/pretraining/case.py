@@ -27,7 +27,7 @@ class ObjectiveCase:
     """Keys of the model's config beside those of its tiny one."""
 
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of ``tokenizer_config.json``, which no released vocabulary needs."""
+    """Keys of ``tokenizer_config.json``, beside the released files of a vocabulary."""
 
     rate: float = 3e-3
     """Learning rate of Adam."""

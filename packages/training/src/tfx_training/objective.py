@@ -77,7 +77,12 @@ class Objective(ABC, Generic[Corpus, Row]):
     """The terms of the loss, and the weight of each."""
 
     follows: ClassVar[bool] = False
-    """Whether a batch goes on with the texts of the one before, and with what was carried out of it."""
+    """Whether a batch goes on with the texts of the one before, and with what was carried out of it.
+
+    A column of what `order` gives is one text then. Who shares batches out, to processes or to be accumulated, gives
+    each share the same columns every time, and what was carried out of them: detached tensors, or a tuple of some.
+    With an epoch, and with an evaluation, texts begin, and nothing is carried.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer

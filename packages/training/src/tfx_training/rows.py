@@ -39,7 +39,9 @@ class Blocks(Sequence[Tokens]):
         # of each document, the place after what follows it, counting what stands between
         self._ends = np.cumsum(lengths + len(between))
         total, row = int(self._ends[-1]), length + ahead
-        self._begin = begin if isinstance(begin, int) else int(begin.integers(max(1, min(length, total - row + 1))))
+        if isinstance(begin, np.random.Generator):
+            begin = int(begin.integers(max(1, min(length, total - row + 1))))
+        self._begin = begin
         if total - self._begin < row:
             raise InputError(f"length={length}: the corpus has {total} tokens, not enough for one row")
         self._count = (total - self._begin - ahead) // length

@@ -13,7 +13,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee
-from tfx_training.objectives.causal import bits_per_byte
+from tfx_training.objectives.causal import bits_per_byte, end_of
 from tfx_training.rows import Blocks
 
 
@@ -28,7 +28,8 @@ class Reader(Trainee):
         """
         model = self.model("model")
         output = model(**batch, mems=self.empty(model, len(batch["input_ids"])) if carried is None else carried)
-        return Outcome({"loss": output.loss}, carried=None if output.mems is None else tuple(output.mems))
+        remembered = output.get("mems")
+        return Outcome({"loss": output.loss}, carried=None if remembered is None else tuple(remembered))
 
     @staticmethod
     def empty(model: Model, rows: int) -> tuple[Tensor, ...]:
@@ -56,7 +57,7 @@ class Segments(Objective[TokenCorpus, Tokens]):
     def __init__(self, tokenizer: Tokenizer, *, length: int = 150) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
-        self._between = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+        self._between = end_of(tokenizer)
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Blocks:
         """Segments in the order of the text, each with the token after it."""
@@ -65,9 +66,7 @@ class Segments(Objective[TokenCorpus, Tokens]):
     def order(self, rows: Sequence[Tokens], batch_size: int, generator: np.random.Generator) -> NDArray[np.int64]:
         """Batches ``(batches, batch_size)``, a column of which is a reader: its segments follow one another.
 
-        Nothing is drawn. Fewer than ``batch_size`` segments at the end are left out. Whoever shares a batch out, to
-        processes or to be accumulated, gives each of them the same columns every time, and what was carried out of
-        them.
+        Nothing is drawn. Fewer than ``batch_size`` segments at the end are left out.
         """
         batches = len(rows) // batch_size
         if not batches:
