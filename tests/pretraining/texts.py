@@ -13,6 +13,3 @@ def _counted(length: int) -> str:
 
 COUNTED = tuple(_counted(_random.randint(20, 60)) for _ in range(40))
 """Each word is the letter after the one before it."""
-
-REPEATED = tuple(" ".join(_random.choice(_ALPHABET) * _random.randint(20, 60)) for _ in range(60))
-"""Each word is the letter before it."""
