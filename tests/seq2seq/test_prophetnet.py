@@ -53,6 +53,25 @@ def test_what_is_padding_of_the_target_counts_in_no_stream() -> None:
     )
 
 
+def test_a_call_may_say_where_the_tokens_of_the_target_stand() -> None:
+    """Pretraining predicts fragments of a text, which do not begin with it; no other encoder-decoder has that."""
+    model = prophetnet()
+    counted = of_streams(model(SOURCE, decoder_input_ids=TARGET))
+    places = torch.arange(5)[None].expand(2, -1)
+    same = of_streams(model(SOURCE, decoder_input_ids=TARGET, decoder_position_ids=places))
+    torch.testing.assert_close(same, counted)
+    apart = of_streams(
+        model(SOURCE, decoder_input_ids=TARGET, decoder_position_ids=places + torch.tensor([0, 0, 9, 9, 9]))
+    )
+    torch.testing.assert_close(apart[:, :, :2], counted[:, :, :2])
+    assert ((apart - counted)[:, :, 2:].abs().amax(-1) > 1e-4).all()
+    with pytest.raises(InputError, match="position_ids: "):
+        model(SOURCE, decoder_input_ids=TARGET, decoder_position_ids=places + 40)
+    t5 = tfx_core.new_model("t5", head="conditional-generation", seed=1, **tiny_config("t5"))
+    with pytest.raises(TypeError, match="takes no 'decoder_position_ids'"):
+        t5(SOURCE, decoder_input_ids=TARGET, decoder_position_ids=places)
+
+
 def test_each_stream_predicts_from_one_token_less_and_the_first_token_always() -> None:
     model = prophetnet(ngram=3)
     before = of_streams(model(SOURCE, decoder_input_ids=TARGET))

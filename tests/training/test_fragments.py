@@ -9,7 +9,7 @@ from tests.core.text.folders import small
 from tfx_core.errors import InputError
 from tfx_training import TokenCorpus
 from tfx_training.objective import generator_of
-from tfx_training.objectives.fragments import fragments, places_in_fragments, replaced
+from tfx_training.objectives.fragments import fragments, places_in_fragments
 from tfx_training.objectives.future_n_grams import FutureNGrams
 
 
@@ -34,16 +34,6 @@ def test_a_short_block_has_less(length: int) -> None:
 def test_tokens_of_a_fragment_are_counted() -> None:
     assert places_in_fragments(np.array([3, 4, 5, 9, 12, 13])).tolist() == [0, 1, 2, 0, 0, 1]
     assert places_in_fragments(np.zeros(0, dtype=np.int64)).tolist() == []
-
-
-def test_what_stands_for_hidden_tokens() -> None:
-    ids = np.full(100_000, 5)
-    hidden = np.arange(100_000) % 2 == 0
-    changed = replaced(ids, hidden, 1, np.arange(10, 20), generator_of(0))
-    assert (changed[~hidden] == 5).all()
-    assert np.mean(changed[hidden] == 1) == pytest.approx(0.8, abs=0.01)
-    assert np.mean(changed[hidden] == 5) == pytest.approx(0.1, abs=0.01)
-    assert np.mean(changed[hidden] >= 10) == pytest.approx(0.1, abs=0.01)
 
 
 def test_labels_are_what_was_hidden_and_streams_keep_to_their_fragments(tmp_path: Path) -> None:
@@ -74,5 +64,5 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"length=8, share=0\.15, block=64: no token would be hidden"):
         FutureNGrams(tokens, length=8)
     tokens.mask_token = None
-    with pytest.raises(InputError, match=r"has no mask_token.*tokenizer\.mask_token = "):
+    with pytest.raises(InputError, match="has no mask_token"):
         FutureNGrams(tokens)

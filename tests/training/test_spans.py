@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.text.folders import small
 from tfx_core import Tokenizer
 from tfx_core.errors import InputError
-from tfx_training import TokenCorpus
+from tfx_training import Document, Part, TokenCorpus
 from tfx_training.objective import generator_of
 from tfx_training.objectives.span_corruption import SpanCorruption, sentinels_of
 from tfx_training.objectives.spans import random_partition, random_spans, raw_length, span_counts, without_spans
@@ -104,6 +104,22 @@ def test_the_objective_gives_the_lengths_that_it_says(tmp_path: Path) -> None:
     assert objective.counts(objective.batch([example] * 2)) == {"loss": 228}
 
 
+def test_languages_are_drawn_by_their_smoothed_share(tmp_path: Path) -> None:
+    tokens = tokenizer_with(tmp_path, 30)
+    texts = {"de": "a b c d " * 2000, "ro": "e f g h " * 200, "tlh": "i"}
+    corpus = TokenCorpus.of(tokens, [Document((Part(text, group=name),)) for name, text in texts.items()])
+    objective = SpanCorruption(tokens, length=40)  # of 44 tokens
+    rows = objective.rows(corpus, generator_of(0))
+    marks = dict(zip(tokens.convert_tokens_to_ids(list("abcdefgh")), ["de"] * 4 + ["ro"] * 4, strict=True))
+    languages = [{marks[each] for each in row.ids.tolist()} for row in rows]
+    assert all(len(each) == 1 for each in languages)  # a row is of one language
+    counts = np.array([languages.count({"de"}), languages.count({"ro"})])
+    assert counts.sum() == pytest.approx(8800 / objective.raw_length, abs=3)
+    assert counts[0] / counts[1] == pytest.approx(10**0.3, rel=0.03)
+    as_they_are = SpanCorruption(tokens, length=40, language_exponent=1.0).rows(corpus, generator_of(0))
+    assert sum(marks[int(row.ids[0])] == "ro" for row in as_they_are) in (17, 18)  # 800 tokens
+
+
 def test_sentinels_may_be_pieces_of_the_vocabulary(tmp_path: Path) -> None:
     tokens = tokenizer_with(tmp_path, 3, "▁<extra_id_{}>")
     assert tokens.convert_ids_to_tokens(sentinels_of(tokens)) == [f"▁<extra_id_{number}>" for number in range(3)]
@@ -122,7 +138,9 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mean_span=0\.5: must be"):
         SpanCorruption(tokens, mean_span=0.5)
     short = TokenCorpus.of(tokens, ["a b c"])
-    with pytest.raises(InputError, match="length=20: a row is made of 21 tokens, and the corpus has only 3"):
+    with pytest.raises(
+        InputError, match="length=20: a row is made of 21 tokens of one language, and the corpus has only 3"
+    ):
         SpanCorruption(tokens, length=20).rows(short, generator_of(0))
     with pytest.raises(InputError, match="a text of 1 tokens"):
         random_spans(1, 0.15, 3.0, generator_of(0))

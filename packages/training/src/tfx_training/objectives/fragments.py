@@ -6,7 +6,7 @@ microsoft/MASS, which ProphetNet was pretrained with.
 
 import numpy as np
 
-from tfx_training.corpus.tokens import Flags, Ids
+from tfx_training.corpus.tokens import Ids
 
 
 def fragments(length: int, generator: np.random.Generator, *, share: float = 0.15, block: int = 64) -> Ids:
@@ -29,13 +29,3 @@ def places_in_fragments(places: Ids) -> Ids:
     begins = np.flatnonzero(np.diff(places, prepend=-1) != 1)
     numbers = np.arange(len(places))
     return numbers - begins[np.searchsorted(begins, numbers, side="right") - 1]
-
-
-def replaced(ids: Ids, chosen: Flags, mask: int, usual: Ids, generator: np.random.Generator) -> Ids:
-    """Ids ``(n,)`` of which those chosen become ``mask`` (80 %), any of the ``usual`` ones (10 %) or stay (10 %)."""
-    places = np.flatnonzero(chosen)
-    fate = generator.random(len(places))
-    anything = generator.choice(usual, len(places))
-    changed = ids.copy()
-    changed[places] = np.where(fate < 0.8, mask, np.where(fate < 0.9, anything, ids[places]))
-    return changed

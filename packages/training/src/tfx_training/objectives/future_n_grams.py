@@ -13,7 +13,8 @@ from tfx_core.fields import Above, Size, checked
 from tfx_core.model.heads import IGNORED, token_loss
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
-from tfx_training.objectives.fragments import fragments, places_in_fragments, replaced
+from tfx_training.objectives.fragments import fragments, places_in_fragments
+from tfx_training.objectives.masking import mask_of, replaced, usual_ids
 from tfx_training.objectives.targets import role_id, share_right
 from tfx_training.rows import Blocks
 
@@ -59,10 +60,9 @@ class FutureNGrams(Objective[TokenCorpus, Tokens]):
         self.share = checked(share, Annotated[float, Above(0, 1)], "share", InputError)
         self.block = checked(block, Size, "block", InputError)
         self.ngram = checked(ngram, Size, "ngram", InputError)
-        self._mask = role_id(tokenizer, "mask_token")
+        self._mask = mask_of(tokenizer)
         self._end = role_id(tokenizer, "sep_token")
-        special = set(tokenizer.all_special_ids)
-        self._usual = np.asarray(sorted({*tokenizer.get_vocab().values()} - special), dtype=np.int64)
+        self._usual = usual_ids(tokenizer)
         if int(min(self.block, self.length - 2) * self.share) < 1:
             raise InputError(
                 f"length={length}, share={share}, block={block}: no token would be hidden; make one of them greater"
@@ -70,9 +70,7 @@ class FutureNGrams(Objective[TokenCorpus, Tokens]):
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Blocks:
         """Rows of a token less than ``length``, from any place of the first row on."""
-        length = self.length - 1
-        most = max(1, min(length, len(corpus.ids) + len(corpus) - length))
-        return Blocks(corpus, length, (self._end,), begin=int(generator.integers(most)))
+        return Blocks(corpus, self.length - 1, (self._end,), begin=generator)
 
     def example(self, row: Tokens, generator: np.random.Generator) -> Example:
         """``input_ids`` ``(length,)``, and of the hidden tokens ``(T,)`` what is read, where, and the labels."""

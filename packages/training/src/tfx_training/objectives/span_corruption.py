@@ -1,37 +1,70 @@
 """Spans of a text to be written, in the order of the marks that stand for them: how T5 and mT5 were pretrained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count, takewhile
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 import numpy as np
 
 from tfx_core import Tokenizer
 from tfx_core.errors import InputError
-from tfx_core.fields import Above, Between, Size, checked
+from tfx_core.fields import Above, Between, Positive, Size, checked
 from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.corpus.tokens import Ids
 from tfx_training.objective import Example
+from tfx_training.objectives.groups import documents_by_group, sampled
 from tfx_training.objectives.spans import random_spans, raw_length, span_counts, without_spans
 from tfx_training.objectives.targets import Writing, role_id
 from tfx_training.rows import Blocks
 
 
+class DrawnRows(Sequence[Tokens]):
+    """Those rows of several languages that an epoch reads."""
+
+    def __init__(self, blocks: Sequence[Blocks], numbers: Sequence[Ids]) -> None:
+        self._blocks = blocks
+        self._of_language = np.repeat(np.arange(len(blocks)), [len(each) for each in numbers])
+        self._numbers = np.concatenate(numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, number: int) -> Tokens: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Tokens]: ...
+    def __getitem__(self, number: int | slice) -> Tokens | list[Tokens]:
+        """A row."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        row: Tokens = self._blocks[int(self._of_language[number])][int(self._numbers[number])]
+        return row
+
+
 class SpanCorruption(Writing[TokenCorpus, Tokens]):
     """Rows of as many tokens as make an input of ``length``, of which ``density`` are hidden in spans.
 
-    Documents follow one another with nothing between them, as in the released code (`span_corruption` of
-    google-research/text-to-text-transfer-transformer, ``t5/data/preprocessors.py``; Raffel et al. 2020, §3.1.4; Xue et
-    al. 2021, §3.1); what is left at the end of the corpus, less than a row, is not learnt from in that epoch. Each
-    epoch cuts at other places. Texts of several languages are sampled by whoever makes the corpus.
+    Documents follow one another with nothing between them, as in the released code; what is left at the end of the
+    corpus, less than a row, is not learnt from in that epoch. Each epoch cuts at other places. Where the texts are of
+    several groups, languages, a row is of one, and they are drawn by their share to the power of ``language_exponent``;
+    one with fewer tokens than a row has none (Raffel et al. 2020, §3.1.4; Xue et al. 2021, §3.1 and §3.2;
+    ``span_corruption`` in ``t5/data/preprocessors.py`` of google-research/text-to-text-transfer-transformer).
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, *, length: int = 512, density: float = 0.15, mean_span: float = 3.0
+        self,
+        tokenizer: Tokenizer,
+        *,
+        length: int = 512,
+        density: float = 0.15,
+        mean_span: float = 3.0,
+        language_exponent: float = 0.3,
     ) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
         self.density = checked(density, Annotated[float, Above(0, 0.9)], "density", InputError)
         self.mean_span = checked(mean_span, Annotated[float, Between(1)], "mean_span", InputError)
+        self.language_exponent = checked(language_exponent, Positive, "language_exponent", InputError)
         self.raw_length, self.target_length = raw_length(self.length, self.density, self.mean_span)
         self._end = [role_id(tokenizer, "eos_token")]
         self._sentinels = sentinels_of(tokenizer)
@@ -43,15 +76,18 @@ class SpanCorruption(Writing[TokenCorpus, Tokens]):
                 "smaller or mean_span greater"
             )
 
-    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Blocks:
-        """Rows of ``raw_length`` tokens, from any place of the first row on."""
-        if len(corpus.ids) < self.raw_length:
+    def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> "DrawnRows":
+        """Rows of ``raw_length`` tokens, from any place of the first row of each language on."""
+        documents = documents_by_group(corpus) if len(corpus.group_names) > 1 else [np.arange(len(corpus))]
+        sizes = np.diff(corpus.sentence_ends[corpus.document_ends - 1], prepend=0)
+        enough = [numbers for numbers in documents if sizes[numbers].sum() >= self.raw_length]
+        if not enough:
             raise InputError(
-                f"length={self.length}: a row is made of {self.raw_length} tokens, and the corpus has only "
-                f"{len(corpus.ids)}; make length smaller"
+                f"length={self.length}: a row is made of {self.raw_length} tokens of one language, and the corpus has "
+                f"only {max(sizes[numbers].sum() for numbers in documents)}; make length smaller"
             )
-        most = max(1, min(self.raw_length, len(corpus.ids) - self.raw_length))
-        return Blocks(corpus, self.raw_length, begin=int(generator.integers(most)))
+        blocks = [Blocks(corpus, self.raw_length, begin=generator, documents=numbers) for numbers in enough]
+        return DrawnRows(blocks, sampled([len(each) for each in blocks], self.language_exponent, generator))
 
     def example(self, row: Tokens, generator: np.random.Generator) -> Example:
         """``input_ids`` ``(length,)`` with marks, ``labels`` ``(target_length,)`` with what they stand for."""
