@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import tfx_core
+from tests.pretraining.case import Tried
 from tests.pretraining.trainings import training
 from tfx_core.errors import InputError
-from tfx_training import TrainingSettings
+from tfx_training import TrainingSettings, train
+from tfx_training.loop.evaluating import evaluate
 from tfx_training.loop.log import lines_of
 
 
@@ -175,3 +178,20 @@ def test_rows_of_an_update_are_divided_evenly(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch_size=8: must be a multiple of 3: accumulation=3 in each of 1 process"):
         training(tmp_path / "out", steps=1, accumulation=3)
     assert TrainingSettings(steps=1, batch_size=12, accumulation=3).rows_of_a_slice(2) == 2
+
+
+def test_the_best_models_are_kept(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"steps": 6, "evaluate_every": 2, "schedule": "constant", "keep_best": True}
+    # the rate becomes too high in the end
+    trained = training(tmp_path / "out", **settings, rate=20.0, warmup=6)
+    evaluations = [line["evaluation"] for line in lines_of(tmp_path / "out" / "log.jsonl") if "evaluation" in line]
+    best = min(evaluations, key=lambda each: each["bits per byte"])
+    assert trained.measures == best != evaluations[-1]
+    tried = Tried("causal", "gpt2", tmp_path / "tokenizer")
+    trainee = tried.objective.trainee({"model": tfx_core.load_model(tmp_path / "out", head="causal-lm")})
+    found = evaluate(tried.objective, trainee, tried.corpus, Accelerator(cpu=True), 8, 0)
+    assert found == pytest.approx(best, abs=1e-5)
+    with pytest.raises(InputError, match="keep_best=True: which models are best is seen on what is held_out"):
+        train(
+            tried.objective, tried.models(), tried.corpus, tmp_path, settings=TrainingSettings(steps=1, keep_best=True)
+        )

@@ -148,6 +148,11 @@ class Objective(ABC, Generic[Corpus, Row]):
         """What to report of an evaluation, by name, of the means of all losses and of the shares that were right."""
         return {**losses, **{f"{term} accuracy": share for term, share in right.items()}}
 
+    def score(self, measures: Mapping[str, float]) -> tuple[float, ...]:
+        """How good an evaluation is, by its main measure: the greater one is better."""
+        value = measures[self.main_measure]
+        return (value if self.main_measure.endswith("accuracy") else -value,)
+
     @property
     def main_measure(self) -> str:
         """The one of `measures` that says how good the model is, lower for better unless it is an accuracy."""
