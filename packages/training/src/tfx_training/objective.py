@@ -165,6 +165,11 @@ class Objective(ABC, Generic[Corpus, Row]):
         """
         return {}
 
+    def score(self, measures: Mapping[str, float]) -> tuple[float, ...]:
+        """How good an evaluation is, by its main measure: the greater one is better."""
+        value = measures[self.main_measure]
+        return (value if self.main_measure.endswith("accuracy") else -value,)
+
     @property
     def main_measure(self) -> str:
         """The one of `measures` that says how good the model is, lower for better unless it is an accuracy."""

@@ -44,6 +44,7 @@ class TrainingSettings(Checked):
     seed: Annotated[Count, Help("Of everything that is drawn.")] = 0
     evaluate_every: Annotated[Size | None, Help("Updates between evaluations; there is one at the end anyhow.")] = None
     save_every: Annotated[Size | None, Help("Updates between checkpoints; there is one at the end anyhow.")] = None
+    keep_best: Annotated[bool, Help("Write the models of the best evaluation, not the last ones.")] = False
     keep_last: Annotated[Size, Help("Checkpoints to keep.")] = 2
     log_every: Annotated[Size, Help("Updates between lines of the log; each has the mean of its updates.")] = 10
     trackers: Annotated[tuple[str, ...], Help("accelerate's trackers to log to as well, such as tensorboard.")] = ()

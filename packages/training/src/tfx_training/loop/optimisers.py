@@ -25,7 +25,7 @@ def optimisers_of(trainee: nn.Module, settings: TrainingSettings) -> list[torch.
         {"params": [each for each in others if each.dim() < 2], "weight_decay": 0.0},
     ]
     adamw = torch.optim.AdamW(
-        [group for group in groups if group["params"]], settings.rate, settings.betas, settings.epsilon
+        [group for group in groups if group["params"]], settings.rate, settings.betas, settings.epsilon, fused=True
     )
     return [adamw, _muon(matrices, settings)] if matrices else [adamw]
 

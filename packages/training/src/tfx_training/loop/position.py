@@ -48,6 +48,9 @@ class Position:
     measures: dict[str, float] = field(default_factory=dict)
     """Of the latest evaluation."""
 
+    score: list[float] = field(default_factory=list)
+    """Of the best evaluation, where the best models are kept."""
+
     evaluated: int = -1
     """The step of the latest evaluation."""
 

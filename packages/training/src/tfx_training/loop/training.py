@@ -46,7 +46,7 @@ class Trained:
     """Of all its runs together, those before it was interrupted too."""
 
     measures: Mapping[str, float]
-    """Of what was held out; none where nothing was."""
+    """Of what was held out, of the models that were written; none where nothing was."""
 
     curves: Path | None
     """The picture of the curves, where there is matplotlib."""
@@ -74,6 +74,8 @@ def train(
     this. Raises `InputError` for models, settings and rows that do not fit each other, and for a checkpoint of another
     training.
     """
+    if settings.keep_best and held_out is None:
+        raise InputError("keep_best=True: which models are best is seen on what is held_out, and nothing is")
     training = _Training(objective, models, Path(folder).expanduser(), settings)
     training.begin(corpus, resume)
     if progress and training.accelerator.is_main_process:
@@ -181,11 +183,9 @@ class _Training:
         if held_out is not None and position.evaluated != position.step:
             self._evaluate(held_out)
         self._save()
-        curves = None
-        if self.accelerator.is_main_process:
-            self.objective.save(self.models, self.folder)
-            curves = draw(self.folder)
-        self.accelerator.wait_for_everyone()
+        if not self.settings.keep_best:
+            self._write_models()
+        curves = draw(self.folder) if self.accelerator.is_main_process else None
         return Trained(self.folder, position.step, position.tokens, position.seconds, dict(position.measures), curves)
 
     def _totals(self, update: Update, seconds: float, stop: bool) -> _Totals:
@@ -296,11 +296,21 @@ class _Training:
     def _evaluate(self, held_out: Any) -> None:
         position = self.position
         measures = evaluate(self.objective, self.trainee, held_out, self.accelerator, self.size, self.settings.seed)
-        position.measures, position.evaluated = dict(measures), position.step
+        position.evaluated = position.step
+        score = list(self.objective.score(measures)) if self.settings.keep_best else []
+        if not self.settings.keep_best or not position.score or score > position.score:
+            position.measures, position.score = dict(measures), score
+            if self.settings.keep_best:
+                self._write_models()
         if self.log is not None:
             self.log.add({"step": position.step, "epoch": position.epoch, "evaluation": measures})
         if self.settings.trackers:
             self.accelerator.log({f"held out {name}": value for name, value in measures.items()}, step=position.step)
+
+    def _write_models(self) -> None:
+        if self.accelerator.is_main_process:
+            self.objective.save(self.models, self.folder)
+        self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
         self.position.sums = self._gathered()
