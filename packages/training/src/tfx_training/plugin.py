@@ -109,8 +109,10 @@ def tfx_objectives() -> list[ObjectiveSpec]:
 
 @hookimpl
 def tfx_commands(cli: "click.Group") -> None:
-    """``tfx-core pretrain`` and ``tfx-core objectives``."""
+    """``tfx-core pretrain``, ``tfx-core objectives`` and ``tfx-core finetune``."""
+    from tfx_training.finetuning.commands import finetune
     from tfx_training.pretraining import objectives, pretrain
 
+    cli.add_command(finetune)
     cli.add_command(objectives)
     cli.add_command(pretrain)

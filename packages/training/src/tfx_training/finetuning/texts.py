@@ -11,6 +11,7 @@ from tfx_core import Model, ModelOutput, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
 from tfx_core.model.heads import IGNORED
+from tfx_core.tasks.generating import named_settings, stored_prefix
 from tfx_core.tasks.pipeline import load_task
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record
@@ -29,7 +30,7 @@ class Written:
 
 
 class Texts(FineTuning[Written]):
-    """Targets of sources, behind a ``prefix``.
+    """Targets of sources, behind a ``prefix``; without one, that of the model (`fit`) or none.
 
     In a ``translation`` object (``{"translation": {"en": …, "de": …}}``) and in columns named by them, the languages
     say which is which. ``src_lang`` and ``tgt_lang`` are the tokenizer's names of them, where it has any (mBART,
@@ -50,7 +51,7 @@ class Texts(FineTuning[Written]):
         length: int = 512,
         target_length: int = 128,
         task: TextTask = "text2text-generation",
-        prefix: str = "",
+        prefix: str | None = None,
         src_lang: str | None = None,
         tgt_lang: str | None = None,
     ) -> None:
@@ -92,7 +93,7 @@ class Texts(FineTuning[Written]):
         target = self.tokenizer(text_target=row.target, truncation=True, max_length=self.target_length, **self._told)[
             "input_ids"
         ]
-        return {**self.inputs(self.prefix + row.source, **self._told), "labels": np.asarray(target, np.int64)}
+        return {**self.inputs((self.prefix or "") + row.source, **self._told), "labels": np.asarray(target, np.int64)}
 
     def counts(self, batch: Batch) -> Mapping[str, int]:
         """The tokens of the targets."""
@@ -117,20 +118,31 @@ class Texts(FineTuning[Written]):
         task = kind(
             model,
             self.tokenizer,
-            prefix=self.prefix,
+            prefix=self.prefix or "",
             long_input="truncate",
             max_source_length=self.length,
-            max_new_tokens=min(self.target_length, model.max_positions or self.target_length),
+            max_new_tokens=self.target_length,
             **self._told,
         )
         return [next(iter(answer.values())) for answer in task(sources)]
 
-    def of_model(self) -> Mapping[str, Any]:
-        """The prefix, where the task finds it: that of a pair of languages for a tokenizer that tells none."""
+    def fit(self, model: Model, length: int | None = None) -> None:
+        """As of all heads; the prefix is by default the checkpoint's for the task, and is kept there for the task."""
+        super().fit(model, length)
+        self.target_length = min(self.target_length, model.max_positions or self.target_length)
+        settings, name = named_settings(model), self._settings_name
+        if self.prefix is None:
+            self.prefix = stored_prefix(model, settings.get(name, {}))
+        elif self.prefix or name in settings or stored_prefix(model, {}):
+            own = {**settings.get(name, {}), "prefix": self.prefix}
+            model.config.update({"task_specific_params": {**settings, name: own}})
+
+    @property
+    def _settings_name(self) -> str:
+        """Where the task finds its settings: at a pair of languages, for a tokenizer that tells none."""
         source, target = self.languages.values()
-        pair = self.task == "translation" and source and target and not self._told
-        name = f"translation_{source}_to_{target}" if pair else self.task
-        return {"task_specific_params": {name: {"prefix": self.prefix}}} if self.prefix or pair else {}
+        of_pair = self.task == "translation" and source and target and not self._told
+        return f"translation_{source}_to_{target}" if of_pair else self.task
 
 
 def _same(name: str, language: str) -> bool:

@@ -12,6 +12,7 @@ from tfx_core import Model, ModelOutput, Tokenizer, load_tokenizer
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
 from tfx_core.model.heads import IGNORED
+from tfx_core.tasks.windows import length_limit
 from tfx_training.finetuning.records import Column, Record, columns_of
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
 
@@ -74,6 +75,18 @@ class FineTuning(Objective[Sequence[Labelled], Labelled]):
     def best(self) -> Sequence[str]:
         """The measures of which more is better, the one that counts most first; where there is none, less loss is."""
         return ()
+
+    def score(self, measures: Mapping[str, float]) -> tuple[float, ...]:
+        """How good an evaluation is, by the first of `best` that it has; where that is alike, by the loss."""
+        return (*[measures[name] for name in self.best if name in measures][:1], -measures["loss"])
+
+    def fit(self, model: Model, length: int | None = None) -> None:
+        """Take what a model and its checkpoint say: rows no longer than it reads, or of the ``length`` asked for.
+
+        Raises `InputError` for a length that it cannot read.
+        """
+        limit = length_limit(model, self.tokenizer, length, "length")
+        self.length = length or min(self.length, limit or self.length)
 
     def of_model(self) -> Mapping[str, Any]:
         """Keys of the model's config that the data decide."""
