@@ -52,6 +52,7 @@ class Tried:
     """An objective with a tokenizer of an architecture's released kind, a corpus and new tiny models."""
 
     def __init__(self, name: str, model_type: str, folder: Path) -> None:
+        self.name = name
         self.case = case_of_objective(name)
         self.model_type = model_type
         files = {**case_of(model_type).released(), "config.json": {"model_type": model_type}}

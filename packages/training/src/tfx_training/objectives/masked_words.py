@@ -124,9 +124,9 @@ class HiddenWords(Objective[TokenCorpus, Packed]):
         return padded(examples, fill)
 
     def of_tokenizer(self) -> Mapping[str, Any]:
-        """The size of the vocabulary, and the languages where it tells any."""
+        """The size of the vocabulary, what rows are filled up with, and the number of languages where it tells any."""
         languages = {"n_langs": max(self._languages.values()) + 1} if self._languages else {}
-        return {**super().of_tokenizer(), **languages}
+        return {**super().of_tokenizer(), "pad_token_id": self._padding, **languages}
 
 
 class MaskedWords(HiddenWords):

@@ -4,7 +4,7 @@ Devlin et al. 2019, appendix A.2, and ``create_instances_from_document`` and ``t
 ``create_pretraining_data.py`` in google-research/bert and google-research/albert.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
@@ -105,9 +105,10 @@ def cut(tokens: Tokens, size: int, generator: np.random.Generator) -> Tokens:
 class PairRows(Sequence[Segments]):
     """Pairs of a corpus; their tokens are read when they are asked for."""
 
-    def __init__(self, corpus: TokenCorpus, pairs: Sequence[Pair]) -> None:
+    def __init__(self, corpus: TokenCorpus, pairs: Iterable[Pair]) -> None:
         self._corpus = corpus
-        self._pairs: Places = np.asarray([(*first, *second, label) for first, second, label in pairs], dtype=np.int64)
+        numbers = (number for first, second, label in pairs for number in (*first, *second, label))
+        self._pairs: Places = np.fromiter(numbers, dtype=np.int64).reshape(-1, 5)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -162,7 +163,7 @@ class SegmentPairs(Objective[TokenCorpus, Segments]):
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PairRows:
         """The pairs of all documents, drawn anew; raises `InputError` for a corpus that gives none."""
         self.check_corpus(corpus)
-        return PairRows(corpus, [pair for each in range(len(corpus)) for pair in self.pairs(corpus, each, generator)])
+        return PairRows(corpus, (pair for each in range(len(corpus)) for pair in self.pairs(corpus, each, generator)))
 
     def check_corpus(self, corpus: TokenCorpus) -> None:
         """Raise `InputError` unless some document has two sentences."""
@@ -206,6 +207,10 @@ class SegmentPairs(Objective[TokenCorpus, Segments]):
         """The model, with logits of hidden words alone."""
         self.check_roles(models)
         return PairTrainee(models, self.second_term, self.label, self.logits)
+
+    def of_tokenizer(self) -> Mapping[str, Any]:
+        """The size of the vocabulary, and what rows are filled up with."""
+        return {**super().of_tokenizer(), "pad_token_id": self._padding}
 
     @property
     def main_measure(self) -> str:
