@@ -67,9 +67,11 @@ class Distillation(HiddenWords):
         self.hidden_only = checked(hidden_only, bool, "hidden_only", InputError)
         self.layers = checked(layers, Sequence[Count] | None, "layers", InputError)
         given = {"soft": soft_weight, "hidden": hidden_weight, "states": states_weight}
-        weights = [checked(weight, Positive, f"{name}_weight", InputError) for name, weight in given.items()]
+        self.weights = tuple(checked(each, Positive, f"{name}_weight", InputError) for name, each in given.items())
         # for the class it is those that were published
-        vars(self)["terms"] = {term: weight for term, weight in zip(type(self).terms, weights, strict=True) if weight}
+        vars(self)["terms"] = {
+            term: weight for term, weight in zip(type(self).terms, self.weights, strict=True) if weight
+        }
         self._check_teacher()
 
     def _check_teacher(self) -> None:
