@@ -98,6 +98,21 @@ def test_the_teacher_learns_nothing_and_is_stored_nowhere(tried: Tried) -> None:
     assert all(each.grad is not None for each in trainee.parameters())
 
 
+def test_the_teacher_follows_the_batches(tried: Tried) -> None:
+    trainee = copy.deepcopy(trainee_of(tried))
+    assert trainee._teacher_on(torch.device("cpu")) is trainee.teacher
+    assert trainee._teacher_on(torch.device("meta")).device.type == "meta"
+
+
+def test_another_teacher_has_another_digest(tried: Tried) -> None:
+    teacher = copy.deepcopy(tried.case.options["teacher"])
+    before = objective_of(tried, teacher=teacher).teacher_digest
+    assert before == objective_of(tried).teacher_digest
+    with torch.no_grad():
+        teacher.get_input_embeddings().weight[0, 0] += 1
+    assert objective_of(tried, teacher=teacher).teacher_digest != before
+
+
 @torch.no_grad()
 def test_a_teacher_is_read_from_its_folder(tried: Tried, tmp_path: Path) -> None:
     teacher = tried.case.options["teacher"]

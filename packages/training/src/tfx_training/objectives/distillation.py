@@ -2,6 +2,7 @@
 
 import math
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -67,9 +68,12 @@ class Distillation(HiddenWords):
         self.hidden_only = checked(hidden_only, bool, "hidden_only", InputError)
         self.layers = checked(layers, Sequence[Count] | None, "layers", InputError)
         given = {"soft": soft_weight, "hidden": hidden_weight, "states": states_weight}
-        weights = [checked(weight, Positive, f"{name}_weight", InputError) for name, weight in given.items()]
+        self.weights = tuple(checked(each, Positive, f"{name}_weight", InputError) for name, each in given.items())
         # for the class it is those that were published
-        vars(self)["terms"] = {term: weight for term, weight in zip(type(self).terms, weights, strict=True) if weight}
+        vars(self)["terms"] = {
+            term: weight for term, weight in zip(type(self).terms, self.weights, strict=True) if weight
+        }
+        self.teacher_digest = _digest(self.teacher)  # by which a training knows whether it goes on with the same one
         self._check_teacher()
 
     def _check_teacher(self) -> None:
@@ -138,6 +142,14 @@ def _vocabulary(model: Model) -> int:
     return len(model.get_input_embeddings().get_parameter("weight"))
 
 
+def _digest(model: Model) -> int:
+    """A number that tells models apart, of a little of each tensor."""
+    digest = 0
+    for parameter in model.parameters():
+        digest = zlib.crc32(parameter.detach().flatten()[:64].float().cpu().numpy().tobytes(), digest)
+    return digest
+
+
 def _sizes(teacher: Model) -> Mapping[str, int]:
     """Keys of the config of a student that is half as deep."""
     names = ("hidden_size", "intermediate_size", "num_attention_heads", "max_position_embeddings")
@@ -191,8 +203,10 @@ class Taught(Trainee):
             "hidden tokens": lambda: mean_loss(logits[hidden], labels[hidden]),
             "states": lambda: (1 - F.cosine_similarity(states, towards, dim=-1)).mean(),
         }
-        right = {} if self.training else {"hidden tokens": (logits[hidden].argmax(-1) == labels[hidden]).float().mean()}
-        return Outcome({term: losses[term]() for term in self.terms}, right)
+        found = {term: losses[term]() for term in self.terms}
+        if self.training or "hidden tokens" not in found:
+            return Outcome(found)
+        return Outcome(found, {"hidden tokens": (logits[hidden].argmax(-1) == labels[hidden]).float().mean()})
 
 
 def _run(model: Model, batch: Mapping[str, Tensor], real: Tensor) -> tuple[Tensor, Tensor]:
@@ -205,7 +219,7 @@ def _run(model: Model, batch: Mapping[str, Tensor], real: Tensor) -> tuple[Tenso
 def soft_target_loss(logits: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
     """The mean divergence of softmaxes at a temperature T, of ``(N, V)`` from those of ``targets``, times T².
 
-    The gradients are so as large as those of hard targets.
+    So its gradients are as large as those of hard targets.
     Source: Hinton et al. 2015, §2; ``distiller.py`` of huggingface/transformers, ``step``.
     """
     ours, theirs = (F.log_softmax(each / temperature, dim=-1) for each in (logits, targets))

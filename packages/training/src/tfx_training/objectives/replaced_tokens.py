@@ -149,17 +149,11 @@ class Detection(Trainee):
         ids, replaced = with_samples(inputs["input_ids"], hidden, wanted, drawn(logits.detach(), self.temperature))
         judged = discriminator(**{**inputs, "input_ids": ids}, labels=replaced)
         losses = {"discriminator": judged.loss, "generator": mean_loss(logits, wanted)}
-        right = (
-            {}
-            if self.training
-            else {
-                "discriminator": ((judged.logits > 0) == replaced.bool())[batch["attention_mask"].bool()]
-                .float()
-                .mean(),
-                "generator": (logits.argmax(-1) == wanted).float().mean(),
-            }
-        )
-        return Outcome(losses, right)
+        if self.training:
+            return Outcome(losses)
+        judgements = ((judged.logits > 0) == replaced.bool())[batch["attention_mask"].bool()]
+        guesses = logits.argmax(-1) == wanted
+        return Outcome(losses, {"discriminator": judgements.float().mean(), "generator": guesses.float().mean()})
 
     def tie_weights(self) -> None:
         """Make one again of what both share."""
