@@ -64,3 +64,5 @@ def test_too_few_tokens_are_no_row(corpus: TokenCorpus) -> None:
         Blocks(corpus, total + 1, begin=generator_of(0))
     with pytest.raises(InputError, match="not enough"):
         Blocks(corpus, total, ahead=1)
+    with pytest.raises(InputError, match="length=1: the corpus has 0 tokens"):
+        Blocks(corpus, 1, documents=np.zeros(0, dtype=np.int64))

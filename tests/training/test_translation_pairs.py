@@ -55,16 +55,20 @@ def test_rows_are_filled_up(tokenizer: Tokenizer) -> None:
 
 
 def test_words_are_hidden_on_both_sides_and_special_tokens_never(tokenizer: Tokenizer) -> None:
-    text = "hello world " * 10
-    made = examples(TranslationPairs(tokenizer), [pair("en", text, "fr", text)] * 1200)
+    text = "hello world " * 9
+    made = examples(TranslationPairs(tokenizer), [pair("en", text, "fr", text)] * 2600)
+    words = tokenizer.convert_tokens_to_ids(["hello", "world"])
     labels = np.stack([example["labels"] for example in made])
     hidden = labels != IGNORED
-    assert hidden[:, [0, 21, 22, 43]].sum() == 0
-    assert hidden.mean() == pytest.approx(0.15, abs=0.01)
-    assert hidden[:, :22].mean() == pytest.approx(hidden[:, 22:].mean(), abs=0.01)
+    assert hidden.size > 100_000
+    assert hidden[:, [0, 19, 20, 39]].sum() == 0
+    assert hidden.mean() == pytest.approx(0.15, abs=0.005)
+    assert hidden[:, :20].mean() == pytest.approx(hidden[:, 20:].mean(), abs=0.005)
     ids = np.stack([example["input_ids"] for example in made])
     assert (ids == tokenizer.mask_token_id)[hidden].mean() == pytest.approx(0.8, abs=0.01)
-    assert len({tuple(row) for row in hidden.tolist()}) == len(hidden)
+    assert {*labels[hidden].tolist()} == {*words}
+    kept = (ids == labels)[hidden].mean()
+    assert kept == pytest.approx(0.1, abs=0.01)
 
 
 @pytest.mark.parametrize(

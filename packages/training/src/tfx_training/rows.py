@@ -38,7 +38,7 @@ class Blocks(Sequence[Tokens]):
         lengths = lengths if documents is None else lengths[documents]
         # of each document, the place after what follows it, counting what stands between
         self._ends = np.cumsum(lengths + len(between))
-        total, row = int(self._ends[-1]), length + ahead
+        total, row = int(self._ends[-1]) if len(self._ends) else 0, length + ahead
         if isinstance(begin, np.random.Generator):
             begin = int(begin.integers(max(1, min(length, total - row + 1))))
         self._begin = begin

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, overload
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
-from tfx_core.fields import Size, checked
+from tfx_core.fields import Between, checked
 from tfx_core.model.heads import IGNORED, next_labels
 from tfx_core.model.loading import load_architecture
 from tfx_training.corpus import TokenCorpus
@@ -73,7 +73,7 @@ class Writer(Trainee):
         after = next_labels(batch["labels"])
         # a head that is told what stands at each place is told what stands after it
         labels = batch["labels"] if model.language_head.next_token else after
-        output = model(**{**batch, "labels": labels})
+        output = model(**{**batch, "labels": labels}, return_dict=True)
         if self.training:
             return Outcome({"loss": output.loss})
         counted = after != IGNORED
@@ -100,7 +100,7 @@ class NextTokens(Objective[TokenCorpus, Stretch]):
 
     def __init__(self, tokenizer: Tokenizer, *, length: int = 512, documents: Boundaries = "joined") -> None:
         super().__init__(tokenizer)
-        self.length = checked(length, Size, "length", InputError)
+        self.length = checked(length, Annotated[int, Between(2)], "length", InputError)
         self.apart = checked(documents, Boundaries, "documents", InputError) == "apart"
         self.codes = tokenizer.control_codes
         self.languages = language_numbers(tokenizer)
@@ -113,15 +113,13 @@ class NextTokens(Objective[TokenCorpus, Stretch]):
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Stretches:
         """Rows of each group, from any place of its first row on."""
+        blocks, groups = {}, self._groups(corpus)
         room = self.length - bool(self.codes)
-        if room < 1:
-            raise InputError(f"length={self.length}: must be at least 2, for the control code is one of these tokens")
-        blocks = {}
-        for name, documents in self._groups(corpus).items():
+        for name, documents in groups.items():
             try:
                 blocks[name] = Blocks(corpus, room, self._between, begin=generator, documents=documents)
             except InputError:
-                if len(corpus.group_names) == 1:
+                if len(groups) == 1:
                     raise
         if not blocks:
             raise InputError(f"length={self.length}: no group of the corpus has enough tokens for one row")
@@ -185,9 +183,9 @@ class NextTokens(Objective[TokenCorpus, Stretch]):
     def measures(
         self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
     ) -> Mapping[str, float]:
-        """The loss, the bits for a byte of the text, and how often the best guess was the next token."""
+        """The loss, how often the best guess was the next token, and the bits for a byte of the text."""
         bits = bits_per_byte(losses["loss"], corpus, self._between)
-        return {"loss": losses["loss"], "bits per byte": bits, "accuracy": right["loss"]}
+        return {"bits per byte": bits, **super().measures(losses, right, corpus)}
 
     @property
     def main_measure(self) -> str:

@@ -27,7 +27,8 @@ class Reader(Trainee):
         is carried. Without ``carried`` texts begin, with a memory that is empty.
         """
         model = self.model("model")
-        output = model(**batch, mems=self.empty(model, len(batch["input_ids"])) if carried is None else carried)
+        mems = self.empty(model, len(batch["input_ids"])) if carried is None else carried
+        output = model(**batch, mems=mems, return_dict=True)
         remembered = output.get("mems")
         return Outcome({"loss": output.loss}, carried=None if remembered is None else tuple(remembered))
 
@@ -98,7 +99,8 @@ class Segments(Objective[TokenCorpus, Tokens]):
         self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
     ) -> Mapping[str, float]:
         """The loss, and the bits for a byte of the text."""
-        return {"loss": losses["loss"], "bits per byte": bits_per_byte(losses["loss"], corpus, self._between)}
+        bits = bits_per_byte(losses["loss"], corpus, self._between)
+        return {"bits per byte": bits, **super().measures(losses, right, corpus)}
 
     @property
     def main_measure(self) -> str:
