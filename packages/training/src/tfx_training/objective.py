@@ -148,6 +148,13 @@ class Objective(ABC, Generic[Corpus, Row]):
         """What to report of an evaluation, by name, of the means of all losses and of the shares that were right."""
         return {**losses, **{f"{term} accuracy": share for term, share in right.items()}}
 
+    def judged(self, trainee: Trainee, corpus: Corpus) -> Mapping[str, float]:
+        """What else to report of an evaluation, of what the models do with a corpus; in evaluation mode, here nothing.
+
+        Each process of a training calls it, and has the same result.
+        """
+        return {}
+
     def score(self, measures: Mapping[str, float]) -> tuple[float, ...]:
         """How good an evaluation is, by its main measure: the greater one is better."""
         value = measures[self.main_measure]

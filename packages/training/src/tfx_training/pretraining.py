@@ -181,7 +181,9 @@ def report(result: "Trained", *, as_json: bool) -> None:
     """Print what a training came to, in the first of its processes."""
     from accelerate import PartialState
 
-    if not PartialState().is_main_process:
+    state = PartialState()
+    state.destroy_process_group()
+    if not state.is_main_process:
         return
     numbers = {"steps": result.steps, "tokens": result.tokens, "seconds": result.seconds}
     if as_json:
