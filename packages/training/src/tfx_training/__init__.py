@@ -10,7 +10,16 @@ from tfx_core.first_use import on_first_use
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tfx_training.corpus import Document, Part, TokenCorpus
+    from tfx_training.corpus import (
+        Document,
+        Part,
+        Reading,
+        TokenCorpus,
+        open_corpus,
+        prepared_corpus,
+        read_documents,
+        write_corpus,
+    )
     from tfx_training.loop import Trained, train
     from tfx_training.objective import Objective, Outcome, Trainee, load_objective
     from tfx_training.settings import TrainingSettings
@@ -20,12 +29,17 @@ _HOMES = {
     "Objective": "objective",
     "Outcome": "objective",
     "Part": "corpus",
+    "Reading": "corpus",
     "TokenCorpus": "corpus",
     "Trained": "loop",
     "Trainee": "objective",
     "TrainingSettings": "settings",
     "load_objective": "objective",
+    "open_corpus": "corpus",
+    "prepared_corpus": "corpus",
+    "read_documents": "corpus",
     "train": "loop",
+    "write_corpus": "corpus",
 }
 
 __all__ = [
@@ -33,13 +47,18 @@ __all__ = [
     "Objective",
     "Outcome",
     "Part",
+    "Reading",
     "TokenCorpus",
     "Trained",
     "Trainee",
     "TrainingSettings",
     "__version__",
     "load_objective",
+    "open_corpus",
+    "prepared_corpus",
+    "read_documents",
     "train",
+    "write_corpus",
 ]
 
 __getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

@@ -1,0 +1,203 @@
+"""From documents to the arrays of a corpus, in memory or on disk: many texts at a time are tokenized, none is kept.
+
+A text of more than `LONGEST` characters is tokenized in pieces, so that no text needs more memory than others. It is
+cut before a blank, a sentence's first if there is one in reach: there every tokenizer of pieces gives the ids of the
+whole, and one of whole words may see the end of a sentence where there is none.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfx_core import Tokenizer
+from tfx_core.errors import InputError
+from tfx_training.corpus.documents import Document
+from tfx_training.corpus.tokens import TokenCorpus
+
+LONGEST = 50_000
+"""Characters that are tokenized as one text."""
+
+TOGETHER = 1_000_000
+"""Characters that are tokenized at once, in threads of the tokenizers library."""
+
+COLUMNS = ("ids", "word_starts", "sentence_ends", "document_ends", "groups")
+"""The arrays of a corpus, by the names of their attributes."""
+
+MOST_GROUPS = np.iinfo(np.uint16).max + 1
+
+
+def dtypes(vocabulary_size: int) -> dict[str, np.dtype[Any]]:
+    """The number type of each column; ids are as small as the vocabulary lets them be."""
+    small = vocabulary_size <= np.iinfo(np.uint16).max + 1
+    names = ("uint16" if small else "uint32", "bool", "int64", "int64", "uint16")
+    return {column: np.dtype(name) for column, name in zip(COLUMNS, names, strict=True)}
+
+
+class Sink(Protocol):
+    """Where the columns of a corpus go."""
+
+    def append(self, column: str, values: NDArray[Any]) -> None:
+        """Put values at the end of a column."""
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """All columns, once nothing more is to come."""
+
+
+class InMemory:
+    """Columns as arrays."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[NDArray[Any]]] = {column: [] for column in COLUMNS}
+
+    def append(self, column: str, values: NDArray[Any]) -> None:
+        """Put values at the end of a column."""
+        self._parts[column].append(values)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """All columns."""
+        return {column: np.concatenate(parts) for column, parts in self._parts.items()}
+
+
+class Piece(NamedTuple):
+    """What of a part is tokenized as one text."""
+
+    text: str
+    sentence_ends: Sequence[int]
+    group: str
+
+
+class Collected:
+    """Documents that are tokenized and put into a sink."""
+
+    def __init__(self, tokenizer: Tokenizer, sink: Sink) -> None:
+        self.tokenizer = tokenizer
+        self.sink = sink
+        self.types = dtypes(len(tokenizer))
+        self.names: dict[str, int] = {}
+        self.tokens = self.sentences = self.documents = self.size = 0
+
+    def extend(self, documents: Iterable[Document | str]) -> None:
+        """Add documents; one of which a part has no token is left out."""
+        for together in _batches(Document.of(each) if isinstance(each, str) else each for each in documents):
+            self._add(together)
+
+    def corpus(self, empty: str | None = None) -> TokenCorpus:
+        """All that was added; raises `InputError` where it has no token, which says ``empty``."""
+        if not self.tokens:
+            raise InputError(empty or "the corpus has no tokens: every text is empty")
+        return TokenCorpus(**self.sink.columns(), group_names=tuple(self.names), size=self.size)
+
+    def _add(self, documents: Sequence[Document]) -> None:
+        pieces = [
+            [list(_pieces(part.text, part.sentence_ends, part.group)) for part in each.parts] for each in documents
+        ]
+        texts = [piece.text for parts in pieces for part in parts for piece in part]
+        if not texts:
+            return
+        batch = self.tokenizer(
+            texts,
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        number = iter(range(len(texts)))
+        for parts in pieces:
+            tokenized = [[_tokenized(batch, next(number), piece) for piece in part] for part in parts]
+            if all(any(len(piece.ids) for piece in part) for part in tokenized):
+                self._put([_Part.of(*both) for both in zip(tokenized, parts, strict=True)])
+
+    def _put(self, parts: Sequence["_Part"]) -> None:
+        for part in parts:
+            group = self.names.setdefault(part.group, len(self.names))
+            if group >= MOST_GROUPS:
+                raise InputError(f"the corpus has more than {MOST_GROUPS} languages or control codes")
+            self._append("ids", part.ids)
+            self._append("word_starts", part.word_starts)
+            self._append("sentence_ends", part.sentence_ends + self.tokens)
+            self._append("groups", np.full(len(part.sentence_ends), group))
+            self.tokens += len(part.ids)
+            self.sentences += len(part.sentence_ends)
+            self.size += part.size
+        self._append("document_ends", np.asarray([self.sentences]))
+        self.documents += 1
+
+    def _append(self, column: str, values: NDArray[Any]) -> None:
+        self.sink.append(column, values.astype(self.types[column]))
+
+
+class _Part(NamedTuple):
+    """The tokens of a part, and where its sentences end among them."""
+
+    ids: NDArray[Any]
+    word_starts: NDArray[Any]
+    sentence_ends: NDArray[Any]
+    group: str
+    size: int
+
+    @staticmethod
+    def of(tokenized: Sequence["_Tokenized"], pieces: Sequence[Piece]) -> "_Part":
+        before = np.cumsum([0, *(len(each.ids) for each in tokenized)])
+        ends = [each.sentence_ends + begin for each, begin in zip(tokenized, before[:-1], strict=True)]
+        unique = np.unique(np.concatenate([*ends, before[-1:]]))
+        return _Part(
+            np.concatenate([each.ids for each in tokenized]),
+            np.concatenate([each.word_starts for each in tokenized]),
+            unique[unique > 0],
+            pieces[0].group,
+            sum(len(piece.text.encode()) for piece in pieces),
+        )
+
+
+class _Tokenized(NamedTuple):
+    ids: NDArray[Any]
+    word_starts: NDArray[Any]
+    sentence_ends: NDArray[Any]
+
+
+def _tokenized(batch: Any, row: int, piece: Piece) -> _Tokenized:
+    """The tokens of a piece; a token is of the sentence in which it begins."""
+    ids = np.asarray(batch["input_ids"][row], dtype=np.int64)
+    words = np.asarray([-1 if word is None else word for word in batch.word_ids(row)], dtype=np.int64)
+    starts = np.diff(words, prepend=-2) != 0
+    begins = np.asarray(batch["offset_mapping"][row], dtype=np.int64).reshape(-1, 2)[:, 0]
+    return _Tokenized(ids, starts, np.searchsorted(begins, np.asarray(piece.sentence_ends, dtype=np.int64)))
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    together: list[Document] = []
+    size = 0
+    for document in documents:
+        together.append(document)
+        size += sum(len(part.text) for part in document.parts) + 1
+        if size >= TOGETHER:
+            yield together
+            together, size = [], 0
+    if together:
+        yield together
+
+
+def _pieces(text: str, sentence_ends: Sequence[int], group: str) -> Iterator[Piece]:
+    """A part in pieces of at most `LONGEST` characters."""
+    begin = first = 0
+    while begin < len(text):
+        cut = len(text) if len(text) - begin <= LONGEST else _cut(text, begin, sentence_ends)
+        after = bisect_right(sentence_ends, cut)
+        yield Piece(text[begin:cut], [end - begin for end in sentence_ends[first:after]], group)
+        begin, first = cut, after
+
+
+def _cut(text: str, begin: int, sentence_ends: Sequence[int]) -> int:
+    """Where a piece ends: before a blank, at a sentence's end if it can be, in the second half of what it may have."""
+    least, most = begin + LONGEST // 2, begin + LONGEST
+    ends = sentence_ends[bisect_right(sentence_ends, least) : bisect_right(sentence_ends, most)]
+    blank = next((end for end in reversed(ends) if _is_before_blank(text, end)), None)
+    places = (place for place in range(most, least, -1) if _is_before_blank(text, place))
+    return blank or next(places, None) or (ends[-1] if ends else most)
+
+
+def _is_before_blank(text: str, place: int) -> bool:
+    return text[place] in " \t" and not text[place - 1].isspace()
