@@ -15,10 +15,10 @@ from tfx_core.errors import ConfigError, InputError
 from tfx_core.habits import nearest
 from tfx_core.plugins import registry
 from tfx_training.flags import NamedValue, by_name, settings_of, training_flags
+from tfx_training.reading_flags import corpora_of, reading_flags
 
 if TYPE_CHECKING:
     from tfx_core import Model, Tokenizer
-    from tfx_training.corpus import TokenCorpus
     from tfx_training.loop import Trained
     from tfx_training.objective import Objective
 
@@ -33,8 +33,7 @@ _NAMED = NamedValue()
 @click.option("--model", "-m", type=_PATH, help="A trained model to go on with, in place of --config.")
 @click.option("--role", type=_NAMED, multiple=True, help="A trained model for one role, NAME=FOLDER.")
 @click.option("--tokenizer", type=_PATH, help="Folder of the tokenizer. [default: that of --model]")
-@click.option("--corpus", type=_PATH, multiple=True, required=True, help="Texts to learn from, each file a document.")
-@click.option("--held-out", type=_PATH, multiple=True, help="Texts to evaluate on.")
+@reading_flags
 @click.option("--option", type=_NAMED, multiple=True, help="An option of the objective, such as length=128.")
 @click.option("--out", required=True, type=OutputPath(path_type=Path), metavar="FOLDER", help="Where the model goes.")
 @click.option(
@@ -51,8 +50,8 @@ def pretrain(
     model: Path | None,
     role: Sequence[tuple[str, Any]],
     tokenizer: Path | None,
-    corpus: Sequence[Path],
-    held_out: Sequence[Path],
+    corpus: Sequence[str],
+    held_out: Sequence[str],
     option: Sequence[tuple[str, Any]],
     out: Path,
     resume: bool | None,
@@ -81,8 +80,7 @@ def pretrain(
         if model is not None
         else _new(objective, str(config), by_name(config_key, "--config-key"), roles, settings.seed)
     )
-    texts = corpus_of(words, corpus)
-    held = corpus_of(words, held_out) if held_out else None
+    texts, held = corpora_of(words, corpus, held_out, out, flags)
     try:
         result = train(objective, models, texts, out, settings=settings, held_out=held, resume=resume)
     except KeyboardInterrupt:
@@ -165,16 +163,6 @@ def _config_of(config: str) -> tuple[str, dict[str, Any]]:
         raise ConfigError(f"{path}: has no model_type, which says what is to be made, such as 'bert'")
     unwanted = {"model_type", "architectures", "tfx_head", "transformers_version", "torch_dtype", "dtype"}
     return values["model_type"], {name: value for name, value in values.items() if name not in unwanted}
-
-
-def corpus_of(tokenizer: "Tokenizer", paths: Sequence[Path]) -> "TokenCorpus":
-    """The texts of some files, and of those in folders."""
-    from tfx_training.corpus import TokenCorpus
-
-    files = [file for path in paths for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])]
-    if not files:
-        raise InputError(f"{', '.join(map(str, paths))}: no .txt file")
-    return TokenCorpus.of(tokenizer, (file.read_text(encoding="utf-8") for file in files))
 
 
 def report(result: "Trained", *, as_json: bool) -> None:
