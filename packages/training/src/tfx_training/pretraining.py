@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tfx_training.loop import Trained
     from tfx_training.objective import Objective
 
-_PATH = click.Path(exists=True, path_type=Path)
 _NAMED = NamedValue()
 
 
@@ -30,9 +29,9 @@ _NAMED = NamedValue()
 @click.option("--objective", "objective_name", required=True, metavar="NAME", help="One of tfx-core objectives.")
 @click.option("--config", metavar="FILE|TYPE", help="A new model: its config.json, or the type of the model alone.")
 @click.option("--config-key", type=_NAMED, multiple=True, help="A key of the config of a new model.")
-@click.option("--model", "-m", type=_PATH, help="A trained model to go on with, in place of --config.")
+@click.option("--model", "-m", metavar="MODEL", help="A trained model to go on with, in place of --config.")
 @click.option("--role", type=_NAMED, multiple=True, help="A trained model for one role, NAME=FOLDER.")
-@click.option("--tokenizer", type=_PATH, help="Folder of the tokenizer. [default: that of --model]")
+@click.option("--tokenizer", metavar="FOLDER|ID", help="The tokenizer. [default: that of --model]")
 @reading_flags
 @click.option("--option", type=_NAMED, multiple=True, help="An option of the objective, such as length=128.")
 @click.option("--out", required=True, type=OutputPath(path_type=Path), metavar="FOLDER", help="Where the model goes.")
@@ -47,9 +46,9 @@ def pretrain(
     objective_name: str,
     config: str | None,
     config_key: Sequence[tuple[str, Any]],
-    model: Path | None,
+    model: str | None,
     role: Sequence[tuple[str, Any]],
-    tokenizer: Path | None,
+    tokenizer: str | None,
     corpus: Sequence[str],
     held_out: Sequence[str],
     option: Sequence[tuple[str, Any]],
@@ -118,12 +117,12 @@ def objective_of(name: str, tokenizer: "Tokenizer", options: Mapping[str, Any]) 
     return kind(tokenizer, **options)
 
 
-def _trained(objective: "Objective[Any, Any]", folder: Path, roles: Mapping[str, Any]) -> "Mapping[str, Model]":
+def _trained(objective: "Objective[Any, Any]", folder: str, roles: Mapping[str, Any]) -> "Mapping[str, Model]":
     """The models of a folder that a training wrote; of some roles those of other folders."""
     from tfx_core import load_model
 
     _check_roles(objective, roles)
-    places = {role: folder / role if number else folder for number, role in enumerate(objective.roles)}
+    places = {role: f"{folder}/{role}" if number else folder for number, role in enumerate(objective.roles)}
     return {role: load_model(roles.get(role, places[role]), head=head) for role, head in objective.roles.items()}
 
 
