@@ -53,6 +53,10 @@ def test_from_texts_to_a_model_and_on(typed: list[str], tmp_path: Path) -> None:
     assert told["measures"].keys() == {"loss", "bits per byte"}
     model = tfx_core.load_model(tmp_path / "out", head="causal-lm")
     assert model.config.vocab_size == len(tfx_core.load_tokenizer(tmp_path / "out"))
+    held = [
+        each["evaluation"] for each in map(json.loads, (tmp_path / "out" / "log.jsonl").open()) if "evaluation" in each
+    ]
+    assert held == [told["measures"]]
     on = [part if part != str(tmp_path / "out") else str(tmp_path / "on") for part in typed]
     second = run(*on, "--model", str(tmp_path / "out"), "--epochs", "1")
     assert "Error: steps, epochs, minutes: exactly one says how long to train" in second.output
@@ -82,6 +86,16 @@ def test_what_cannot_be_trained(more: list[str], error: str, typed: list[str]) -
     assert result.exit_code != 0
     assert error in result.output
     assert result.output.count("\n") == 1
+
+
+def test_a_share_is_held_out(typed: list[str], tmp_path: Path) -> None:
+    typed[typed.index("--held-out") + 1] = "0.3"
+    result = run(*typed, *new(), "--documents", "lines")
+    assert result.exit_code == 0, result.output
+    assert "held out: bits per byte" in result.stdout
+    assert (tmp_path / "out" / "corpus" / "held-out").is_dir()
+    result = run(*typed, *new(), "--documents", "files")
+    assert "is of another training: corpus." in result.output or "no document is left" in result.output
 
 
 def test_a_file_that_is_no_config(typed: list[str], tmp_path: Path) -> None:

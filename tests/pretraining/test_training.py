@@ -20,7 +20,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import tfx_core
 from tests.pretraining.case import Tried
 from tests.pretraining.trainings import training
+from tfx_core import ObjectiveSpec
 from tfx_core.errors import InputError
+from tfx_core.plugins import registry
 from tfx_training import TrainingSettings, train
 from tfx_training.loop.evaluating import evaluate
 from tfx_training.loop.log import lines_of
@@ -93,6 +95,25 @@ def interrupted_after(updates: int) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@pytest.mark.parametrize("name", [entry.spec.name for entry in registry.specs(ObjectiveSpec)])
+def test_every_objective_goes_on_from_a_checkpoint(name: str, tmp_path: Path) -> None:
+    model_type = registry.find(ObjectiveSpec, name).architectures[0]
+    tried = Tried(name, model_type, tmp_path / "tokenizer")
+    settings = TrainingSettings(steps=4, batch_size=4, accumulation=2, save_every=2, log_every=1, rate=1e-3)
+
+    def trained(folder: Path) -> None:
+        train(tried.objective, tried.models(), tried.corpus, folder, settings=settings, held_out=tried.corpus)
+
+    trained(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "again")
+    shutil.rmtree(tmp_path / "again" / "checkpoints" / "step-4")
+    trained(tmp_path / "again")
+    assert log(tmp_path / "again") == log(tmp_path / "whole")
+    for number, role in enumerate(tried.objective.roles):
+        folders = [tmp_path / which / role if number else tmp_path / which for which in ("again", "whole")]
+        assert same_weights(*folders), role
 
 
 def test_parts_of_an_update_give_what_it_gives_whole(tmp_path: Path) -> None:

@@ -15,14 +15,13 @@ from tfx_core.errors import ConfigError, InputError
 from tfx_core.habits import nearest
 from tfx_core.plugins import registry
 from tfx_training.flags import NamedValue, by_name, settings_of, training_flags
+from tfx_training.reading_flags import corpora_of, reading_flags
 
 if TYPE_CHECKING:
     from tfx_core import Model, Tokenizer
-    from tfx_training.corpus import TokenCorpus
     from tfx_training.loop import Trained
     from tfx_training.objective import Objective
 
-_PATH = click.Path(exists=True, path_type=Path)
 _NAMED = NamedValue()
 
 
@@ -30,11 +29,10 @@ _NAMED = NamedValue()
 @click.option("--objective", "objective_name", required=True, metavar="NAME", help="One of tfx-core objectives.")
 @click.option("--config", metavar="FILE|TYPE", help="A new model: its config.json, or the type of the model alone.")
 @click.option("--config-key", type=_NAMED, multiple=True, help="A key of the config of a new model.")
-@click.option("--model", "-m", type=_PATH, help="A trained model to go on with, in place of --config.")
+@click.option("--model", "-m", metavar="MODEL", help="A trained model to go on with, in place of --config.")
 @click.option("--role", type=_NAMED, multiple=True, help="A trained model for one role, NAME=FOLDER.")
-@click.option("--tokenizer", type=_PATH, help="Folder of the tokenizer. [default: that of --model]")
-@click.option("--corpus", type=_PATH, multiple=True, required=True, help="Texts to learn from, each file a document.")
-@click.option("--held-out", type=_PATH, multiple=True, help="Texts to evaluate on.")
+@click.option("--tokenizer", metavar="FOLDER|ID", help="The tokenizer. [default: that of --model]")
+@reading_flags
 @click.option("--option", type=_NAMED, multiple=True, help="An option of the objective, such as length=128.")
 @click.option("--out", required=True, type=OutputPath(path_type=Path), metavar="FOLDER", help="Where the model goes.")
 @click.option(
@@ -48,11 +46,11 @@ def pretrain(
     objective_name: str,
     config: str | None,
     config_key: Sequence[tuple[str, Any]],
-    model: Path | None,
+    model: str | None,
     role: Sequence[tuple[str, Any]],
-    tokenizer: Path | None,
-    corpus: Sequence[Path],
-    held_out: Sequence[Path],
+    tokenizer: str | None,
+    corpus: Sequence[str],
+    held_out: Sequence[str],
     option: Sequence[tuple[str, Any]],
     out: Path,
     resume: bool | None,
@@ -81,8 +79,7 @@ def pretrain(
         if model is not None
         else _new(objective, str(config), by_name(config_key, "--config-key"), roles, settings.seed)
     )
-    texts = corpus_of(words, corpus)
-    held = corpus_of(words, held_out) if held_out else None
+    texts, held = corpora_of(words, corpus, held_out, out, flags)
     try:
         result = train(objective, models, texts, out, settings=settings, held_out=held, resume=resume)
     except KeyboardInterrupt:
@@ -120,12 +117,12 @@ def objective_of(name: str, tokenizer: "Tokenizer", options: Mapping[str, Any]) 
     return kind(tokenizer, **options)
 
 
-def _trained(objective: "Objective[Any, Any]", folder: Path, roles: Mapping[str, Any]) -> "Mapping[str, Model]":
+def _trained(objective: "Objective[Any, Any]", folder: str, roles: Mapping[str, Any]) -> "Mapping[str, Model]":
     """The models of a folder that a training wrote; of some roles those of other folders."""
     from tfx_core import load_model
 
     _check_roles(objective, roles)
-    places = {role: folder / role if number else folder for number, role in enumerate(objective.roles)}
+    places = {role: f"{folder}/{role}" if number else folder for number, role in enumerate(objective.roles)}
     return {role: load_model(roles.get(role, places[role]), head=head) for role, head in objective.roles.items()}
 
 
@@ -167,21 +164,13 @@ def _config_of(config: str) -> tuple[str, dict[str, Any]]:
     return values["model_type"], {name: value for name, value in values.items() if name not in unwanted}
 
 
-def corpus_of(tokenizer: "Tokenizer", paths: Sequence[Path]) -> "TokenCorpus":
-    """The texts of some files, and of those in folders."""
-    from tfx_training.corpus import TokenCorpus
-
-    files = [file for path in paths for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])]
-    if not files:
-        raise InputError(f"{', '.join(map(str, paths))}: no .txt file")
-    return TokenCorpus.of(tokenizer, (file.read_text(encoding="utf-8") for file in files))
-
-
 def report(result: "Trained", *, as_json: bool) -> None:
     """Print what a training came to, in the first of its processes."""
     from accelerate import PartialState
 
-    if not PartialState().is_main_process:
+    state = PartialState()
+    state.destroy_process_group()
+    if not state.is_main_process:
         return
     numbers = {"steps": result.steps, "tokens": result.tokens, "seconds": result.seconds}
     if as_json:

@@ -33,13 +33,14 @@ def evaluate(
         for outcome, counts in _outcomes(objective, trainee, corpus, accelerator, size, seed):
             sums += _weighed(objective, outcome, counts)
             guesses |= outcome.right.keys()
+        judged = objective.judged(accelerator.unwrap_model(trainee), corpus)
     trainee.train(was_training)
     losses, right, counted = over_processes(accelerator, sums).tolist()
     means = {term: losses[place] / max(counted[place], 1) for place, term in enumerate(objective.terms)}
     shares = {
         term: right[place] / max(counted[place], 1) for place, term in enumerate(objective.terms) if term in guesses
     }
-    return objective.measures(means, shares, corpus)
+    return {**objective.measures(means, shares, corpus), **judged}
 
 
 def over_processes(accelerator: Accelerator, values: Tensor) -> Tensor:

@@ -152,9 +152,11 @@ class _Training:
             settings = asdict(self.settings).items()
             plain = {name: value for name, value in settings if isinstance(value, int | float | str)}
             self.accelerator.init_trackers("training", config=plain)
-        yield
-        if self.settings.trackers:
-            self.accelerator.end_training()
+        try:
+            yield
+        finally:
+            for each in self.accelerator.trackers:
+                each.finish()
 
     def go_on(self, corpus: Any, held_out: Any) -> None:
         """Make all updates that are left."""
@@ -238,6 +240,8 @@ class _Training:
         terms = {
             term: outcome.losses[term] * (counts[term] / totals[term]) for term in self.objective.terms if counts[term]
         }
+        if not terms and any(totals.values()) and self.share.processes == 1:
+            return
         loss = sum(self.objective.terms[term] * each for term, each in terms.items())
         if not isinstance(loss, Tensor):
             raise InputError(f"a batch of {self.size} rows has nothing to learn from; a larger batch_size would have")
@@ -356,4 +360,6 @@ def _detached(carried: Any) -> Any:
         return carried.detach()
     if isinstance(carried, dict):
         return {name: _detached(each) for name, each in carried.items()}
-    return [_detached(each) for each in carried] if isinstance(carried, list | tuple) else carried
+    if isinstance(carried, list | tuple):
+        return type(carried)(map(_detached, carried))
+    return carried

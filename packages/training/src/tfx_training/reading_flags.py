@@ -1,0 +1,87 @@
+"""Options of commands that read a corpus, and the corpus that they say."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tfx_core.cli import ProgressBar
+
+if TYPE_CHECKING:
+    from tfx_core import Tokenizer
+    from tfx_training.corpus import TokenCorpus
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--corpus",
+        multiple=True,
+        required=True,
+        metavar="PATH",
+        help="Texts to learn from: files, folders, patterns; .txt, .jsonl, .gz, or a data set.",
+    ),
+    click.option(
+        "--held-out",
+        multiple=True,
+        metavar="SHARE|PATH",
+        help="What to evaluate on: a share of the documents, such as 0.01, or other texts.",
+    ),
+    click.option(
+        "--documents",
+        type=click.Choice(["blank-lines", "files", "lines"]),
+        help="What a document is in a file of text. [default: blank-lines]",
+    ),
+    click.option(
+        "--sentences",
+        type=click.Choice(["rule", "lines", "none", "sentencex"]),
+        help="How the ends of sentences are found. [default: rule]",
+    ),
+    click.option("--group", metavar="NAME", help="Language, or control code, of texts that do not tell theirs."),
+    click.option("--pair", metavar="EN-FR", help="The two languages of translations."),
+    click.option("--split", metavar="NAME", help="The part of a data set. [default: train]"),
+)
+
+
+def reading_flags(function: Function) -> Function:
+    """Add the options that `corpora_of` reads."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def corpora_of(
+    tokenizer: "Tokenizer", paths: Sequence[str], held_out: Sequence[str], out: Path, values: Mapping[str, Any]
+) -> "tuple[TokenCorpus, TokenCorpus | None]":
+    """What is learnt from and what is held out, tokenized once into folders in ``out`` by one of the processes."""
+    from accelerate import PartialState
+
+    from tfx_training.corpus import Reading
+
+    options = {name: values[name] for name in ("documents", "sentences", "group", "pair", "split")}
+    reading = Reading(**{name: value for name, value in options.items() if value is not None})
+    share = _share(held_out)
+    with PartialState().main_process_first():
+        training, apart = _prepared(tokenizer, paths, out / "corpus", reading, share)
+        if held_out and not share:
+            apart, _ = _prepared(tokenizer, held_out, out / "corpus-held-out", reading, 0.0)
+    return training, apart
+
+
+def _share(held_out: Sequence[str]) -> float:
+    """The share of documents to hold out, where that is what was said."""
+    try:
+        (share,) = map(float, held_out)
+    except ValueError:
+        return 0.0
+    return share
+
+
+def _prepared(
+    tokenizer: "Tokenizer", paths: Sequence[str], folder: Path, reading: Any, share: float
+) -> "tuple[TokenCorpus, TokenCorpus | None]":
+    from tfx_training.corpus import find_sources, prepared_corpus, source_bytes
+
+    with ProgressBar("reading", source_bytes(find_sources(paths, reading))) as bar:
+        return prepared_corpus(paths, tokenizer, folder, reading=reading, held_out=share, progress=bar.advance)
