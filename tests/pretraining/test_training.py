@@ -212,7 +212,7 @@ def test_the_best_models_are_kept(tmp_path: Path) -> None:
     trainee = tried.objective.trainee({"model": tfx_core.load_model(tmp_path / "out", head="causal-lm")})
     found = evaluate(tried.objective, trainee, tried.corpus, Accelerator(cpu=True), 8, 0)
     assert found == pytest.approx(best, abs=1e-5)
-    with pytest.raises(InputError, match="keep_best=True: which models are best is seen on what is held_out"):
+    with pytest.raises(InputError, match="keep_best=True: what is better is seen on what is held_out"):
         train(
             tried.objective, tried.models(), tried.corpus, tmp_path, settings=TrainingSettings(steps=1, keep_best=True)
         )

@@ -14,20 +14,26 @@ from tfx_training.settings import TrainingSettings
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def training_flags(function: Function) -> Function:
-    """Add an option for each field of `TrainingSettings`; `settings_of` reads their values."""
+def training_flags(function: Function, others: Mapping[str, str] | None = None) -> Function:
+    """Add an option for each field of `TrainingSettings`; `settings_of` reads their values.
+
+    ``others`` are what help calls the defaults that a command has in the place of those.
+    """
     for each in reversed(fields(TrainingSettings)):
-        default = None if each.default is MISSING else each.default
+        default = (others or {}).get(each.name, None if each.default is MISSING else each.default)
         function = _flag(each.name, forms(TrainingSettings)[each.name], default)(function)
     return function
 
 
 def settings_of(values: Mapping[str, Any]) -> TrainingSettings:
     """The settings that options give, the others being as they are by default; raises `InputError`."""
+    return TrainingSettings(**given_settings(values))
+
+
+def given_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that options give."""
     names = {each.name for each in fields(TrainingSettings)}
-    return TrainingSettings(
-        **{name: value for name, value in values.items() if name in names and value not in (None, ())}
-    )
+    return {name: value for name, value in values.items() if name in names and value not in (None, ())}
 
 
 def _flag(name: str, form: Form, default: Any) -> Callable[[Function], Function]:
@@ -37,7 +43,7 @@ def _flag(name: str, form: Form, default: Any) -> Callable[[Function], Function]
     if default not in (None, False, ()):
         text += f" [default: {' '.join(map(str, default)) if isinstance(default, tuple) else default}]"
     if kind is bool:
-        return click.option(flag, name, is_flag=True, default=None, help=text)
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
     if get_origin(kind) is Literal:
         return click.option(flag, name, type=click.Choice(get_args(kind)), help=text)
     if get_origin(kind) is tuple and get_args(kind)[-1] is ...:

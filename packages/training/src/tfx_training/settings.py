@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from tfx_core.errors import InputError, TfxError
 from tfx_core.fields import Above, Between, Checked, Count, Finite, Help, Positive, Size
 
-WITHOUT_EFFECT = frozenset({"evaluate_every", "save_every", "keep_last", "log_every", "trackers"})
+WITHOUT_EFFECT = frozenset(
+    ("evaluate_every", "save_every", "keep_last", "keep_best", "patience", "log_every", "trackers")
+)
 """Settings that do not change what is learnt: a training may go on with others."""
 
 
@@ -45,6 +47,7 @@ class TrainingSettings(Checked):
     evaluate_every: Annotated[Size | None, Help("Updates between evaluations; there is one at the end anyhow.")] = None
     save_every: Annotated[Size | None, Help("Updates between checkpoints; there is one at the end anyhow.")] = None
     keep_best: Annotated[bool, Help("Write the models of the best evaluation, not the last ones.")] = False
+    patience: Annotated[Size | None, Help("Stop after so many evaluations in a row that were no better.")] = None
     keep_last: Annotated[Size, Help("Checkpoints to keep.")] = 2
     log_every: Annotated[Size, Help("Updates between lines of the log; each has the mean of its updates.")] = 10
     trackers: Annotated[tuple[str, ...], Help("accelerate's trackers to log to as well, such as tensorboard.")] = ()

@@ -49,7 +49,10 @@ class Position:
     """Of the latest evaluation."""
 
     score: list[float] = field(default_factory=list)
-    """Of the best evaluation, where the best models are kept."""
+    """Of the best evaluation."""
+
+    worse: int = 0
+    """How many evaluations came after it."""
 
     evaluated: int = -1
     """The step of the latest evaluation."""

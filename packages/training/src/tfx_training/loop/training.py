@@ -74,8 +74,11 @@ def train(
     this. Raises `InputError` for models, settings and rows that do not fit each other, and for a checkpoint of another
     training.
     """
-    if settings.keep_best and held_out is None:
-        raise InputError("keep_best=True: which models are best is seen on what is held_out, and nothing is")
+    for name in ("keep_best", "patience"):
+        if getattr(settings, name) and held_out is None:
+            raise InputError(
+                f"{name}={getattr(settings, name)}: what is better is seen on what is held_out: nothing is"
+            )
     training = _Training(objective, models, Path(folder).expanduser(), settings)
     training.begin(corpus, resume)
     if progress and training.accelerator.is_main_process:
@@ -171,7 +174,7 @@ class _Training:
                 if totals.stop:
                     self._save()
                     raise KeyboardInterrupt
-                if self._done(update) >= 1:
+                if self._done(update) >= 1 or self._is_enough:
                     return
                 self._update(update, totals)
                 self._show(update)
@@ -301,15 +304,24 @@ class _Training:
         position = self.position
         measures = evaluate(self.objective, self.trainee, held_out, self.accelerator, self.size, self.settings.seed)
         position.evaluated = position.step
-        score = list(self.objective.score(measures)) if self.settings.keep_best else []
-        if not self.settings.keep_best or not position.score or score > position.score:
-            position.measures, position.score = dict(measures), score
-            if self.settings.keep_best:
-                self._write_models()
+        score = list(self.objective.score(measures))
+        better = not position.score or score > position.score
+        position.worse = 0 if better else position.worse + 1
+        if better:
+            position.score = score
+        if better or not self.settings.keep_best:
+            position.measures = dict(measures)
+        if better and self.settings.keep_best:
+            self._write_models()
         if self.log is not None:
             self.log.add({"step": position.step, "epoch": position.epoch, "evaluation": measures})
         if self.settings.trackers:
             self.accelerator.log({f"held out {name}": value for name, value in measures.items()}, step=position.step)
+
+    @property
+    def _is_enough(self) -> bool:
+        """Whether evaluations have been no better for long enough."""
+        return self.settings.patience is not None and self.position.worse >= self.settings.patience
 
     def _write_models(self) -> None:
         if self.accelerator.is_main_process:
