@@ -193,6 +193,8 @@ def test_a_number_that_is_none_of_the_models_is_told_with_its_input(model_type: 
         for wrong in (99, -1):
             with pytest.raises(InputError, match=f"logits_positions: {wrong} is none of 0 to"):
                 model(inputs["input_ids"], logits_positions=places.clone().index_fill(1, torch.tensor(1), wrong))
+        with pytest.raises(InputError, match="logits_positions: a loss needs the logits of all positions"):
+            model(inputs["input_ids"], labels=inputs["input_ids"], logits_positions=places)
     for name, value in inputs.items():
         if name.endswith("mask") or name in ANYWHERE or name in COMPARED_ONLY.get(model_type, ()):
             continue

@@ -14,7 +14,7 @@ from tfx_training.objectives.segment_pairs import (
     OTHER,
     Pair,
     SegmentPairs,
-    chunk_from,
+    last_of,
     random_span,
     span_of,
     split,
@@ -59,13 +59,13 @@ class NextSentence(SegmentPairs):
         sentences = corpus.sentences_of(document)
         tokens, place = wanted_tokens(self._room, self.short, generator), sentences.start
         while place < sentences.stop:
-            chunk = chunk_from(corpus, document, place, tokens)
-            middle = split(chunk, generator)
-            first = span_of(corpus, chunk.first, middle)
-            if middle == chunk.last or generator.random() < 0.5:
+            last = last_of(corpus, document, place, tokens)
+            middle = split(place, last, generator)
+            first = span_of(corpus, place, middle)
+            if middle == last or generator.random() < 0.5:
                 left = tokens - (first.end - first.begin)
                 yield Pair(first, random_span(corpus, document, left, generator), OTHER)
                 place = middle
             else:
-                yield Pair(first, span_of(corpus, middle, chunk.last), FOLLOWS)
-                place = chunk.last
+                yield Pair(first, span_of(corpus, middle, last), FOLLOWS)
+                place = last

@@ -25,14 +25,6 @@ FOLLOWS, OTHER = 0, 1
 """The labels: the second segment follows the first in its document, or it is another one."""
 
 
-class Chunk(NamedTuple):
-    """Consecutive sentences of a document, of which a pair is made."""
-
-    first: int
-    last: int
-    """The number of the sentence after its last one."""
-
-
 class Span(NamedTuple):
     """Consecutive tokens of the corpus."""
 
@@ -61,16 +53,19 @@ def wanted_tokens(room: int, short: float, generator: np.random.Generator) -> in
     return int(generator.integers(2, room + 1)) if generator.random() < short else room
 
 
-def chunk_from(corpus: TokenCorpus, document: int, first: int, tokens: int) -> Chunk:
-    """The sentences of a document from one on, until there are so many tokens, or it ends."""
-    last = corpus.sentences_of(document).stop
+def last_of(corpus: TokenCorpus, document: int, first: int, tokens: int) -> int:
+    """The number after that of the sentence of a document where, from the first on, there are so many tokens.
+
+    Or where the document ends.
+    """
     begin = int(corpus.sentence_ends[first - 1]) if first else 0
-    return Chunk(first, min(int(np.searchsorted(corpus.sentence_ends, begin + tokens)) + 1, last))
+    reached = int(np.searchsorted(corpus.sentence_ends, begin + tokens)) + 1
+    return min(reached, corpus.sentences_of(document).stop)
 
 
-def split(chunk: Chunk, generator: np.random.Generator) -> int:
-    """The sentence with which the second segment of a chunk begins: any but the first, its end if it has but one."""
-    return int(generator.integers(chunk.first + 1, chunk.last)) if chunk.last - chunk.first > 1 else chunk.last
+def split(first: int, last: int, generator: np.random.Generator) -> int:
+    """With which of the sentences a second segment begins: any but the first; ``last``, with none, if it is alone."""
+    return int(generator.integers(first + 1, last)) if last - first > 1 else last
 
 
 def span_of(corpus: TokenCorpus, first: int, last: int) -> Span:
@@ -84,7 +79,7 @@ def random_span(corpus: TokenCorpus, other_than: int, tokens: int, generator: np
     document += document >= other_than
     sentences = corpus.sentences_of(document)
     first = int(generator.integers(sentences.start, sentences.stop))
-    return span_of(corpus, first, chunk_from(corpus, document, first, max(1, tokens)).last)
+    return span_of(corpus, first, last_of(corpus, document, first, max(1, tokens)))
 
 
 def cut_sizes(first: int, second: int, room: int) -> tuple[int, int]:

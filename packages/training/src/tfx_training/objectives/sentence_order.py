@@ -12,7 +12,7 @@ from tfx_training.objectives.segment_pairs import (
     OTHER,
     Pair,
     SegmentPairs,
-    chunk_from,
+    last_of,
     span_of,
     split,
     wanted_tokens,
@@ -41,10 +41,10 @@ class SentenceOrder(SegmentPairs):
         sentences = corpus.sentences_of(document)
         tokens, place = wanted_tokens(self._room, self.short, generator), sentences.start
         while place < sentences.stop:
-            chunk = chunk_from(corpus, document, place, tokens)
-            chunk = chunk._replace(last=min(max(chunk.last, place + 2), sentences.stop))
-            middle, place = split(chunk, generator), chunk.last
-            if middle < chunk.last:
-                segments = span_of(corpus, chunk.first, middle), span_of(corpus, middle, chunk.last)
+            last = min(max(last_of(corpus, document, place, tokens), place + 2), sentences.stop)
+            middle = split(place, last, generator)
+            if middle < last:
+                segments = span_of(corpus, place, middle), span_of(corpus, middle, last)
                 swapped = generator.random() < 0.5
                 yield Pair(*segments[::-1], OTHER) if swapped else Pair(*segments, FOLLOWS)
+            place = last
