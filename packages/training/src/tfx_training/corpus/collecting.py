@@ -92,7 +92,7 @@ class Collected:
 
     def _add(self, documents: Sequence[Document]) -> None:
         pieces = [
-            [list(_pieces(part.text, part.sentence_ends, part.group)) for part in each.parts] for each in documents
+            [list(pieces_of(part.text, part.sentence_ends, part.group)) for part in each.parts] for each in documents
         ]
         texts = [piece.text for parts in pieces for part in parts for piece in part]
         if not texts:
@@ -180,8 +180,8 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield together
 
 
-def _pieces(text: str, sentence_ends: Sequence[int], group: str) -> Iterator[Piece]:
-    """A part in pieces of at most `LONGEST` characters."""
+def pieces_of(text: str, sentence_ends: Sequence[int], group: str) -> Iterator[Piece]:
+    """A text in pieces of at most `LONGEST` characters."""
     begin = first = 0
     while begin < len(text):
         cut = len(text) if len(text) - begin <= LONGEST else _cut(text, begin, sentence_ends)
