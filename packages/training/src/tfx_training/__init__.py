@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         write_corpus,
     )
     from tfx_training.objective import Objective, Outcome, Trainee, load_objective
+    from tfx_training.vocabularies import train_tokenizer
 
 _HOMES = {
     "Document": "corpus",
@@ -34,6 +35,7 @@ _HOMES = {
     "open_corpus": "corpus",
     "prepared_corpus": "corpus",
     "read_documents": "corpus",
+    "train_tokenizer": "vocabularies",
     "write_corpus": "corpus",
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "open_corpus",
     "prepared_corpus",
     "read_documents",
+    "train_tokenizer",
     "write_corpus",
 ]
 

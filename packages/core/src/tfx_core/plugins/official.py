@@ -27,7 +27,7 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "index": ("flat", "hnsw", "ivf-disk", "ivf-flat", "ivf-pq", "milvus", "sq8"),
         "command": ("index",),
     },
-    "tfx-training": {"objective": ("causal",)},
+    "tfx-training": {"objective": ("causal",), "command": ("tokenizer",)},
 }
 """Distribution -> kind (`Spec.kind`, or ``"command"``) -> names. What comes with the core cannot be missing."""
 

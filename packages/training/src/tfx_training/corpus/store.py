@@ -215,8 +215,9 @@ def _check_below(values: NDArray[Any], count: int, label: str) -> None:
 
 
 def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """The values of a file a part at a time, read beside the mapping: pages that were looked at would stay in memory."""
+    """The values of a file a part at a time, read beside the mapping, whose pages would stay in memory."""
     assert isinstance(values, np.memmap)
+    assert values.filename is not None
     size, count = values.dtype.itemsize, _CHECKED_TOGETHER
     for begin in range(0, len(values), count):
         offset = values.offset + begin * size

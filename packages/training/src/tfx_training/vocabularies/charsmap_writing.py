@@ -42,7 +42,7 @@ _LAST = 0x30000
 @cache
 def nmt_nfkc() -> bytes:
     """The table."""
-    return table({key: value for key, value in _entries()})
+    return table(dict(_entries()))
 
 
 def _entries() -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The forms in which vocabularies were released: the files of one, and how it is trained behind a family's own steps."""
+"""The forms in which vocabularies were released: the files of one, and how it is trained behind a family's steps."""
 
 import json
 from abc import ABC, abstractmethod

@@ -5,7 +5,6 @@ how the family cleans and splits texts, which the training then does as well, an
 of the file, as T5 its sentinels and mBART its languages. What is written is read back by the same recipe.
 """
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from tokenizers import models, pre_tokenizers
 
 from tfx_core import Tokenizer, load_tokenizer
 from tfx_core.checkpoint import written_json
-from tfx_core.errors import InputError, TextError, shown
+from tfx_core.errors import InputError, TextError
 from tfx_core.model import load_architecture
 from tfx_core.text import Recipe
 from tfx_training.corpus.collecting import pieces_of
@@ -25,6 +24,9 @@ from tfx_training.vocabularies.forms import ByteBPE, ContinuedBPE, Form, Lines, 
 from tfx_training.vocabularies.layout import arranged, config_ids
 
 KINDS = ("bpe", "unigram", "wordpiece", "words")
+
+_LONGEST = 2_000
+"""Characters of a text; normalizers of a SentencePiece model take longer than in proportion."""
 
 _DEFAULT_PIECES = (("<unk>", "<s>", "</s>"), ("<pad>", "</s>", "<unk>"))
 """How SentencePiece's own files begin, and those of Google's models."""
@@ -108,8 +110,9 @@ def _smallest(
     if of_recipe.intersection(roles.values()):  # the recipe numbers them, and its files begin as SentencePiece's do
         first, last = [*base], list[str]()
     else:
-        missing = (token for token in others if token not in of_recipe)
-        missing = iter(sorted(missing)) if isinstance(form, Pieces) else missing
+        missing = [token for token in others if token not in of_recipe]
+        if isinstance(form, Pieces):  # as XLNet's <eod> and <eop> stand
+            missing.sort()
         order = (*form.order, *(role for role in roles if not role.endswith("_token")))
         first, last = arranged(roles, ids, order, missing, form.filler)
     unknown = roles["unk_token"] if roles["unk_token"] in first else form.unknown
@@ -123,7 +126,8 @@ def _probed(like: str, recipe: Recipe, options: Mapping[str, Any]) -> tuple[Form
     names = recipe.files[0]
     known = [str(token) for token in recipe.facts.special_tokens.values()]
     unknown = str(recipe.facts.special_tokens.get("unk_token", "<unk>"))
-    tried: list[tuple[Form, Sequence[str]]] = [(Pieces(names, "<unk>"), base) for base in _DEFAULT_PIECES]
+    bases = (*_DEFAULT_PIECES, [*dict.fromkeys((*_DEFAULT_PIECES[0], *known))])
+    tried: list[tuple[Form, Sequence[str]]] = [(Pieces(names, "<unk>"), base) for base in bases]
     tried.append((Lines(names, unknown), [*dict.fromkeys(known)]))
     if len(names) == 2:
         tried = [(ByteBPE(names, unknown), [*dict.fromkeys(known)])]
@@ -131,10 +135,10 @@ def _probed(like: str, recipe: Recipe, options: Mapping[str, Any]) -> tuple[Form
         try:
             made = _read(like, form.files(Trained(base), base), options)
         except TextError as error:
-            last = error
+            problem = str(error)
             continue
         return _form_of(made, form), base, made
-    raise InputError(f"like={like!r}: {last}; its tokenizer cannot be trained here")
+    raise InputError(f"like={like!r}: its tokenizer cannot be trained here: {problem}")
 
 
 def _form_of(made: Tokenizer, form: Form) -> Form:
@@ -160,5 +164,4 @@ def _texts(documents: Iterable[Document | str]) -> Iterator[str]:
     """All texts, none of them long."""
     for each in documents:
         for part in (Document.of(each) if isinstance(each, str) else each).parts:
-            for piece in pieces_of(part.text, part.sentence_ends, part.group):
-                yield piece.text
+            yield from (piece.text for piece in pieces_of(part.text, longest=_LONGEST))
