@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tfx_training.loop import Trained, train
     from tfx_training.objective import Objective, Outcome, Trainee, load_objective
     from tfx_training.settings import TrainingSettings
+    from tfx_training.vocabularies import train_tokenizer
 
 _HOMES = {
     "Document": "corpus",
@@ -39,6 +40,7 @@ _HOMES = {
     "prepared_corpus": "corpus",
     "read_documents": "corpus",
     "train": "loop",
+    "train_tokenizer": "vocabularies",
     "write_corpus": "corpus",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "prepared_corpus",
     "read_documents",
     "train",
+    "train_tokenizer",
     "write_corpus",
 ]
 

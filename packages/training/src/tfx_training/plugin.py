@@ -109,10 +109,10 @@ def tfx_objectives() -> list[ObjectiveSpec]:
 
 @hookimpl
 def tfx_commands(cli: "click.Group") -> None:
-    """``tfx-core pretrain``, ``tfx-core objectives`` and ``tfx-core finetune``."""
+    """``tfx-core pretrain``, ``objectives``, ``finetune`` and ``tokenizer``."""
     from tfx_training.finetuning.commands import finetune
     from tfx_training.pretraining import objectives, pretrain
+    from tfx_training.vocabularies.commands import tokenizer
 
-    cli.add_command(finetune)
-    cli.add_command(objectives)
-    cli.add_command(pretrain)
+    for command in (finetune, objectives, pretrain, tokenizer):
+        cli.add_command(command)

@@ -33,7 +33,7 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *("gap-sentences-and-words", "masked-words", "next-sentence", "permutation", "replaced-tokens"),
             *("segments", "sentence-order", "span-corruption", "text-to-text", "translation-pairs"),
         ),
-        "command": ("finetune", "objectives", "pretrain"),
+        "command": ("finetune", "objectives", "pretrain", "tokenizer"),
     },
 }
 """Distribution -> kind (`Spec.kind`, or ``"command"``) -> names. What comes with the core cannot be missing."""

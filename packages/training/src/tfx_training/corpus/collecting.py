@@ -96,7 +96,7 @@ class Collected:
 
     def _add(self, documents: Sequence[Document]) -> None:
         pieces = [
-            [list(_pieces(part.text, part.sentence_ends, part.group)) for part in each.parts] for each in documents
+            [list(pieces_of(part.text, part.sentence_ends, part.group)) for part in each.parts] for each in documents
         ]
         targets = [piece.text for parts in pieces for part in parts[1:] for piece in part]
         tokenized = _InOrder(self.sides[0], [piece.text for parts in pieces for piece in parts[0]])
@@ -195,19 +195,22 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield together
 
 
-def _pieces(text: str, sentence_ends: Sequence[int], group: str) -> Iterator[Piece]:
-    """A part in pieces of at most `LONGEST` characters."""
+def pieces_of(
+    text: str, sentence_ends: Sequence[int] = (), group: str = "", *, longest: int | None = None
+) -> Iterator[Piece]:
+    """A text in pieces of at most ``longest`` characters, `LONGEST` where left out."""
+    longest = longest or LONGEST
     begin = first = 0
     while begin < len(text):
-        cut = len(text) if len(text) - begin <= LONGEST else _cut(text, begin, sentence_ends)
+        cut = len(text) if len(text) - begin <= longest else _cut(text, begin, sentence_ends, longest)
         after = bisect_right(sentence_ends, cut)
         yield Piece(text[begin:cut], [end - begin for end in sentence_ends[first:after]], group)
         begin, first = cut, after
 
 
-def _cut(text: str, begin: int, sentence_ends: Sequence[int]) -> int:
+def _cut(text: str, begin: int, sentence_ends: Sequence[int], longest: int) -> int:
     """Where a piece ends: before a blank, at a sentence's end if it can be, in the second half of what it may have."""
-    least, most = begin + LONGEST // 2, begin + LONGEST
+    least, most = begin + longest // 2, begin + longest
     ends = sentence_ends[bisect_right(sentence_ends, least) : bisect_right(sentence_ends, most)]
     blank = next((end for end in reversed(ends) if _is_before_blank(text, end)), None)
     places = (place for place in range(most, least, -1) if _is_before_blank(text, place))

@@ -215,7 +215,13 @@ def _check_below(values: NDArray[Any], count: int, label: str) -> None:
 
 
 def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    return (values[begin : begin + _CHECKED_TOGETHER] for begin in range(0, len(values), _CHECKED_TOGETHER))
+    """The values of a file a part at a time, read beside the mapping, whose pages would stay in memory."""
+    assert isinstance(values, np.memmap)
+    assert values.filename is not None
+    size, count = values.dtype.itemsize, _CHECKED_TOGETHER
+    for begin in range(0, len(values), count):
+        offset = values.offset + begin * size
+        yield np.fromfile(values.filename, values.dtype, min(count, len(values) - begin), offset=offset)
 
 
 def _told(documents: Iterable[Document | str], progress: Progress | None) -> Iterator[Document]:

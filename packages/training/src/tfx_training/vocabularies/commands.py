@@ -1,0 +1,74 @@
+"""``tfx-core tokenizer``: train the tokenizer of a new model."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tfx_core.cli import Group, OutputPath, ProgressBar, json_text, say
+from tfx_training.corpus_options import reading_corpus, reading_of
+
+
+@click.group(cls=Group)
+def tokenizer() -> None:
+    """Train the tokenizer of a new model."""
+
+
+@tokenizer.command()
+@click.option("--like", required=True, metavar="MODEL_TYPE", help="The family whose kind it is: bert, gpt2, t5, …")
+@click.option("--vocab-size", required=True, type=click.IntRange(1), help="Tokens, special ones included.")
+@click.option(
+    "--kind",
+    type=click.Choice(["bpe", "unigram", "wordpiece", "words"]),
+    help="The kind of vocabulary, to be sure; each family has one.",
+)
+@click.option("--out", "-o", required=True, type=OutputPath(file_okay=False), help="Folder to save it to.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the family's tokenizers, saved with it: do_lower_case=false. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
+@reading_corpus
+def train(
+    like: str,
+    vocab_size: int,
+    kind: str | None,
+    out: str,
+    options: Sequence[str],
+    as_json: bool,
+    corpus: Sequence[str],
+    **reading: str,
+) -> None:
+    """Train a tokenizer on a corpus and save it in the files that models of a family were released with."""
+    from tfx_training.corpus import read_documents
+    from tfx_training.vocabularies import train_tokenizer
+
+    with ProgressBar("documents") as bar:
+
+        def told() -> Any:
+            for document in read_documents(corpus, reading_of(**reading)):
+                bar.advance()
+                yield document
+
+        settings = dict(map(_setting, options))
+        made = train_tokenizer(told(), like, vocab_size=vocab_size, kind=kind, **settings)
+    made.save_pretrained(out)
+    if as_json:
+        say(json_text({"folder": out, "vocab_size": len(made), "special_tokens": made.special_tokens_map}))
+    else:
+        say(f"{out}: the tokenizer of a {like}, {len(made)} tokens")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Key and value, the latter as JSON where it is some, else as it stands."""
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise click.BadParameter(f"{text!r}: must be KEY=VALUE, like do_lower_case=false", param_hint="--option")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
