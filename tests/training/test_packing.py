@@ -11,7 +11,7 @@ from tfx_training import Document, Part, TokenCorpus
 from tfx_training.corpus import Tokens
 from tfx_training.objective import generator_of
 from tfx_training.objectives.masked_words import MaskedWords
-from tfx_training.packing import PackedRows, Packing, Stream, drawn, packed_rows, times_read
+from tfx_training.packing import PackedRows, Packing, Stream, packed_rows
 
 SEPARATOR = 0
 
@@ -99,14 +99,6 @@ def test_languages_are_read_as_often_as_published(exponent: float) -> None:
     shares = np.array([0.9, 0.09, 0.01]) ** exponent
     found = [sum(row.group == name for row in rows) / len(rows) for name in ("en", "fr", "sw")]
     assert found == pytest.approx((shares / shares.sum()).tolist(), abs=0.005)
-
-
-def test_a_small_language_is_read_evenly_and_a_large_one_never_twice() -> None:
-    generator = np.random.default_rng(0)
-    counts = np.bincount(drawn(10, 34, generator), minlength=10)
-    assert sorted(counts.tolist()) == [3] * 6 + [4] * 4
-    assert len({*drawn(100, 40, generator).tolist()}) == 40
-    assert times_read(np.array([0, 7]), 0.3).tolist() == [0, 7]
 
 
 def test_each_epoch_draws_other_rows_of_a_large_language() -> None:

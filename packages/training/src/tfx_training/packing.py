@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.corpus.tokens import Ids, Places
+from tfx_training.corpus.tokens import Places
+from tfx_training.languages import drawn_by_share
 
 Packing: TypeAlias = Literal["full-sentences", "document-sentences", "blocks"]
 """What a row is filled with: as many sentences as it has room for, of any documents or of one, or just tokens."""
@@ -138,36 +138,16 @@ def packed_rows(
     between: Meeting = "documents",
     exponent: float = 1.0,
 ) -> PackedRows:
-    """The rows of an epoch, each of one language, which has as many as `times_read` says.
+    """The rows of an epoch, each of one language, drawn by their shares, see `drawn_by_share`.
 
     Raises `InputError` where there is none.
     """
     groups = np.unique(corpus.groups).tolist()
     streams = [Stream(corpus, separator, group if len(groups) > 1 else None, between) for group in groups]
     rows = [stream.rows(packing, room) for stream in streams]
-    counts = np.asarray([len(each) for each in rows])
-    if not counts.any():
+    counts = [len(each) for each in rows]
+    if not any(counts):
         raise InputError(f"a row has {room} tokens beside special ones; the corpus has too few for one")
-    wanted = times_read(counts, exponent)
-    rows = [each[drawn(len(each), count, generator)] for each, count in zip(rows, wanted.tolist(), strict=True)]
+    read = drawn_by_share(counts, exponent, generator)
+    rows = [each[numbers] for each, numbers in zip(rows, read, strict=True)]
     return PackedRows(streams, [corpus.group_names[group] for group in groups], rows)
-
-
-def times_read(counts: NDArray[np.int64], exponent: float) -> NDArray[np.int64]:
-    """Of languages with ``counts`` of rows, how many of each an epoch reads, as many together as there are.
-
-    A share p of all becomes one in proportion to p to the power of ``exponent`` (Lample and Conneau 2019, §3.1;
-    Conneau et al. 2020, §3.1, and ``multilingual_masked_lm.py`` of fairseq).
-    """
-    shares = np.where(counts > 0, counts / counts.sum(), 0.0)
-    smoothed = np.power(shares, exponent, where=shares > 0, out=np.zeros_like(shares))
-    wanted: NDArray[np.int64] = np.rint(smoothed / smoothed.sum() * counts.sum()).astype(np.int64)
-    return wanted
-
-
-def drawn(count: int, wanted: int, generator: np.random.Generator) -> Ids:
-    """``wanted`` of ``count`` numbers: each as often as the others, or once more."""
-    if wanted == count:
-        return np.arange(count)
-    rest = generator.permutation(count)[: wanted % count if count else 0]
-    return np.concatenate([np.tile(np.arange(count), wanted // count if count else 0), np.sort(rest)])

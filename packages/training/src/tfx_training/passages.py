@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
+from tfx_training.languages import drawn_by_share
 
 
 class Passage(NamedTuple):
@@ -102,16 +103,7 @@ class Picked(Sequence[Row]):
 
 
 def balanced(groups: NDArray[Any], exponent: float, generator: np.random.Generator) -> Places:
-    """Which rows an epoch has, as many as there are, where those of languages with few come more often.
-
-    Of rows of which a share p is in a language, that is of ``groups`` ``(R,)``, a share in proportion to p^exponent is
-    drawn: each row of a language as often as any other of it, or once more. With 1 it is each row once.
-    Source: Conneau and Lample 2019, §3.1; Liu et al. 2020, §2.1; fairseq, ``fairseq/tasks/multilingual_denoising.py``.
-    """
-    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    shares = counts**exponent
-    wanted = np.maximum(1, np.rint(shares / shares.sum() * len(groups))).astype(np.int64)
-    drawn = [
-        np.resize(generator.permutation(np.flatnonzero(inverse == place)), count) for place, count in enumerate(wanted)
-    ]
-    return np.concatenate(drawn)
+    """Which rows an epoch has where their languages, ``groups`` ``(R,)``, are drawn by their shares."""
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    read = drawn_by_share([len(each) for each in members], exponent, generator)
+    return np.concatenate([each[numbers] for each, numbers in zip(members, read, strict=True)])

@@ -15,8 +15,8 @@ from tfx_core.model.heads import IGNORED, next_labels
 from tfx_core.model.loading import load_architecture
 from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
+from tfx_training.languages import check_groups, counted_languages, documents_by_group, language_numbers
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
-from tfx_training.objectives.groups import check_groups, counted_languages, documents_by_group, language_numbers
 from tfx_training.rows import Blocks
 
 Boundaries: TypeAlias = Literal["joined", "apart"]

@@ -12,6 +12,7 @@ from tfx_core.fields import Above, Between, NotEmpty, Rate, checked
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Ids
 from tfx_training.objective import Example
+from tfx_training.objectives.masking import usual_ids
 from tfx_training.objectives.noises import Masks, deleted, infilled, masked, permuted, rotated
 from tfx_training.objectives.targets import Writing, role_id
 from tfx_training.passages import Passage, Passages, Picked, balanced
@@ -56,7 +57,7 @@ class Denoising(Writing[TokenCorpus, Passage]):
         self.mean_span = checked(mean_span, Annotated[float, Between(0.1)], "mean_span", InputError)
         self.whole_words = checked(whole_words, bool, "whole_words", InputError)
         self.exponent = checked(exponent, Rate, "exponent", InputError)
-        others = np.setdiff1d([*tokenizer.get_vocab().values()], tokenizer.all_special_ids)
+        others = usual_ids(tokenizer)
         self._masks = Masks(role_id(tokenizer, "mask_token"), others, checked(random, Rate, "random", InputError))
         self._between = Tokens.of([role_id(tokenizer, "eos_token")] if tokenizer.languages else [])
         self._frames: dict[str, tuple[Ids, Ids]] = {}

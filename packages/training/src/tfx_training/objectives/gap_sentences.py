@@ -15,6 +15,7 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Ids
 from tfx_training.objective import Batch, Example, Outcome, Trainee, padded
 from tfx_training.objectives.gap_choice import Strategy, gaps, number_of_gaps, scored_as
+from tfx_training.objectives.masking import usual_ids
 from tfx_training.objectives.noises import Masks, word_numbers
 from tfx_training.objectives.targets import Writing, role_id, share_right
 from tfx_training.passages import Passage, Passages
@@ -162,7 +163,7 @@ class GapSentencesAndWords(GapSentences):
 
     @cached_property
     def _word_masks(self) -> Masks:
-        others = np.setdiff1d([*self.tokenizer.get_vocab().values()], self.tokenizer.all_special_ids)
+        others = usual_ids(self.tokenizer)
         return Masks(role_id(self.tokenizer, "mask_token"), others)
 
     def batch(self, examples: Sequence[Example]) -> Batch:

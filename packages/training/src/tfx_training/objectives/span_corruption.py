@@ -11,8 +11,8 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Above, Between, Positive, Size, checked
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Ids
+from tfx_training.languages import documents_by_group, drawn_by_share
 from tfx_training.objective import Example
-from tfx_training.objectives.groups import documents_by_group, sampled
 from tfx_training.objectives.spans import random_spans, raw_length, span_counts, without_spans
 from tfx_training.objectives.targets import Writing, role_id
 from tfx_training.rows import Blocks
@@ -87,7 +87,7 @@ class SpanCorruption(Writing[TokenCorpus, Tokens]):
                 f"only {max(sizes[numbers].sum() for numbers in documents)}; make length smaller"
             )
         blocks = [Blocks(corpus, self.raw_length, begin=generator, documents=numbers) for numbers in enough]
-        return DrawnRows(blocks, sampled([len(each) for each in blocks], self.language_exponent, generator))
+        return DrawnRows(blocks, drawn_by_share([len(each) for each in blocks], self.language_exponent, generator))
 
     def example(self, row: Tokens, generator: np.random.Generator) -> Example:
         """``input_ids`` ``(length,)`` with marks, ``labels`` ``(target_length,)`` with what they stand for."""

@@ -11,6 +11,7 @@ from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
 from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
+from tfx_training.framing import Frame
 from tfx_training.objective import Example
 from tfx_training.objectives.targets import Writing
 
@@ -87,7 +88,7 @@ class TextToText(Writing[TokenCorpus, Pair]):
         labels = target.around(row.target, self.target_length, "target_length")
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": labels}
 
-    def _framing(self, groups: tuple[str, str]) -> tuple["Frame", "Frame"]:
+    def _framing(self, groups: tuple[str, str]) -> tuple[Frame, Frame]:
         """What stands around a source and a target of these groups."""
         if groups not in self._framings:
             directed = copy(self.tokenizer)
@@ -98,27 +99,6 @@ class TextToText(Writing[TokenCorpus, Pair]):
             source = source._replace(before=[*source.before, *prefix])
             self._framings[groups] = source, Frame.of(directed.as_target())
         return self._framings[groups]
-
-
-class Frame(NamedTuple):
-    """What stands around a text: special tokens, and a prefix."""
-
-    before: list[int]
-    behind: list[int]
-
-    @staticmethod
-    def of(tokenizer: Tokenizer) -> "Frame":
-        """Those of a tokenizer."""
-        row = tokenizer.build_inputs_with_special_tokens([-1])
-        place = row.index(-1)
-        return Frame(row[:place], row[place + 1 :])
-
-    def around(self, ids: Ids, length: int, option: str) -> Ids:
-        """The ids between them, cut at the end to ``length`` in all; raises `InputError` where none is left."""
-        room = length - len(self.before) - len(self.behind)
-        if room < 1:
-            raise InputError(f"{option}={length}: the prefix and special tokens around a text leave no room for it")
-        return np.asarray([*self.before, *ids[:room], *self.behind], dtype=np.int64)
 
 
 def _filled_in(prefix: str, groups: tuple[str, str]) -> str:

@@ -10,11 +10,11 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Between, Rate, checked
 from tfx_core.model.heads import IGNORED
 from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.corpus.tokens import Places
+from tfx_training.languages import check_groups, counted_languages, drawn_by_share, language_numbers
 from tfx_training.objective import Batch, Example, Objective, padded
-from tfx_training.objectives.groups import Numbers, check_groups, counted_languages, language_numbers
 from tfx_training.objectives.masked_words import GuessingTrainee
 from tfx_training.objectives.masking import Masking
-from tfx_training.packing import drawn, times_read
 
 
 class Pair(NamedTuple):
@@ -28,7 +28,7 @@ class Pair(NamedTuple):
 class Pairs(Sequence[Pair]):
     """Those documents of a corpus, by their numbers."""
 
-    def __init__(self, corpus: TokenCorpus, documents: Numbers) -> None:
+    def __init__(self, corpus: TokenCorpus, documents: Places) -> None:
         self._corpus = corpus
         self._documents = documents
 
@@ -99,9 +99,8 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
         pairs = _pairs_by_languages(corpus)
         if not pairs:
             raise InputError("no document of the corpus is a pair: two sentences, the one in another language")
-        wanted = times_read(np.asarray([len(each) for each in pairs]), self.language_exponent)
-        read = [each[drawn(len(each), count, generator)] for each, count in zip(pairs, wanted.tolist(), strict=True)]
-        return Pairs(corpus, np.concatenate(read))
+        read = drawn_by_share([len(each) for each in pairs], self.language_exponent, generator)
+        return Pairs(corpus, np.concatenate([each[numbers] for each, numbers in zip(pairs, read, strict=True)]))
 
     def example(self, row: Pair, generator: np.random.Generator) -> Example:
         """Both sides in a row, some of their tokens hidden."""
@@ -150,7 +149,7 @@ def fitted(sizes: tuple[int, int], room: int) -> tuple[int, int]:
     return (kept, min(other, room - kept)) if one < other else (min(one, room - kept), kept)
 
 
-def _pairs_by_languages(corpus: TokenCorpus) -> list[Numbers]:
+def _pairs_by_languages(corpus: TokenCorpus) -> list[Places]:
     """The numbers of the documents that are pairs, those of the same two languages together."""
     ends = np.asarray(corpus.document_ends)
     pairs = np.flatnonzero(np.diff(ends, prepend=0) == 2)
