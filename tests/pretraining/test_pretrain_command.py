@@ -50,7 +50,7 @@ def test_from_texts_to_a_model_and_on(typed: list[str], tmp_path: Path) -> None:
     assert first.exit_code == 0, first.output
     told = json.loads(first.stdout)
     assert (told["steps"], told["tokens"]) == (4, 4 * 4 * 24)
-    assert told["measures"].keys() == {"loss", "bits per byte"}
+    assert told["measures"].keys() == {"loss", "loss accuracy", "bits per byte"}
     model = tfx_core.load_model(tmp_path / "out", head="causal-lm")
     assert model.config.vocab_size == len(tfx_core.load_tokenizer(tmp_path / "out"))
     held = [

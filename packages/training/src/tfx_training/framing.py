@@ -47,19 +47,19 @@ class Framing:
 class Frame(NamedTuple):
     """What stands around a text: special tokens, and a prefix."""
 
-    before: list[int]
-    behind: list[int]
+    before: Ids
+    behind: Ids
 
     @staticmethod
     def of(tokenizer: Tokenizer) -> "Frame":
         """Those of a tokenizer."""
         row = tokenizer.build_inputs_with_special_tokens([-1])
         place = row.index(-1)
-        return Frame(row[:place], row[place + 1 :])
+        return Frame(np.asarray(row[:place], dtype=np.int64), np.asarray(row[place + 1 :], dtype=np.int64))
 
     def around(self, ids: Ids, length: int, option: str) -> Ids:
         """The ids between them, cut at the end to ``length`` in all; raises `InputError` where none is left."""
         room = length - len(self.before) - len(self.behind)
         if room < 1:
             raise InputError(f"{option}={length}: the prefix and special tokens around a text leave no room for it")
-        return np.asarray([*self.before, *ids[:room], *self.behind], dtype=np.int64)
+        return np.concatenate([self.before, ids[:room], self.behind])

@@ -10,7 +10,7 @@ from tfx_core import Tokenizer
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Above, Between, NotEmpty, Rate, checked
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.corpus.tokens import Ids
+from tfx_training.framing import Frame
 from tfx_training.objective import Example
 from tfx_training.objectives.masking import usual_ids
 from tfx_training.objectives.noises import Masks, deleted, infilled, masked, permuted, rotated
@@ -60,7 +60,7 @@ class Denoising(Writing[TokenCorpus, Passage]):
         others = usual_ids(tokenizer)
         self._masks = Masks(role_id(tokenizer, "mask_token"), others, checked(random, Rate, "random", InputError))
         self._between = Tokens.of([role_id(tokenizer, "eos_token")] if tokenizer.languages else [])
-        self._frames: dict[str, tuple[Ids, Ids]] = {}
+        self._frames: dict[str, Frame] = {}
 
     def _published(self, rate: float | None) -> float:
         return rate if rate is not None else 0.35 if self.tokenizer.languages else 0.3
@@ -115,12 +115,10 @@ class Denoising(Writing[TokenCorpus, Passage]):
             text = text + self._between + sentence
         return text
 
-    def _around(self, group: str) -> tuple[Ids, Ids]:
-        """What stands before and behind a text of a language; of a tokenizer that tells none, of any."""
+    def _around(self, group: str) -> Frame:
+        """What stands around a text of a language; of a tokenizer that tells none, of any."""
         if group not in self._frames:
-            row = self._in_language(group).build_inputs_with_special_tokens([-1])
-            before, behind = row[: row.index(-1)], row[row.index(-1) + 1 :]
-            self._frames[group] = np.asarray(before, dtype=np.int64), np.asarray(behind, dtype=np.int64)
+            self._frames[group] = Frame.of(self._in_language(group))
         return self._frames[group]
 
     def _in_language(self, group: str) -> Tokenizer:

@@ -96,7 +96,7 @@ class TextToText(Writing[TokenCorpus, Pair]):
                 directed.direction = directed.directed(*(group or None for group in groups))
             source = Frame.of(directed)
             prefix = self.tokenizer(_filled_in(self.prefix, groups), add_special_tokens=False)["input_ids"]
-            source = source._replace(before=[*source.before, *prefix])
+            source = source._replace(before=np.append(source.before, np.asarray(prefix, dtype=np.int64)))
             self._framings[groups] = source, Frame.of(directed.as_target())
         return self._framings[groups]
 
