@@ -17,6 +17,7 @@ from tfx_core.model import ModelOutput
 from tfx_core.model.heads import IGNORED, token_loss
 from tfx_training.corpus import TokenCorpus
 from tfx_training.framing import Framing
+from tfx_training.languages import counted_languages, language_numbers
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
 from tfx_training.objectives.masking import Masking
 from tfx_training.packing import Meeting, Packed, PackedRows, Packing, packed_rows
@@ -86,7 +87,7 @@ class HiddenWords(Objective[TokenCorpus, Packed]):
         self._room = self._framing.room(self.length, 1)
         self._separator = separator_of(tokenizer)
         self._padding = padding_of(tokenizer)
-        self._languages = numbers_of_languages(tokenizer)
+        self._languages = language_numbers(tokenizer)
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PackedRows:
         """The rows of all languages."""
@@ -125,7 +126,7 @@ class HiddenWords(Objective[TokenCorpus, Packed]):
 
     def of_tokenizer(self) -> Mapping[str, Any]:
         """The size of the vocabulary, what rows are filled up with, and the number of languages where it tells any."""
-        languages = {"n_langs": max(self._languages.values()) + 1} if self._languages else {}
+        languages = counted_languages(self._languages)
         return {**super().of_tokenizer(), "pad_token_id": self._padding, **languages}
 
 
@@ -164,8 +165,3 @@ def padding_of(tokenizer: Tokenizer) -> int:
     if tokenizer.pad_token_id is None:
         raise InputError("this tokenizer has no pad_token, with which rows are filled up: set one")
     return int(tokenizer.pad_token_id)
-
-
-def numbers_of_languages(tokenizer: Tokenizer) -> Mapping[str, int]:
-    """By what numbers a model is told languages; empty where it is not."""
-    return dict(getattr(tokenizer, "lang2id", None) or {})
