@@ -44,7 +44,7 @@ def losses(folder: Path) -> list[float]:
 def process(folder: Path, *launcher: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """A training in a process of its own, or in several."""
     command = [sys.executable, *(launcher or ("-m",)), "tests.pretraining.trainings", str(folder), json.dumps(options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     root = Path(__file__).parent.parent.parent
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -132,6 +132,8 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     ended = process(tmp_path / "two", *launcher, **settings)
     assert ended.returncode == 0, ended.stderr
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
+    position = tmp_path / "two" / "checkpoints" / "step-4" / "position.json"
+    assert json.loads(position.read_text(encoding="utf-8"))["identity"]["processes"] == 2
     both = [json.loads(line) for line in ended.stdout.splitlines()]
     assert len(both) == 2
     for measures in both:

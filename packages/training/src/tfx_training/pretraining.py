@@ -166,11 +166,12 @@ def _config_of(config: str) -> tuple[str, dict[str, Any]]:
 
 def report(result: "Trained", *, as_json: bool) -> None:
     """Print what a training came to, in the first of its processes."""
-    from accelerate import PartialState
+    from tfx_training.loop.processes import processes
 
-    state = PartialState()
+    state = processes()
+    first = state.is_main_process
     state.destroy_process_group()
-    if not state.is_main_process:
+    if not first:
         return
     numbers = {"steps": result.steps, "tokens": result.tokens, "seconds": result.seconds}
     if as_json:

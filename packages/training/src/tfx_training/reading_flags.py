@@ -55,14 +55,13 @@ def corpora_of(
     tokenizer: "Tokenizer", paths: Sequence[str], held_out: Sequence[str], out: Path, values: Mapping[str, Any]
 ) -> "tuple[TokenCorpus, TokenCorpus | None]":
     """What is learnt from and what is held out, tokenized once into folders in ``out`` by one of the processes."""
-    from accelerate import PartialState
-
     from tfx_training.corpus import Reading
+    from tfx_training.loop.processes import processes
 
     options = {name: values[name] for name in ("documents", "sentences", "group", "pair", "split")}
     reading = Reading(**{name: value for name, value in options.items() if value is not None})
     share = _share(held_out)
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         training, apart = _prepared(tokenizer, paths, out / "corpus", reading, share)
         if held_out and not share:
             apart, _ = _prepared(tokenizer, held_out, out / "corpus-held-out", reading, 0.0)

@@ -31,6 +31,7 @@ from tfx_training.loop.position import (
     remove_checkpoints,
     write_checkpoint,
 )
+from tfx_training.loop.processes import on_the_cpu
 from tfx_training.objective import Objective, Outcome
 from tfx_training.settings import TrainingSettings
 
@@ -356,6 +357,7 @@ def _accelerator(settings: TrainingSettings, folder: Path) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=False)
     try:
         return Accelerator(
+            cpu=on_the_cpu(),
             mixed_precision=settings.precision,
             gradient_accumulation_steps=1,  # the parts of an update are weighed and added here
             log_with=list(settings.trackers) or None,
