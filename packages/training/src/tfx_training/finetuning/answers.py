@@ -11,7 +11,7 @@ from torch import Tensor
 from tfx_core import ModelOutput, Tokenizer
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Count, checked
-from tfx_core.tasks.question_answering import QuestionAnswering
+from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record
 from tfx_training.finetuning.tuning import FineTuning
@@ -150,9 +150,10 @@ class Answers(FineTuning[Asked]):
 
     def judged(self, trainee: Trainee, corpus: Sequence[Asked]) -> Mapping[str, float]:
         """What the task question-answering answers, by SQuAD's measures."""
-        task = QuestionAnswering(
+        task = pipeline(
+            "question-answering",
             trainee.model("model"),
-            self.tokenizer,
+            tokenizer=self.tokenizer,
             max_seq_len=self.length,
             max_answer_len=LONGEST_ANSWER,
             handle_impossible_answer=not all(asked.answers for asked in corpus),

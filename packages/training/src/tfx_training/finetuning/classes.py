@@ -10,8 +10,8 @@ from torch import Tensor
 
 from tfx_core import ModelOutput, Tokenizer
 from tfx_core.errors import InputError, shown
-from tfx_core.model.config import ProblemType
-from tfx_core.tasks.text_classification import TextClassification
+from tfx_core.model import ProblemType
+from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record, columns_of
 from tfx_training.finetuning.tuning import FineTuning, in_order, label_of, number_of, share_of
@@ -108,8 +108,12 @@ class Classes(FineTuning[Classified]):
 
     def judged(self, trainee: Trainee, corpus: Sequence[Classified]) -> Mapping[str, float]:
         """What the task text-classification answers, measured."""
-        task = TextClassification(
-            trainee.model("model"), self.tokenizer, max_length=self.length, return_all_scores=True
+        task = pipeline(
+            "text-classification",
+            trainee.model("model"),
+            tokenizer=self.tokenizer,
+            max_length=self.length,
+            return_all_scores=True,
         )
         answers = task([row.texts if len(row.texts) > 1 else row.texts[0] for row in corpus])
         scores = [[each["score"] for each in answer] for answer in answers]

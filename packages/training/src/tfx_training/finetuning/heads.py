@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from tfx_core import TaskSpec
 from tfx_core.errors import InputError, shown
 from tfx_core.plugins import registry
-from tfx_core.tasks.pipeline import named
 
 if TYPE_CHECKING:
     from tfx_training.finetuning.tuning import FineTuning
@@ -32,8 +31,9 @@ def tuning_of(head: str) -> "type[FineTuning[Any]]":
 
 
 def head_of_task(task: str) -> str:
-    """The head to train for a task; raises as `tfx_core.pipeline`, and `InputError` for a task of no such head."""
-    name, _ = named(task)
+    """The head to train for a task; raises `UnknownNameError` for none, and `InputError` for one of no such head."""
+    specs = [entry.spec for entry in registry.specs(TaskSpec)]
+    name = next((spec.name for spec in specs if task in spec.aliases), task)
     heads = registry.find(TaskSpec, name).heads
     head = next((head for head in heads if head in TUNINGS), None)
     if head is None:

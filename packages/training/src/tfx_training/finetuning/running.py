@@ -11,7 +11,6 @@ import torch
 from tfx_core import Model, load_model
 from tfx_core.checkpoint import HubOptions, read_whole
 from tfx_core.errors import InputError, shown
-from tfx_core.model.loading import read_config, stored_head
 from tfx_training.finetuning.heads import head_of_task, tuning_of
 from tfx_training.finetuning.records import columns_of, read_records
 from tfx_training.finetuning.tuning import FineTuning, tokenizer_for
@@ -96,7 +95,7 @@ def prepared_tuning(
     records = read_records(rows)
     given = {} if hub is None else hub
     tokenizer = tokenizer_for(found, model, **given)
-    known = _known_labels(model, found, given)
+    known = _known_labels(model, given)
     objective = kind.for_rows(tokenizer, records, columns, known=known, **options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -129,12 +128,8 @@ def _check_options(kind: type[FineTuning[Any]], head: str, options: Mapping[str,
             raise InputError(f"{name}={shown(value)}: without effect for {head}, which takes {', '.join(allowed)}")
 
 
-def _known_labels(model: str | Path, head: str, hub: HubOptions) -> Sequence[str]:
-    """The classes of a checkpoint that has the head already."""
-
-    def read(folder: Any) -> Sequence[str]:
-        architecture, config = read_config(folder)
-        same = stored_head(architecture, config, folder, head) == head
-        return [config.id2label[number] for number in range(config.num_labels)] if same else []
-
-    return read_whole(model, read, **hub)
+def _known_labels(model: str | Path, hub: HubOptions) -> Sequence[str]:
+    """The classes that a checkpoint names."""
+    config: dict[str, Any] | None = read_whole(model, lambda folder: folder.json("config.json"), **hub)
+    named = (config or {}).get("id2label")
+    return list(map(str, named.values())) if isinstance(named, dict) else []

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tfx_core import ModelOutput, Tokenizer
 from tfx_core.model.heads import IGNORED
-from tfx_core.tasks.token_classification import TokenClassification
+from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record, columns_of
 from tfx_training.finetuning.tuning import FineTuning, in_order, label_of, number_of, share_of
@@ -120,8 +120,13 @@ class Tags(FineTuning[Tagged]):
 
         Where the tokenizer makes nothing of a word, its label is the first of those that name nothing (``O``).
         """
-        task = TokenClassification(
-            trainee.model("model"), self.tokenizer, max_length=self.length, is_split_into_words=True, ignore_labels=()
+        task = pipeline(
+            "token-classification",
+            trainee.model("model"),
+            tokenizer=self.tokenizer,
+            max_length=self.length,
+            is_split_into_words=True,
+            ignore_labels=(),
         )
         answers = task([list(row.words) for row in corpus])
         right = [[self.labels[number] for number in row.labels] for row in corpus]

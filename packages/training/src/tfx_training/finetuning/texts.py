@@ -11,8 +11,7 @@ from tfx_core import Model, ModelOutput, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
 from tfx_core.model.heads import IGNORED
-from tfx_core.tasks.generating import named_settings, stored_prefix
-from tfx_core.tasks.pipeline import load_task
+from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record
 from tfx_training.finetuning.tuning import FineTuning, share_of
@@ -114,10 +113,10 @@ class Texts(FineTuning[Written]):
         return {"exact match": metrics.accuracy([each.strip() for each in right], [each.strip() for each in written])}
 
     def _written(self, model: Model, sources: Sequence[str]) -> list[str]:
-        kind = load_task(self.task)
-        task = kind(
+        task = pipeline(
+            self.task,
             model,
-            self.tokenizer,
+            tokenizer=self.tokenizer,
             prefix=self.prefix or "",
             long_input="truncate",
             max_source_length=self.length,
@@ -130,10 +129,11 @@ class Texts(FineTuning[Written]):
         """As of all heads; the prefix is by default the checkpoint's for the task, and is kept there for the task."""
         super().fit(model, length)
         self.target_length = min(self.target_length, model.max_positions or self.target_length)
-        settings, name = named_settings(model), self._settings_name
+        settings, name = model.config.extra.get("task_specific_params") or {}, self._settings_name
+        stored = settings.get(name, {}).get("prefix", model.config.extra.get("prefix")) or ""
         if self.prefix is None:
-            self.prefix = stored_prefix(model, settings.get(name, {}))
-        elif self.prefix or name in settings or stored_prefix(model, {}):
+            self.prefix = stored
+        elif self.prefix != stored:
             own = {**settings.get(name, {}), "prefix": self.prefix}
             model.config.update({"task_specific_params": {**settings, name: own}})
 

@@ -12,7 +12,7 @@ from tfx_core import Model, ModelOutput, Tokenizer, load_tokenizer
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
 from tfx_core.model.heads import IGNORED
-from tfx_core.tasks.windows import length_limit
+from tfx_core.tasks import length_limit
 from tfx_training.finetuning.records import Column, Record, columns_of
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
 
