@@ -24,8 +24,25 @@ _END = re.compile(
 _ABBREVIATIONS = frozenset(
     (
         *("mr", "mrs", "ms", "dr", "prof", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "gov", "sen", "rep", "st"),
-        *("jr", "sr", "mt", "ft", "vs", "etc", "cf", "al", "fig", "figs", "eq", "eqs", "sec", "no", "nos", "vol", "pp"),
-        *("ed", "eds", "inc", "ltd", "co", "corp", "dept", "univ", "approx", "est", "jan", "feb", "mar", "apr", "jun"),
+        *("jr", "sr", "mt", "ft", "vs", "etc", "cf", "al", "fig", "figs", "eq", "eqs", "sec", "no", "nos", "vol", "p"),
+        *(
+            "pp",
+            "ed",
+            "eds",
+            "inc",
+            "ltd",
+            "co",
+            "corp",
+            "dept",
+            "univ",
+            "approx",
+            "est",
+            "jan",
+            "feb",
+            "mar",
+            "apr",
+            "jun",
+        ),
         *("jul", "aug", "sep", "sept", "oct", "nov", "dec", "e.g", "i.e", "u.s"),
     )
 )
