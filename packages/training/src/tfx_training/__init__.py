@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         write_corpus,
     )
     from tfx_training.objective import Objective, Outcome, Trainee, load_objective
-    from tfx_training.vocabularies import train_tokenizer
+    from tfx_training.vocabularies.training import train_tokenizer
 
 _HOMES = {
     "Document": "corpus",
@@ -35,7 +35,7 @@ _HOMES = {
     "open_corpus": "corpus",
     "prepared_corpus": "corpus",
     "read_documents": "corpus",
-    "train_tokenizer": "vocabularies",
+    "train_tokenizer": "vocabularies.training",
     "write_corpus": "corpus",
 }
 

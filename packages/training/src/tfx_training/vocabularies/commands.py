@@ -45,7 +45,7 @@ def train(
 ) -> None:
     """Train a tokenizer on a corpus and save it in the files that models of a family were released with."""
     from tfx_training.corpus import read_documents
-    from tfx_training.vocabularies import train_tokenizer
+    from tfx_training.vocabularies.training import train_tokenizer
 
     with ProgressBar("documents") as bar:
 
