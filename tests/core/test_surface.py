@@ -1,4 +1,4 @@
-"""What others may import of the core: the ``__all__`` of its packages and of two modules, and nothing below them."""
+"""What others may import of the core: the ``__all__`` of its packages and of three modules, and nothing below them."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ import tfx_core
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = (
-    *("tfx_core", "tfx_core.errors", "tfx_core.fields"),
+    *("tfx_core", "tfx_core.errors", "tfx_core.fields", "tfx_core.first_use"),
     *(each.name for each in walk_packages(tfx_core.__path__, "tfx_core.") if each.ispkg),
 )
 """Where names may be imported from; every other module is the core's own affair."""

@@ -29,10 +29,11 @@ NEEDS = {
     "seq2seq": {"tfx-core"},
     "multimodal": {"tfx-core", "tfx-encoders", "pillow"},
     "retrieval": {"tfx-core", "tfx-encoders", "faiss-cpu"},
+    "training": {"tfx-core", "accelerate"},
 }
-MODULES = {"faiss-cpu": "faiss", "pillow": "PIL", "pytrec-eval-terrier": "pytrec_eval"}
+MODULES = {"faiss-cpu": "faiss", "pillow": "PIL", "pytrec-eval-terrier": "pytrec_eval", "scikit-learn": "sklearn"}
 """Import names of the requirements where they differ."""
-BROUGHT = {"huggingface_hub": "tokenizers"}
+BROUGHT = {"huggingface_hub": "tokenizers", "nltk": "rouge-score", "scipy": "scikit-learn"}
 """What may be imported because a requirement always brings it."""
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "Count",
     "Epsilon",
     "Finite",
+    "Form",
     "Help",
     "InWords",
     "NotEmpty",
@@ -26,6 +27,7 @@ __all__ = [
     "Rate",
     "Size",
     "checked",
+    "forms",
 ]
 
 

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
+__all__ = ["on_first_use"]
+
 
 def on_first_use(
     package: str, homes: Mapping[str, str], public: Sequence[str], packages: Sequence[str] = ()

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfx_core import ObjectiveSpec
-from tfx_core.cli import Command, OutputPath, json_text, say
-from tfx_core.cli.output import print_table
+from tfx_core.cli import Command, OutputPath, json_text, print_table, say
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.habits import nearest
 from tfx_core.plugins import registry
 from tfx_training.flags import NamedValue, by_name, settings_of, training_flags
-from tfx_training.reading_flags import corpora_of, reading_flags
+from tfx_training.reading_flags import HELD_OUT, corpora_of, reading_flags
 
 if TYPE_CHECKING:
     from tfx_core import Model, Tokenizer
@@ -33,6 +32,7 @@ _NAMED = NamedValue()
 @click.option("--role", type=_NAMED, multiple=True, help="A trained model for one role, NAME=FOLDER.")
 @click.option("--tokenizer", metavar="FOLDER|ID", help="The tokenizer. [default: that of --model]")
 @reading_flags
+@HELD_OUT
 @click.option("--option", type=_NAMED, multiple=True, help="An option of the objective, such as length=128.")
 @click.option("--out", required=True, type=OutputPath(path_type=Path), metavar="FOLDER", help="Where the model goes.")
 @click.option(

@@ -5,7 +5,7 @@ import click
 from tfx_core import __version__
 from tfx_core.cli.columns import display_width, padded, shortened, wrapped
 from tfx_core.cli.group import Command, CommandLine, Group
-from tfx_core.cli.output import OutputPath, json_text, say, styled, table_width
+from tfx_core.cli.output import OutputPath, json_text, print_table, say, styled, table_width
 from tfx_core.cli.progress import ProgressBar
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "json_text",
     "main",
     "padded",
+    "print_table",
     "say",
     "shortened",
     "styled",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfx_core.checkpoint.atomic import replacing
+from tfx_core.checkpoint import replacing
 
 LOG, SPEED, CURVES = "log.jsonl", "speed.jsonl", "curves.png"
 

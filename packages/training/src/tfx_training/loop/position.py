@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from tfx_core import Model
-from tfx_core.checkpoint.atomic import replacing_folder, save_errors
+from tfx_core.checkpoint import replacing_folder, save_errors
 from tfx_core.errors import CheckpointError, InputError, shown
 from tfx_training.objective import Objective, generator_of
 from tfx_training.settings import TrainingSettings

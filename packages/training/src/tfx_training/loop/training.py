@@ -16,7 +16,7 @@ from accelerate.utils import DistributedDataParallelKwargs, send_to_device, set_
 from torch import Tensor
 
 from tfx_core import Model
-from tfx_core.cli.progress import ProgressBar
+from tfx_core.cli import ProgressBar
 from tfx_core.errors import InputError
 from tfx_training.loop.batches import Share, Update, prepared, updates
 from tfx_training.loop.evaluating import evaluate, over_processes

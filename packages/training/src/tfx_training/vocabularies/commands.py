@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tfx_core.cli import Group, OutputPath, ProgressBar, json_text, say
-from tfx_training.corpus_options import reading_corpus, reading_of
+from tfx_training.reading_flags import reading_flags, reading_of
 
 
 @click.group(cls=Group)
@@ -32,7 +32,7 @@ def tokenizer() -> None:
     help="A setting of the family's tokenizers, saved with it: do_lower_case=false. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
-@reading_corpus
+@reading_flags
 def train(
     like: str,
     vocab_size: int,
@@ -41,16 +41,16 @@ def train(
     options: Sequence[str],
     as_json: bool,
     corpus: Sequence[str],
-    **reading: str,
+    **reading: Any,
 ) -> None:
     """Train a tokenizer on a corpus and save it in the files that models of a family were released with."""
     from tfx_training.corpus import read_documents
-    from tfx_training.vocabularies import train_tokenizer
+    from tfx_training.vocabularies.training import train_tokenizer
 
     with ProgressBar("documents") as bar:
 
         def told() -> Any:
-            for document in read_documents(corpus, reading_of(**reading)):
+            for document in read_documents(corpus, reading_of(reading)):
                 bar.advance()
                 yield document
 

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers, trainers
 
-from tfx_core.text.python_steps import python_steps, set_steps
-from tfx_core.text.recipes import SPACE, Piece, PieceKind
+from tfx_core.text.recipes import SPACE, Piece, PieceKind, python_steps, set_steps
 from tfx_training.vocabularies.sentencepiece_writing import sentencepiece_file
 
 _HEADER = "#version: 0.2\n"

@@ -1,6 +1,6 @@
 """Recipes: what reads each kind of released tokenizer files, and the parts to write another of; no family's facts."""
 
-from tfx_core.text.python_steps import Steps, set_apart
+from tfx_core.text.python_steps import Steps, python_steps, set_apart, set_steps
 from tfx_core.text.recipes.byte_bpe import byte_bpe_recipe
 from tfx_core.text.recipes.charsmap import character_class, literal_pattern
 from tfx_core.text.recipes.cleaned import cleaned_sentencepiece_recipe
@@ -37,6 +37,7 @@ __all__ = [
     "literal_pattern",
     "moses_corpus_steps",
     "moses_word_steps",
+    "python_steps",
     "read_merges",
     "read_sentencepiece",
     "read_vocabulary_lines",
@@ -45,6 +46,7 @@ __all__ = [
     "sentencepiece_recipe",
     "sentencepiece_tokenizer",
     "set_apart",
+    "set_steps",
     "special_id",
     "template",
     "word_bpe_recipe",
