@@ -21,7 +21,7 @@ _OPTIONS = (
         multiple=True,
         required=True,
         metavar="PATH",
-        help="Texts: a file of texts or JSON lines (.gz too), .parquet or .arrow, a folder, a pattern, pydoc:topics for "
+        help="Texts: a file of texts or JSON lines (.gz too), .parquet, .arrow, a folder, a pattern, pydoc:topics for "
         "Python's language reference, or hub:NAME for a data set. Repeatable.",
     ),
     click.option(

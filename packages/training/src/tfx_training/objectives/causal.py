@@ -11,8 +11,8 @@ from torch import Tensor
 from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Between, checked
-from tfx_core.model.heads import IGNORED, next_labels
 from tfx_core.model import load_architecture
+from tfx_core.model.heads import IGNORED, next_labels
 from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.languages import check_groups, counted_languages, documents_by_group, language_numbers
