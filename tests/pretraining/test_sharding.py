@@ -1,7 +1,10 @@
 """Every architecture in shards over two processes, tied weights included, learns what it learns whole."""
 
+import json
 import os
+import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ from torch import Tensor
 import tfx_core
 from tests.cases import readers_of_text
 from tests.models.tiny import random_ids, tiny_config
+from tests.pretraining.trainings import training
 from tfx_core.errors import InputError
 from tfx_training import Trainee
+from tfx_training.loop import training as loop
 from tfx_training.sharding import layer_classes, shard_layers
 
 HEADS = ("conditional-generation", "masked-lm", "causal-lm")
@@ -83,13 +88,18 @@ def one_of_two(rank: int, port: int, folder: Path) -> None:
     accelerator.end_training()
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("sharded")
+def spawned(work: Callable[[int, int, Path], None], folder: Path) -> None:
+    """Two processes that do it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(one_of_two, (port, folder), nprocs=2)
+    mp.spawn(work, (port, folder), nprocs=2)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("sharded")
+    spawned(one_of_two, folder)
     found: dict[str, Any] = torch.load(folder / "results.pt", weights_only=False)
     return found
 
@@ -102,6 +112,43 @@ def test_two_processes_with_shards_equal_one(model_type: str, head: str, results
     assert len(tensors) > 5
     for name, value in tensors.items():  # where there was a checkpoint, as it had them
         torch.testing.assert_close(value, whole[name], atol=1e-5, rtol=1e-4)
+
+
+class Sharding(Accelerator):
+    """One that shards on processors, too."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        sharding(self, FullyShardedDataParallelPlugin(fsdp_version=2))
+
+
+def one_of_two_that_train(rank: int, port: int, folder: Path) -> None:
+    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in places.items()}, MASTER_ADDR="127.0.0.1")
+    torch.set_num_threads(1)
+    loop.Accelerator = Sharding  # type: ignore[misc]
+    for time in range(2):
+        training(folder / "shards", **SETTINGS, save_every=2)
+        if rank == time == 0:
+            shutil.rmtree(folder / "shards" / "checkpoints" / "step-4")
+        torch.distributed.barrier()
+
+
+SETTINGS: dict[str, Any] = {"kind": "sparse", "dropout": False, "steps": 4, "rate": 1e-2, "accumulation": 2}
+
+
+def test_a_training_in_shards_is_the_same_and_goes_on(tmp_path: Path) -> None:
+    spawned(one_of_two_that_train, tmp_path)
+    training(tmp_path / "whole", **SETTINGS)
+    logs = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").open()] for name in ("whole", "shards")]
+    whole, shards = ({each["step"]: each["loss"] for each in log if "loss" in each} for log in logs)
+    assert shards == pytest.approx(whole, abs=1e-5)
+    assert len(whole) == 4
+    one, other = (tfx_core.load_model(tmp_path / name).state_dict() for name in ("whole", "shards"))
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, atol=1e-5, rtol=1e-4)
+    assert list((tmp_path / "shards" / "checkpoints" / "step-4").glob("*/*.distcp"))
 
 
 def test_layers_that_a_stack_calls_are_groups() -> None:

@@ -34,6 +34,7 @@ from tfx_training.loop.position import (
 from tfx_training.loop.processes import on_the_cpu
 from tfx_training.objective import Objective, Outcome
 from tfx_training.settings import TrainingSettings
+from tfx_training.sharding import shard_layers, whole_models, whole_tensor
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,12 @@ class _Training:
                 model.gradient_checkpointing_enable()
         if self.settings.compile:
             trainee.compile()
+        if self.accelerator.is_fsdp2:
+            if self.settings.optimiser == "muon":
+                raise InputError(
+                    "optimiser='muon': its updates are of whole matrices, and these are in shards; adamw is not"
+                )
+            shard_layers(self.accelerator.state.fsdp_plugin, trainee)
         optimisers = optimisers_of(trainee, self.settings)
         self.trainee, *self.optimisers = self.accelerator.prepare(trainee, *optimisers)
 
@@ -220,7 +227,7 @@ class _Training:
             last = place == len(update.batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.trainee):
                 self._learn(update, place, totals.counts)
-        norm = self.accelerator.clip_grad_norm_(self.trainee.parameters(), self.settings.clipping)
+        norm = whole_tensor(self.accelerator.clip_grad_norm_(self.trainee.parameters(), self.settings.clipping))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -325,8 +332,9 @@ class _Training:
         return self.settings.patience is not None and self.position.worse >= self.settings.patience
 
     def _write_models(self) -> None:
+        models = whole_models(self.models) if self.accelerator.is_fsdp2 else self.models
         if self.accelerator.is_main_process:
-            self.objective.save(self.models, self.folder)
+            self.objective.save(models, self.folder)
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
