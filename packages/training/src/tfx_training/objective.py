@@ -151,8 +151,12 @@ class Objective(ABC, Generic[Corpus, Row]):
             self.tokenizer.save_pretrained(place)
 
     def of_tokenizer(self) -> Mapping[str, Any]:
-        """Keys of a config that the tokenizer decides."""
-        return {"vocab_size": len(self.tokenizer)}
+        """Keys of a config that the tokenizer decides: the size of the vocabulary, the ids of tokens that it names."""
+        ids = {role: getattr(self.tokenizer, role) for role in ("pad_token_id", "bos_token_id", "eos_token_id")}
+        return {
+            "vocab_size": len(self.tokenizer),
+            **{role: number for role, number in ids.items() if number is not None},
+        }
 
     def measures(self, losses: Mapping[str, float], right: Mapping[str, float], corpus: Corpus) -> Mapping[str, float]:
         """What to report of an evaluation, by name, of the means of all losses and of the shares that were right."""

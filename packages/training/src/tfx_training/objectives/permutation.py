@@ -176,10 +176,8 @@ class PermutedTokens(Objective[TokenCorpus, Place]):
         return Recalling(models)
 
     def of_tokenizer(self) -> Mapping[str, Any]:
-        """Beside the size of the vocabulary what is remembered, and the ids of tokens that the config names."""
-        ids = {role: getattr(self.tokenizer, role) for role in ("pad_token_id", "bos_token_id", "eos_token_id")}
-        known = {role: number for role, number in ids.items() if number is not None}
-        return {**super().of_tokenizer(), **known, "mem_len": self.memory, "reuse_len": self.reuse}
+        """What is remembered, too."""
+        return {**super().of_tokenizer(), "mem_len": self.memory, "reuse_len": self.reuse}
 
 
 def two_segments(stream: Stream, begin: int, room: int, generator: np.random.Generator) -> Segments:

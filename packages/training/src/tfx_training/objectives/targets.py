@@ -43,11 +43,6 @@ class Writing(Objective[Corpus, Row]):
         self.check_roles(models)
         return Writer(models)
 
-    def of_tokenizer(self) -> Mapping[str, Any]:
-        """The sizes of the vocabulary, and the ids of tokens that the config names."""
-        ids = {role: getattr(self.tokenizer, role) for role in ("pad_token_id", "bos_token_id", "eos_token_id")}
-        return {**super().of_tokenizer(), **{role: number for role, number in ids.items() if number is not None}}
-
 
 def role_id(tokenizer: Tokenizer, role: str) -> int:
     """The id of a token that an objective needs; raises `InputError` where the tokenizer has none."""
