@@ -52,6 +52,10 @@ class Sparse(NextTokens):
     ) -> Mapping[str, float]:
         return Objective.measures(self, losses, right, corpus)
 
+    @property
+    def main_measure(self) -> str:
+        return "first"
+
 
 class TwoTerms(Trainee):
     """A loss for each kind of labels."""
