@@ -39,11 +39,17 @@ class Position:
     tokens: int = 0
     seconds: float = 0.0
 
+    warmed: float = 0.0
+    """The share of the training that was over when the warm-up was."""
+
     sums: list[float] = field(default_factory=list)
     """Of the updates that no line of the log tells of yet: the loss of each term, the norm of the gradient."""
 
     summed: int = 0
     """How many updates these are."""
+
+    told: int = -1
+    """The step of the latest line of the log."""
 
     measures: dict[str, float] = field(default_factory=dict)
     """Of the latest evaluation."""
