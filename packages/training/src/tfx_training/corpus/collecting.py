@@ -5,6 +5,7 @@ cut before a blank, a sentence's first if there is one in reach: there every tok
 whole, and one of whole words may see the end of a sentence where there is none.
 """
 
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -83,7 +84,7 @@ class Collected:
         self.sink = sink
         self.types = dtypes(max(map(len, self.sides)))
         self.names: dict[str, int] = {}
-        self.tokens = self.sentences = self.documents = self.size = 0
+        self.tokens = self.sentences = self.documents = self.size = self.digest = 0
 
     def extend(self, documents: Iterable[Document | str]) -> None:
         """Add documents; one of which a part has no token is left out."""
@@ -95,7 +96,7 @@ class Collected:
         """All that was added; raises `InputError` where it has no token, which says ``empty``."""
         if not self.tokens:
             raise InputError(empty or "the corpus has no tokens: every text is empty")
-        return TokenCorpus(**self.sink.columns(), group_names=tuple(self.names), size=self.size)
+        return TokenCorpus(**self.sink.columns(), group_names=tuple(self.names), size=self.size, digest=self.digest)
 
     def _add(self, documents: Sequence[Document]) -> None:
         pieces = [
@@ -128,7 +129,9 @@ class Collected:
         self.documents += 1
 
     def _append(self, column: str, values: NDArray[Any]) -> None:
-        self.sink.append(column, values.astype(self.types[column]))
+        values = values.astype(self.types[column])
+        self.digest = zlib.crc32(values.tobytes(), self.digest)
+        self.sink.append(column, values)
 
 
 class _Part(NamedTuple):

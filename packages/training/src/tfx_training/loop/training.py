@@ -81,7 +81,7 @@ def train(
                 f"{name}={getattr(settings, name)}: what is better is seen on what is held_out: nothing is"
             )
     training = _Training(objective, models, Path(folder).expanduser(), settings)
-    training.begin(corpus, resume)
+    training.begin(corpus, held_out, resume)
     if progress and training.accelerator.is_main_process:
         training.bar = ProgressBar("training")
     with training.trackers(), training.bar or nullcontext():
@@ -132,9 +132,9 @@ class _Training:
         optimisers = optimisers_of(trainee, self.settings)
         self.trainee, *self.optimisers = self.accelerator.prepare(trainee, *optimisers)
 
-    def begin(self, corpus: Any, resume: bool | None) -> None:
+    def begin(self, corpus: Any, held_out: Any, resume: bool | None) -> None:
         """Begin, or go on where the latest checkpoint is."""
-        self.identity = identity_of(self.objective, self.models, corpus, self.settings, self.share.processes)
+        self.identity = identity_of(self.objective, self.models, corpus, held_out, self.settings, self.share.processes)
         found = checkpoints_in(self.folder)
         if resume and not found:
             raise InputError(f"{self.folder} has no checkpoints to go on from; resume=False begins anew")
