@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import tfx_core
@@ -23,7 +25,7 @@ from tests.pretraining.trainings import training
 from tfx_core import ObjectiveSpec
 from tfx_core.errors import InputError
 from tfx_core.plugins import registry
-from tfx_training import TrainingSettings, train
+from tfx_training import TokenCorpus, TrainingSettings, train
 from tfx_training.loop.evaluating import evaluate
 from tfx_training.loop.log import lines_of
 
@@ -61,6 +63,26 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(killed: Mapping[str, in
     assert log(tmp_path / "killed") == log(tmp_path / "whole")
     left = sorted(each.name for each in (tmp_path / "killed" / "checkpoints").iterdir())
     assert left == ["step-6", "step-9"]
+
+
+def test_a_training_that_fails_in_its_last_evaluation_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"steps": 3, "save_every": 3, "log_every": 2}
+    training(tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr("tfx_training.loop.training.evaluate", lambda *others: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            training(tmp_path / "failed", **settings)
+    assert log(tmp_path / "failed").count("losses") == 2
+    training(tmp_path / "failed", **settings)
+    assert log(tmp_path / "failed") == log(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("until", [{"steps": 20}, {"epochs": 2}], ids=lambda each: next(iter(each)))
+def test_the_rate_falls_from_its_height(until: Mapping[str, int], tmp_path: Path) -> None:
+    training(tmp_path / "out", **until, warmup=4, rate=1.0)
+    rates = [line["rate"] for line in lines_of(tmp_path / "out" / "log.jsonl") if "rate" in line]
+    assert rates[:5] == pytest.approx([0.25, 0.5, 0.75, 1, 1])
+    assert rates[4:] == pytest.approx([1 - place / len(rates[4:]) for place in range(len(rates[4:]))])
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
@@ -148,9 +170,29 @@ def test_what_a_training_may_not_go_on_with(tmp_path: Path) -> None:
         training(tmp_path / "out", steps=1, kind="following")
     with pytest.raises(InputError, match=r"model\.resid_pdrop is 0\.1 there and 0\.0 now"):
         training(tmp_path / "out", steps=1, dropout=False)
+    with pytest.raises(InputError, match=r"settings\.keep_best is False there and True now"):
+        training(tmp_path / "out", steps=1, keep_best=True)
     training(tmp_path / "out", steps=1, rate=0.1, resume=False)
     with pytest.raises(InputError, match="has no checkpoints to go on from"):
         training(tmp_path / "other", steps=1, resume=True)
+
+
+def test_every_text_of_a_corpus_is_known_again(tmp_path: Path) -> None:
+    tried = Tried("causal", "gpt2", tmp_path / "tokenizer")
+    documents = [*tried.case.documents]
+    other = TokenCorpus.of(tried.tokenizer, [*documents[:-1], documents[0]])
+    corpora = {name: replace(other, size=tried.corpus.size, digest=digest) for name, digest in (("a", 1), ("b", 2))}
+    assert tried.objective.digest(tried.corpus) != tried.objective.digest(other)
+
+    def trained(corpus: TokenCorpus, held_out: TokenCorpus | None) -> None:
+        settings = TrainingSettings(steps=1, batch_size=4)
+        train(tried.objective, tried.models(), corpus, tmp_path / "out", settings=settings, held_out=held_out)
+
+    trained(corpora["a"], None)
+    trained(corpora["a"], corpora["a"])
+    for corpus, held_out, name in (("b", "a", "corpus"), ("a", "b", "held_out")):
+        with pytest.raises(InputError, match=rf"{name}\.digest is 1 there and 2 now"):
+            trained(corpora[corpus], corpora[held_out])
 
 
 def test_a_model_is_as_it_was_after_its_training_was_over(tmp_path: Path) -> None:
@@ -180,6 +222,13 @@ def test_it_trains_in_less_memory_and_in_bf16(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_ends_a_training(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the loss is (nan|inf) at step \d+: a lower rate than 1e\+30"):
         training(tmp_path / "out", steps=20, rate=1e30, schedule="constant", clipping=float("inf"))
+
+
+def test_no_checkpoint_holds_what_came_to_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the (loss|gradient's norm) is (nan|inf) at step \d+: .* is whole"):
+        training(tmp_path, steps=40, rate=1e30, schedule="constant", clipping=1e30, save_every=1, log_every=40)
+    for weights in (tmp_path / "checkpoints").rglob("model.safetensors"):
+        assert all(value.isfinite().all() for value in load_file(weights).values())
 
 
 def test_trackers_are_told_what_the_log_is(tmp_path: Path) -> None:

@@ -39,14 +39,19 @@ def test_nothing_is_prepared_any_more_once_it_is_closed() -> None:
 
 
 def test_a_log_goes_on_where_a_training_does(tmp_path: Path) -> None:
-    log = Log(tmp_path, -1)
+    log = Log(tmp_path, -1, -1)
     for step in (1, 2, 3):
         log.add({"step": step, "losses": {"loss": 1 / step}})
+    log.add({"step": 3, "evaluation": {"loss": 0.5}})
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"step": 4, "los')  # killed
-    Log(tmp_path, 2)
-    assert [line["step"] for line in lines_of(tmp_path / "log.jsonl")] == [1, 2]
-    Log(tmp_path, -1)
+    Log(tmp_path, 2, 3)
+    assert [(line["step"], "losses" in line) for line in lines_of(tmp_path / "log.jsonl")] == [
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+    Log(tmp_path, -1, -1)
     assert (tmp_path / "log.jsonl").read_text(encoding="utf-8") == ""
 
 

@@ -52,6 +52,7 @@ def test_words_and_their_labels(tmp_path: Path) -> None:
     path = file(tmp_path, "a.conll", "-DOCSTART- -X- O\n\nEU NNP B-ORG\nsays VBZ O\n\nno DT O\n")
     assert values(path) == [{"tokens": ["EU", "says"], "tags": ["B-ORG", "O"]}, {"tokens": ["no"], "tags": ["O"]}]
     assert read_records(path)[1].where == f"{path}, line 6"
+    assert values(file(tmp_path, "b.conll", "EU\u2028 B-ORG\n")) == [{"tokens": ["EU"], "tags": ["B-ORG"]}]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,13 @@ def test_words_and_their_labels(tmp_path: Path) -> None:
         ("a.csv", "text,label\none,x\ntwo\n", "a.csv, line 3: 1 values under the 2 columns"),
         ("a.csv", 'text,label\none,x\n"two', "a.csv, line 3: unexpected end of data"),
         ("a.csv", "text,label\n", "there are no rows in it"),
+        ("a.csv", '"text"s,label\none,x\n', "a.csv, line 1: ',' expected after"),
+        ("a.csv", "text,text,label\none,two,x\n", "a.csv, line 1: two columns are called 'text'"),
+        ("a.csv", f"text\n{'long' * 50_000}\n", "a.csv, line 2: field larger than field limit (131072); texts this"),
+        ("a.json", "[" * 100_000, "a.json, line 1: not JSON: maximum recursion depth"),
+        ("a.json", '[{"paragraphs": 5}]', "a.json, row 1: paragraphs is 5; it must be a list"),
+        ("a.json", '[{"paragraphs": [{"context": "a"}]}]', "a.json, row 1: paragraphs[0]: qas is missing; it must be"),
+        ("a.json", '[{"paragraphs": [{"qas": ["x"]}]}]', "a.json, row 1: paragraphs[0]: qas: 'x' is no object"),
         ("a.conll", "EU B-ORG\nsays\n", "a.conll, line 2: 'says': a word needs its label"),
         ("a.csv", b"text\none\n\xe4\n", "a.csv, line 3: not UTF-8 (byte 0xe4); convert the file"),
         ("missing/a.csv", None, "a.csv: cannot be read: No such file"),

@@ -32,7 +32,7 @@ def test_what_is_no_setting(given: dict[str, object], error: str) -> None:
 
 def rates(schedule: str, steps: int = 10, warmup: int = 2) -> list[float]:
     settings = TrainingSettings(steps=steps, warmup=warmup, schedule=schedule, rate=1.0)  # type: ignore[arg-type]
-    return [rate_of(settings, step, step / steps) for step in range(steps)]
+    return [rate_of(settings, step, step / steps, warmup / steps) for step in range(steps)]
 
 
 def test_rates() -> None:
@@ -43,7 +43,7 @@ def test_rates() -> None:
     assert rates("inverse-sqrt", warmup=4)[3:] == pytest.approx([(4 / step) ** 0.5 for step in range(4, 11)])
     assert rates("linear", 3, 3) == pytest.approx([1 / 3, 2 / 3, 1])
     by_time = TrainingSettings(minutes=1.0, rate=1.0)
-    assert rate_of(by_time, 1000, 0.75) == pytest.approx(0.25)
+    assert rate_of(by_time, 1000, 0.75, 0.5) == pytest.approx(0.5)
 
 
 def test_options_are_the_settings() -> None:

@@ -115,6 +115,10 @@ class Objective(ABC, Generic[Corpus, Row]):
             raise InputError(f"batch_size={batch_size}: the corpus gives {len(rows)} rows, not enough for one batch")
         return generator.permutation(len(rows))[: batches * batch_size].reshape(batches, batch_size)
 
+    def digest(self, corpus: Corpus) -> int:
+        """A number that another corpus does not have, by which a training that goes on knows its own."""
+        return int(getattr(corpus, "digest", 0))
+
     def counts(self, batch: Batch) -> Mapping[str, int]:
         """Over how many things each term of `terms` is a mean: here, the labels that count."""
         return {"loss": int((batch["labels"] != IGNORED).sum())}

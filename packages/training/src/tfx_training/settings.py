@@ -7,10 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from tfx_core.errors import InputError, TfxError
 from tfx_core.fields import Above, Between, Checked, Count, Finite, Help, Positive, Size
 
-WITHOUT_EFFECT = frozenset(
-    ("evaluate_every", "save_every", "keep_last", "keep_best", "patience", "log_every", "trackers")
-)
-"""Settings that do not change what is learnt: a training may go on with others."""
+WITHOUT_EFFECT = frozenset(("evaluate_every", "save_every", "keep_last", "patience", "log_every", "trackers"))
+"""Settings that change neither what is learnt nor what is written of it: a training may go on with others."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ cut before a blank, a sentence's first if there is one in reach: there every tok
 whole, and one of whole words may see the end of a sentence where there is none.
 """
 
+import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ LONGEST = 50_000
 
 TOGETHER = 1_000_000
 """Characters that are tokenized at once, in threads of the tokenizers library."""
+
+Item = TypeVar("Item")
 
 COLUMNS = ("ids", "word_starts", "sentence_ends", "document_ends", "groups")
 """The arrays of a corpus, by the names of their attributes."""
@@ -81,18 +84,19 @@ class Collected:
         self.sink = sink
         self.types = dtypes(max(map(len, self.sides)))
         self.names: dict[str, int] = {}
-        self.tokens = self.sentences = self.documents = self.size = 0
+        self.tokens = self.sentences = self.documents = self.size = self.digest = 0
 
     def extend(self, documents: Iterable[Document | str]) -> None:
         """Add documents; one of which a part has no token is left out."""
-        for together in _batches(Document.of(each) if isinstance(each, str) else each for each in documents):
+        whole = (Document.of(each) if isinstance(each, str) else each for each in documents)
+        for together in _batches(whole, lambda each: sum(len(part.text) for part in each.parts)):
             self._add(together)
 
     def corpus(self, empty: str | None = None) -> TokenCorpus:
         """All that was added; raises `InputError` where it has no token, which says ``empty``."""
         if not self.tokens:
             raise InputError(empty or "the corpus has no tokens: every text is empty")
-        return TokenCorpus(**self.sink.columns(), group_names=tuple(self.names), size=self.size)
+        return TokenCorpus(**self.sink.columns(), group_names=tuple(self.names), size=self.size, digest=self.digest)
 
     def _add(self, documents: Sequence[Document]) -> None:
         pieces = [
@@ -125,7 +129,9 @@ class Collected:
         self.documents += 1
 
     def _append(self, column: str, values: NDArray[Any]) -> None:
-        self.sink.append(column, values.astype(self.types[column]))
+        values = values.astype(self.types[column])
+        self.digest = zlib.crc32(values.tobytes(), self.digest)
+        self.sink.append(column, values)
 
 
 class _Part(NamedTuple):
@@ -158,36 +164,44 @@ class _Tokenized(NamedTuple):
 
 
 class _InOrder:
-    """Texts that are tokenized together, and taken one after another."""
+    """Texts that are taken one after another, and tokenized together: no more of them than are for one time."""
 
     def __init__(self, tokenizer: Tokenizer, texts: Sequence[str]) -> None:
-        self._row = -1
+        self._tokenizer = tokenizer
+        self._waiting = _batches(texts, len)
+        self._row = self._rows = 0
         self._batch: Any = None
-        if texts:
-            self._batch = tokenizer(
-                list(texts),
-                add_special_tokens=False,
-                return_offsets_mapping=True,
-                return_attention_mask=False,
-                return_token_type_ids=False,
-            )
 
     def next(self, piece: Piece) -> _Tokenized:
         """The tokens of the next text; a token is of the sentence in which it begins."""
-        self._row += 1
+        if self._row == self._rows:
+            self._tokenize(next(self._waiting))
         ids = np.asarray(self._batch["input_ids"][self._row], dtype=np.int64)
         words = np.asarray([-1 if word is None else word for word in self._batch.word_ids(self._row)], dtype=np.int64)
         starts = np.diff(words, prepend=-2) != 0
         begins = np.asarray(self._batch["offset_mapping"][self._row], dtype=np.int64).reshape(-1, 2)[:, 0]
+        self._row += 1
         return _Tokenized(ids, starts, np.searchsorted(begins, np.asarray(piece.sentence_ends, dtype=np.int64)))
 
+    def _tokenize(self, texts: list[str]) -> None:
+        self._batch = None  # the ones before are let go first
+        self._batch = self._tokenizer(
+            texts,
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        self._row, self._rows = 0, len(texts)
 
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    together: list[Document] = []
+
+def _batches(items: Iterable[Item], size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Documents, or texts, as many at a time as have the characters that are tokenized at once."""
+    together: list[Item] = []
     size = 0
-    for document in documents:
-        together.append(document)
-        size += sum(len(part.text) for part in document.parts) + 1
+    for item in items:
+        together.append(item)
+        size += size_of(item) + 1
         if size >= TOGETHER:
             yield together
             together, size = [], 0

@@ -69,6 +69,7 @@ def write_into(
         "sentences": len(corpus.sentence_ends),
         "documents": len(corpus),
         "bytes": corpus.size,
+        "digest": corpus.digest,
         "groups": list(corpus.group_names),
         "vocabulary": len(tokenizer),
         "tokenizer": tokenizer_fingerprint(tokenizer),
@@ -89,7 +90,9 @@ def open_corpus(folder: str | os.PathLike[str], tokenizer: Tokenizer | None = No
     if tokenizer is not None and manifest["tokenizer"] != tokenizer_fingerprint(tokenizer):
         raise InputError(f"{label}: was made by another tokenizer; load that one, or {_CURE}")
     columns = {column: _mapped(place / f"{column}.npy", dtypes(manifest["vocabulary"])[column]) for column in COLUMNS}
-    corpus = TokenCorpus(**columns, group_names=tuple(manifest["groups"]), size=manifest["bytes"])
+    corpus = TokenCorpus(
+        **columns, group_names=tuple(manifest["groups"]), size=manifest["bytes"], digest=manifest["digest"]
+    )
     _check(corpus, manifest, place)
     return corpus
 
@@ -116,7 +119,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 _KEYS: Mapping[str, type] = {
-    **dict.fromkeys(("tokens", "sentences", "documents", "bytes", "vocabulary"), int),
+    **dict.fromkeys(("tokens", "sentences", "documents", "bytes", "digest", "vocabulary"), int),
     **dict.fromkeys(("tokenizer", "sources"), str),
     "groups": list,
 }

@@ -66,6 +66,9 @@ class TokenCorpus:
     size: int
     """Bytes of the texts, in UTF-8."""
 
+    digest: int = 0
+    """CRC-32 of all columns, by which a corpus is known from another one of as many texts."""
+
     def __len__(self) -> int:
         """The number of documents."""
         return len(self.document_ends)

@@ -25,8 +25,9 @@ class Choice:
 class Choices(FineTuning[Choice]):
     """The right one of as many choices in every row.
 
-    The choices are a list, or columns with a number or letter behind one name: ``ending0``, ``ending1``. The right one
-    is told by its number from 0, its letter, or its text.
+    The choices are a list, or columns with a number behind one name: ``ending0``, ``ending1``. The right one is told by
+    its number from 0, its letter, or its text; where the choices are an object of ``text`` and ``label``, as in ARC, by
+    one of these labels.
     """
 
     roles: ClassVar = {"model": "multiple-choice"}
@@ -74,13 +75,21 @@ def _choice(record: Record, columns: Mapping[str, str]) -> Choice:
     if len(choices) < 2 or not all(isinstance(choice, str) for choice in choices):
         raise record.error(columns["choices"], "it must be a list of two texts or more")
     label: Any = record.values.get(columns["label"])
-    places = {str(number): number for number in range(len(choices))}
-    places |= {chr(ord("A") + number): number for number in range(len(choices))}
+    places = _names(record, columns["choices"], len(choices))
     place = choices.index(label) if label in choices else places.get(str(label).strip())
     if place is None:
-        allowed = f"0 to {len(choices) - 1}, A to {chr(ord('A') + len(choices) - 1)}, or one of the choices"
-        raise record.error(columns["label"], f"it must be {allowed}")
+        raise record.error(columns["label"], f"it must be one of {', '.join(places)}, or of the choices")
     return Choice(record.text(columns["text"]), tuple(choices), place)
+
+
+def _names(record: Record, column: str, count: int) -> dict[str, int]:
+    """What the choices are called: as an object beside their texts says (``{"label": […]}``), else numbers from 0."""
+    value = record.values.get(column)
+    own = value.get("label") if isinstance(value, dict) else None
+    if isinstance(own, list) and len(own) == count:
+        return {str(name): number for number, name in enumerate(own)}
+    places = {str(number): number for number in range(count)}
+    return places | {chr(ord("A") + number): number for number in range(count)}
 
 
 def _choices(record: Record, column: str) -> list[Any]:

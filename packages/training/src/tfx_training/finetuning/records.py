@@ -79,7 +79,7 @@ def _json(text: str, path: Path) -> Iterator[Record]:
     """A list, a list under ``data``, or what is no one value: lines."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         yield from _json_lines(text, path)
         return
     if isinstance(value, dict) and isinstance(value.get("data"), list):
@@ -94,37 +94,57 @@ def _paragraphs(row: object, where: str) -> Iterator[Record]:
     if not isinstance(row, dict) or "paragraphs" not in row:
         yield _record(row, where)
         return
-    for paragraph in row["paragraphs"]:
-        for question in paragraph["qas"]:
-            yield Record({"context": paragraph["context"], **question}, f"{where}, question {question.get('id')}")
+    for place, paragraph in enumerate(_listed(row, "paragraphs", where)):
+        here = f"{where}: paragraphs[{place}]"
+        for question in _listed(_record(paragraph, here).values, "qas", here):
+            of_question = _record(question, f"{here}: qas").values
+            context = {name: paragraph[name] for name in ("context",) if name in paragraph}
+            yield Record({**context, **of_question}, f"{where}, question {of_question.get('id')}")
+
+
+def _listed(values: Mapping[str, object], name: str, where: str) -> list[object]:
+    found = values.get(name)
+    if not isinstance(found, list):
+        raise InputError(f"{where}: {name} is {shown(found) if name in values else 'missing'}; it must be a list")
+    return found
 
 
 def _table(delimiter: str, quoting: Literal[0, 3]) -> Callable[[str, Path], Iterator[Record]]:
     def read(text: str, path: Path) -> Iterator[Record]:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
-        header = next(lines, [])
-        while True:
-            line = lines.line_num + 1
-            try:
-                row = next(lines, None)
-            except csv.Error as error:
-                raise InputError(f"{path}, line {line}: {error}") from None
-            if row is None:
-                return
+        lines = _lines_of_table(text, path, delimiter, quoting)
+        _, header = next(lines, (1, []))
+        if twice := sorted({name for name in header if header.count(name) > 1}):
+            raise InputError(f"{path}, line 1: two columns are called {twice[0]!r}; give each a name of its own")
+        for number, row in lines:
             if row and len(row) != len(header):
                 raise InputError(
-                    f"{path}, line {line}: {len(row)} values under the {len(header)} columns of the header"
+                    f"{path}, line {number}: {len(row)} values under the {len(header)} columns of the header"
                 )
             if row:
-                yield Record(dict(zip(header, row, strict=True)), f"{path}, line {line}")
+                yield Record(dict(zip(header, row, strict=True)), f"{path}, line {number}")
 
     return read
+
+
+def _lines_of_table(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Iterator[tuple[int, list[str]]]:
+    """The number of the line that each row begins on, and its values."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    while True:
+        number = lines.line_num + 1
+        try:
+            row = next(lines, None)
+        except csv.Error as error:
+            cure = "; texts this long can stand in a .jsonl file" if "limit" in str(error) else ""
+            raise InputError(f"{path}, line {number}: {error}{cure}") from None
+        if row is None:
+            return
+        yield number, row
 
 
 def _conll(text: str, path: Path) -> Iterator[Record]:
     words: list[str] = []
     labels: list[str] = []
-    for number, line in enumerate([*text.splitlines(), ""], 1):
+    for number, line in enumerate([*text.split("\n"), ""], 1):
         columns = line.split()
         if not columns or columns[0] == "-DOCSTART-":
             if words:

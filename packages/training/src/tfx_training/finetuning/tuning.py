@@ -1,7 +1,9 @@
 """What the fine-tuning of every head shares: an objective whose corpus is labelled rows."""
 
+import zlib
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -95,6 +97,10 @@ class FineTuning(Objective[Sequence[Labelled], Labelled]):
     def rows(self, corpus: Sequence[Labelled], generator: np.random.Generator) -> Sequence[Labelled]:
         """All rows."""
         return corpus
+
+    def digest(self, corpus: Sequence[Labelled]) -> int:
+        """Of all rows."""
+        return reduce(lambda before, row: zlib.crc32(repr(row).encode("utf-8", "replace"), before), corpus, 0)
 
     def batch(self, examples: Sequence[Example]) -> Batch:
         """Rows filled up on the tokenizer's side; what is filled up never counts."""

@@ -13,14 +13,16 @@ LOG, SPEED, CURVES = "log.jsonl", "speed.jsonl", "curves.png"
 class Log:
     """``log.jsonl``, the same whenever a training is repeated, and ``speed.jsonl``, with what depends on the machine.
 
-    Lines after ``step`` are of a training that was stopped and went on from there: they are removed.
+    Lines of updates after the step that was ``told`` last, and of evaluations after the one that was ``evaluated``,
+    are of a training that was stopped and goes on from before them: they are removed.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, told: int, evaluated: int) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         for name in (LOG, SPEED):
-            kept = [line for line in lines_of(folder / name) if line["step"] <= step]
+            lines = lines_of(folder / name)
+            kept = [line for line in lines if line["step"] <= (evaluated if "evaluation" in line else told)]
             with replacing(folder / name) as new:
                 new.write_text("".join(map(_line, kept)), encoding="utf-8")
 
@@ -68,7 +70,7 @@ def draw(folder: Path) -> Path | None:
             axes.plot(*zip(*points, strict=True), label=label, marker="o" if len(points) < 20 else "")
         axes.set(xlabel="updates", ylabel=name)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="upper right")  # the best place takes long to find
     with replacing(folder / CURVES) as new:
         figure.savefig(new, dpi=120)
     return folder / CURVES

@@ -53,8 +53,10 @@ def _muon(matrices: list[nn.Parameter], settings: TrainingSettings) -> torch.opt
     return muon
 
 
-def rate_of(settings: TrainingSettings, step: int, done: float) -> float:
-    """The rate of an update, after ``step`` others, ``done`` being the share of the training that is over.
+def rate_of(settings: TrainingSettings, step: int, done: float, warmed: float) -> float:
+    """The rate of an update, after ``step`` others.
+
+    ``done`` is the share of the training that is over, and ``warmed`` what it was when the warm-up was.
 
     It rises by equal steps to ``rate`` and falls after the warm-up: ``linear`` to 0 (Devlin et al. 2019), ``cosine``
     likewise (Radford et al. 2018), ``inverse-sqrt`` as √(warmup / step), or 1 / √step (Raffel et al. 2020).
@@ -63,8 +65,7 @@ def rate_of(settings: TrainingSettings, step: int, done: float) -> float:
         return settings.rate * (step + 1) / settings.warmup
     if settings.schedule == "inverse-sqrt":
         return settings.rate * math.sqrt(max(1, settings.warmup) / (step + 1))
-    warmed = settings.warmup / settings.steps if settings.steps else 0.0
-    left = (1 - min(1.0, done)) / (1 - warmed) if warmed < 1 else 1.0
+    left = (1 - done) / (1 - warmed)
     if settings.schedule == "cosine":
         return settings.rate * (1 - math.cos(math.pi * left)) / 2
     return settings.rate * (left if settings.schedule == "linear" else 1.0)

@@ -23,6 +23,8 @@ from tfx_training.settings import TrainingSettings
 
 _POSITION = "position.json"
 _ROWS_LOOKED_AT = 8
+_HELD_OUT = "held_out.digest"
+"""May be missing on one side: what was not measured may be from now on, and the other way round."""
 
 
 @dataclass
@@ -39,11 +41,17 @@ class Position:
     tokens: int = 0
     seconds: float = 0.0
 
+    warmed: float = 0.0
+    """The share of the training that was over when the warm-up was."""
+
     sums: list[float] = field(default_factory=list)
     """Of the updates that no line of the log tells of yet: the loss of each term, the norm of the gradient."""
 
     summed: int = 0
     """How many updates these are."""
+
+    told: int = -1
+    """The step of the latest line of the log."""
 
     measures: dict[str, float] = field(default_factory=dict)
     """Of the latest evaluation."""
@@ -66,6 +74,7 @@ def identity_of(
     objective: Objective[Any, Any],
     models: Mapping[str, Model],
     corpus: Any,
+    held_out: Any,
     settings: TrainingSettings,
     processes: int,
 ) -> Mapping[str, Any]:
@@ -80,13 +89,14 @@ def identity_of(
         **{f"settings.{name}": value for name, value in settings.with_effect().items()},
         **{f"{role}.{key}": value for role, config in configs.items() for key, value in config.items()},
         **_identity_of_corpus(objective, corpus, settings.seed),
+        **({} if held_out is None else {_HELD_OUT: objective.digest(held_out)}),
     }
     told: Mapping[str, Any] = json.loads(json.dumps(found, default=shown))
     return told
 
 
 def _identity_of_corpus(objective: Objective[Any, Any], corpus: Any, seed: int) -> Mapping[str, Any]:
-    """How many rows there are, and a digest of what the objective makes of a few of them."""
+    """How many rows there are, a digest of what the objective makes of a few of them, and one of the corpus."""
     rows = objective.rows(corpus, generator_of(seed, 0))
     digest = 0
     for number in np.linspace(0, len(rows) - 1, min(_ROWS_LOOKED_AT, len(rows)), dtype=np.int64).tolist():
@@ -94,7 +104,9 @@ def _identity_of_corpus(objective: Objective[Any, Any], corpus: Any, seed: int) 
         for name in sorted(example):
             digest = zlib.crc32(_bytes(example[name]), digest)
     size = getattr(corpus, "size", None)
-    return {"corpus.rows": len(rows), "corpus.size": size if isinstance(size, int) else None, "corpus.digest": digest}
+    found = {"rows": len(rows), "size": size if isinstance(size, int) else None}
+    found |= {"examples": digest, "digest": objective.digest(corpus)}
+    return {f"corpus.{name}": value for name, value in found.items()}
 
 
 def _bytes(value: Any) -> bytes:
@@ -162,7 +174,7 @@ def check_same(path: Path, identity: Mapping[str, Any], theirs: Mapping[str, Any
     """Raise `InputError` that names the first thing in which two trainings differ."""
     for name in (*identity, *theirs):
         ours, other = identity.get(name), theirs.get(name)
-        if ours != other:
+        if ours != other and not (name == _HELD_OUT and None in (ours, other)):
             raise InputError(
                 f"{path} is of another training: {name} is {shown(other)} there and {shown(ours)} now; "
                 "go on with what it had, train into another folder, or begin anew with resume=False"

@@ -82,7 +82,7 @@ def train(
                 f"{name}={getattr(settings, name)}: what is better is seen on what is held_out: nothing is"
             )
     training = _Training(objective, models, Path(folder).expanduser(), settings)
-    training.begin(corpus, resume)
+    training.begin(corpus, held_out, resume)
     if progress and training.accelerator.is_main_process:
         training.bar = ProgressBar("training")
     with training.trackers(), training.bar or nullcontext():
@@ -139,9 +139,9 @@ class _Training:
         optimisers = optimisers_of(trainee, self.settings)
         self.trainee, *self.optimisers = self.accelerator.prepare(trainee, *optimisers)
 
-    def begin(self, corpus: Any, resume: bool | None) -> None:
+    def begin(self, corpus: Any, held_out: Any, resume: bool | None) -> None:
         """Begin, or go on where the latest checkpoint is."""
-        self.identity = identity_of(self.objective, self.models, corpus, self.settings, self.share.processes)
+        self.identity = identity_of(self.objective, self.models, corpus, held_out, self.settings, self.share.processes)
         found = checkpoints_in(self.folder)
         if resume and not found:
             raise InputError(f"{self.folder} has no checkpoints to go on from; resume=False begins anew")
@@ -153,7 +153,7 @@ class _Training:
         if self.accelerator.is_main_process:
             if resume is False:
                 remove_checkpoints(self.folder)
-            self.log = Log(self.folder, self.position.step if found and resume is not False else -1)
+            self.log = Log(self.folder, self.position.told, self.position.evaluated)
         self.before = self.position.copy()
 
     @contextmanager
@@ -194,6 +194,7 @@ class _Training:
         if position.summed:
             self._tell()
         if held_out is not None and position.evaluated != position.step:
+            self._save()  # an evaluation may take long, and may fail
             self._evaluate(held_out)
         self._save()
         if not self.settings.keep_best:
@@ -220,7 +221,10 @@ class _Training:
         return position.seconds / 60 / settings.minutes
 
     def _update(self, update: Update, totals: _Totals) -> None:
-        rate = rate_of(self.settings, self.position.step, self._done(update))
+        done = self._done(update)
+        if self.position.step <= self.settings.warmup:
+            self.position.warmed = done
+        rate = rate_of(self.settings, self.position.step, done, self.position.warmed)
         if update.number == 0:
             self.carried = [None] * self.settings.accumulation
         for place in range(len(update.batches)):
@@ -278,11 +282,6 @@ class _Training:
         *losses, norm = [value / position.summed for value in now]
         by_term = dict(zip(self.objective.terms, losses, strict=True))
         loss = sum(self.objective.terms[term] * value for term, value in by_term.items())
-        if not math.isfinite(loss):
-            raise InputError(
-                f"the loss is {loss} at step {position.step}: a lower rate than {self.settings.rate:g}, more warmup or "
-                f"a smaller clipping than {self.settings.clipping} may help; the latest checkpoint is whole"
-            )
         line = {"step": position.step, "epoch": position.epoch, "tokens": position.tokens}
         values = {"loss": loss, "rate": self.rate, "gradient_norm": norm}
         if self.log is not None:
@@ -293,7 +292,7 @@ class _Training:
         if self.bar is not None:
             self.bar.label = f"loss {loss:.3f}  {self._speed():,.0f} tokens/s "
         self.sums.zero_()
-        position.summed = 0
+        position.summed, position.told = 0, position.step
         self.before = position.copy()
 
     def _speed(self) -> float:
@@ -301,12 +300,29 @@ class _Training:
         return (position.tokens - before.tokens) / max(position.seconds - before.seconds, 1e-9)
 
     def _gathered(self) -> list[float]:
-        """The sums over all processes, as numbers; the first process keeps them."""
+        """The sums over all processes, as numbers; the first process keeps them.
+
+        Raises `InputError` where one is no number any more, and so before a checkpoint of such models is written.
+        """
         if self.share.processes > 1:
             summed = over_processes(self.accelerator, self.sums)
             self.sums.copy_(summed if self.accelerator.is_main_process else torch.zeros_like(summed))
-            return list(summed.tolist())
-        return list(self.sums.tolist())
+        else:
+            summed = self.sums
+        self._check_finite(*summed.tolist())
+        return list(summed.tolist())
+
+    def _check_finite(self, *sums: float) -> None:
+        *losses, norm = sums
+        # in fp16 an update whose gradient is too large is left out, and the next one is scaled less
+        found = {"loss": sum(losses), "gradient's norm": 0.0 if self.accelerator.scaler is not None else norm}
+        for name, value in found.items():
+            if not math.isfinite(value):
+                raise InputError(
+                    f"the {name} is {value} at step {self.position.step}: a lower rate than {self.settings.rate:g}, "
+                    f"more warmup or a smaller clipping than {self.settings.clipping} may help; "
+                    "the latest checkpoint is whole"
+                )
 
     def _evaluate(self, held_out: Any) -> None:
         position = self.position
