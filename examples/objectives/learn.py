@@ -7,11 +7,10 @@ below that by a margin. Exits with 1 where one does not.
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from torch import Tensor
 from tfx_core import Model
 from tfx_training import Document, Objective, TokenCorpus, TrainingSettings, load_objective, train
 from tfx_training.objective import Batch, generator_of
+from tfx_training.objectives.masked_words import MaskedWords
 from tfx_training.objectives.replaced_tokens import drawn, with_samples
 
 WIDTH, LAYERS, HEADS, LENGTH, BATCH = 128, 2, 2, 64, 32
@@ -145,6 +145,7 @@ TRIALS = {
             "d_inner": 4 * WIDTH,
             "n_layer": LAYERS,
             "mem_len": 32,
+            "same_length": False,
             "dropout": 0.0,
             "dropatt": 0.0,
             "cutoffs": [],
@@ -242,8 +243,8 @@ def tried(
 def fitted(
     objective: Objective[Any, Any],
     models: Mapping[str, Model],
-    learnt: TokenCorpus,
-    unseen: TokenCorpus | None,
+    learnt: Any,
+    unseen: Any,
     steps: int,
     rate: float,
     seed: int = 0,
@@ -264,7 +265,7 @@ def fitted(
 
 def teacher(tokenizer: Any, learnt: TokenCorpus, steps: int) -> Model:
     """A BERT that has learnt masked words."""
-    objective = load_objective("masked-words")(tokenizer, length=LENGTH)
+    objective = MaskedWords(tokenizer, length=LENGTH)
     models = objective.new_models("bert", seed=0, **SIZES)
     fitted(objective, models, learnt, None, steps, 4e-3)
     return models["model"]

@@ -1,17 +1,23 @@
 """The text that CPython carries as corpora: with its sentences, and with a made-up translation of each."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from tfx_core import Tokenizer
 from tfx_training import Document, Part, TokenCorpus, train_tokenizer
 from tfx_training.corpus.sentences import by_rule
 
-sys.path.append(str(Path(__file__).parents[1] / "train_gpt2"))  # its corpus is this one: the same text, held out alike
+_FILE = Path(__file__).parents[1] / "train_gpt2" / "corpus.py"
+"""The same text, held out alike."""
 
-from corpus import split  # noqa: E402
+_SPEC = spec_from_file_location("corpus", _FILE)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+corpus: Any = module_from_spec(_SPEC)
+_SPEC.loader.exec_module(corpus)
 
 VOCABULARY = 2048
 LANGUAGES = ("en", "ne")
@@ -21,8 +27,14 @@ MOST_FOR_TOKENIZER = 300_000
 
 def documents() -> tuple[list[Document], list[Document]]:
     """Documents with sentences, to learn from and held out."""
-    training, held_out = split()
+    training, held_out = corpus.split()
     return [*map(with_sentences, training)], [*map(with_sentences, held_out)]
+
+
+def named_documents() -> Iterator[tuple[str, bool, str]]:
+    """Name of each document, whether it is held out, and its text."""
+    for name, text in corpus.documents():
+        yield name, crc32(name.encode()) % corpus.HELD_OUT_SHARE == 0, text
 
 
 def with_sentences(text: str) -> Document:
