@@ -224,6 +224,14 @@ def demo(session: nox.Session) -> None:
         session.run("python", *parts[part])
 
 
+@nox.session(requires=["build"])
+def learn(session: nox.Session) -> None:
+    """Every objective teaches a tiny model the text that Python carries; `-- --only NAME` picks one."""
+    _lay_over_third_party(session)
+    _install(session, *_wheels(DISTRIBUTIONS))
+    session.run("python", "examples/objectives/learn.py", *session.posargs)
+
+
 @nox.session
 def peers(session: nox.Session) -> None:
     """The environment of the libraries that the benchmarks measure beside ours."""

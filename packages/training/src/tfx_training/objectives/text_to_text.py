@@ -1,8 +1,8 @@
 """One text from another: supervised tasks as T5 was trained on, with a prefix that names each; and translation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.framing import Frame
 from tfx_training.objective import Example
-from tfx_training.objectives.targets import Writing
+from tfx_training.objectives.targets import Writing, role_id
 
 
 class Pair(NamedTuple):
@@ -87,6 +87,10 @@ class TextToText(Writing[TokenCorpus, Pair]):
         ids = source.around(row.source, self.length, "length")
         labels = target.around(row.target, self.target_length, "target_length")
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": labels}
+
+    def of_tokenizer(self) -> Mapping[str, Any]:
+        """The target begins after the padding token, as in the released T5 and Marian."""
+        return {**super().of_tokenizer(), "decoder_start_token_id": role_id(self.tokenizer, "pad_token")}
 
     def _framing(self, groups: tuple[str, str]) -> tuple[Frame, Frame]:
         """What stands around a source and a target of these groups."""
