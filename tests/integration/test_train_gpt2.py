@@ -1,5 +1,7 @@
 """The demonstration of training, on little text and for a second: what it prints, and what it leaves."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ sys.path.insert(0, sys.argv.pop(1))
 import corpus, train
 text = "Return a list of the {0} that the statement with number {0} binds, in order of {0}. "
 corpus.documents = lambda: ((str(number), text.format(number) * 20) for number in range(60))
-train.SAID_AGAIN = 0.0
+train.VOCABULARY = 300
 train.main()
 """
 
@@ -29,25 +31,36 @@ def started(folder: Path, minutes: float) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=hear_interrupts,
+        start_new_session=True,
     )
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    training = started(tmp_path_factory.mktemp("gpt2") / "model", 0.02)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gpt2") / "model"
+
+
+@pytest.fixture(scope="module")
+def printed(folder: Path) -> list[str]:
+    training = started(folder, 0.02)
     stdout, stderr = training.communicate(timeout=300)
     assert training.returncode == 0, stderr
     return stdout.splitlines()
 
 
-def test_it_marks_prompts_and_shows_progress(printed: list[str]) -> None:
+def test_it_shows_the_commands_and_marks_prompts(printed: list[str]) -> None:
+    assert [line.split()[2] for line in printed if line.startswith("$ ")] == ["tokenizer", "pretrain"]
     assert [line for line in printed if line.startswith("> ")] == [
         "> The with statement",
         "> Return a list of",
         "> A string literal is",
     ]
-    steps = [line for line in printed if "  step " in line]
-    assert steps[0].startswith("  0%")
+
+
+def test_it_leaves_a_log_beside_the_model(printed: list[str], folder: Path) -> None:
+    log = [json.loads(line) for line in (folder / "log.jsonl").open(encoding="utf-8")]
+    assert log[0]["step"] == 1
+    assert "bits per byte" in log[-1]["evaluation"]
 
 
 def test_it_says_where_the_model_is_and_what_to_try_next(printed: list[str]) -> None:
@@ -62,8 +75,11 @@ def test_it_says_where_the_model_is_and_what_to_try_next(printed: list[str]) -> 
 def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
     training = started(tmp_path / "model", 5.0)
     assert training.stdout is not None
-    while "  step " not in training.stdout.readline():
+    log = tmp_path / "model" / "log.jsonl"
+    while not log.exists():
         assert training.poll() is None
-    training.send_signal(signal.SIGINT)
+    os.killpg(training.pid, signal.SIGINT)  # as a terminal does it, to all that run in it
     _, stderr = training.communicate(timeout=60)
-    assert (training.returncode, stderr) == (130, "\nInterrupted; a run that is to be whole begins anew.\n")
+    assert training.returncode == 130, stderr
+    assert stderr.strip().splitlines()[-1].startswith("Interrupted; ")
+    assert "Traceback" not in stderr
