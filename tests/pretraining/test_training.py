@@ -23,7 +23,7 @@ import tfx_core
 from tests.pretraining.case import Tried
 from tests.pretraining.trainings import training
 from tfx_core import ObjectiveSpec
-from tfx_core.errors import InputError
+from tfx_core.errors import CheckpointError, InputError
 from tfx_core.plugins import registry
 from tfx_training import TokenCorpus, TrainingSettings, train
 from tfx_training.loop.evaluating import evaluate
@@ -175,6 +175,29 @@ def test_what_a_training_may_not_go_on_with(tmp_path: Path) -> None:
     training(tmp_path / "out", steps=1, rate=0.1, resume=False)
     with pytest.raises(InputError, match="has no checkpoints to go on from"):
         training(tmp_path / "other", steps=1, resume=True)
+
+
+def test_a_checkpoint_that_lost_something(tmp_path: Path) -> None:
+    training(tmp_path / "whole", steps=2)
+    files = ["carried_0.pt", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
+    for name in files:
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+        checkpoint = tmp_path / name / "checkpoints" / "step-2"
+        assert sorted(each.name for each in checkpoint.iterdir()) == sorted([*files, "position.json"])
+        whole = (checkpoint / name).read_bytes()
+        (checkpoint / name).write_bytes(whole[:-1])
+        with pytest.raises(CheckpointError, match=rf"{name}: has {len(whole) - 1} bytes, not {len(whole)}; remove"):
+            training(tmp_path / name, steps=2)
+        (checkpoint / name).unlink()
+        with pytest.raises(CheckpointError, match=rf"{name}: is missing; remove .*step-2, and the training goes on"):
+            training(tmp_path / name, steps=2)
+    (tmp_path / "whole" / "checkpoints" / "step-2" / "model.safetensors").write_bytes(b"\xff" * len(whole))
+    position = tmp_path / "whole" / "checkpoints" / "step-2" / "position.json"
+    told = json.loads(position.read_text(encoding="utf-8"))
+    told["bytes"]["model.safetensors"] = len(whole)
+    position.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"step-2: cannot be read: .*; remove it"):
+        training(tmp_path / "whole", steps=2)
 
 
 def test_every_text_of_a_corpus_is_known_again(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tfx_training.corpus.sources import Source, find_sources
 from tfx_training.corpus.store import MANIFEST, Progress, check_replaceable, open_corpus, read_manifest, write_into
 from tfx_training.corpus.tokens import TokenCorpus
 
-TRAINING, HELD_OUT = "training", "held-out"
+PARTS = TRAINING, HELD_OUT = "training", "held-out"
 """The folders of the two parts."""
 
 
@@ -53,14 +53,14 @@ def prepared_corpus(
     names = [source.name for source in sources if not source.files]
     fingerprint = sources_fingerprint(files, {**reading.options, "held_out": held_out, "names": names})
     check_replaceable(place, f"{TRAINING}/{MANIFEST}")
-    if not _is_of(place, fingerprint, tokenizer):
+    if not _is_of(place, fingerprint, tokenizer, parts=PARTS[: 2 if held_out else 1]):
         _write(place, sources, reading, tokenizer, held_out, fingerprint, progress)
     return Prepared(open_corpus(place / TRAINING), open_corpus(place / HELD_OUT) if held_out else None)
 
 
-def _is_of(folder: Path, sources: str, tokenizer: Tokenizer) -> bool:
+def _is_of(folder: Path, sources: str, tokenizer: Tokenizer, parts: Sequence[str]) -> bool:
     """Whether a folder has the corpus of these sources and this tokenizer."""
-    if not (folder / TRAINING / MANIFEST).is_file():
+    if not all((folder / part / MANIFEST).is_file() for part in parts):
         return False
     manifest = read_manifest(folder / TRAINING)
     return bool(manifest["sources"] == sources and manifest["tokenizer"] == tokenizer_fingerprint(tokenizer))

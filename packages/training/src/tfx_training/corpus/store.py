@@ -129,7 +129,7 @@ _KINDS = {int: "a whole number", str: "a string", list: "a list"}
 def check_replaceable(folder: Path, manifest: str) -> None:
     """Raise `InputError` for a folder that has files, and no such manifest: it is not ours to replace."""
     if folder.exists() and not (folder.is_dir() and ((folder / manifest).is_file() or not any(folder.iterdir()))):
-        raise InputError(f"{folder}: is there already and holds no corpus; name a new folder")
+        raise InputError(f"{folder}: is there already and holds no corpus; name a new folder, or remove this one")
 
 
 class _Files:
@@ -184,6 +184,10 @@ def _mapped(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _check(corpus: TokenCorpus, manifest: Mapping[str, Any], folder: Path) -> None:
     """Raise `InputError` for arrays that contradict the manifest or each other."""
+    if not manifest["bytes"]:
+        raise InputError(
+            f"{folder / MANIFEST}: bytes is 0, and texts of {manifest['tokens']} tokens have some; {_CURE}"
+        )
     counts = {
         "ids": manifest["tokens"],
         "word_starts": manifest["tokens"],

@@ -94,6 +94,7 @@ def finetune(
     """
     from tfx_training.finetuning import metrics
     from tfx_training.finetuning.running import prepared_tuning
+    from tfx_training.loop.processes import processes
 
     if (task is None) == (head is None):
         raise click.UsageError("give --task or --head, and not both")
@@ -111,7 +112,8 @@ def finetune(
         hub=hub,
         **options,
     )
-    _tell(tuning, metrics.missing() if held_out is not None else "")
+    if processes().is_main_process:
+        _tell(tuning, metrics.missing() if held_out is not None else "")
     trained = tuning.train(out, tuning.settings(**given_settings(given)))
     report(trained, as_json=as_json)
 

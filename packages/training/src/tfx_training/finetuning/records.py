@@ -96,9 +96,10 @@ def _paragraphs(row: object, where: str) -> Iterator[Record]:
         return
     for place, paragraph in enumerate(_listed(row, "paragraphs", where)):
         here = f"{where}: paragraphs[{place}]"
-        for question in _listed(_record(paragraph, here).values, "qas", here):
+        shared = _record(paragraph, here).values
+        for question in _listed(shared, "qas", here):
             of_question = _record(question, f"{here}: qas").values
-            context = {name: paragraph[name] for name in ("context",) if name in paragraph}
+            context = {name: value for name, value in shared.items() if name == "context"}
             yield Record({**context, **of_question}, f"{where}, question {of_question.get('id')}")
 
 

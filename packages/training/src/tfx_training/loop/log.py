@@ -44,14 +44,17 @@ def _line(values: Mapping[str, Any]) -> str:
 
 
 def lines_of(file: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log, without a last one that was cut off."""
+    """The lines of a log, up to one that was cut off."""
     if not file.exists():
         return
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
-            yield json.loads(line)
+            values = json.loads(line)
         except ValueError:
             return
+        if not isinstance(values, dict) or not isinstance(values.get("step"), int):
+            return
+        yield values
 
 
 def draw(folder: Path) -> Path | None:

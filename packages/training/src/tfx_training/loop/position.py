@@ -141,10 +141,10 @@ def write_checkpoint(
         (place,) = broadcast_object_list([str(new)])
         accelerator.save_state(place)
         torch.save(carried, Path(place) / f"carried_{accelerator.process_index}.pt")
-        if main:
-            told = {"position": asdict(position), "identity": identity}
-            (Path(place) / _POSITION).write_text(json.dumps(told, indent=1), encoding="utf-8")
         accelerator.wait_for_everyone()
+        if main:
+            told = {"position": asdict(position), "identity": identity, "bytes": _sizes_in(Path(place))}
+            (Path(place) / _POSITION).write_text(json.dumps(told, indent=1), encoding="utf-8")
     accelerator.wait_for_everyone()
     if main:
         for old in checkpoints_in(folder)[:-keep_last]:
@@ -155,19 +155,35 @@ def write_checkpoint(
 def read_checkpoint(accelerator: Accelerator, path: Path, identity: Mapping[str, Any]) -> tuple[Position, Any]:
     """Give models, optimisers and generators the state of a checkpoint; its position, and what was carried.
 
-    Raises `InputError` where it is of another training.
+    Raises `InputError` where it is of another training, `CheckpointError` where something of it is lost or damaged.
     """
     try:
         told = json.loads((path / _POSITION).read_text(encoding="utf-8"))
-        position, theirs = Position(**told["position"]), told["identity"]
+        position, theirs, sizes = Position(**told["position"]), told["identity"], dict(told["bytes"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path / _POSITION}: is no position of a training ({error}); remove {path}") from error
     check_same(path, identity, theirs)
-    accelerator.load_state(str(path))
-    carried = torch.load(
-        path / f"carried_{accelerator.process_index}.pt", map_location=accelerator.device, weights_only=True
-    )
+    found = _sizes_in(path)
+    # looked for here, for accelerate goes on without the state of the generators
+    for name, size in sizes.items():
+        if found.get(name) != size:
+            has = "is missing" if name not in found else f"has {found[name]} bytes, not {size}"
+            raise CheckpointError(f"{path / name}: {has}; remove {path}, and the training goes on from the one before")
+    carried_file = path / f"carried_{accelerator.process_index}.pt"
+    try:
+        accelerator.load_state(str(path))
+        carried = torch.load(carried_file, map_location=accelerator.device, weights_only=True)
+    except Exception as error:  # of many classes, according to the file
+        raise CheckpointError(
+            f"{path}: cannot be read: {error}; remove it, and the training goes on from the one before"
+        ) from error
     return position, carried
+
+
+def _sizes_in(folder: Path) -> dict[str, int]:
+    """The bytes of each file of a checkpoint, but of the one that tells them."""
+    files = (each for each in sorted(folder.rglob("*")) if each.is_file() and each.name != _POSITION)
+    return {each.relative_to(folder).as_posix(): each.stat().st_size for each in files}
 
 
 def check_same(path: Path, identity: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
