@@ -5,7 +5,6 @@ Transformer-XL with its memory against the same one without.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections import Counter
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from learn import DISTILBERT, LENGTH, SIZES, TRIALS, batches, fitted
-from texts import corpora, documents, named_documents, tokenizer_of
+from texts import corpora, documents, keep, named_documents, tokenizer_of
 from torch.utils.flop_counter import FlopCounterMode
 
 from tfx_core import Model, Tokenizer, load_model
@@ -74,17 +73,15 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=EFFECTS, metavar="NAME", help="an effect; may recur")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=500, help="updates of each training (default: 500)")
-    parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument("--json", type=Path, help="a file to put the figures into")
     arguments = parser.parse_args()
     text = Text(*documents(), arguments.steps)
-    found = {}
     for name in arguments.only or EFFECTS:
         effect = EFFECTS[name](text, arguments.seeds)
-        found[name] = effect.figures()
         print(effect.shown(name), flush=True)
-    if arguments.json:
-        figures = {"steps": arguments.steps, "seeds": arguments.seeds, "effects": found}
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        if arguments.json:
+            known = {"steps": arguments.steps, "seeds": arguments.seeds}
+            keep(arguments.json, "effects", {name: {**known, **effect.figures()}})
 
 
 def _spread(values: Sequence[float]) -> str:

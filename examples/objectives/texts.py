@@ -1,6 +1,7 @@
 """The text that CPython carries as corpora: with its sentences, and with a made-up translation of each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,10 @@ def tokenizer_of(texts: Sequence[Document], like: str, **options: Any) -> Tokeni
 def corpora(tokenizer: Tokenizer, *parts: Sequence[Document]) -> list[TokenCorpus]:
     """The same, tokenized."""
     return [TokenCorpus.of(tokenizer, documents) for documents in parts]
+
+
+def keep(file: Path, part: str, figures: Mapping[str, Any]) -> None:
+    """Put figures, by their names, beside those that a file has already; its others stay."""
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    found[part] = {**found.get(part, {}), **figures}
+    file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
