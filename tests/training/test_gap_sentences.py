@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.text.folders import small
@@ -29,11 +29,8 @@ def f1(candidate: Counter[int], reference: Counter[int]) -> float:
 
 
 SENTENCES = st.lists(st.lists(st.integers(-1, 6), min_size=1, max_size=8).map(np.asarray), min_size=2, max_size=8)
-QUICK_OR_NOT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""On a loaded machine drawing takes its time."""
 
 
-@QUICK_OR_NOT
 @given(SENTENCES, st.booleans())
 def test_scores_are_the_f1_of_what_both_have(sentences: list[np.ndarray], unique: bool) -> None:
     counts = token_counts(sentences)
@@ -48,7 +45,6 @@ def test_scores_are_the_f1_of_what_both_have(sentences: list[np.ndarray], unique
         assert score == pytest.approx(f1(own, others))
 
 
-@QUICK_OR_NOT
 @given(SENTENCES, st.integers(1, 4), st.booleans())
 def test_principal_sentences_one_after_another(sentences: list[np.ndarray], count: int, unique: bool) -> None:
     """As the paper's algorithm has them, written with multisets."""

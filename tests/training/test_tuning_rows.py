@@ -169,7 +169,7 @@ def test_choices_are_filled_up_to_the_longest_of_all(tokenizer: Tokenizer) -> No
     ("rows", "told"),
     [
         ([{"question": "q", "choices": ["a"], "label": 0}], "line 1: 'choices' is ['a']; it must be a list of two"),
-        ([{"question": "q", "choices": ["a", "b"], "label": 2}], "line 1: 'label' is 2; it must be one of 0, 1, A, B, or of the choices"),
+        ([{"question": "q", "choices": ["a", "b"], "label": 2}], "line 1: 'label' is 2; it must be one of 0, 1, A, B"),
         ([{"question": "q", "choices": list(each), "label": 0} for each in ("ab", "abc")],
          "line 2: 'choices' is ['a', 'b', 'c']; 3 choices, and rows, line 1 has 2"),
     ],
