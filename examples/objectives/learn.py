@@ -74,8 +74,8 @@ class Trial:
     """How an objective is tried."""
 
     model_type: str
-    margins: Mapping[str, float]
-    """Of each term that is a guess, how many nats below chance it has to come."""
+    margins: Mapping[str, float | None]
+    """Of each term that is a guess, how many nats below chance it has to come; None where nothing is asked."""
 
     config: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=lambda: {"length": LENGTH})
@@ -154,7 +154,7 @@ TRIALS = {
     ),
     "sentence-order": Trial(
         "albert",
-        {"masked words": 0.4, "sentence order": 0.0},
+        {"masked words": 0.4, "sentence order": None},
         {**SIZES, "embedding_size": WIDTH, "num_hidden_groups": 1},
     ),
     "span-corruption": Trial("t5", {"loss": 0.5}, T5),
@@ -179,7 +179,7 @@ class Line:
     term: str
     chance: float
     reached: float
-    margin: float
+    margin: float | None
     steps: int
     seconds: float
 
@@ -190,7 +190,7 @@ class Line:
     @property
     def passes(self) -> bool:
         """Whether it is as far below chance as it has to be."""
-        return self.reached <= self.chance - self.margin
+        return self.margin is None or self.reached <= self.chance - self.margin
 
 
 def main() -> None:
@@ -220,7 +220,8 @@ HEADER = f"{'objective':24} {'model':11} {'term':15} {'chance':>7} {'reached':>7
 def shown(line: Line) -> str:
     """A line of the table."""
     names = f"{line.objective:24} {line.model_type:11} {line.term:15}"
-    figures = f"{line.chance:7.3f} {line.reached:7.3f} {line.chance - line.margin:7.3f} {line.seconds:7.0f}"
+    wanted = "-" if line.margin is None else f"{line.chance - line.margin:.3f}"
+    figures = f"{line.chance:7.3f} {line.reached:7.3f} {wanted:>7} {line.seconds:7.0f}"
     return f"{names} {figures}{'' if line.passes else '  not learnt'}"
 
 
