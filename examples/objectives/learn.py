@@ -128,11 +128,12 @@ TRIALS = {
     "next-sentence": Trial("bert", {"masked words": 0.4, "next sentence": 0.01}, SIZES),
     "permutation": Trial(
         "xlnet",
-        {"loss": 0.5},
+        {"loss": 0.2},
         {"d_model": WIDTH, "n_layer": LAYERS, "n_head": HEADS, "d_inner": 4 * WIDTH, "dropout": 0.0},
         {"length": LENGTH, "reuse": 32, "permutation": 32, "predict": 16, "memory": 48},
+        steps=800,
     ),
-    "replaced-tokens": Trial("electra", {"discriminator": 0.02, "generator": 0.5}, {**SIZES, "embedding_size": WIDTH}),
+    "replaced-tokens": Trial("electra", {"discriminator": 0.01, "generator": 0.3}, {**SIZES, "embedding_size": WIDTH}),
     "segments": Trial(
         "transfo-xl",
         {"loss": 0.6},
