@@ -100,11 +100,11 @@ TRIALS = {
             "attn_pdrop": 0.0,
         },
     ),
-    "denoising": Trial("bart", {"loss": 1.5}, BOTH_SIDES),
+    "denoising": Trial("bart", {"loss": 0.8}, BOTH_SIDES),
     "distillation": Trial("distilbert", {"hidden tokens": 0.5}, DISTILBERT),
     "future-n-grams": Trial(
         "prophetnet",
-        {"loss": 0.5},
+        {"loss": 0.3},
         {
             "hidden_size": WIDTH,
             "num_encoder_layers": LAYERS,
@@ -120,9 +120,9 @@ TRIALS = {
         },
         {"length": LENGTH, "block": 32, "share": 0.25},
     ),
-    "gap-sentences": Trial("pegasus", {"loss": 1.0}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}),
+    "gap-sentences": Trial("pegasus", {"loss": 0.8}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}),
     "gap-sentences-and-words": Trial(
-        "pegasus", {"gaps": 1.0, "words": 0.5}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}
+        "pegasus", {"gaps": 0.8, "words": 0.3}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}
     ),
     "masked-words": Trial("bert", {"loss": 0.5}, SIZES),
     "next-sentence": Trial("bert", {"masked words": 0.4, "next sentence": 0.01}, SIZES),
