@@ -93,3 +93,13 @@ def test_what_is_no_pair_or_language_is_said(tmp_path: Path) -> None:
     tokens.tgt_lang = "de_DE"
     rows = TextToText(tokens).rows(TokenCorpus.of(tokens, [pair("a", "b")]), generator_of(0))
     assert np.array_equal(rows[-1].source, rows[0].source)
+
+
+@pytest.mark.parametrize("model_type", ["t5", "marian"])
+def test_a_new_model_begins_its_targets_with_the_padding_token(model_type: str, tmp_path: Path) -> None:
+    tokens = tokenizer_of(model_type, tmp_path)
+    tiny = {**case_of(model_type).tiny, "vocab_size": len(tokens)}
+    for key in ("decoder_start_token_id", "pad_token_id"):
+        tiny.pop(key, None)
+    model = TextToText(tokens).new_models(model_type, seed=0, **tiny)["model"]
+    assert model.config.decoder_start_token_id == tokens.pad_token_id
