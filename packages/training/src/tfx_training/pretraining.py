@@ -10,7 +10,7 @@ import click
 
 from tfx_core import ObjectiveSpec
 from tfx_core.cli import Command, OutputPath, json_text, print_table, say
-from tfx_core.errors import ConfigError, InputError
+from tfx_core.errors import ConfigError, InputError, UnknownNameError
 from tfx_core.habits import nearest
 from tfx_core.plugins import registry
 from tfx_training.flags import NamedValue, by_name, settings_of, training_flags
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from tfx_training.objective import Objective
 
 _NAMED = NamedValue()
+
+USUAL_NAMES = {
+    **dict.fromkeys(("mlm", "masked-lm"), "masked-words"),
+    **dict.fromkeys(("clm", "causal-lm", "lm"), "causal"),
+    "nsp": "next-sentence",
+    "sop": "sentence-order",
+    "tlm": "translation-pairs",
+    "plm": "permutation",
+    "rtd": "replaced-tokens",
+    "gsg": "gap-sentences",
+    "infilling": "denoising",
+    "seq2seq": "text-to-text",
+}
+"""What objectives are often called."""
 
 
 @click.command(cls=Command)
@@ -71,7 +85,11 @@ def pretrain(
     where = tokenizer or model
     if where is None:
         raise click.UsageError("--config needs --tokenizer")
+    if model is not None and config_key:
+        raise click.UsageError("--config-key is of a new model; --model has its config already")
     words = load_tokenizer(where)
+    if tokenizer is not None and model is not None:
+        _tell_other_tokens(words, model)
     objective = objective_of(objective_name, words, by_name(option, "--option"))
     roles = by_name(role, "--role")
     models = (
@@ -89,10 +107,14 @@ def pretrain(
 
 
 @click.command(cls=Command)
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, one for each objective.")
-def objectives(as_json: bool) -> None:
-    """List what models can be pretrained by."""
+def objectives(name: str | None, as_json: bool) -> None:
+    """List what models can be pretrained by; of one NAME, what it does and the options that it has."""
     specs = sorted((entry.spec for entry in registry.specs(ObjectiveSpec)), key=lambda spec: spec.name)
+    if name is not None:
+        _describe(name)
+        return
     if as_json:
         for spec in specs:
             click.echo(
@@ -103,17 +125,61 @@ def objectives(as_json: bool) -> None:
     print_table(("OBJECTIVE", "LEARNS", "ARCHITECTURES"), rows)
 
 
-def objective_of(name: str, tokenizer: "Tokenizer", options: Mapping[str, Any]) -> "Objective[Any, Any]":
-    """An objective by name; raises `InputError` for an option that it does not have."""
+def _describe(name: str) -> None:
+    """Print the documentation of an objective, and its options with their defaults."""
+    kind = _kind_of(name)
+    say(inspect.cleandoc(kind.__doc__ or ""))
+    rows = [
+        (each, "" if option.default is option.empty else json.dumps(option.default, default=str))
+        for each, option in _options_of(kind).items()
+    ]
+    say("")
+    print_table(("OPTION", "DEFAULT"), rows)
+
+
+def _kind_of(name: str) -> "type[Objective[Any, Any]]":
+    """The class of an objective; raises `UnknownNameError` that says what may have been meant."""
     from tfx_training.objective import load_objective
 
-    kind = load_objective(name)
-    known = [each for each in inspect.signature(kind).parameters if each != "tokenizer"]
+    try:
+        return load_objective(name)
+    except UnknownNameError as error:
+        specs = [entry.spec for entry in registry.specs(ObjectiveSpec)]
+        of_model = [spec.name for spec in specs if name in spec.architectures]
+        meant = " or ".join(map(repr, [USUAL_NAMES[name]] if name in USUAL_NAMES else of_model))
+        raise UnknownNameError(f"{error}; {name} is {meant} here" if meant else str(error)) from None
+
+
+def _options_of(kind: "type[Objective[Any, Any]]") -> Mapping[str, inspect.Parameter]:
+    return {each: value for each, value in inspect.signature(kind).parameters.items() if each != "tokenizer"}
+
+
+def _tell_other_tokens(words: "Tokenizer", folder: str | Path) -> None:
+    """Warn where a trained model's own tokenizer is another one."""
+    from tfx_core import load_tokenizer
+    from tfx_core.errors import TfxError
+
+    try:
+        own = load_tokenizer(folder)
+    except TfxError:  # a folder without one
+        return
+    if own.get_vocab() != words.get_vocab():
+        say(f"Warning: the tokens of --tokenizer are others than those that {folder} was trained with", error=True)
+
+
+def objective_of(name: str, tokenizer: "Tokenizer", options: Mapping[str, Any]) -> "Objective[Any, Any]":
+    """An objective by name; raises `InputError` for an option that it does not have."""
+    kind = _kind_of(name)
+    parameters = _options_of(kind)
+    known = list(parameters)
     for option in options:
         if option not in known:
             close = nearest(option, known)
             meant = f"did you mean {close!r}? " if close else ""
             raise InputError(f"--option {option}=…: {meant}{name} has: {', '.join(known) or 'none'}")
+    for option, parameter in parameters.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise InputError(f"{name} needs its {option}: --option {option}=…")
     return kind(tokenizer, **options)
 
 
@@ -133,6 +199,11 @@ def _new(
     from tfx_core import load_model
 
     _check_roles(objective, roles)
+    if roles.keys() == objective.roles.keys():
+        raise InputError(
+            f"--role gives a folder for each of: {', '.join(roles)}; none is left to make with --config {config}: go on "
+            "with a trained one by --model"
+        )
     model_type, values = _config_of(config)
     try:
         made = objective.new_models(model_type, seed=seed, **{**values, **keys})

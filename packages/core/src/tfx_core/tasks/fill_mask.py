@@ -96,12 +96,10 @@ class FillMask(Task[FillMaskOptions, str, list[Candidates]]):
         """The candidates of every mask of every row."""
         masks = batch["input_ids"].eq(self._mask).nonzero()  # (masks, 2): row and place
         rows = masks[:, 0]
-        if self._predicts_anywhere:
-            logits = self.model(**batch, logits_positions=masks, return_dict=True).logits
-        else:
-            output = self.model(**batch, return_dict=True)
-            everywhere = output.prediction_logits if "prediction_logits" in output else output.logits
-            logits = everywhere[rows, masks[:, 1]]
+        places = {"logits_positions": masks} if self._predicts_anywhere else {}
+        output = self.model(**batch, **places, return_dict=True)
+        logits = output.prediction_logits if "prediction_logits" in output else output.logits
+        logits = logits if places else logits[rows, masks[:, 1]]
         probabilities = logits.float().softmax(-1)  # (masks, V)
         if options.targets is None:
             scores, ids = probabilities.topk(min(options.top_k, probabilities.shape[-1]))

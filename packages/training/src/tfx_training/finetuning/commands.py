@@ -74,6 +74,11 @@ What a row needs, and the task or head that it is for:
 @click.option("--stride", type=click.IntRange(0), help="Tokens that windows of a text share. [default: 128]")
 @partial(training_flags, others=_OTHERS)
 @click.option("--revision", help="Revision of a hub model.")
+@click.option(
+    "--resume/--anew",
+    default=None,
+    help="Go on from a checkpoint in --out, or begin anew. [default: go on if there is one]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one object of JSON.")
 def finetune(
     model: str,
@@ -85,6 +90,7 @@ def finetune(
     columns: Mapping[str, str],
     length: int | None,
     revision: str | None,
+    resume: bool | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -114,7 +120,7 @@ def finetune(
     )
     if processes().is_main_process:
         _tell(tuning, metrics.missing() if held_out is not None else "")
-    trained = tuning.train(out, tuning.settings(**given_settings(given)))
+    trained = tuning.train(out, tuning.settings(**given_settings(given)), resume=resume)
     report(trained, as_json=as_json)
 
 

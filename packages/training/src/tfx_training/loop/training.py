@@ -377,6 +377,8 @@ def _accelerator(settings: TrainingSettings, folder: Path) -> Accelerator:
     for name in settings.trackers:
         if name not in available:
             raise InputError(f"trackers: {name!r} is not installed; there are: {', '.join(available) or 'none'}")
+    if settings.precision == "fp16" and on_the_cpu():
+        raise InputError("precision='fp16': half precision is for accelerators; bf16 computes on a processor, too")
     # an earlier training of this process may have had another precision
     AcceleratorState._reset_state(reset_partial_state=False)
     try:

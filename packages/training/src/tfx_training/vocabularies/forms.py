@@ -161,7 +161,11 @@ class Pieces(Form):
             initial_alphabet=[SPACE],
             show_progress=False,
         )
-        made = _trained(models.Unigram(), _copied(steps), texts, trainer)["vocab"]
+        copied = _copied(steps)
+        words = pre_tokenizers.Split(SPACE, "merged_with_next")  # no piece of SentencePiece's is of two words
+        before = [] if copied.pre_tokenizer is None else [copied.pre_tokenizer]
+        copied.pre_tokenizer = pre_tokenizers.Sequence([*before, words])
+        made = _trained(models.Unigram(), copied, texts, trainer)["vocab"]
         return Trained([token for token, _ in made], [score for _, score in made])
 
     def _kind(self, token: str, special: Sequence[str]) -> PieceKind:
