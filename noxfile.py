@@ -172,7 +172,7 @@ def integration(session: nox.Session) -> None:
 def pretraining(session: nox.Session) -> None:
     """Every objective with the architectures that were pretrained by it, with all wheels."""
     _lay_over_third_party(session)
-    _install(session, *_wheels_with_extras(DISTRIBUTIONS))
+    _install(session, "tensorboard", *_wheels_with_extras(DISTRIBUTIONS))
     _pytest(session, DISTRIBUTIONS, "tests/pretraining")
 
 

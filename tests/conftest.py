@@ -3,7 +3,9 @@
 import importlib.metadata
 import importlib.util
 import os
+import signal
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,14 @@ def _installed() -> dict[str, Path | None]:
             package = importlib.util.find_spec(name.replace("-", "_"))
             found[name] = None if package is None or package.origin is None else Path(package.origin).parent.parent
     return found
+
+
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """Python's own handler, also where what runs this began with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_report_header() -> list[str]:

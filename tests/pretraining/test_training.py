@@ -85,6 +85,7 @@ def test_the_rate_falls_from_its_height(until: Mapping[str, int], tmp_path: Path
     assert rates[4:] == pytest.approx([1 - place / len(rates[4:]) for place in range(len(rates[4:]))])
 
 
+@pytest.mark.usefixtures("hearing")
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_an_interrupted_training_with_a_memory_goes_on(optimiser: str, tmp_path: Path) -> None:
     if optimiser == "muon" and not hasattr(torch.optim, "Muon"):

@@ -64,14 +64,6 @@ def test_a_picture_of_the_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert draw(tmp_path) is None
 
 
-@pytest.fixture
-def hearing() -> Iterator[None]:
-    """Python's own handler, also where what runs this began with interrupts ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("hearing")
 def test_a_first_interrupt_is_told_and_a_second_interrupts() -> None:
     with heeded_interrupts() as stop:
