@@ -201,8 +201,8 @@ def _new(
     _check_roles(objective, roles)
     if roles.keys() == objective.roles.keys():
         raise InputError(
-            f"--role gives a folder for each of: {', '.join(roles)}; none is left to make with --config {config}: go on "
-            "with a trained one by --model"
+            f"--role gives a folder for each of: {', '.join(roles)}; none is left to make with --config {config}; go "
+            "on with a trained one by --model"
         )
     model_type, values = _config_of(config)
     try:
