@@ -165,7 +165,7 @@ def write_model(name: str, objective: Any, folder: Path, tiny: bool) -> None:
     model.save_pretrained(folder)
 
 
-def ours(name: str, folder: Path, objective: Any, corpus: Any, precision: str, arguments: argparse.Namespace) -> float:
+def ours(name: str, folder: Path, objective: Any, corpus: Any, precision: Any, arguments: argparse.Namespace) -> float:
     """Tokens per second of ``tfx_training.train``."""
     import tfx_core
     from tfx_training import TrainingSettings, train
@@ -182,7 +182,7 @@ def ours(name: str, folder: Path, objective: Any, corpus: Any, precision: str, a
 
 
 def theirs(
-    name: str, folder: Path, objective: Any, corpus: Any, precision: str, arguments: argparse.Namespace
+    name: str, folder: Path, objective: Any, corpus: Any, precision: Any, arguments: argparse.Namespace
 ) -> float:
     """Tokens per second of transformers' Trainer."""
     import torch
