@@ -29,6 +29,10 @@ REPEATED = tuple(" ".join(_random.choice(_ALPHABET) * _random.randint(20, 60)) f
 """Each word is the letter before it."""
 
 
+TWOFOLD = tuple(" ".join([_random.choice("abc")] * 8 + [_random.choice("xyz")] * 8) for _ in range(60))
+"""Eight times one of the first letters, then eight times one of the last."""
+
+
 def paged(text: str, size: int = 8) -> Document:
     """A document with sentences of that many words."""
     words = text.split()

@@ -1,6 +1,6 @@
 """The order of segments."""
 
 from tests.pretraining.case import ObjectiveCase
-from tests.pretraining.texts import REPEATED, paged
+from tests.pretraining.texts import TWOFOLD, paged
 
-CASE = ObjectiveCase([paged(text) for text in REPEATED], {"length": 27}, rate=1e-2)
+CASE = ObjectiveCase([paged(text) for text in TWOFOLD], {"length": 40}, {"initializer_range": 0.1}, steps=180)
