@@ -145,6 +145,7 @@ def test_where_rows_are_filled_up_on_the_left_places_move(tokenizer: Tokenizer) 
         {"question": "q", "choices": ["a", "b"], "label": "B"},
         {"question": "q", "choices": ["a", "b"], "label": "b"},
         {"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "B"},
+        {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"},
         {"ctx": "q", "ending0": "a", "ending1": "b", "label": "1"},
         {"question": "q", "option1": "a", "option2": "b", "answer": 1},
     ],
@@ -169,7 +170,7 @@ def test_choices_are_filled_up_to_the_longest_of_all(tokenizer: Tokenizer) -> No
     ("rows", "told"),
     [
         ([{"question": "q", "choices": ["a"], "label": 0}], "line 1: 'choices' is ['a']; it must be a list of two"),
-        ([{"question": "q", "choices": ["a", "b"], "label": 2}], "line 1: 'label' is 2; it must be 0 to 1, A to B"),
+        ([{"question": "q", "choices": ["a", "b"], "label": 2}], "line 1: 'label' is 2; it must be one of 0, 1, A, B"),
         ([{"question": "q", "choices": list(each), "label": 0} for each in ("ab", "abc")],
          "line 2: 'choices' is ['a', 'b', 'c']; 3 choices, and rows, line 1 has 2"),
     ],
