@@ -214,8 +214,8 @@ def test_every_text_of_a_corpus_is_known_again(tmp_path: Path) -> None:
 
     trained(corpora["a"], None)
     trained(corpora["a"], corpora["a"])
-    for corpus, held_out, name in (("b", "a", "corpus"), ("a", "b", "held_out")):
-        with pytest.raises(InputError, match=rf"{name}\.digest is 1 there and 2 now"):
+    for corpus, held_out, name in (("b", "a", r"corpus\.digest"), ("a", "b", "held-out corpus")):
+        with pytest.raises(InputError, match=f"{name} is 1 there and 2 now"):
             trained(corpora[corpus], corpora[held_out])
 
 

@@ -145,6 +145,7 @@ def test_where_rows_are_filled_up_on_the_left_places_move(tokenizer: Tokenizer) 
         {"question": "q", "choices": ["a", "b"], "label": "B"},
         {"question": "q", "choices": ["a", "b"], "label": "b"},
         {"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "B"},
+        {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"},
         {"ctx": "q", "ending0": "a", "ending1": "b", "label": "1"},
         {"question": "q", "option1": "a", "option2": "b", "answer": 1},
     ],

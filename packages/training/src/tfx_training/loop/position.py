@@ -23,7 +23,7 @@ from tfx_training.settings import TrainingSettings
 
 _POSITION = "position.json"
 _ROWS_LOOKED_AT = 8
-_HELD_OUT = "held_out.digest"
+_HELD_OUT = "held-out corpus"
 """May be missing on one side: what was not measured may be from now on, and the other way round."""
 
 

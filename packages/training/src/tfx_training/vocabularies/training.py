@@ -54,8 +54,17 @@ def train_tokenizer(
     if room < least:
         least += family.added + len(family.last)
         raise InputError(f"vocab_size={vocab_size}: special tokens and characters of {like} alone are {least}")
-    trained = family.form.train(family.steps, _texts(documents), room, family.first)
-    if len(trained.tokens) <= len(family.first):
+    has_words = False
+
+    def texts() -> Iterator[str]:
+        nonlocal has_words
+        for text in _texts(documents):
+            has_words = has_words or bool(text.strip())
+            yield text
+
+    trained = family.form.train(family.steps, texts(), room, family.first)
+    # of no text at all pieces have no scores, and bytes are there nevertheless
+    if not has_words or len(trained.tokens) <= len(family.first):
         raise InputError("the corpus has no words: every text is empty")
     if len(trained.tokens) > room:
         least = len(trained.tokens) + family.added + len(family.last)
