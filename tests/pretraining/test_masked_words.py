@@ -86,3 +86,11 @@ def test_perplexity_is_of_the_mean_loss(tmp_path: Path) -> None:
     assert measures["perplexity"] == pytest.approx(20)
     assert measures["loss accuracy"] == 0.25
     assert tried.objective.main_measure in measures
+
+
+def test_texts_without_a_language_do_not_stand_beside_others(tmp_path: Path) -> None:
+    objective, corpus = multilingual(tmp_path, ("", "en"), lang2id=NUMBERS)
+    with pytest.raises(InputError, match=r"in \[''\].*of all texts or of none"):
+        objective.rows(corpus, generator_of(0, 0))
+    objective, corpus = multilingual(tmp_path, ("",), lang2id=NUMBERS)
+    assert len(objective.rows(corpus, generator_of(0, 0)))

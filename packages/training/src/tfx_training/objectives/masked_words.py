@@ -92,10 +92,11 @@ class HiddenWords(Objective[TokenCorpus, Packed]):
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PackedRows:
         """The rows of all languages."""
         used = {corpus.group_names[group] for group in np.unique(corpus.groups)}
-        if self._languages and used - {""} - self._languages.keys():
+        unknown = used - self._languages.keys()
+        if self._languages and unknown and used != {""}:
             raise InputError(
-                f"the corpus has texts in {sorted(used - {''} - self._languages.keys())}; the lang2id of the tokenizer "
-                f"has {sorted(self._languages)}: name the languages of the corpus as it does"
+                f"the corpus has texts in {sorted(unknown)}; the lang2id of the tokenizer has "
+                f"{sorted(self._languages)}: name the languages of the corpus as it does, of all texts or of none"
             )
         return packed_rows(
             corpus,
