@@ -175,6 +175,11 @@ class Objective(ABC, Generic[Corpus, Row]):
 
     def score(self, measures: Mapping[str, float]) -> tuple[float, ...]:
         """How good an evaluation is, by its main measure: the greater one is better."""
+        if self.main_measure not in measures:
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind}.main_measure is {self.main_measure!r}, none of its measures: {', '.join(measures)}"
+            )
         value = measures[self.main_measure]
         return (value if self.main_measure.endswith("accuracy") else -value,)
 
@@ -202,8 +207,11 @@ def padded(examples: Sequence[Example], fill: Mapping[str, int], *, left: bool =
 
     A column that is not in ``fill`` is not filled up: its rows must be alike.
     """
+    columns = examples[0].keys()
+    if any(example.keys() != columns for example in examples):
+        raise InputError(f"examples of other columns than {', '.join(columns)}: rows of two kinds make no batch")
     batch = {}
-    for name in examples[0]:
+    for name in columns:
         values = [np.asarray(example[name]) for example in examples]
         if name in fill:
             width = max(map(len, values))

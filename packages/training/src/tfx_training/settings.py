@@ -56,6 +56,8 @@ class TrainingSettings(Checked):
         if len(given) != 1:
             said = " and ".join(given) or "none of them"
             raise InputError(f"steps, epochs, minutes: exactly one says how long to train; given: {said}")
+        if self.patience is not None and self.evaluate_every is None:
+            raise InputError(f"patience={self.patience}: evaluate_every must say how often it is looked at")
         if self.steps is not None and self.warmup > self.steps:
             raise InputError(f"warmup={self.warmup}: there are only {self.steps} steps")
         if max(self.betas) >= 1:

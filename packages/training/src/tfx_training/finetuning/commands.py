@@ -128,6 +128,8 @@ def _tell(tuning: Any, missing: str) -> None:
     """Say on stderr what is read, so that a wrong guess shows before the training."""
     read = ", ".join(f"{name} from {column!r}" for name, column in tuning.columns.items())
     unread = f"; {', '.join(map(repr, tuning.unread))} not" if tuning.unread else ""
-    say(f"{len(tuning.corpus)} rows: {read}{unread}", error=True)
+    problem = getattr(tuning.objective, "problem", "")
+    what = f"; learnt as {problem}" if problem else ""
+    say(f"{len(tuning.corpus)} rows: {read}{unread}{what}", error=True)
     if missing:
         say(missing, error=True)

@@ -22,6 +22,8 @@ def evaluate(
 ) -> Mapping[str, float]:
     """The objective's measures of all rows of a corpus, ``size`` at a time in each process; each time the same.
 
+    Where batches follow their texts it is of as many rows as make whole batches.
+
     The state of torch's generators afterwards is that before.
     """
     sums = torch.zeros(3, len(objective.terms), dtype=torch.float64)

@@ -1,12 +1,12 @@
 """``tfx-core tokenizer``: train the tokenizer of a new model."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from tfx_core.cli import Group, OutputPath, ProgressBar, json_text, say
+from tfx_training.flags import NamedValue, by_name
 from tfx_training.reading_flags import reading_flags, reading_of
 
 
@@ -28,7 +28,7 @@ def tokenizer() -> None:
     "--option",
     "options",
     multiple=True,
-    metavar="KEY=VALUE",
+    type=NamedValue(),
     help="A setting of the family's tokenizers, saved with it: do_lower_case=false. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
@@ -38,7 +38,7 @@ def train(
     vocab_size: int,
     kind: str | None,
     out: str,
-    options: Sequence[str],
+    options: Sequence[tuple[str, Any]],
     as_json: bool,
     corpus: Sequence[str],
     **reading: Any,
@@ -54,21 +54,10 @@ def train(
                 bar.advance()
                 yield document
 
-        settings = dict(map(_setting, options))
+        settings = by_name(options, "--option")
         made = train_tokenizer(told(), like, vocab_size=vocab_size, kind=kind, **settings)
     made.save_pretrained(out)
     if as_json:
         say(json_text({"folder": out, "vocab_size": len(made), "special_tokens": made.special_tokens_map}))
     else:
         say(f"{out}: the tokenizer of a {like}, {len(made)} tokens")
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Key and value, the latter as JSON where it is some, else as it stands."""
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise click.BadParameter(f"{text!r}: must be KEY=VALUE, like do_lower_case=false", param_hint="--option")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
