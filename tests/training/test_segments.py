@@ -37,7 +37,7 @@ def test_more_readers_than_segments(tmp_path: Path) -> None:
     tokenizer = small(tmp_path)
     objective = Segments(tokenizer, length=2)
     rows = objective.rows(TokenCorpus.of(tokenizer, ["hello world hello world"]), generator_of(0))
-    with pytest.raises(InputError, match="batch_size=3: the corpus gives 2 segments, not one for each reader"):
+    with pytest.raises(InputError, match="batch_size=3: the corpus gives 2 rows, not enough for one batch"):
         objective.order(rows, 3, generator_of(0))
     with pytest.raises(InputError, match="length=5: the corpus has 5 tokens, not enough"):
         Segments(tokenizer, length=5).rows(TokenCorpus.of(tokenizer, ["hello world hello world"]), generator_of(0))

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfx_core.errors import InputError
 from tfx_training.corpus import TokenCorpus, Tokens
+from tfx_training.corpus.tokens import Places
+from tfx_training.streams import Stream
 
 
 class Blocks(Sequence[Tokens]):
@@ -27,18 +28,12 @@ class Blocks(Sequence[Tokens]):
         *,
         begin: int | np.random.Generator = 0,
         ahead: int = 0,
-        documents: NDArray[np.int64] | None = None,
+        documents: Places | None = None,
     ) -> None:
-        self._corpus = corpus
+        self._stream = Stream(corpus, between, documents)
         self._length = length
         self._ahead = ahead
-        self._between = Tokens.of(between)
-        self._documents = documents
-        lengths = np.diff(corpus.sentence_ends[corpus.document_ends - 1], prepend=0)
-        lengths = lengths if documents is None else lengths[documents]
-        # of each document, the place after what follows it, counting what stands between
-        self._ends = np.cumsum(lengths + len(between))
-        total, row = int(self._ends[-1]) if len(self._ends) else 0, length + ahead
+        total, row = len(self._stream), length + ahead
         if isinstance(begin, np.random.Generator):
             begin = int(begin.integers(max(1, min(length, total - row + 1))))
         self._begin = begin
@@ -59,21 +54,13 @@ class Blocks(Sequence[Tokens]):
             return [self[each] for each in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
             raise IndexError(f"row {number} of {len(self)}")
-        begin, end = self._range(number)
-        place = int(np.searchsorted(self._ends, begin, side="right"))
-        tokens = Tokens.of(())
-        offset = begin - (int(self._ends[place - 1]) if place else 0)
-        while len(tokens.ids) < end - begin:
-            document = place if self._documents is None else int(self._documents[place])
-            tokens += (self._corpus.document(document) + self._between).between(offset, None)
-            place, offset = place + 1, 0
-        return tokens.between(0, end - begin)
+        return self._stream.between(*self._range(number))
 
-    def begins(self, number: int) -> NDArray[np.int64]:
+    def begins(self, number: int) -> Places:
         """The places in a row, but its first, at which documents begin."""
         begin, end = self._range(number)
-        first, last = np.searchsorted(self._ends, (begin + 1, end))
-        return self._ends[first:last] - begin
+        first, last = np.searchsorted(self._stream.document_ends, (begin + 1, end))
+        return self._stream.document_ends[first:last] - begin
 
     def _range(self, number: int) -> tuple[int, int]:
         """From where to before where a row reaches."""

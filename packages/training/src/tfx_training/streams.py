@@ -12,36 +12,42 @@ from tfx_training.corpus.tokens import Places
 
 
 class Stream:
-    """All documents of a corpus after one another, with ``between`` at the end of each."""
+    """Documents of a corpus after one another, with ``between`` at the end of each: all, or those of some numbers."""
 
-    def __init__(self, corpus: TokenCorpus, between: Sequence[int] = ()) -> None:
+    def __init__(self, corpus: TokenCorpus, between: Sequence[int] = (), documents: Places | None = None) -> None:
         self._corpus = corpus
         self._between = Tokens.of(between)
-        own = np.arange(1, len(corpus) + 1) * len(between)
-        self._ends = corpus.sentence_ends[corpus.document_ends - 1] + own
+        self._documents = np.arange(len(corpus)) if documents is None else documents
+        ends = corpus.sentence_ends[corpus.document_ends - 1]
+        self._begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]])[self._documents]
+        """Of each document its place in the corpus."""
+        self.document_ends: Places = np.cumsum(ends[self._documents] - self._begins + len(between))
+        """For each document the place after what follows it."""
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return int(self.document_ends[-1]) if len(self.document_ends) else 0
 
     @cached_property
     def sentence_ends(self) -> Places:
         """The places after the last token of each sentence, ascending; what stands between documents is one, too."""
         sentences = np.arange(len(self._corpus.sentence_ends))
         before = np.searchsorted(self._corpus.document_ends, sentences, side="right")
-        return np.union1d(self._corpus.sentence_ends + before * len(self._between.ids), self._ends)
+        return np.union1d(self._corpus.sentence_ends + before * len(self._between.ids), self.document_ends)
 
     def between(self, begin: int, end: int) -> Tokens:
         """The tokens from one place to before another."""
-        document = int(np.searchsorted(self._ends, begin, side="right"))
+        document = int(np.searchsorted(self.document_ends, begin, side="right"))
         found = Tokens.of(())
         while begin < end:
-            moved = document * len(self._between.ids)
-            text_end = int(self._ends[document]) - len(self._between.ids)
+            stops = int(self.document_ends[document])
+            text_end = stops - len(self._between.ids)
+            starts = int(self.document_ends[document - 1]) if document else 0
+            moved = int(self._begins[document]) - starts
             if begin < text_end:
-                found += self._corpus.between(begin - moved, min(end, text_end) - moved)
+                found += self._corpus.between(begin + moved, min(end, text_end) + moved)
             if end > text_end:
                 found += self._between.between(max(0, begin - text_end), end - text_end)
-            begin, document = int(self._ends[document]), document + 1
+            begin, document = stops, document + 1
         return found
 
 

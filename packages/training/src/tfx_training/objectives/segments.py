@@ -15,6 +15,7 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee
 from tfx_training.objectives.causal import bits_per_byte, end_of
 from tfx_training.rows import Blocks
+from tfx_training.streams import side_by_side
 
 
 class Reader(Trainee):
@@ -69,10 +70,7 @@ class Segments(Objective[TokenCorpus, Tokens]):
 
         Nothing is drawn. Fewer than ``batch_size`` segments at the end are left out.
         """
-        batches = len(rows) // batch_size
-        if not batches:
-            raise InputError(f"batch_size={batch_size}: the corpus gives {len(rows)} segments, not one for each reader")
-        return np.arange(batches * batch_size).reshape(batch_size, batches).T
+        return side_by_side(len(rows), batch_size)
 
     def example(self, row: Tokens, generator: np.random.Generator) -> Example:
         """The tokens and the one after them; nothing is drawn."""

@@ -13,7 +13,7 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.languages import check_groups, counted_languages, drawn_by_share, language_numbers
 from tfx_training.objective import Batch, Example, Objective, padded
-from tfx_training.objectives.masked_words import GuessingTrainee
+from tfx_training.objectives.masked_words import GuessingTrainee, padding_of
 from tfx_training.objectives.masking import Masking
 
 
@@ -77,6 +77,7 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
         self.language_exponent = checked(language_exponent, Rate, "language_exponent", InputError)
         self.languages = language_numbers(tokenizer)
         self._masking = Masking(tokenizer, share=share)
+        self._padding = padding_of(tokenizer)
         if not self.languages:
             raise InputError(
                 "this tokenizer numbers no languages, which the tokens of translation pairs need: give "
@@ -119,8 +120,7 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
 
     def batch(self, examples: Sequence[Example]) -> Batch:
         """Columns ``(B, n)``, filled up; with a mask, positions that begin anew are not taken for another text's."""
-        padding = self.tokenizer.pad_token_id or 0
-        fill = {"input_ids": padding, "labels": IGNORED, "attention_mask": 0, "position_ids": 0, "langs": 0}
+        fill = {"input_ids": self._padding, "labels": IGNORED, "attention_mask": 0, "position_ids": 0, "langs": 0}
         return padded(examples, fill)
 
     def trainee(self, models: Mapping[str, Model]) -> GuessingTrainee:
