@@ -76,6 +76,16 @@ def test_a_first_interrupt_is_told_and_a_second_interrupts() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("hearing")
+def test_a_scheduler_that_ends_a_program_is_told_too() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with heeded_interrupts() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 class Tiny(nn.Module):
     """An embedding, a layer, a norm, and scores of the embedding's tokens."""
 

@@ -18,6 +18,7 @@ from tfx_training.loop.optimisers import rate_of
         ({"steps": 0}, "steps=0: must be an integer at least 1, or None"),
         ({"minutes": 0.0}, "minutes=0.0: must be a number above 0, or None"),
         ({"steps": 3, "warmup": 4}, "warmup=4: there are only 3 steps"),
+        ({"steps": 3, "patience": 2}, "patience=2: evaluate_every must say how often"),
         ({"steps": 3, "rate": -1}, "rate=-1: must be a number above 0 and finite as a float32"),
         ({"steps": 3, "betas": (0.9,)}, r"betas=\(0.9,\): must be a list of a number, a number"),
         ({"steps": 3, "betas": (0.9, 1.0)}, r"betas=\(0.9, 1.0\): each must be below 1"),
