@@ -8,7 +8,7 @@ import pytest
 import tfx_core
 from tests.core.tasks.results import same
 from tests.models.test_words import pipeline, with_head
-from tests.models.tiny import tiny_config
+from tests.models.tiny import random_ids, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError
@@ -16,8 +16,19 @@ from tfx_core.tasks import ItemError
 
 @pytest.fixture
 def fills(tmp_path: Path) -> list[Any]:
-    """A pipeline of each architecture that has the head."""
-    return [pipeline("fill-mask", "masked-lm", name, tmp_path / name) for name in with_head("masked-lm")]
+    """A pipeline of each architecture that has the head, and of each whose pretraining predicts tokens."""
+    plain = [pipeline("fill-mask", "masked-lm", name, tmp_path / name) for name in with_head("masked-lm")]
+    return plain + [
+        pipeline("fill-mask", "pretraining", name, tmp_path / f"pretraining {name}")
+        for name in with_head("pretraining")
+        if "prediction_logits" in outputs(name)
+    ]
+
+
+def outputs(name: str) -> list[str]:
+    """What a model with the head "pretraining" gives."""
+    model = tfx_core.new_model(name, head="pretraining", seed=0, **tiny_config(name))
+    return [*model(random_ids(name, 1, 4))]
 
 
 def around(fill: Any, before: str = "hello ", after: str = " world") -> str:
