@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.integration.habits.world import World
 from tfx_core.cli import cli
+from tfx_core.habits import commands
 
 
 def typed(*words: str) -> Callable[[World], object]:
@@ -40,5 +41,6 @@ DEEDS = {
     ("tfx-core", "--format"): typed(*RUN, "--format", "json"),
     ("tfx-core", "--column"): typed(*RUN, "--column", "text"),
     ("tfx-core", "--framework"): typed(*RUN, "--framework", "pt"),
+    **{("tfx-core", name): typed(*RUN, name, "1") for name in commands.TRAINING},
     **{("tfx-core", name): typed(name) for name in ("chat", "env", "download", "serve", "add-new-model-like")},
 }

@@ -75,7 +75,7 @@ def _usage(error: click.UsageError) -> str:
     """What is wrong with what was typed, and the cure."""
     option = error.option_name if isinstance(error, click.NoSuchOption) else ""
     said = in_one_line(error.format_message(), 5_000).rstrip(".")
-    cure = hint("tfx-core", option)
+    cure = hint("tfx-core", option) or hint("tfx-core", option[:2] + option[2:].replace("-", "_"))
     said = said if cure is None else f"No such option {option!r}: {cure}"
     return f"{said} (see {error.ctx.command_path} --help)" if error.ctx is not None else said
 

@@ -2,6 +2,24 @@
 
 from tfx_core.habits.habit import told, works
 
+TRAINING = {
+    "--learning_rate": "--rate",
+    "--num_train_epochs": "--epochs",
+    "--max_steps": "--steps",
+    "--per_device_train_batch_size": "--batch-size, rows of an update over all processes",
+    "--gradient_accumulation_steps": "--accumulation, parts that the rows of an update are computed in",
+    "--warmup_steps": "--warmup, updates",
+    "--lr_scheduler_type": "--schedule",
+    "--max_grad_norm": "--clipping",
+    "--output_dir": "--out",
+    "--model_name_or_path": "--model",
+    "--train_file": "--train of finetune, --corpus of pretrain",
+    "--max_seq_length": "--length of finetune, --option length=… of pretrain",
+    "--mlm_probability": "--option share=…, of the objective masked-words",
+    "--num_labels": "told by the labels of the rows",
+}
+"""Options of the scripts that train, and what tfx-core pretrain and finetune call them."""
+
 HABITS = (
     works("run --model"),
     works("run --output"),
@@ -15,5 +33,9 @@ HABITS = (
     told("env", "tfx-core plugins lists what is installed, with versions"),
     told("download", "a hub id is downloaded when it is first loaded, such as by tfx-core run TASK --model ID"),
     told("serve", "there is no server; tfx-core run TASK reads lines from a pipe, and answers each"),
+    *(
+        told(theirs, f"in tfx-core pretrain and finetune (tfx-training) it is {ours}")
+        for theirs, ours in TRAINING.items()
+    ),
     told("add-new-model-like", "an architecture is a plugin of a distribution of its own; the README shows one"),
 )
