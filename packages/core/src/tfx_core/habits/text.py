@@ -67,8 +67,8 @@ TOKENIZER = (
     told("set_tgt_lang_special_tokens", "say tokenizer(text_target=text, tgt_lang=name)"),
     told(
         "train_new_from_iterator",
-        "tfx-core tokenizer train --like MODEL_TYPE (tfx-training); or load_tokenizer reads the tokenizer.json that the "
-        "tokenizers library saves",
+        "tfx-core tokenizer train --like MODEL_TYPE (tfx-training); or load_tokenizer reads the tokenizer.json that "
+        "the tokenizers library saves",
     ),
     works("tok.save_pretrained(folder)"),
     told("save_vocabulary", "save_pretrained(folder) writes all files of a tokenizer"),
