@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tfx_training import TokenCorpus
 from tfx_training.objective import generator_of
-from tfx_training.passages import Passages, Picked, balanced
+from tfx_training.passages import Passages, balanced
+from tfx_training.rows import Picked
 
 
 def corpus_of(documents: list[list[int]], groups: list[int] | None = None) -> TokenCorpus:

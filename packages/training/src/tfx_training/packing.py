@@ -1,7 +1,7 @@
 """Rows of whole sentences: how they are packed, and how often each language's are read in an epoch."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias, overload
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from tfx_core.errors import InputError
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.languages import drawn_by_share
+from tfx_training.rows import Rows
 
 Packing: TypeAlias = Literal["full-sentences", "document-sentences", "blocks"]
 """What a row is filled with: as many sentences as it has room for, of any documents or of one, or just tokens."""
@@ -104,7 +105,7 @@ class Packed(NamedTuple):
     """``(s,)``, the places after the last tokens of those sentences that end within it, before its own end."""
 
 
-class PackedRows(Sequence[Packed]):
+class PackedRows(Rows[Packed]):
     """Rows of several streams, each of one language; they are read when they are asked for."""
 
     def __init__(self, streams: Sequence[Stream], groups: Sequence[str], rows: Sequence[Places]) -> None:
@@ -115,14 +116,8 @@ class PackedRows(Sequence[Packed]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, number: int) -> Packed: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Packed]: ...
-    def __getitem__(self, number: int | slice) -> Packed | list[Packed]:
+    def row(self, number: int) -> Packed:
         """A row."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
         number_of_stream, begin, end = self._rows[number].tolist()
         stream = self._streams[number_of_stream]
         return Packed(stream.between(begin, end), self._groups[number_of_stream], stream.ends_within(begin, end))

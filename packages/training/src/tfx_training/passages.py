@@ -1,7 +1,7 @@
 """Rows of whole sentences, and which of them an epoch has where some languages have more than others."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar, overload
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.languages import drawn_by_share
+from tfx_training.rows import Rows
 
 
 class Passage(NamedTuple):
@@ -20,7 +21,7 @@ class Passage(NamedTuple):
     """Their language."""
 
 
-class Passages(Sequence[Passage]):
+class Passages(Rows[Passage]):
     """Of each document as many whole sentences as fit into ``length`` tokens, and then as many of the next ones.
 
     ``between`` tokens are counted between two sentences. A sentence that is longer is cut. No passage has sentences of
@@ -43,14 +44,8 @@ class Passages(Sequence[Passage]):
     def __len__(self) -> int:
         return len(self._cuts)
 
-    @overload
-    def __getitem__(self, number: int) -> Passage: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Passage]: ...
-    def __getitem__(self, number: int | slice) -> Passage | list[Passage]:
+    def row(self, number: int) -> Passage:
         """A passage."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
         begin, end = map(int, self._cuts[number])
         ends = self._corpus.sentence_ends
         first, last = np.searchsorted(ends, begin, side="right"), np.searchsorted(ends, end)
@@ -76,30 +71,6 @@ def _cuts(corpus: TokenCorpus, length: int, between: int) -> Iterator[tuple[int,
                 begin, end = int(places[first]), int(places[after])
                 yield from ((each, min(each + length, end)) for each in range(begin, end, length))
             first = after
-
-
-Row = TypeVar("Row")
-
-
-class Picked(Sequence[Row]):
-    """Some rows of others, by their numbers."""
-
-    def __init__(self, rows: Sequence[Row], numbers: Places) -> None:
-        self._rows = rows
-        self._numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, number: int) -> Row: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Row]: ...
-    def __getitem__(self, number: int | slice) -> Row | list[Row]:
-        """A row."""
-        if isinstance(number, slice):
-            return [self._rows[int(each)] for each in self._numbers[number]]
-        return self._rows[int(self._numbers[number])]
 
 
 def balanced(groups: NDArray[Any], exponent: float, generator: np.random.Generator) -> Places:

@@ -1,7 +1,8 @@
 """Rows as most objectives cut them out of a corpus; each is read when it is asked for."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -10,8 +11,45 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.streams import Stream
 
+Row = TypeVar("Row")
 
-class Blocks(Sequence[Tokens]):
+
+class Rows(Sequence[Row]):
+    """Rows by their numbers; a subclass says how many there are and reads one."""
+
+    @abstractmethod
+    def row(self, number: int) -> Row:
+        """The row of a number from 0 on, which there is."""
+
+    @overload
+    def __getitem__(self, number: int) -> Row: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Row]: ...
+    def __getitem__(self, number: int | slice) -> Row | list[Row]:
+        """A row, or several; negative numbers count from the end."""
+        if isinstance(number, slice):
+            return [self.row(each) for each in range(*number.indices(len(self)))]
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        return self.row(int(number) % len(self))
+
+
+class Picked(Rows[Row]):
+    """Some rows of others, by their numbers."""
+
+    def __init__(self, rows: Sequence[Row], numbers: Places) -> None:
+        self._rows = rows
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def row(self, number: int) -> Row:
+        """A row."""
+        return self._rows[int(self._numbers[number])]
+
+
+class Blocks(Rows[Tokens]):
     """Documents after one another, with ``between`` at the end of each, cut into rows of ``length`` tokens.
 
     They are those of the numbers ``documents``, by default all. The first row begins at the token ``begin``, or at any
@@ -44,16 +82,8 @@ class Blocks(Sequence[Tokens]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, number: int) -> Tokens: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Tokens]: ...
-    def __getitem__(self, number: int | slice) -> Tokens | list[Tokens]:
+    def row(self, number: int) -> Tokens:
         """The tokens ``(length,)`` of a row."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"row {number} of {len(self)}")
         return self._stream.between(*self._range(number))
 
     def begins(self, number: int) -> Places:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, overload
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.languages import check_groups, counted_languages, documents_by_group, language_numbers
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
-from tfx_training.rows import Blocks
+from tfx_training.rows import Blocks, Rows
 
 Boundaries: TypeAlias = Literal["joined", "apart"]
 """Whether tokens see the documents before theirs in a row."""
@@ -36,7 +36,7 @@ class Stretch(NamedTuple):
     """The language or control code of all of them."""
 
 
-class Stretches(Sequence[Stretch]):
+class Stretches(Rows[Stretch]):
     """The rows of each group, those of one after those of another."""
 
     def __init__(self, blocks: Mapping[str, Blocks]) -> None:
@@ -47,17 +47,8 @@ class Stretches(Sequence[Stretch]):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    @overload
-    def __getitem__(self, number: int) -> Stretch: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Stretch]: ...
-    def __getitem__(self, number: int | slice) -> Stretch | list[Stretch]:
+    def row(self, number: int) -> Stretch:
         """The row."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"row {number} of {len(self)}")
-        number %= len(self)
         group = int(np.searchsorted(self._ends, number, side="right"))
         blocks = self._blocks[group]
         number -= int(self._ends[group]) - len(blocks)

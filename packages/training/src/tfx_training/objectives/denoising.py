@@ -15,7 +15,8 @@ from tfx_training.objective import Example
 from tfx_training.objectives.masking import usual_ids
 from tfx_training.objectives.noises import Masks, deleted, infilled, masked, permuted, rotated
 from tfx_training.objectives.targets import Writing, role_id
-from tfx_training.passages import Passage, Passages, Picked, balanced
+from tfx_training.passages import Passage, Passages, balanced
+from tfx_training.rows import Picked
 
 Noise: TypeAlias = Literal["permutation", "masking", "deletion", "infilling", "rotation"]
 

@@ -1,7 +1,7 @@
 """Some tokens of a text in a random order, each from those before it in that order: how XLNet was pretrained."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
 from tfx_training.objectives.permutations import permutation_of_halves, sampled_spans
 from tfx_training.objectives.targets import role_id, share_right
+from tfx_training.rows import Rows
 from tfx_training.streams import Stream, side_by_side
 
 
@@ -31,7 +32,7 @@ class Segments(NamedTuple):
     second: Tokens
 
 
-class Stretches(Sequence[Place]):
+class Stretches(Rows[Place]):
     """Rows of ``length`` tokens, each of which begins ``step`` after the one before it."""
 
     def __init__(self, stream: Stream, length: int, step: int, *, begin: int) -> None:
@@ -43,14 +44,8 @@ class Stretches(Sequence[Place]):
     def __len__(self) -> int:
         return len(self._begins)
 
-    @overload
-    def __getitem__(self, number: int) -> Place: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Place]: ...
-    def __getitem__(self, number: int | slice) -> Place | list[Place]:
+    def row(self, number: int) -> Place:
         """Where a row begins."""
-        if isinstance(number, slice):
-            return [Place(self._stream, begin) for begin in self._begins[number]]
         return Place(self._stream, self._begins[number])
 
 

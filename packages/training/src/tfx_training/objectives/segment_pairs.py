@@ -5,7 +5,7 @@ Devlin et al. 2019, appendix A.2, and ``create_instances_from_document`` and ``t
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +20,7 @@ from tfx_training.framing import Framing
 from tfx_training.objective import Batch, Example, Objective, Outcome, padded
 from tfx_training.objectives.masked_words import GuessingTrainee, guessed, mean_loss, padding_of
 from tfx_training.objectives.masking import Masking, Unit
+from tfx_training.rows import Rows
 
 FOLLOWS, OTHER = 0, 1
 """The labels: the second segment follows the first in its document, or it is another one."""
@@ -97,7 +98,7 @@ def cut(tokens: Tokens, size: int, generator: np.random.Generator) -> Tokens:
     return tokens.between(front, front + size)
 
 
-class PairRows(Sequence[Segments]):
+class PairRows(Rows[Segments]):
     """Pairs of a corpus; their tokens are read when they are asked for."""
 
     def __init__(self, corpus: TokenCorpus, pairs: Iterable[Pair]) -> None:
@@ -108,14 +109,8 @@ class PairRows(Sequence[Segments]):
     def __len__(self) -> int:
         return len(self._pairs)
 
-    @overload
-    def __getitem__(self, number: int) -> Segments: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Segments]: ...
-    def __getitem__(self, number: int | slice) -> Segments | list[Segments]:
+    def row(self, number: int) -> Segments:
         """A pair."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
         begin, end, second_begin, second_end, label = self._pairs[number].tolist()
         between = self._corpus.between
         return Segments(between(begin, end), between(second_begin, second_end), label)

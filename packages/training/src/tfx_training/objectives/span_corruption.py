@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import count, takewhile
-from typing import Annotated, Any, overload
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from tfx_training.languages import documents_by_group, drawn_by_share
 from tfx_training.objective import Example
 from tfx_training.objectives.spans import random_spans, raw_length, span_counts, without_spans
 from tfx_training.objectives.targets import Writing, role_id
-from tfx_training.rows import Blocks
+from tfx_training.rows import Blocks, Rows
 
 
-class DrawnRows(Sequence[Tokens]):
+class DrawnRows(Rows[Tokens]):
     """Those rows of several languages that an epoch reads."""
 
     def __init__(self, blocks: Sequence[Blocks], numbers: Sequence[Ids]) -> None:
@@ -29,14 +29,8 @@ class DrawnRows(Sequence[Tokens]):
     def __len__(self) -> int:
         return len(self._numbers)
 
-    @overload
-    def __getitem__(self, number: int) -> Tokens: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Tokens]: ...
-    def __getitem__(self, number: int | slice) -> Tokens | list[Tokens]:
+    def row(self, number: int) -> Tokens:
         """A row."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
         row: Tokens = self._blocks[int(self._of_language[number])][int(self._numbers[number])]
         return row
 

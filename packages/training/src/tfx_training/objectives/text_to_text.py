@@ -1,8 +1,8 @@
 """One text from another: supervised tasks as T5 was trained on, with a prefix that names each; and translation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tfx_training.corpus.tokens import Ids
 from tfx_training.framing import Frame
 from tfx_training.objective import Example
 from tfx_training.objectives.targets import Writing, role_id
+from tfx_training.rows import Rows
 
 
 class Pair(NamedTuple):
@@ -25,7 +26,7 @@ class Pair(NamedTuple):
     """Of both, the language or task; empty where it has none."""
 
 
-class Pairs(Sequence[Pair]):
+class Pairs(Rows[Pair]):
     """The documents of a corpus, each of two sides; raises `InputError` for one that is no pair."""
 
     def __init__(self, corpus: TokenCorpus) -> None:
@@ -41,17 +42,9 @@ class Pairs(Sequence[Pair]):
     def __len__(self) -> int:
         return len(self._corpus)
 
-    @overload
-    def __getitem__(self, number: int) -> Pair: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Pair]: ...
-    def __getitem__(self, number: int | slice) -> Pair | list[Pair]:
+    def row(self, number: int) -> Pair:
         """A pair."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"row {number} of {len(self)}")
-        source, target = self._corpus.sentences_of(number % len(self))
+        source, target = self._corpus.sentences_of(number)
         sides = (self._corpus.sentence(source).ids, self._corpus.sentence(target).ids)
         return Pair(*sides, (self._corpus.group_of(source), self._corpus.group_of(target)))
 

@@ -1,7 +1,7 @@
 """Masked words in a sentence and its translation, each of which tells of the other (Lample, Conneau 2019, §3.3)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple, overload
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tfx_training.languages import check_groups, counted_languages, drawn_by_sha
 from tfx_training.objective import Batch, Example, Objective, padded
 from tfx_training.objectives.masked_words import GuessingTrainee, padding_of
 from tfx_training.objectives.masking import Masking
+from tfx_training.rows import Rows
 
 
 class Pair(NamedTuple):
@@ -25,7 +26,7 @@ class Pair(NamedTuple):
     languages: tuple[str, str]
 
 
-class Pairs(Sequence[Pair]):
+class Pairs(Rows[Pair]):
     """Those documents of a corpus, by their numbers."""
 
     def __init__(self, corpus: TokenCorpus, documents: Places) -> None:
@@ -35,14 +36,8 @@ class Pairs(Sequence[Pair]):
     def __len__(self) -> int:
         return len(self._documents)
 
-    @overload
-    def __getitem__(self, number: int) -> Pair: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Pair]: ...
-    def __getitem__(self, number: int | slice) -> Pair | list[Pair]:
+    def row(self, number: int) -> Pair:
         """The pair."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
         one, other = self._corpus.sentences_of(int(self._documents[number]))
         return Pair(
             (self._corpus.sentence(one), self._corpus.sentence(other)),
