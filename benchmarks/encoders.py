@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file to write the figures into")
     arguments = parser.parse_args()
     if arguments.peers is not None:
-        run_with(arguments.peers)
+        run_with(arguments.peers, "tfx-encoders")
         return
     import torch
 
@@ -83,15 +83,15 @@ def main() -> None:
         arguments.json.write_text(json.dumps([asdict(each) for each in figures], indent=1), encoding="utf-8")
 
 
-def run_with(python: str) -> None:
-    """Run this script by another Python, for which our packages are installed."""
+def run_with(python: str, *families: str) -> None:
+    """Run the script that was started by another Python, for which the core and these packages are installed."""
     with tempfile.TemporaryDirectory() as name:
-        for each in ("tfx-core", "tfx-encoders", "pluggy"):
+        for each in ("tfx-core", *families, "pluggy"):
             lend(each, Path(name))
         given = iter(sys.argv[1:])
         others = [each for each in given if each != "--peers" or not next(given)]
         environment = {**os.environ, "PYTHONPATH": name, "HF_HUB_OFFLINE": "1"}
-        subprocess.run((python, __file__, *others), check=True, env=environment)
+        subprocess.run((python, sys.argv[0], *others), check=True, env=environment)
 
 
 def lend(name: str, folder: Path) -> None:

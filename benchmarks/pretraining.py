@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from encoders import lend
+from encoders import run_with
 from measure import print_rows
 
 SIZES = {"bert": 30522, "gpt2": 50257}
@@ -67,22 +67,11 @@ def main() -> None:
         print(prepared(arguments.prepare))
         return
     if arguments.peers is not None:
-        run_with(arguments.peers)
+        run_with(arguments.peers, "tfx-encoders", "tfx-decoders", "tfx-training")
         return
     if not arguments.memory:
         measure(arguments)
     print_memory()
-
-
-def run_with(python: str) -> None:
-    """Run this script by another Python, for which our packages are installed."""
-    with tempfile.TemporaryDirectory() as name:
-        for each in ("tfx-core", "tfx-encoders", "tfx-decoders", "tfx-training", "pluggy"):
-            lend(each, Path(name))
-        given = iter(sys.argv[1:])
-        others = [each for each in given if each != "--peers" or not next(given)]
-        environment = {**os.environ, "PYTHONPATH": name, "HF_HUB_OFFLINE": "1"}
-        subprocess.run((python, __file__, *others), check=True, env=environment)
 
 
 # -- speed -------------------------------------------------------------------------------------------------------------

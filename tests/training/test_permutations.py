@@ -10,8 +10,9 @@ from tfx_core.errors import InputError
 from tfx_training import Document, Part, TokenCorpus
 from tfx_training.corpus.tokens import Flags
 from tfx_training.objective import generator_of
-from tfx_training.objectives.permutation import PermutedTokens, _fitted, two_segments
+from tfx_training.objectives.permutation import PermutedTokens, two_segments
 from tfx_training.objectives.permutations import local_permutation, permutation_of_halves, sampled_spans
+from tfx_training.objectives.segment_pairs import cut_sizes
 from tfx_training.streams import Stream, side_by_side
 
 
@@ -131,7 +132,7 @@ def test_the_longer_segment_is_cut(room: int) -> None:
             one, other = first, second
             while one + other > room:  # as the original code does it
                 one, other = (one - 1, other) if one > other else (one, other - 1)
-            assert _fitted(first, second, room) == (one, other)
+            assert cut_sizes(first, second, room) == (one, other)
 
 
 def numbered(sentences: int, longest: int) -> TokenCorpus:

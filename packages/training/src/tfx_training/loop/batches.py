@@ -46,20 +46,30 @@ class Share:
 
 
 def updates(
-    objective: Objective[Any, Any], corpus: Any, settings: TrainingSettings, share: Share, epoch: int, number: int
+    objective: Objective[Any, Any],
+    corpus: Any,
+    settings: TrainingSettings,
+    share: Share,
+    epoch: int,
+    number: int,
+    *,
+    rows: Sequence[Any] | None = None,
 ) -> Iterator[Update]:
-    """The updates of all epochs, without end, from one on: what each is depends on its two numbers alone."""
+    """The updates of all epochs, without end, from one on: what each is depends on its two numbers alone.
+
+    ``rows`` are those of that first epoch, where they are there already.
+    """
     size = settings.rows_of_a_slice(share.processes)
     begin = share.process * settings.accumulation * size
     while True:
-        rows = objective.rows(corpus, generator_of(settings.seed, epoch))
+        rows = objective.rows(corpus, generator_of(settings.seed, epoch)) if rows is None else rows
         order = objective.order(rows, settings.batch_size, generator_of(settings.seed, epoch))
         for each in range(number, len(order)):
             mine = order[each, begin : begin + settings.accumulation * size].reshape(settings.accumulation, size)
             batches = [batch_of(objective, rows, numbers, settings.seed, epoch) for numbers in mine]
             counts = [objective.counts(batch) for batch in batches]
             yield Update(epoch, each, len(order), batches, counts, sum(map(tokens_in, batches)))
-        epoch, number = epoch + 1, 0
+        epoch, number, rows = epoch + 1, 0, None
 
 
 def batch_of(

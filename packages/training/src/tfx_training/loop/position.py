@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -74,11 +74,15 @@ def identity_of(
     objective: Objective[Any, Any],
     models: Mapping[str, Model],
     corpus: Any,
+    first_rows: Sequence[Any],
     held_out: Any,
     settings: TrainingSettings,
     processes: int,
 ) -> Mapping[str, Any]:
-    """What must be the same for a training to go on, by names that an error can tell."""
+    """What must be the same for a training to go on, by names that an error can tell.
+
+    ``first_rows`` are those of the corpus in its first epoch.
+    """
     plain = (int, float, str, bool, tuple, type(None))
     options = {name: value for name, value in vars(objective).items() if isinstance(value, plain)}
     configs = {role: model.stored_config().to_dict() for role, model in models.items()}
@@ -88,16 +92,17 @@ def identity_of(
         **{f"objective.{name}": value for name, value in options.items() if not name.startswith("_")},
         **{f"settings.{name}": value for name, value in settings.with_effect().items()},
         **{f"{role}.{key}": value for role, config in configs.items() for key, value in config.items()},
-        **_identity_of_corpus(objective, corpus, settings.seed),
+        **_identity_of_corpus(objective, corpus, first_rows, settings.seed),
         **({} if held_out is None else {_HELD_OUT: objective.digest(held_out)}),
     }
     told: Mapping[str, Any] = json.loads(json.dumps(found, default=shown))
     return told
 
 
-def _identity_of_corpus(objective: Objective[Any, Any], corpus: Any, seed: int) -> Mapping[str, Any]:
+def _identity_of_corpus(
+    objective: Objective[Any, Any], corpus: Any, rows: Sequence[Any], seed: int
+) -> Mapping[str, Any]:
     """How many rows there are, a digest of what the objective makes of a few of them, and one of the corpus."""
-    rows = objective.rows(corpus, generator_of(seed, 0))
     digest = 0
     for number in np.linspace(0, len(rows) - 1, min(_ROWS_LOOKED_AT, len(rows)), dtype=np.int64).tolist():
         example = objective.example(rows[number], generator_of(seed, 0, number))

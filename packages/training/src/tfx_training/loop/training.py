@@ -32,7 +32,7 @@ from tfx_training.loop.position import (
     write_checkpoint,
 )
 from tfx_training.loop.processes import on_the_cpu
-from tfx_training.objective import Objective, Outcome
+from tfx_training.objective import Objective, Outcome, generator_of
 from tfx_training.settings import TrainingSettings
 from tfx_training.sharding import shard_layers, whole_models, whole_tensor
 
@@ -86,7 +86,7 @@ def train(
     if progress and training.accelerator.is_main_process:
         training.bar = ProgressBar("training")
     with training.trackers(), training.bar or nullcontext():
-        training.go_on(corpus, held_out)
+        training.go_on(held_out)
         return training.end(held_out)
 
 
@@ -141,7 +141,10 @@ class _Training:
 
     def begin(self, corpus: Any, held_out: Any, resume: bool | None) -> None:
         """Begin, or go on where the latest checkpoint is."""
-        self.identity = identity_of(self.objective, self.models, corpus, held_out, self.settings, self.share.processes)
+        first_rows = self.objective.rows(corpus, generator_of(self.settings.seed, 0))
+        self.identity = identity_of(
+            self.objective, self.models, corpus, first_rows, held_out, self.settings, self.share.processes
+        )
         found = checkpoints_in(self.folder)
         if resume and not found:
             raise InputError(f"{self.folder} has no checkpoints to go on from; resume=False begins anew")
@@ -155,6 +158,9 @@ class _Training:
                 remove_checkpoints(self.folder)
             self.log = Log(self.folder, self.position.told, self.position.evaluated)
         self.before = self.position.copy()
+        place = self.position.epoch, self.position.number
+        rows = first_rows if self.position.epoch == 0 else None
+        self.ahead = updates(self.objective, corpus, self.settings, self.share, *place, rows=rows)
 
     @contextmanager
     def trackers(self) -> Iterator[None]:
@@ -169,13 +175,12 @@ class _Training:
             for each in self.accelerator.trackers:
                 each.finish()
 
-    def go_on(self, corpus: Any, held_out: Any) -> None:
+    def go_on(self, held_out: Any) -> None:
         """Make all updates that are left."""
         position = self.position
-        ahead = updates(self.objective, corpus, self.settings, self.share, position.epoch, position.number)
         began = time.monotonic() - position.seconds
         self.trainee.train()
-        with heeded_interrupts() as stop, closing(prepared(ahead)) as coming:
+        with heeded_interrupts() as stop, closing(prepared(self.ahead)) as coming:
             for update in coming:
                 position.epoch, position.number = update.epoch, update.number
                 totals = self._totals(update, time.monotonic() - began, stop.is_set())

@@ -16,7 +16,8 @@ from tfx_core.model.heads import IGNORED, next_labels
 from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.languages import check_groups, counted_languages, documents_by_group, language_numbers
-from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
+from tfx_training.objective import Batch, Example, Objective, Outcome, Row, Trainee, padded
+from tfx_training.objectives.targets import share_right
 from tfx_training.rows import Blocks, Rows
 
 Boundaries: TypeAlias = Literal["joined", "apart"]
@@ -65,14 +66,30 @@ class Writer(Trainee):
         # a head that is told what stands at each place is told what stands after it
         labels = batch["labels"] if model.language_head.next_token else after
         output = model(**{**batch, "labels": labels}, return_dict=True)
-        if self.training:
-            return Outcome({"loss": output.loss})
-        counted = after != IGNORED
-        right = (output.logits.argmax(-1) == after)[counted]
-        return Outcome({"loss": output.loss}, {"loss": right.float().mean()})
+        return Outcome({"loss": output.loss}, {} if self.training else {"loss": share_right(output.logits, after)})
 
 
-class NextTokens(Objective[TokenCorpus, Stretch]):
+class OfBytes(Objective[TokenCorpus, Row]):
+    """Learns all tokens of its texts, one after another, and is measured by the bits for a byte of them."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__(tokenizer)
+        self._between = end_of(tokenizer)
+
+    def measures(
+        self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
+    ) -> Mapping[str, float]:
+        """The loss, how often the best guess was the next token where that is counted, and the bits for a byte."""
+        bits = bits_per_byte(losses["loss"], corpus, self._between)
+        return {"bits per byte": bits, **super().measures(losses, right, corpus)}
+
+    @property
+    def main_measure(self) -> str:
+        """Bits per byte, which do not depend on the tokenizer."""
+        return "bits per byte"
+
+
+class NextTokens(OfBytes[Stretch]):
     """Rows of ``length`` tokens out of all documents after one another, behind each an end token if there is one.
 
     Nothing else separates the documents of a row, as in the released GPT and GPT-2, unless they are ``"apart"``: then
@@ -100,7 +117,6 @@ class NextTokens(Objective[TokenCorpus, Stretch]):
                 'documents="apart": a row has one control code, in front, which its other documents would not see; '
                 'leave them "joined"'
             )
-        self._between = end_of(tokenizer)
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Stretches:
         """Rows of each group, from any place of its first row on."""
@@ -170,18 +186,6 @@ class NextTokens(Objective[TokenCorpus, Stretch]):
         """A new model that sees no token that follows, where its config may say so."""
         causal = {"causal": True} if "causal" in load_architecture(model_type).config.field_names() else {}
         return super().new_models(model_type, seed=seed, **{**causal, **config})
-
-    def measures(
-        self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
-    ) -> Mapping[str, float]:
-        """The loss, how often the best guess was the next token, and the bits for a byte of the text."""
-        bits = bits_per_byte(losses["loss"], corpus, self._between)
-        return {"bits per byte": bits, **super().measures(losses, right, corpus)}
-
-    @property
-    def main_measure(self) -> str:
-        """Bits per byte, which do not depend on the tokenizer."""
-        return "bits per byte"
 
 
 def end_of(tokenizer: Tokenizer) -> tuple[int, ...]:

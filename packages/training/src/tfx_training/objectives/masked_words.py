@@ -126,9 +126,8 @@ class HiddenWords(Objective[TokenCorpus, Packed]):
         return padded(examples, fill)
 
     def of_tokenizer(self) -> Mapping[str, Any]:
-        """The size of the vocabulary, what rows are filled up with, and the number of languages where it tells any."""
-        languages = counted_languages(self._languages)
-        return {**super().of_tokenizer(), "pad_token_id": self._padding, **languages}
+        """The number of languages, too, where it tells any."""
+        return {**super().of_tokenizer(), **counted_languages(self._languages)}
 
 
 class MaskedWords(HiddenWords):

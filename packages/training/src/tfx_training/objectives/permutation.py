@@ -13,6 +13,7 @@ from tfx_core.fields import Size, checked
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
 from tfx_training.objectives.permutations import permutation_of_halves, sampled_spans
+from tfx_training.objectives.segment_pairs import cut_sizes
 from tfx_training.objectives.targets import role_id, share_right
 from tfx_training.rows import Rows
 from tfx_training.streams import Stream, side_by_side
@@ -194,15 +195,5 @@ def two_segments(stream: Stream, begin: int, room: int, generator: np.random.Gen
         end = int(ends[np.searchsorted(ends, place + size)])
     else:
         other = cut
-    sizes = _fitted(cut - begin, end - other, room)
+    sizes = cut_sizes(cut - begin, end - other, room)
     return Segments(stream.between(begin, begin + sizes[0]), stream.between(other, other + sizes[1]))
-
-
-def _fitted(first: int, second: int, room: int) -> tuple[int, int]:
-    """Two lengths, of which the longer one is made shorter until both fit."""
-    half = room // 2
-    if first + second <= room:
-        return first, second
-    if first <= half:
-        return first, room - first
-    return (room - second, second) if second <= half else (room - half, half)

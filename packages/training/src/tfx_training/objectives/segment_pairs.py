@@ -198,10 +198,6 @@ class SegmentPairs(Objective[TokenCorpus, Segments]):
         self.check_roles(models)
         return PairTrainee(models, self.second_term, self.label, self.logits)
 
-    def of_tokenizer(self) -> Mapping[str, Any]:
-        """The size of the vocabulary, and what rows are filled up with."""
-        return {**super().of_tokenizer(), "pad_token_id": self._padding}
-
     @property
     def main_measure(self) -> str:
         """The loss of hidden words."""

@@ -12,8 +12,8 @@ from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee
-from tfx_training.objectives.causal import bits_per_byte, end_of
+from tfx_training.objective import Batch, Example, Outcome, Trainee
+from tfx_training.objectives.causal import OfBytes
 from tfx_training.rows import Blocks
 from tfx_training.streams import side_by_side
 
@@ -40,7 +40,7 @@ class Reader(Trainee):
         return (next(model.parameters()).new_zeros(0, rows, model.backbone.width),) * int(config.num_hidden_layers)
 
 
-class Segments(Objective[TokenCorpus, Tokens]):
+class Segments(OfBytes[Tokens]):
     """All documents as one text, an end token behind each if there is one, read by ``batch_size`` readers at once.
 
     Each reads a stretch of it, segment by segment of ``length`` tokens, and remembers; the token after a segment is
@@ -59,7 +59,6 @@ class Segments(Objective[TokenCorpus, Tokens]):
     def __init__(self, tokenizer: Tokenizer, *, length: int = 150) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
-        self._between = end_of(tokenizer)
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Blocks:
         """Segments in the order of the text, each with the token after it."""
@@ -92,15 +91,3 @@ class Segments(Objective[TokenCorpus, Tokens]):
         if "mems" not in model.input_names:
             raise InputError(f"{model.config.model_type}: this model has no memory of segments; learn with 'causal'")
         return Reader(models)
-
-    def measures(
-        self, losses: Mapping[str, float], right: Mapping[str, float], corpus: TokenCorpus
-    ) -> Mapping[str, float]:
-        """The loss, and the bits for a byte of the text."""
-        bits = bits_per_byte(losses["loss"], corpus, self._between)
-        return {"bits per byte": bits, **super().measures(losses, right, corpus)}
-
-    @property
-    def main_measure(self) -> str:
-        """Bits per byte, which do not depend on the tokenizer."""
-        return "bits per byte"
