@@ -3,8 +3,9 @@
 Importing this package imports neither torch nor FAISS; each public name is imported on first use (PEP 562).
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tfx_core.first_use import on_first_use
 
 __version__ = "0.1.0"
 
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
     from tfx_retrieval.sources import Collection
 
 _HOMES = {
-    "Collection": "tfx_retrieval.sources",
-    "DprEncoder": "tfx_retrieval.pairs",
-    "EncoderPair": "tfx_retrieval.pairs",
-    "Hit": "tfx_retrieval.hits",
-    "Passage": "tfx_core.embedding.passage_index",
-    "PassageSearch": "tfx_retrieval.hits",
-    "SearchIndex": "tfx_retrieval.search",
-    "build_index": "tfx_retrieval.search",
-    "load_pair": "tfx_retrieval.pairs",
-    "merge_indexes": "tfx_retrieval.shards",
-    "open_index": "tfx_retrieval.search",
-    "write_index": "tfx_retrieval.search",
+    "Collection": "sources",
+    "DprEncoder": "pairs",
+    "EncoderPair": "pairs",
+    "Hit": "hits",
+    "Passage": "hits",
+    "PassageSearch": "hits",
+    "SearchIndex": "search",
+    "build_index": "search",
+    "load_pair": "pairs",
+    "merge_indexes": "shards",
+    "open_index": "search",
+    "write_index": "search",
 }
 
 __all__ = [
@@ -47,14 +48,4 @@ __all__ = [
     "write_index",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tfx_retrieval' has no attribute {name!r}")
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)
