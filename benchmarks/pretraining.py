@@ -69,9 +69,9 @@ def main() -> None:
     if arguments.peers is not None:
         run_with(arguments.peers, "tfx-encoders", "tfx-decoders", "tfx-training")
         return
+    print_memory()  # first, for a process begins with the peak of the one that starts it
     if not arguments.memory:
         measure(arguments)
-    print_memory()
 
 
 # -- speed -------------------------------------------------------------------------------------------------------------

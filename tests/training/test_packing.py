@@ -11,7 +11,7 @@ from tfx_training import Document, Part, TokenCorpus
 from tfx_training.corpus import Tokens
 from tfx_training.objective import generator_of
 from tfx_training.objectives.masked_words import MaskedWords
-from tfx_training.packing import PackedRows, Packing, Stream, packed_rows
+from tfx_training.packing import PackedRows, Packing, Sentences, packed_rows
 
 SEPARATOR = 0
 
@@ -53,7 +53,7 @@ def test_blocks_are_full_and_the_rest_is_none() -> None:
 
 
 def test_separators_between_sentences() -> None:
-    stream = Stream(CORPUS, SEPARATOR, between="sentences")
+    stream = Sentences(CORPUS, SEPARATOR, between="sentences")
     assert stream.between(0, len(stream)).ids.tolist() == [1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 9, 0, 10, 0, 11]
 
 
@@ -142,7 +142,7 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
 
 
 def test_words_are_those_of_the_corpus() -> None:
-    stream = Stream(CORPUS, SEPARATOR)
+    stream = Sentences(CORPUS, SEPARATOR)
     tokens = stream.between(0, len(stream))
     assert isinstance(tokens, Tokens)
     assert tokens.word_starts.all()

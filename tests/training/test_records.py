@@ -74,7 +74,7 @@ def test_words_and_their_labels(tmp_path: Path) -> None:
         ("a.json", '[{"paragraphs": [{"context": "a"}]}]', "a.json, row 1: paragraphs[0]: qas is missing; it must be"),
         ("a.json", '[{"paragraphs": [{"qas": ["x"]}]}]', "a.json, row 1: paragraphs[0]: qas: 'x' is no object"),
         ("a.conll", "EU B-ORG\nsays\n", "a.conll, line 2: 'says': a word needs its label"),
-        ("a.csv", b"text\none\n\xe4\n", "a.csv, line 3: not UTF-8 (byte 0xe4); convert the file"),
+        ("a.csv", b"text\none\n\xe4\n", "a.csv, line 3: not UTF-8 (byte 0xe4 at place 0); convert the file"),
         ("missing/a.csv", None, "a.csv: cannot be read: No such file"),
     ],
 )

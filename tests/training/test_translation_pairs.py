@@ -13,7 +13,7 @@ from tfx_core.errors import InputError
 from tfx_core.model.heads import IGNORED
 from tfx_training import Document, Part, TokenCorpus
 from tfx_training.objective import generator_of
-from tfx_training.objectives.translation_pairs import TranslationPairs, fitted
+from tfx_training.objectives.translation_pairs import TranslationPairs
 
 NUMBERS = {"en": 0, "fr": 2, "de": 1}
 
@@ -69,27 +69,6 @@ def test_words_are_hidden_on_both_sides_and_special_tokens_never(tokenizer: Toke
     assert {*labels[hidden].tolist()} == {*words}
     kept = (ids == labels)[hidden].mean()
     assert kept == pytest.approx(0.1, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "kept"),
-    [
-        ((3, 4), (3, 4)),
-        ((5, 5), (5, 5)),
-        ((2, 9), (2, 8)),
-        ((9, 2), (8, 2)),
-        ((6, 9), (5, 5)),
-        ((99, 99), (5, 5)),
-        ((99, 5), (5, 5)),
-    ],
-)
-def test_the_longer_side_loses(sizes: tuple[int, int], kept: tuple[int, int]) -> None:
-    assert fitted(sizes, 10) == kept
-
-
-def test_an_odd_room_is_filled() -> None:
-    assert fitted((99, 99), 11) == (6, 5)
-    assert fitted((98, 99), 11) == (5, 6)
 
 
 def test_a_long_pair_is_cut(tokenizer: Tokenizer) -> None:

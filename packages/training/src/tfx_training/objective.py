@@ -90,6 +90,9 @@ class Objective(ABC, Generic[Corpus, Row]):
     With an epoch, and with an evaluation, texts begin, and nothing is carried.
     """
 
+    length: int | None = None
+    """How many tokens of a row a model reads at most, where the objective bounds them."""
+
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
 
@@ -129,7 +132,7 @@ class Objective(ABC, Generic[Corpus, Row]):
         return Trainee(models)
 
     def check_roles(self, models: Mapping[str, Model]) -> None:
-        """Raise `InputError` unless there is a model for each role, with the head that it needs."""
+        """Raise `InputError` unless there is a model for each role, with the head and the positions that it needs."""
         if models.keys() != self.roles.keys():
             raise InputError(f"models for {sorted(models)}: this objective trains {sorted(self.roles)}")
         for role, model in models.items():
@@ -137,6 +140,11 @@ class Objective(ABC, Generic[Corpus, Row]):
                 raise InputError(
                     f"the {role} has the head {model.head_name!r}; this objective needs {self.roles[role]!r}: "
                     f"load or make it with head={self.roles[role]!r}"
+                )
+            if None not in (self.length, model.max_positions) and self.length > model.max_positions:
+                raise InputError(
+                    f"length={self.length}: the {role} has positions for {model.max_positions} tokens; take no longer "
+                    "rows, or a config with as many positions"
                 )
 
     def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
@@ -218,6 +226,12 @@ def padded(examples: Sequence[Example], fill: Mapping[str, int], *, left: bool =
             values = [_filled(value, width, fill[name], left) for value in values]
         batch[name] = torch.from_numpy(np.stack(values))
     return batch
+
+
+def share_right(guesses: Tensor, labels: Tensor) -> Tensor:
+    """How many of the labels that count were guessed, of two tensors ``(…)``; of no labels none."""
+    counted = labels != IGNORED
+    return ((guesses == labels) & counted).sum() / counted.sum().clamp(min=1)
 
 
 def _filled(value: NDArray[Any], width: int, with_what: int, left: bool) -> NDArray[Any]:

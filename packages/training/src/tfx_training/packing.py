@@ -1,5 +1,6 @@
 """Rows of whole sentences: how they are packed, and how often each language's are read in an epoch."""
 
+from array import array
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -10,6 +11,7 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.languages import drawn_by_share
 from tfx_training.rows import Rows
+from tfx_training.streams import Joined
 
 Packing: TypeAlias = Literal["full-sentences", "document-sentences", "blocks"]
 """What a row is filled with: as many sentences as it has room for, of any documents or of one, or just tokens."""
@@ -18,49 +20,36 @@ Meeting: TypeAlias = Literal["documents", "sentences"]
 """Between what a separator stands."""
 
 
-class Stream:
-    """The sentences of a language after one another, all for ``None``, with a separator where documents meet, or all.
+class Sentences(Joined):
+    """Those of a language after one another, all for ``None``, with a separator where documents meet, or all.
 
-    Its places count the separators.
+    Its pieces are sentences that follow one another in the corpus with nothing between.
     """
 
-    def __init__(self, corpus: TokenCorpus, separator: int, group: int | None = None, between: Meeting = "documents"):
-        self._corpus = corpus
-        self._separator = separator
+    def __init__(
+        self, corpus: TokenCorpus, separator: int, group: int | None = None, between: Meeting = "documents"
+    ) -> None:
         chosen = np.arange(len(corpus.sentence_ends)) if group is None else np.flatnonzero(corpus.groups == group)
-        self._begins = corpus.sentence_begins[chosen]
-        sizes = corpus.sentence_ends[chosen] - self._begins
-        opens = np.diff(np.searchsorted(corpus.document_ends, chosen, side="right"), prepend=-1) != 0
-        separated = opens.copy() if between == "documents" else np.ones(len(chosen), dtype=np.bool_)
-        separated[0] = False
-        self.sentence_ends: Places = np.cumsum(sizes + separated)
-        """``(s,)``, for each sentence the place after its last token."""
-        self.sentence_begins: Places = self.sentence_ends - sizes
-        """``(s,)``"""
-        self.document_ends: Places = self.sentence_ends[np.append(opens[1:], True)]
+        documents = np.searchsorted(corpus.document_ends, chosen, side="right")
+        closes = np.append(np.diff(documents) != 0, True)  # the last one of its document
+        last = closes | np.append(np.diff(chosen) != 1, True) if between == "documents" else np.ones_like(closes)
+        ends = np.flatnonzero(last)
+        counts = np.diff(ends, prepend=-1)
+        followed = closes[ends] if between == "documents" else last[ends]
+        followed[-1] = False
+        begins = chosen[ends - counts + 1]
+        super().__init__(
+            corpus, corpus.sentence_begins[begins], corpus.sentence_ends[chosen[ends]], [separator], followed
+        )
+        self._sentence_ends: Places = corpus.sentence_ends[chosen] + np.repeat(self.piece_begins - self._begins, counts)
+        """For each sentence the place after its last token."""
+        self._document_ends: Places = self._sentence_ends[closes]
         """For each document the place after its last token."""
-
-    def __len__(self) -> int:
-        return int(self.sentence_ends[-1])
-
-    def between(self, begin: int, end: int) -> Tokens:
-        """The tokens from one place to before another."""
-        ids = np.full(end - begin, self._separator, dtype=np.int64)
-        word_starts = np.ones(end - begin, dtype=np.bool_)
-        first = int(np.searchsorted(self.sentence_ends, begin, side="right"))
-        last = int(np.searchsorted(self.sentence_begins, end))
-        for number in range(first, last):
-            place = int(self.sentence_begins[number])
-            low, high = max(begin, place), min(end, int(self.sentence_ends[number]))
-            moved = int(self._begins[number]) - place
-            piece = self._corpus.between(low + moved, high + moved)
-            ids[low - begin : high - begin], word_starts[low - begin : high - begin] = piece
-        return Tokens(ids, word_starts)
 
     def ends_within(self, begin: int, end: int) -> Places:
         """Of the tokens from one place to before another, where sentences end, but for the last one."""
-        first, last = np.searchsorted(self.sentence_ends, [begin + 1, end])
-        return self.sentence_ends[first:last] - begin
+        first, last = np.searchsorted(self._sentence_ends, [begin + 1, end])
+        return self._sentence_ends[first:last] - begin
 
     def rows(self, packing: Packing, room: int) -> Places:
         """``(rows, 2)``, from where to before where each row is, of at most ``room`` tokens.
@@ -71,26 +60,25 @@ class Stream:
         if packing == "blocks":
             begins = np.arange(len(self) // room) * room
             return np.stack([begins, begins + room], axis=1)
-        found, begin = [], 0
+        found, begin = array("q"), 0  # of a large corpus there are millions
         while begin < len(self):
-            end = self._last_end(self.sentence_ends, begin + room)
+            end = self._last_end(begin + room)
             end = end if end > begin else begin + room
             if packing == "document-sentences":
-                end = min(end, int(self.document_ends[np.searchsorted(self.document_ends, begin, side="right")]))
-            found.append((begin, end))
+                end = min(end, int(self._document_ends[np.searchsorted(self._document_ends, begin, side="right")]))
+            found.extend((begin, end))
             begin = self._next_token(end)
-        return np.asarray(found, dtype=np.int64)
+        return np.asarray(found).reshape(-1, 2)
 
-    @staticmethod
-    def _last_end(ends: Places, limit: int) -> int:
-        """The last of the ends that is not behind the limit."""
-        count = int(np.searchsorted(ends, limit, side="right"))
-        return int(ends[count - 1]) if count else 0
+    def _last_end(self, limit: int) -> int:
+        """The last end of a sentence that is not behind the limit."""
+        count = int(np.searchsorted(self._sentence_ends, limit, side="right"))
+        return int(self._sentence_ends[count - 1]) if count else 0
 
     def _next_token(self, place: int) -> int:
         """The place, or the one after it if a separator stands there."""
-        number = int(np.searchsorted(self.sentence_ends, place, side="right"))
-        return place if number == len(self.sentence_ends) else max(place, int(self.sentence_begins[number]))
+        number = int(np.searchsorted(self.piece_ends, place, side="right"))
+        return place if number == len(self.piece_ends) else max(place, int(self.piece_begins[number]))
 
 
 class Packed(NamedTuple):
@@ -108,7 +96,7 @@ class Packed(NamedTuple):
 class PackedRows(Rows[Packed]):
     """Rows of several streams, each of one language; they are read when they are asked for."""
 
-    def __init__(self, streams: Sequence[Stream], groups: Sequence[str], rows: Sequence[Places]) -> None:
+    def __init__(self, streams: Sequence[Sentences], groups: Sequence[str], rows: Sequence[Places]) -> None:
         self._streams, self._groups = streams, groups
         numbers = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         self._rows = np.concatenate([numbers[:, None], np.concatenate(rows)], axis=1)
@@ -138,7 +126,7 @@ def packed_rows(
     Raises `InputError` where there is none.
     """
     groups = np.unique(corpus.groups).tolist()
-    streams = [Stream(corpus, separator, group if len(groups) > 1 else None, between) for group in groups]
+    streams = [Sentences(corpus, separator, group if len(groups) > 1 else None, between) for group in groups]
     rows = [stream.rows(packing, room) for stream in streams]
     counts = [len(each) for each in rows]
     if not any(counts):

@@ -104,6 +104,11 @@ def _pairs(files: Sequence[Path], reading: Reading) -> Iterator[Document]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line, without its end."""
+    return ((number, line.rstrip("\r\n")) for number, line in lines_of(path))
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line of a file, with its end; raises `InputError` for what is no text in UTF-8."""
     try:
         with _opened(path) as stream:
             _check_text(stream, path)
@@ -127,7 +132,7 @@ def _check_text(stream: BinaryIO, path: Path) -> None:
 
 def _decoded(line: bytes, where: str, encoding: str) -> str:
     try:
-        return line.decode(encoding).rstrip("\r\n")
+        return line.decode(encoding)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{where}: not UTF-8 (byte 0x{line[error.start]:02x} at place {error.start}); convert the file, for "

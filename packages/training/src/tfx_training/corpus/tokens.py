@@ -26,11 +26,17 @@ class Tokens(NamedTuple):
 
     def __add__(self, other: Any) -> "Tokens":
         """These, and then others."""
-        return Tokens(np.concatenate([self.ids, other.ids]), np.concatenate([self.word_starts, other.word_starts]))
+        return Tokens.joined([self, other])
 
     def between(self, begin: int, end: int | None) -> "Tokens":
         """Those from one place to before another."""
         return Tokens(self.ids[begin:end], self.word_starts[begin:end])
+
+    @staticmethod
+    def joined(parts: Sequence["Tokens"]) -> "Tokens":
+        """At least one part, and what comes after it."""
+        ids, word_starts = zip(*parts, strict=True)
+        return Tokens(np.concatenate(ids), np.concatenate(word_starts))
 
     @staticmethod
     def of(ids: Sequence[int]) -> "Tokens":

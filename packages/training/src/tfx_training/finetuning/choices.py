@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tfx_core import ModelOutput
 from tfx_training.finetuning.records import Column, Record
-from tfx_training.finetuning.tuning import FineTuning, share_of
-from tfx_training.objective import Batch, Example
+from tfx_training.finetuning.tuning import FineTuning
+from tfx_training.objective import Batch, Example, share_right
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Choices(FineTuning[Choice]):
 
     def share(self, output: ModelOutput, batch: Mapping[str, Tensor]) -> Tensor | None:
         """How often the right one has the highest score."""
-        return share_of(output.logits.argmax(-1), batch["labels"])
+        return share_right(output.logits.argmax(-1), batch["labels"])
 
 
 def _choice(record: Record, columns: Mapping[str, str]) -> Choice:

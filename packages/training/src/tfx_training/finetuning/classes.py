@@ -14,8 +14,8 @@ from tfx_core.model import ProblemType
 from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record, columns_of
-from tfx_training.finetuning.tuning import FineTuning, in_order, label_of, number_of, share_of
-from tfx_training.objective import Example, Trainee
+from tfx_training.finetuning.tuning import FineTuning, in_order, label_of, number_of
+from tfx_training.objective import Example, Trainee, share_right
 
 SEVERAL: ProblemType = "multi_label_classification"
 ONE: ProblemType = "single_label_classification"
@@ -104,7 +104,7 @@ class Classes(FineTuning[Classified]):
 
     def share(self, output: ModelOutput, batch: Mapping[str, Tensor]) -> Tensor | None:
         """Of texts with one class how often it was found."""
-        return share_of(output.logits.argmax(-1), batch["labels"]) if self.problem == ONE else None
+        return share_right(output.logits.argmax(-1), batch["labels"]) if self.problem == ONE else None
 
     def judged(self, trainee: Trainee, corpus: Sequence[Classified]) -> Mapping[str, float]:
         """What the task text-classification answers, measured."""

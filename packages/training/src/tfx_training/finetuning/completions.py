@@ -11,8 +11,8 @@ from torch import Tensor
 from tfx_core import ModelOutput
 from tfx_core.model.heads import IGNORED
 from tfx_training.finetuning.records import Column, Record
-from tfx_training.finetuning.tuning import FineTuning, share_of
-from tfx_training.objective import Batch, Example
+from tfx_training.finetuning.tuning import FineTuning
+from tfx_training.objective import Batch, Example, share_right
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Completions(FineTuning[Completed]):
         """How many tokens are the most probable ones; of a model that gives no logits beside a loss None."""
         if "logits" not in output:
             return None
-        return share_of(output.logits[:, :-1].argmax(-1), _next_labels(batch))
+        return share_right(output.logits[:, :-1].argmax(-1), _next_labels(batch))
 
     def measures(
         self, losses: Mapping[str, float], right: Mapping[str, float], corpus: Sequence[Completed]

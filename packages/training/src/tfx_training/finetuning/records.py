@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tfx_core.errors import InputError, shown
+from tfx_training.corpus.reading import lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +49,10 @@ def read_records(path: str | Path) -> list[Record]:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: not one of the files that are read, {', '.join(_READERS)}")
-    records = list(reader(_contents(path), path))
+    records = list(reader("".join(line for _, line in lines_of(path)), path))
     if not records:
         raise InputError(f"{path}: there are no rows in it")
     return records
-
-
-def _contents(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); convert the file, for example with "
-            "iconv -f latin1 -t utf-8"
-        ) from None
 
 
 def _json_lines(text: str, path: Path) -> Iterator[Record]:

@@ -12,8 +12,8 @@ from tfx_core.model.heads import IGNORED
 from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record, columns_of
-from tfx_training.finetuning.tuning import FineTuning, in_order, label_of, number_of, share_of
-from tfx_training.objective import Batch, Example, Trainee
+from tfx_training.finetuning.tuning import FineTuning, in_order, label_of, number_of
+from tfx_training.objective import Batch, Example, Trainee, share_right
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Tags(FineTuning[Tagged]):
 
     def share(self, output: ModelOutput, batch: Mapping[str, Tensor]) -> Tensor | None:
         """How many words have the right label."""
-        return share_of(output.logits.argmax(-1), batch["labels"])
+        return share_right(output.logits.argmax(-1), batch["labels"])
 
     def judged(self, trainee: Trainee, corpus: Sequence[Tagged]) -> Mapping[str, float]:
         """What the task token-classification answers at the same pieces, measured.

@@ -14,8 +14,8 @@ from tfx_core.model.heads import IGNORED
 from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record
-from tfx_training.finetuning.tuning import FineTuning, share_of
-from tfx_training.objective import Batch, Example, Trainee
+from tfx_training.finetuning.tuning import FineTuning
+from tfx_training.objective import Batch, Example, Trainee, share_right
 
 TextTask: TypeAlias = Literal["summarization", "translation", "text2text-generation"]
 
@@ -100,7 +100,7 @@ class Texts(FineTuning[Written]):
 
     def share(self, output: ModelOutput, batch: Mapping[str, Tensor]) -> Tensor | None:
         """How many tokens are the most probable ones behind those before them."""
-        return share_of(output.logits.argmax(-1), batch["labels"])
+        return share_right(output.logits.argmax(-1), batch["labels"])
 
     def judged(self, trainee: Trainee, corpus: Sequence[Written]) -> Mapping[str, float]:
         """What the task writes, measured: ROUGE of summaries, BLEU and chrF of translations, else exact matches."""

@@ -13,7 +13,6 @@ from torch import Tensor
 from tfx_core import Model, ModelOutput, Tokenizer, load_tokenizer
 from tfx_core.errors import InputError, shown
 from tfx_core.fields import Size, checked
-from tfx_core.model.heads import IGNORED
 from tfx_core.tasks import length_limit
 from tfx_training.finetuning.records import Column, Record, columns_of
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
@@ -135,12 +134,6 @@ class FineTuning(Objective[Sequence[Labelled], Labelled]):
         """The columns ``(S,)`` of a text or pair, cut to the length."""
         columns = self.tokenizer(*texts, truncation=True, max_length=self.length, return_attention_mask=True, **how)
         return {name: np.asarray(values, dtype=np.int64) for name, values in columns.items()}
-
-
-def share_of(guesses: Tensor, labels: Tensor) -> Tensor:
-    """How often the labels that count were guessed."""
-    counted = labels != IGNORED
-    return ((guesses == labels) & counted).sum() / counted.sum().clamp(min=1)
 
 
 def number_of(label: str, known: Mapping[str, int], record: Record, column: str) -> int:

@@ -16,8 +16,7 @@ from tfx_core.model.heads import IGNORED, next_labels
 from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.languages import check_groups, counted_languages, documents_by_group, language_numbers
-from tfx_training.objective import Batch, Example, Objective, Outcome, Row, Trainee, padded
-from tfx_training.objectives.targets import share_right
+from tfx_training.objective import Batch, Example, Objective, Outcome, Row, Trainee, padded, share_right
 from tfx_training.rows import Blocks, Rows
 
 Boundaries: TypeAlias = Literal["joined", "apart"]
@@ -66,7 +65,8 @@ class Writer(Trainee):
         # a head that is told what stands at each place is told what stands after it
         labels = batch["labels"] if model.language_head.next_token else after
         output = model(**{**batch, "labels": labels}, return_dict=True)
-        return Outcome({"loss": output.loss}, {} if self.training else {"loss": share_right(output.logits, after)})
+        right = {} if self.training else {"loss": share_right(output.logits.argmax(-1), after)}
+        return Outcome({"loss": output.loss}, right)
 
 
 class OfBytes(Objective[TokenCorpus, Row]):

@@ -12,11 +12,11 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Above, Size, checked
 from tfx_core.model.heads import IGNORED, token_loss
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
+from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded, share_right
 from tfx_training.objectives.fragments import fragments, places_in_fragments
-from tfx_training.objectives.masking import mask_of, replaced, usual_ids
-from tfx_training.objectives.targets import role_id, share_right
+from tfx_training.objectives.masking import replaced, usual_ids
 from tfx_training.rows import Blocks
+from tfx_training.special_tokens import role_id
 
 
 class Foreseeing(Trainee):
@@ -31,7 +31,8 @@ class Foreseeing(Trainee):
         logits = first if further is None else torch.cat((first, further), dim=1)  # (B, n, T, V)
         loss = token_loss(logits, labels, smoothing=getattr(model.config, "eps", 0.0))
         assert loss is not None
-        return Outcome({"loss": loss}, {} if self.training else {"loss": share_right(output.logits, labels[:, 0])})
+        right = {} if self.training else {"loss": share_right(output.logits.argmax(-1), labels[:, 0])}
+        return Outcome({"loss": loss}, right)
 
 
 class FutureNGrams(Objective[TokenCorpus, Tokens]):
@@ -60,7 +61,7 @@ class FutureNGrams(Objective[TokenCorpus, Tokens]):
         self.share = checked(share, Annotated[float, Above(0, 1)], "share", InputError)
         self.block = checked(block, Size, "block", InputError)
         self.ngram = checked(ngram, Size, "ngram", InputError)
-        self._mask = mask_of(tokenizer)
+        self._mask = role_id(tokenizer, "mask_token")
         self._end = role_id(tokenizer, "sep_token")
         self._usual = usual_ids(tokenizer)
         if int(min(self.block, self.length - 2) * self.share) < 1:

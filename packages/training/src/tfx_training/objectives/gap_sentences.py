@@ -13,12 +13,13 @@ from tfx_core.fields import Above, Between, Rate, checked
 from tfx_core.model.heads import IGNORED, LanguageHead, token_loss
 from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Ids
-from tfx_training.objective import Batch, Example, Outcome, Trainee, padded
+from tfx_training.objective import Batch, Example, Outcome, Trainee, padded, share_right
 from tfx_training.objectives.gap_choice import Strategy, gaps, number_of_gaps, scored_as
 from tfx_training.objectives.masking import usual_ids
 from tfx_training.objectives.noises import Masks, word_numbers
-from tfx_training.objectives.targets import Writing, role_id, share_right
+from tfx_training.objectives.targets import Writing
 from tfx_training.passages import Passage, Passages
+from tfx_training.special_tokens import role_id
 
 _PARTLY = Annotated[float, Above(0, 1)]
 
@@ -195,6 +196,6 @@ class _BothSides(Trainee):
         logits = head.predictions(output.encoder_last_hidden_state[hidden])
         loss = token_loss(logits, labels[hidden])
         assert loss is not None
-        gaps = {} if self.training else {"gaps": share_right(output.logits, inputs["labels"])}
-        words = {} if self.training else {"words": share_right(logits, labels[hidden])}
+        gaps = {} if self.training else {"gaps": share_right(output.logits.argmax(-1), inputs["labels"])}
+        words = {} if self.training else {"words": share_right(logits.argmax(-1), labels[hidden])}
         return Outcome({"gaps": output.loss, "words": loss}, {**gaps, **words})

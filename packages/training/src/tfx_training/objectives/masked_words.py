@@ -21,6 +21,7 @@ from tfx_training.languages import counted_languages, language_numbers
 from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
 from tfx_training.objectives.masking import Masking
 from tfx_training.packing import Meeting, Packed, PackedRows, Packing, packed_rows
+from tfx_training.special_tokens import role_id
 
 
 class GuessingTrainee(Trainee):
@@ -85,8 +86,8 @@ class HiddenWords(Objective[TokenCorpus, Packed]):
         self.masking = Masking(tokenizer, share=share, unit="words" if whole else "tokens")
         self._framing = Framing(tokenizer)
         self._room = self._framing.room(self.length, 1)
-        self._separator = separator_of(tokenizer)
-        self._padding = padding_of(tokenizer)
+        self._separator = role_id(tokenizer, "sep_token", "eos_token")
+        self._padding = role_id(tokenizer, "pad_token")
         self._languages = language_numbers(tokenizer)
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PackedRows:
@@ -150,18 +151,3 @@ class MaskedWords(HiddenWords):
     def main_measure(self) -> str:
         """The perplexity."""
         return "perplexity"
-
-
-def separator_of(tokenizer: Tokenizer) -> int:
-    """The id of what stands between texts; raises `InputError` where there is none."""
-    for number in (tokenizer.sep_token_id, tokenizer.eos_token_id):
-        if number is not None:
-            return int(number)
-    raise InputError("this tokenizer has neither a sep_token nor an eos_token, one of which separates texts: set one")
-
-
-def padding_of(tokenizer: Tokenizer) -> int:
-    """The id with which rows are filled up; raises `InputError` where there is none."""
-    if tokenizer.pad_token_id is None:
-        raise InputError("this tokenizer has no pad_token, with which rows are filled up: set one")
-    return int(tokenizer.pad_token_id)

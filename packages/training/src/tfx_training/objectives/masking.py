@@ -16,6 +16,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Rate, checked
 from tfx_core.model.heads import IGNORED
 from tfx_training.corpus.tokens import Flags, Ids, Tokens
+from tfx_training.special_tokens import role_id
 
 Unit: TypeAlias = Literal["tokens", "words", "n-grams"]
 """What is hidden as a whole."""
@@ -171,7 +172,7 @@ class Masking:
         self.share = checked(share, Rate, "share", InputError)
         self.unit = checked(unit, Unit, "unit", InputError)
         self.fates = fates
-        self.mask = mask_of(tokenizer)
+        self.mask = role_id(tokenizer, "mask_token")
         self.usual = usual_ids(tokenizer)
         self._maskable = np.zeros(max(len(tokenizer), *tokenizer.get_vocab().values()) + 1, dtype=np.bool_)
         self._maskable[self.usual] = True
@@ -191,16 +192,6 @@ class Masking:
             return chosen_tokens(maskable, most, generator)
         choose = chosen_words if self.unit == "words" else chosen_ngrams
         return choose(maskable, row.word_starts, most, generator)
-
-
-def mask_of(tokenizer: Tokenizer) -> int:
-    """The id of the mask; raises `InputError` where there is none."""
-    if tokenizer.mask_token_id is None:
-        raise InputError(
-            "this tokenizer has no mask_token, with which words are hidden: name one in its tokenizer_config.json or "
-            'with tokenizer.mask_token = "…", or take another objective'
-        )
-    return int(tokenizer.mask_token_id)
 
 
 def usual_ids(tokenizer: Tokenizer) -> Ids:

@@ -11,11 +11,11 @@ from tfx_core import Model, Tokenizer
 from tfx_core.errors import InputError
 from tfx_core.fields import Size, checked
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded
+from tfx_training.objective import Batch, Example, Objective, Outcome, Trainee, padded, share_right
 from tfx_training.objectives.permutations import permutation_of_halves, sampled_spans
 from tfx_training.objectives.segment_pairs import cut_sizes
-from tfx_training.objectives.targets import role_id, share_right
 from tfx_training.rows import Rows
+from tfx_training.special_tokens import role_id
 from tfx_training.streams import Stream, side_by_side
 
 
@@ -56,7 +56,7 @@ class Recalling(Trainee):
     def forward(self, batch: Mapping[str, Tensor], carried: Any = None) -> Outcome:
         """The mean over all targets; ``carried`` is the memory, of each layer a tensor ``(slots, B, D)``, detached."""
         output = self.model("model")(**batch, mems=carried, use_mems=True)
-        right = {} if self.training else {"loss": share_right(output.logits, batch["labels"])}
+        right = {} if self.training else {"loss": share_right(output.logits.argmax(-1), batch["labels"])}
         return Outcome({"loss": output.loss}, right, tuple(output.mems))
 
 

@@ -18,9 +18,10 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.framing import Framing
 from tfx_training.objective import Batch, Example, Objective, Outcome, padded
-from tfx_training.objectives.masked_words import GuessingTrainee, guessed, mean_loss, padding_of
+from tfx_training.objectives.masked_words import GuessingTrainee, guessed, mean_loss
 from tfx_training.objectives.masking import Masking, Unit
 from tfx_training.rows import Rows
+from tfx_training.special_tokens import role_id
 
 FOLLOWS, OTHER = 0, 1
 """The labels: the second segment follows the first in its document, or it is another one."""
@@ -148,7 +149,7 @@ class SegmentPairs(Objective[TokenCorpus, Segments]):
         self.masking = Masking(tokenizer, share=share, unit=unit)
         self._framing = Framing(tokenizer, pair=True)
         self._room = self._framing.room(self.length, 2)
-        self._padding = padding_of(tokenizer)
+        self._padding = role_id(tokenizer, "pad_token")
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> PairRows:
         """The pairs of all documents, drawn anew; raises `InputError` for a corpus that gives none."""

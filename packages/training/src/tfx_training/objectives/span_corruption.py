@@ -14,8 +14,9 @@ from tfx_training.corpus.tokens import Ids
 from tfx_training.languages import documents_by_group, drawn_by_share
 from tfx_training.objective import Example
 from tfx_training.objectives.spans import random_spans, raw_length, span_counts, without_spans
-from tfx_training.objectives.targets import Writing, role_id
+from tfx_training.objectives.targets import Writing
 from tfx_training.rows import Blocks, Rows
+from tfx_training.special_tokens import role_id
 
 
 class DrawnRows(Rows[Tokens]):

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from tfx_core import Model, Tokenizer
-from tfx_core.errors import InputError
+from tfx_core import Model
 from tfx_core.model.heads import IGNORED
-from tfx_training.objective import Batch, Corpus, Example, Objective, Outcome, Row, Trainee, padded
+from tfx_training.objective import Batch, Corpus, Example, Objective, Outcome, Row, Trainee, padded, share_right
+from tfx_training.special_tokens import role_id
 
 
 class Writer(Trainee):
@@ -18,14 +18,8 @@ class Writer(Trainee):
         """The model's own loss."""
         (model,) = self.models.values()
         output = model(**batch)
-        right = {} if self.training else {"loss": share_right(output.logits, batch["labels"])}
+        right = {} if self.training else {"loss": share_right(output.logits.argmax(-1), batch["labels"])}
         return Outcome({"loss": output.loss}, right)
-
-
-def share_right(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many of the labels ``(…)`` that count are the best guess of ``(…, V)``."""
-    counted = labels != IGNORED
-    return (logits.argmax(-1) == labels)[counted].float().mean()
 
 
 class Writing(Objective[Corpus, Row]):
@@ -42,14 +36,3 @@ class Writing(Objective[Corpus, Row]):
         """The model, which computes its own loss."""
         self.check_roles(models)
         return Writer(models)
-
-
-def role_id(tokenizer: Tokenizer, role: str) -> int:
-    """The id of a token that an objective needs; raises `InputError` where the tokenizer has none."""
-    number: int | None = getattr(tokenizer, f"{role}_id")
-    if number is None:
-        raise InputError(
-            f"this tokenizer has no {role}, which the objective needs; name one of its tokens, "
-            f"tokenizer.{role} = …, or add one with tokenizer.add_special_tokens and give the model as many rows"
-        )
-    return number

@@ -13,8 +13,9 @@ from tfx_training.corpus import TokenCorpus
 from tfx_training.corpus.tokens import Ids
 from tfx_training.framing import Frame
 from tfx_training.objective import Example
-from tfx_training.objectives.targets import Writing, role_id
+from tfx_training.objectives.targets import Writing
 from tfx_training.rows import Rows
+from tfx_training.special_tokens import role_id
 
 
 class Pair(NamedTuple):

@@ -13,9 +13,11 @@ from tfx_training.corpus import TokenCorpus, Tokens
 from tfx_training.corpus.tokens import Places
 from tfx_training.languages import check_groups, counted_languages, drawn_by_share, language_numbers
 from tfx_training.objective import Batch, Example, Objective, padded
-from tfx_training.objectives.masked_words import GuessingTrainee, padding_of
+from tfx_training.objectives.masked_words import GuessingTrainee
 from tfx_training.objectives.masking import Masking
+from tfx_training.objectives.segment_pairs import cut_sizes
 from tfx_training.rows import Rows
+from tfx_training.special_tokens import role_id
 
 
 class Pair(NamedTuple):
@@ -72,7 +74,7 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
         self.language_exponent = checked(language_exponent, Rate, "language_exponent", InputError)
         self.languages = language_numbers(tokenizer)
         self._masking = Masking(tokenizer, share=share)
-        self._padding = padding_of(tokenizer)
+        self._padding = role_id(tokenizer, "pad_token")
         if not self.languages:
             raise InputError(
                 "this tokenizer numbers no languages, which the tokens of translation pairs need: give "
@@ -101,7 +103,7 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
     def example(self, row: Pair, generator: np.random.Generator) -> Example:
         """Both sides in a row, some of their tokens hidden."""
         one, other = row.sides
-        kept = fitted((len(one.ids), len(other.ids)), self.length - 4)
+        kept = cut_sizes(len(one.ids), len(other.ids), self.length - 4)
         sides = [self._first + side.between(0, size) + self._last for side, size in zip(row.sides, kept, strict=True)]
         lengths = [len(side.ids) for side in sides]
         masked = self._masking(sides[0] + sides[1], generator)
@@ -135,13 +137,6 @@ class TranslationPairs(Objective[TokenCorpus, Pair]):
     def of_tokenizer(self) -> Mapping[str, Any]:
         """The size of the vocabulary, and the number of languages."""
         return {**super().of_tokenizer(), **counted_languages(self.languages)}
-
-
-def fitted(sizes: tuple[int, int], room: int) -> tuple[int, int]:
-    """How much of two sides of these sizes is kept: the longer one loses, and both where each has more than half."""
-    one, other = sizes
-    kept = min(one, other, room // 2)
-    return (kept, min(other, room - kept)) if one < other else (min(one, room - kept), kept)
 
 
 def _pairs_by_languages(corpus: TokenCorpus) -> list[Places]:
