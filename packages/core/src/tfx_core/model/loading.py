@@ -29,6 +29,7 @@ from tfx_core.model.attentions import AttentionChoice, kernel_of
 from tfx_core.model.config import ModelConfig, named_architecture
 from tfx_core.model.devices import device_of
 from tfx_core.model.joining import joined_config, take_over
+from tfx_core.model.linears import dtype_of, kernel_for
 from tfx_core.model.model import Model
 from tfx_core.model.states import config_of_state, files_of_state
 from tfx_core.plugins import ArchitectureSpec, registry
@@ -39,7 +40,6 @@ _SIZES = ("vocab_size", "hidden_size", "intermediate_size", "max_position_embedd
 _CLASSES = frozenset({"num_labels", "id2label", "label2id"})
 _MOST_AFRESH, _MOST_NEW = 1000, 100_000
 """Tensors that a model may have beside those of its checkpoint, and that a new model may have."""
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 
 
 @understands("load_model")
@@ -50,6 +50,7 @@ def load_model(
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
     attention: AttentionChoice = "sdpa",
+    frozen: bool | None = None,
     config: ModelConfig | Mapping[str, Any] | None = None,
     variant: str | None = None,
     ignore_mismatched_sizes: bool = False,
@@ -62,6 +63,10 @@ def load_model(
     ``head`` is by default what ``config.json`` says under ``architectures``; one that the checkpoint lacks is
     initialised afresh, which a one-line warning reports; so are, with ``ignore_mismatched_sizes``, parameters that it
     has in another size. ``dtype`` may be ``"auto"``: as stored; ``device`` too: an accelerator where there is one.
+    With ``frozen`` it is for inference on a CPU alone, and faster: its linear layers are packed once, as the kernels of
+    this machine want them, by the type of weights that ``dtype`` names, one that a `tfx_core.LinearSpec` provides:
+    ``"float32"``, ``"bfloat16"``, or ``"int8"``, of which there are frozen models only; what is computed between them
+    is in the type of the kernel (`tfx_core.nn.LinearKernel`).
     ``attention`` is a kernel, or a pattern that says which tokens see each other, such as ``Window(128, 128)``, or the
     name of one: ``"eager"``, ``"window(128)"`` (`tfx_core.model.attention_of`).
     ``config`` stands in the place of the folder's, ``variant`` is a part of the names of weight files.
@@ -73,7 +78,9 @@ def load_model(
     that only others need, and the checkpoint lacks, there is no warning. Raises `ConfigError`, `CheckpointError`,
     `HubError`, `PluginError` or `UnknownNameError`, each naming what is wrong and what would do.
     """
-    device, kind = device_of(device), _dtype(dtype)
+    device = device_of(device)
+    kernel = kernel_for(dtype, frozen, device)
+    kind = dtype_of(dtype) if kernel is None else kernel.dtype
     checked(head, str | None, "head", InputError)
     hub = taken_hub_options(overrides)
     opened = read_whole(path, lambda folder: _open(folder, provider, head, variant), **hub)
@@ -110,6 +117,8 @@ def load_model(
         unread=architecture.unread(reads) if head == "backbone" else (),
         sizes=_sizes_of(settings),
     )
+    if kernel is not None:
+        model.freeze(kernel)
     return model.eval()
 
 
@@ -136,7 +145,7 @@ def new_model(
     """
     if hasattr(model_type, "model_type"):  # a config, whoever's
         raise InputError(f"new_model: {hint('new_model', 'new_model(config)')}")
-    device, kind = device_of(device), _dtype(dtype)
+    device, kind = device_of(device), dtype_of(dtype)
     checked(head, str, "head", InputError)
     architecture = load_architecture(model_type, provider=provider)
     given = {name: load_model(part) if isinstance(part, str | Path) else part for name, part in (parts or {}).items()}
@@ -364,14 +373,3 @@ def _is_blank(tensor: Tensor, version: int) -> bool:
     if math.isnan(_blank(tensor)):
         return bool(tensor.isnan().any())
     return tensor._version == version and not tensor.any()
-
-
-def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
-    """The type to load as; ``None`` for ``"auto"``, as stored."""
-    if dtype == "auto":
-        return None
-    name = str(dtype).removeprefix("torch.")
-    if name not in _DTYPES:
-        said = name if isinstance(dtype, torch.dtype) else dtype
-        raise InputError(f"dtype={shown(said)}: must be 'auto' or one of {', '.join(map(repr, _DTYPES))}")
-    return _DTYPES[name]

@@ -16,6 +16,7 @@ from tfx_core.model.architecture import Architecture
 from tfx_core.model.attentions import AttentionChoice, kernel_of
 from tfx_core.model.backbone import Backbone, input_types, named_inputs
 from tfx_core.model.config import ModelConfig
+from tfx_core.model.freezing import Freezing
 from tfx_core.model.heads.base import Head
 from tfx_core.model.heads.language import LanguageHead
 from tfx_core.model.heads.plan import HeadPlan, Ties
@@ -36,7 +37,7 @@ class NoLanguageHeadError(InputError, AttributeError):
     """What asks for all attributes, as `torch.jit.trace` does, passes over this one."""
 
 
-class Model(Switches):
+class Model(Freezing, Switches):
     """An architecture with one head.
 
     Call it with the inputs that the backbone and the head name (``input_ids``, ``attention_mask``, ``labels``, …); an
@@ -204,6 +205,9 @@ class Model(Switches):
         there before unchanged.
         """
         if not is_main_process:
+            return None
+        if self.frozen:
+            self.unfrozen().save_pretrained(folder, max_shard_size=max_shard_size)
             return
         check_whole(self)
         check_shapes(self)

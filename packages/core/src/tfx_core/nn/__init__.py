@@ -105,10 +105,18 @@ from tfx_core.nn.layout import (
     padded_layouts,
     true_first,
 )
+from tfx_core.nn.linears import (
+    LinearKernel,
+    OneDnnLinear,
+    PackedLinear,
+    for_inference,
+    pack_linears,
+    packed_layers,
+    twin_with,
+)
 from tfx_core.nn.memory import Memory, remember
 from tfx_core.nn.norms import RMSNorm, at_least_float32
 from tfx_core.nn.observer import Observer, Recorder, expand_head_mask
-from tfx_core.nn.onednn import OneDnnLinear, for_inference
 from tfx_core.nn.patterns import FirstTokens, Patterned, by_pattern, by_pattern_at
 from tfx_core.nn.positions import BucketedBias, Rotary, distance_buckets
 from tfx_core.nn.real_tokens import RealTokens, can_read, check_range, packed_texts
@@ -174,6 +182,7 @@ __all__ = [
     "LayerCache",
     "LayerCall",
     "Layout",
+    "LinearKernel",
     "Mask",
     "Memory",
     "Met",
@@ -184,6 +193,7 @@ __all__ = [
     "Observer",
     "OffsetPositions",
     "OneDnnLinear",
+    "PackedLinear",
     "Padded",
     "Patterned",
     "PlacedMask",
@@ -248,6 +258,8 @@ __all__ = [
     "look_up",
     "mean_tokens",
     "normalised",
+    "pack_linears",
+    "packed_layers",
     "packed_texts",
     "padded_layouts",
     "remember",
@@ -262,4 +274,5 @@ __all__ = [
     "terms_of",
     "together",
     "true_first",
+    "twin_with",
 ]

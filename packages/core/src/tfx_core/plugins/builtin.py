@@ -1,7 +1,7 @@
 """What the core itself provides, through the same hooks as every other plugin."""
 
 from tfx_core.plugins.hookspecs import hookimpl
-from tfx_core.plugins.specs import AttentionSpec, TaskSpec
+from tfx_core.plugins.specs import AttentionSpec, LinearSpec, TaskSpec
 
 
 @hookimpl
@@ -29,6 +29,17 @@ def tfx_attentions() -> list[AttentionSpec]:
             example="chunks(64, before=1, after=0)",
             summary="each token sees its chunk of the text and some before and after it",
         ),
+    ]
+
+
+@hookimpl
+def tfx_linears() -> list[LinearSpec]:
+    """The types of weights that the core packs."""
+    target = "tfx_core.nn.linears.choices:{}".format
+    return [
+        LinearSpec("float32", target=target("float32"), summary="as they are, in blocks"),
+        LinearSpec("bfloat16", target=target("bfloat16"), summary="half the memory; the fastest with AMX or AVX-512"),
+        LinearSpec("int8", target=target("int8"), summary="a quarter of the memory; the fastest for a few rows"),
     ]
 
 

@@ -100,12 +100,15 @@ class AttentionSpec(Spec):
 
 @dataclass(frozen=True)
 class LinearSpec(Spec):
-    """A packed linear kernel for inference; the target follows the linear-kernel protocol."""
+    """A type of packed weights, by the name that ``load_model(…, dtype=name)`` has for it.
+
+    The target is a `tfx_core.nn.LinearKernel`, or several, of which the first is taken that the machine has.
+    """
 
     kind = "linear"
     plural = "linears"
     hook = "tfx_linears"
-    hook_doc = "Packed linear kernels that inference can use in place of ``nn.Linear``."
+    hook_doc = "Types of packed weights, with the kernels that inference computes linear layers with."
 
     summary: str = ""
 

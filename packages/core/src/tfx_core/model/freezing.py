@@ -1,0 +1,58 @@
+"""Models whose linear layers are packed: for inference on this machine's CPU, and nothing else."""
+
+from collections.abc import Callable
+from typing import Self
+
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers, twin_with
+
+_CURE = "load it with frozen=False"
+
+
+class Freezing(nn.Module):
+    """What a model refuses once its linear layers are packed, and how they are plain again."""
+
+    _tied_before: tuple[tuple[str, str], ...] = ()
+    """Which of its parameters were one when they were packed."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its linear layers are packed: it is for inference on this machine's CPU."""
+        return next(packed_layers(self), None) is not None
+
+    def freeze(self, kernel: LinearKernel) -> None:
+        """Pack all plain linear layers, and let nothing else learn; what they were is freed layer by layer."""
+        self._tied_before = tuple((name, to) for name, to in self.ties if self._held(name) is self._held(to))
+        pack_linears(self, kernel)
+        self.requires_grad_(False)
+
+    def unfrozen(self) -> Self:
+        """A twin with plain layers, the other parameters shared; raises `InputError` where weights were rounded."""
+        if any(not each.is_exact for each in packed_layers(self)):
+            raise InputError(
+                "the weights of this model were rounded when they were packed; save, or train, what it was loaded from"
+            )
+        plain: Self = twin_with(self, lambda each: each.unpacked() if isinstance(each, PackedLinear) else None)
+        vars(plain).pop("_tied_before", None)
+        for name, to in self._tied_before:
+            plain.tie(name, to)
+        return plain
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, or evaluation; raises `InputError` for a frozen model, which cannot learn."""
+        if mode and self.frozen:
+            raise InputError(f"train: the weights of this model are packed for inference; {_CURE}")
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        if self.frozen:
+            given = next(self.parameters()).detach()[:0]
+            found = fn(given)
+            if (found.dtype, found.device) != (given.dtype, given.device):
+                raise InputError(
+                    f"to({found.dtype}, {found.device}): the weights of this model are packed for this machine's CPU; "
+                    f"{_CURE}"
+                )
+        return super()._apply(fn, recurse)

@@ -1,0 +1,81 @@
+"""What a linear kernel is: how linear layers are computed on a CPU where nothing is learnt."""
+
+from abc import ABC, abstractmethod
+from copy import copy
+from typing import Any, NoReturn, Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+
+
+class PackedLinear(nn.Module, ABC):
+    """A linear layer whose weight is kept in the form that its kernel reads fastest, and in no other.
+
+    It has no parameters: nothing of it is learnt, moved to a device or turned into another type.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        # no buffer: what stands beside a packed weight goes where that goes, which is nowhere
+        self._constant_bias = None if bias is None else bias.detach()
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, D')``."""
+
+    @property
+    @abstractmethod
+    def weight(self) -> Tensor:
+        """``(D', D)``, made anew at each call, as exactly as it is kept."""
+
+    @property
+    def bias(self) -> Tensor | None:
+        """``(D',)``."""
+        return self._constant_bias
+
+    @property
+    @abstractmethod
+    def is_exact(self) -> bool:
+        """Whether `weight` is what was packed, to the last bit."""
+
+    def unpacked(self) -> nn.Linear:
+        """A plain layer with the same numbers."""
+        plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
+        plain.weight = nn.Parameter(self.weight, requires_grad=False)
+        if self.bias is not None:
+            plain.bias = nn.Parameter(self.bias, requires_grad=False)
+        return plain
+
+    def extra_repr(self) -> str:
+        """As of a plain layer."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy(self)  # what is never written needs no second copy
+
+    def __getstate__(self) -> NoReturn:
+        raise InputError(
+            "a model whose weights are packed for this machine cannot be pickled; send the folder that it was loaded "
+            "from, and load it there"
+        )
+
+
+@runtime_checkable
+class LinearKernel(Protocol):
+    """Packs weights and computes with them; the target of a `tfx_core.LinearSpec`."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the layers read and give on this machine, and so the type of all that is not packed."""
+        ...
+
+    def missing(self) -> str | None:
+        """What this machine lacks for it, to stand behind a colon; ``None`` where it can be used."""
+        ...
+
+    def pack(self, weight: Tensor, bias: Tensor | None) -> PackedLinear:
+        """A layer of a weight ``(D', D)`` and a bias ``(D',)``, both of the type `dtype`."""
+        ...

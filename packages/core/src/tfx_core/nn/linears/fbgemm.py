@@ -1,0 +1,131 @@
+"""Weights of fewer bits, computed by FBGEMM, which needs no more than AVX2 and reads them packed.
+
+Its layers read and give float32. Int8 follows Jacob et al. 2018, https://arxiv.org/abs/1712.05877: a scale for each
+output channel, and here one for each token, so that what a token becomes does not depend on others in its batch.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from tfx_core.nn.linears.base import PackedLinear
+
+_WEIGHT_LEVELS = 127
+_NARROW, _WIDE = 63, 127
+"""Levels on either side of zero that a token's numbers are rounded to: without VNNI two products are added in 16 bits,
+which would overflow with more than 63."""
+
+
+class Int8Linear(PackedLinear):
+    """Weights of 8 bits, each output channel with a scale of its own; what is read is rounded token by token."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, levels: int) -> None:
+        super().__init__(weight, bias)
+        self._levels = levels
+        scales = (weight.abs().amax(1).double() / _WEIGHT_LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
+        with _fbgemm():
+            rounded = torch.quantize_per_channel(
+                weight.detach(), scales, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8
+            )
+            self._packed = torch.ops.quantized.linear_prepack(rounded, None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, D')``."""
+        rows = x.reshape(-1, self.in_features)
+        largest = rows.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+        y = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            rows / largest, 1 / self._levels, self._levels + 1, self._packed
+        )
+        y = y * largest if self._constant_bias is None else torch.addcmul(self._constant_bias, y, largest)
+        return y.view(*x.shape[:-1], self.out_features)
+
+    @property
+    def weight(self) -> Tensor:
+        """``(D', D)``, rounded."""
+        with _fbgemm():
+            weight: Tensor = torch.ops.quantized.linear_unpack(self._packed)[0].dequantize()
+        return weight
+
+    @property
+    def is_exact(self) -> bool:
+        """Rounding is for good."""
+        return False
+
+
+class HalfLinear(PackedLinear):
+    """Weights of 16 bits (binary16), computed in float32."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__(weight, bias)
+        with _fbgemm():
+            self._packed = torch.ops.quantized.linear_prepack_fp16(weight.detach(), self._constant_bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, D')``."""
+        y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self._packed)
+        return y
+
+    @property
+    def weight(self) -> Tensor:
+        """``(D', D)``, rounded."""
+        with _fbgemm():
+            weight: Tensor = torch.ops.quantized.linear_unpack_fp16(self._packed)[0]
+        return weight
+
+    @property
+    def is_exact(self) -> bool:
+        """Numbers that binary16 does not have are rounded."""
+        return False
+
+
+@dataclass(frozen=True)
+class Int8:
+    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits."""
+
+    dtype: ClassVar[torch.dtype] = torch.float32
+
+    def missing(self) -> str | None:
+        """FBGEMM."""
+        return _missing()
+
+    def pack(self, weight: Tensor, bias: Tensor | None) -> Int8Linear:
+        """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
+        return Int8Linear(weight, bias, _WIDE if torch.cpu._is_vnni_supported() else _NARROW)
+
+
+@dataclass(frozen=True)
+class Half:
+    """The kernel of `HalfLinear`."""
+
+    dtype: ClassVar[torch.dtype] = torch.float32
+
+    def missing(self) -> str | None:
+        """FBGEMM."""
+        return _missing()
+
+    def pack(self, weight: Tensor, bias: Tensor | None) -> HalfLinear:
+        """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
+        return HalfLinear(weight, bias)
+
+
+def _missing() -> str | None:
+    there = "fbgemm" in torch.backends.quantized.supported_engines
+    return None if there else "this torch was built without FBGEMM, which is for processors of x86 with AVX2"
+
+
+@contextmanager
+def _fbgemm() -> Iterator[None]:
+    """With FBGEMM as the maker of packed weights, and without what torch says of the tensors that it takes."""
+    quantized = torch.backends.quantized
+    before, quantized.engine = quantized.engine, "fbgemm"
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel")
+            yield
+    finally:
+        quantized.engine = before
