@@ -18,6 +18,7 @@ OWN: Mapping[str, str] = {
     "architectures": "tfx_core.cli.architectures:architectures",
     "attention-cost": "tfx_core.cli.attention:attention_cost",
     "attention-picture": "tfx_core.cli.attention:attention_picture",
+    "doctor": "tfx_core.cli.doctor:doctor",
     "plugins": "tfx_core.cli.plugins:plugins",
     "run": "tfx_core.cli.run:run",
     "shortlist": "tfx_core.cli.shortlist:shortlist",

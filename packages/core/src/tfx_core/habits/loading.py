@@ -45,7 +45,7 @@ NAMES = (
         "DataCollatorForLanguageModeling",
         "tfx_core.collators.MaskedTokens(tokenizer), or NextTokens(tokenizer) for causal text",
     ),
-    told("BitsAndBytesConfig", "models are not quantised here; dtype='bfloat16' takes half the memory"),
+    told("BitsAndBytesConfig", "dtype='int8' packs weights of 8 bits for a CPU"),
     told("set_seed", "torch.manual_seed(seed), or the seed= of tfx_core.new_model"),
     told("SentenceTransformer", "tfx_core.load_encoder(path)"),
     told("CrossEncoder", "tfx_core.pipeline('text-classification', model=path), whose inputs may be pairs"),
@@ -55,7 +55,8 @@ NAMES = (
 
 _ONE_DEVICE = "a model is on one device: device='cuda:0'; parts of models are spread by torch, FSDP2 for one"
 NO_CODE = "nothing that comes with a checkpoint is executed; install a distribution that provides the architecture"
-_NO_QUANTISATION = "models are not quantised here; dtype='bfloat16' takes half the memory"
+_OF_8_BITS = "dtype='int8' packs weights of 8 bits for a CPU"
+_NO_QUANTISATION = f"{_OF_8_BITS}; there are none of fewer, and none on a GPU, where dtype='bfloat16' is for"
 _CONVERTED = "weights of other libraries are not read; save them with transformers, as safetensors"
 
 
@@ -84,7 +85,7 @@ def _fields(config: Any) -> Mapping[str, Any]:
 
 _ANYWHERE = (
     works("torch_dtype=", "dtype=", unless_none("dtype")),
-    works("dtype=", "also 'auto', 'float16' and 'torch.float16'", unless_none("dtype")),
+    works("dtype=", "also 'auto', 'float16', 'torch.float16', and 'int8' for a frozen model", unless_none("dtype")),
     works("device_map=", f"device=, 'auto' for an accelerator where there is one; {_ONE_DEVICE}", _placed),
     works(
         "attn_implementation=",
@@ -130,7 +131,7 @@ LOAD_MODEL = (
     told("from_tf=", _CONVERTED, needless(False)),
     told("from_flax=", _CONVERTED, needless(False)),
     told("output_loading_info=", "what is initialised afresh is a warning, what misfits an error", needless(False)),
-    told("load_in_8bit=", _NO_QUANTISATION, needless(False, None)),
+    told("load_in_8bit=", _OF_8_BITS, needless(False, None)),
     told("load_in_4bit=", _NO_QUANTISATION, needless(False, None)),
     told("quantization_config=", _NO_QUANTISATION, needless(None)),
     told("use_kernels=", "kernels are those of attention=", needless(False, None)),

@@ -53,8 +53,15 @@ class PackedLinear(nn.Module, ABC):
         """As of a plain layer."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
+    def __copy__(self) -> Self:
+        made = type(self).__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return copy(self)  # what is never written needs no second copy
+        made = self.__copy__()  # what is never written needs no second copy; who watches it does
+        vars(made).update({name: copy(each) for name, each in vars(self).items() if isinstance(each, dict)})
+        return made
 
     def __getstate__(self) -> NoReturn:
         raise InputError(

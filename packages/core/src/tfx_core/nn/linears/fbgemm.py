@@ -67,8 +67,8 @@ class HalfLinear(PackedLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
-        y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self._packed)
-        return y
+        y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x.reshape(-1, self.in_features), self._packed)
+        return y.view(*x.shape[:-1], self.out_features)
 
     @property
     def weight(self) -> Tensor:

@@ -43,7 +43,7 @@ class RoundedLinear(PackedLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
-        y = torch._weight_int8pack_mm(x.reshape(-1, self.in_features), self._rounded, self._scales)
+        y = torch._weight_int8pack_mm(x.reshape(-1, self.in_features).contiguous(), self._rounded, self._scales)
         y = y if self._constant_bias is None else y + self._constant_bias
         return y.view(*x.shape[:-1], self.out_features)
 

@@ -1,0 +1,123 @@
+"""Packed linear layers: each kernel computes what a plain layer does, as exactly as it keeps the weights."""
+
+import copy
+import pickle
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tfx_core.errors import InputError
+from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers
+from tfx_core.nn.linears import choices
+from tfx_core.nn.linears.fbgemm import Half, Int8, Int8Linear
+from tfx_core.nn.linears.onednn import OneDnn
+from tfx_core.nn.linears.plain import Constant, Rounded
+
+TOLERANCES = {OneDnn: 1e-5, Constant: 1e-5, Half: 2e-3, Int8: 4e-2, Rounded: 2e-2}
+"""Of the length of an output."""
+
+KERNELS = [
+    kernel for name in ("float32", "bfloat16", "int8") for kernel in getattr(choices, name) if kernel.missing() is None
+]
+
+
+@pytest.fixture(params=KERNELS, ids=lambda kernel: f"{type(kernel).__name__}-{kernel.dtype}")
+def kernel(request: pytest.FixtureRequest) -> LinearKernel:
+    found: LinearKernel = request.param
+    return found
+
+
+@pytest.fixture(autouse=True)
+def inference() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def layer(kernel: LinearKernel, bias: bool = True) -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(48, 40, bias=bias).to(kernel.dtype)
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    """The greatest distance of a row from what it should be, as a share of its length."""
+    return float(((found - expected).float().norm(dim=-1) / expected.float().norm(dim=-1)).max())
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (5, 1), (3, 70)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_it_computes_the_same(kernel: LinearKernel, shape: tuple[int, ...], bias: bool) -> None:
+    plain = layer(kernel, bias)
+    packed = kernel.pack(plain.weight, plain.bias)
+    x = torch.randn(*shape, 48, dtype=kernel.dtype)
+    y = packed(x)
+    assert (y.shape, y.dtype) == ((*shape, 40), kernel.dtype)
+    tolerance = max(TOLERANCES[type(kernel)], 1e-2 if kernel.dtype == torch.bfloat16 else 0)
+    assert error(y, plain(x)) < tolerance
+    apart = torch.randn(*shape, 96, dtype=kernel.dtype)[..., ::2]  # not side by side in memory
+    assert error(packed(apart), plain(apart)) < tolerance
+
+
+def test_a_row_is_the_same_whatever_stands_beside_it(kernel: LinearKernel) -> None:
+    plain = layer(kernel)
+    packed = kernel.pack(plain.weight, plain.bias)
+    x = torch.randn(6, 48, dtype=kernel.dtype) * torch.tensor([1, 100, 1e-3, 1, 7, 0.1], dtype=kernel.dtype)[:, None]
+    alone = torch.cat([packed(row) for row in x.split(1)])
+    assert error(packed(x), alone) < (1e-2 if kernel.dtype == torch.bfloat16 else 1e-5)
+
+
+def test_zeros_stay_zeros(kernel: LinearKernel) -> None:
+    packed = kernel.pack(torch.zeros(40, 48, dtype=kernel.dtype), None)
+    assert not packed(torch.zeros(3, 48, dtype=kernel.dtype)).any()
+    assert not packed(torch.randn(3, 48, dtype=kernel.dtype)).any()
+
+
+def test_the_weight_can_be_had_again(kernel: LinearKernel) -> None:
+    plain = layer(kernel)
+    packed = kernel.pack(plain.weight, plain.bias)
+    assert packed.weight.shape == (40, 48)
+    if packed.is_exact:
+        assert packed.weight.equal(plain.weight)
+    assert error(packed.weight.to(kernel.dtype), plain.weight) < 2e-2
+    assert packed.unpacked()(torch.ones(48, dtype=kernel.dtype)).shape == (40,)
+
+
+def test_it_is_copied_and_not_pickled(kernel: LinearKernel) -> None:
+    plain = layer(kernel)
+    packed = kernel.pack(plain.weight, plain.bias)
+    x = torch.randn(2, 48, dtype=kernel.dtype)
+    assert copy.deepcopy(packed)(x).equal(packed(x))
+    with pytest.raises(InputError, match="cannot be pickled; send the folder"):
+        pickle.dumps(packed)
+
+
+def test_eight_bits_are_all_used() -> None:
+    weight = torch.linspace(-1, 1, 255)[None].repeat(2, 1) * torch.tensor([[1.0], [1000.0]])
+    packed = Int8Linear(weight, None, 63)
+    torch.testing.assert_close(packed.weight, weight, rtol=1e-5, atol=1e-5)
+
+
+def test_plain_layers_of_a_module_are_packed(kernel: LinearKernel) -> None:
+    class Doubled(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    shared, watched = nn.Linear(4, 4), nn.Linear(4, 4)
+    watched.register_forward_hook(lambda *call: None)
+    module = nn.ModuleDict({"one": nn.Sequential(shared, Doubled(4, 4)), "two": shared, "three": watched})
+    pack_linears(module.to(kernel.dtype), kernel)
+    assert module["one"][0] is module["two"]  # type: ignore[index]
+    assert len(list(packed_layers(module))) == 1
+    assert not shared._parameters
+    assert [type(each) for each in (module["one"][1], module["three"])] == [Doubled, nn.Linear]  # type: ignore[index]
+
+
+def test_kernels_of_a_name_end_with_one_for_any_machine() -> None:
+    for name in ("float32", "bfloat16", "int8"):
+        assert getattr(choices, name)[-1].missing() is None
+
+
+def test_it_says_what_it_is() -> None:
+    packed: PackedLinear = Constant(torch.float32).pack(torch.ones(2, 3), None)
+    assert repr(packed) == "ConstantLinear(in_features=3, out_features=2, bias=False)"
