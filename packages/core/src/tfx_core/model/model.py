@@ -205,7 +205,7 @@ class Model(Freezing, Switches):
         there before unchanged.
         """
         if not is_main_process:
-            return None
+            return
         if self.frozen:
             self.unfrozen().save_pretrained(folder, max_shard_size=max_shard_size)
             return

@@ -16,32 +16,40 @@ from torch import Tensor
 from tfx_core.nn.linears.base import PackedLinear
 
 _WEIGHT_LEVELS = 127
-_NARROW, _WIDE = 63, 127
-"""Levels on either side of zero that a token's numbers are rounded to: without VNNI two products are added in 16 bits,
-which would overflow with more than 63."""
+"""On either side of zero."""
+
+_NARROW, _WIDE = 127, 255
+"""Steps from the least to the greatest number of a token: without VNNI two products are added in 16 bits, which would
+overflow with more than 127."""
+
+_TINY = torch.finfo(torch.float32).tiny
 
 
 class Int8Linear(PackedLinear):
     """Weights of 8 bits, each output channel with a scale of its own; what is read is rounded token by token."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, levels: int) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, steps: int) -> None:
         super().__init__(weight, bias)
-        self._levels = levels
-        scales = (weight.abs().amax(1).double() / _WEIGHT_LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
+        self._steps = steps
+        scales = (weight.abs().amax(1).double() / _WEIGHT_LEVELS).clamp(min=_TINY)
         with _fbgemm():
             rounded = torch.quantize_per_channel(
                 weight.detach(), scales, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8
             )
             self._packed = torch.ops.quantized.linear_prepack(rounded, None)
+        self._sums = rounded.dequantize().sum(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         rows = x.reshape(-1, self.in_features)
-        largest = rows.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-        y = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            rows / largest, 1 / self._levels, self._levels + 1, self._packed
+        low = rows.amin(1, keepdim=True)
+        width = (rows.amax(1, keepdim=True) - low).clamp(min=_TINY)
+        # the kernel has one scale for all rows, so that each is brought to [0, 1] first
+        y: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            (rows - low) / width, 1 / self._steps, 0, self._packed
         )
-        y = y * largest if self._constant_bias is None else torch.addcmul(self._constant_bias, y, largest)
+        y = y.mul_(width).addcmul_(low, self._sums)
+        y = y if self._constant_bias is None else y.add_(self._constant_bias)
         return y.view(*x.shape[:-1], self.out_features)
 
     @property
@@ -85,7 +93,7 @@ class HalfLinear(PackedLinear):
 
 @dataclass(frozen=True)
 class Int8:
-    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits."""
+    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits, and results less exact."""
 
     dtype: ClassVar[torch.dtype] = torch.float32
 
