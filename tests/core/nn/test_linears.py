@@ -67,6 +67,13 @@ def test_a_row_is_the_same_whatever_stands_beside_it(kernel: LinearKernel) -> No
     assert error(packed(x), alone) < (1e-2 if kernel.dtype == torch.bfloat16 else 1e-5)
 
 
+def test_no_gradient_is_lost(kernel: LinearKernel) -> None:
+    plain = layer(kernel)
+    packed = kernel.pack(plain.weight, plain.bias)
+    with torch.inference_mode(mode=False), pytest.raises(InputError, match="gradients do not pass weights"):
+        packed(torch.randn(2, 48, dtype=kernel.dtype, requires_grad=True))
+
+
 def test_zeros_stay_zeros(kernel: LinearKernel) -> None:
     packed = kernel.pack(torch.zeros(40, 48, dtype=kernel.dtype), None)
     assert not packed(torch.zeros(3, 48, dtype=kernel.dtype)).any()
@@ -94,7 +101,7 @@ def test_it_is_copied_and_not_pickled(kernel: LinearKernel) -> None:
 
 def test_eight_bits_are_all_used() -> None:
     weight = torch.linspace(-1, 1, 255)[None].repeat(2, 1) * torch.tensor([[1.0], [1000.0]])
-    packed = Int8Linear(weight, None, 63)
+    packed = Int8Linear(weight, None, 127)
     torch.testing.assert_close(packed.weight, weight, rtol=1e-5, atol=1e-5)
 
 

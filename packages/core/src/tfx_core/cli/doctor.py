@@ -24,8 +24,8 @@ def doctor(as_json: bool) -> None:
     for title, rows in (("VERSION OF", versions), ("MACHINE", machine)):
         print_table((title, ""), [(name, str(value)) for name, value in rows.items()])
         click.echo()
-    rows = [(each["dtype"], each["kernel"], "yes" if each["used"] else each["lacks"] or "") for each in kernels]
-    print_table(("FROZEN DTYPE", "KERNEL", "USED"), rows)
+    told = [(each["dtype"], each["kernel"], "yes" if each["used"] else each["lacks"] or "") for each in kernels]
+    print_table(("FROZEN DTYPE", "KERNEL", "USED"), told)
 
 
 def _version(name: str) -> str:

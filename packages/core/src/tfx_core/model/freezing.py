@@ -1,21 +1,36 @@
 """Models whose linear layers are packed: for inference on this machine's CPU, and nothing else."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
 
 from torch import Tensor, nn
 
 from tfx_core.errors import InputError
+from tfx_core.model.heads.plan import Ties
 from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers, twin_with
 
 _CURE = "load it with frozen=False"
 
 
-class Freezing(nn.Module):
+class Freezing(nn.Module, ABC):
     """What a model refuses once its linear layers are packed, and how they are plain again."""
 
     _tied_before: tuple[tuple[str, str], ...] = ()
     """Which of its parameters were one when they were packed."""
+
+    @property
+    @abstractmethod
+    def ties(self) -> Ties:
+        """Pairs of parameters that may be one."""
+
+    @abstractmethod
+    def tie(self, name: str, to: str) -> None:
+        """Make the parameter ``name`` the very tensor that the parameter ``to`` is."""
+
+    @abstractmethod
+    def _held(self, name: str) -> object:
+        """The parameter of this name."""
 
     @property
     def frozen(self) -> bool:
@@ -55,4 +70,5 @@ class Freezing(nn.Module):
                     f"to({found.dtype}, {found.device}): the weights of this model are packed for this machine's CPU; "
                     f"{_CURE}"
                 )
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self

@@ -22,8 +22,14 @@ class PackedLinear(nn.Module, ABC):
         # no buffer: what stands beside a packed weight goes where that goes, which is nowhere
         self._constant_bias = None if bias is None else bias.detach()
 
-    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
+        """``(…, D) -> (…, D')``; raises `InputError` where a gradient would have to pass."""
+        if x.requires_grad:
+            raise InputError("gradients do not pass weights that are packed for inference; load with frozen=False")
+        return self.computed(x)
+
+    @abstractmethod
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
 
     @property

@@ -39,7 +39,7 @@ class Int8Linear(PackedLinear):
             self._packed = torch.ops.quantized.linear_prepack(rounded, None)
         self._sums = rounded.dequantize().sum(1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         rows = x.reshape(-1, self.in_features)
         low = rows.amin(1, keepdim=True)
@@ -73,7 +73,7 @@ class HalfLinear(PackedLinear):
         with _fbgemm():
             self._packed = torch.ops.quantized.linear_prepack_fp16(weight.detach(), self._constant_bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x.reshape(-1, self.in_features), self._packed)
         return y.view(*x.shape[:-1], self.out_features)
@@ -103,7 +103,8 @@ class Int8:
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> Int8Linear:
         """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
-        return Int8Linear(weight, bias, _WIDE if torch.cpu._is_vnni_supported() else _NARROW)
+        has_vnni = torch.cpu._is_avx512_supported() and torch.cpu._is_vnni_supported()
+        return Int8Linear(weight, bias, _WIDE if has_vnni else _NARROW)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class BlockedLinear(PackedLinear):
         super().__init__(weight, bias)
         self._blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._blocks, self._constant_bias, "none", [], "")
         return y
@@ -42,7 +42,8 @@ class OneDnn:
 
     def missing(self) -> str | None:
         """OneDNN, or the processor's instructions for the type."""
-        if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):  # type: ignore[no-untyped-call]
+        mkldnn = torch.backends.mkldnn
+        if not bool(mkldnn.is_available() and mkldnn.enabled):  # type: ignore[no-untyped-call]
             return "this torch was built without oneDNN, or has it switched off"
         if self.dtype is torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             return "this processor has no instructions for bfloat16 (AVX-512 or AMX)"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from torch import nn
 
@@ -42,7 +42,7 @@ def _replaced(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | 
     return found
 
 
-def is_plain(module: nn.Module) -> bool:
+def is_plain(module: nn.Module) -> TypeGuard[nn.Linear]:
     """Whether it computes what `torch.nn.Linear` does, and nobody watches or replaces that."""
     return type(module) is nn.Linear and not is_watched(module)
 

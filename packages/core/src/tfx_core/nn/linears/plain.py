@@ -17,7 +17,7 @@ class ConstantLinear(PackedLinear):
         super().__init__(weight, bias)
         self._weight = weight.detach()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         return F.linear(x, self._weight, self._constant_bias)
 
@@ -41,7 +41,7 @@ class RoundedLinear(PackedLinear):
         self._rounded = (weight.detach().float() / scales[:, None]).round().to(torch.int8)
         self._scales = scales.to(weight.dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         y = torch._weight_int8pack_mm(x.reshape(-1, self.in_features).contiguous(), self._rounded, self._scales)
         y = y if self._constant_bias is None else y + self._constant_bias

@@ -43,7 +43,6 @@ def _replacement(module: nn.Module) -> nn.Module | None:
         return module
     if not is_plain(module):
         return None
-    assert isinstance(module, nn.Linear)
     weight = module.weight
     on_cpu = weight.dtype == torch.float32 and weight.device.type == "cpu" and weight.is_contiguous()
     return OneDnnLinear(module) if on_cpu else module
