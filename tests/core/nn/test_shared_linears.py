@@ -62,6 +62,14 @@ def test_what_is_watched_or_replaced_stays_itself() -> None:
     assert not y.any()
 
 
+def test_dropout_is_left_out_unless_it_drops() -> None:
+    module = nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.5)).eval()
+    module[1].train()
+    with torch.inference_mode():
+        twin = for_inference(module)
+    assert [type(each) for each in twin.children()] == [nn.Identity, nn.Dropout]
+
+
 def test_gradients_and_autocast_get_the_module_itself() -> None:
     module = model()
     assert for_inference(module) is module

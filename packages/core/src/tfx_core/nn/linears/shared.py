@@ -41,6 +41,8 @@ def for_inference(module: _Module) -> _Module:
 def _replacement(module: nn.Module) -> nn.Module | None:
     if is_watched(module):
         return module
+    if type(module) is nn.Dropout and not module.training:
+        return nn.Identity()  # a step of decoding is short, and has three of them a layer
     if not is_plain(module):
         return None
     weight = module.weight
