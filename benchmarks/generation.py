@@ -6,7 +6,7 @@
 from race import Race, command
 
 GPT2 = Race(
-    title="GPT-2, 124M random weights, fp32: new tokens per second, 64 after a prompt of 32",
+    title="GPT-2, 124M random weights: new tokens per second, 64 after a prompt of 32",
     model_type="gpt2",
     head="causal-lm",
     config={},

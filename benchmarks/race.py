@@ -1,7 +1,7 @@
 """Decoding beside other libraries: random weights of a real model's shape, the same texts, as many new tokens for all.
 
-The weights are float32 everywhere. What matters is time, but it only counts as the same work if the tokens agree, so
-how many of them do is printed too.
+Each library runs in every type of weights that it has. What matters is time, but it only counts as the same work if the
+tokens agree, so how many of them do is printed too: of the same type all should, of rounded random weights few can.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,12 @@ from measure import Column, Contestant, Results, measure, print_table
 CONTESTANTS = Path(__file__).parent / "contestants"
 OURS = "tfx"
 THEIRS = ("transformers", "ctranslate2")
+TYPES = {
+    OURS: ("float32", "bfloat16", "int8"),
+    "transformers": ("float32", "bfloat16"),
+    "ctranslate2": ("float32", "int8"),
+}
+"""Of weights, that a library computes with on a CPU."""
 sys.path.append(str(CONTESTANTS))
 
 from decoding import Work  # noqa: E402  # what the contestants import as well
@@ -53,13 +59,15 @@ def command(description: str | None, *races: Race) -> None:
     parser.add_argument("--threads", type=int, help="by default as many as there are cores")
     known = sorted({race.model_type for race in races})
     parser.add_argument("--only", nargs="+", choices=known, default=known, help="the models to measure; by default all")
+    kinds = TYPES[OURS]
+    parser.add_argument("--types", nargs="+", choices=kinds, default=kinds, help="of weights; by default all")
     arguments = parser.parse_args()
     for race in (each for each in races if each.model_type in arguments.only):
-        run(race, arguments.peers, rounds=arguments.rounds, threads=arguments.threads)
+        run(race, arguments.peers, arguments.types, rounds=arguments.rounds, threads=arguments.threads)
 
 
-def run(race: Race, peers: str, *, rounds: int, threads: int | None = None) -> None:
-    """Measure, and print the table."""
+def run(race: Race, peers: str, types: Sequence[str], *, rounds: int, threads: int | None = None) -> None:
+    """Measure, and print a table for each type of our weights."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # in processes of their own: the system counts what this one holds as held by the contestants
@@ -75,16 +83,23 @@ def run(race: Race, peers: str, *, rounds: int, threads: int | None = None) -> N
             settings=dict(race.settings),
         )
         work.write(folder / "work.json")
-        contestants = [_contestant(each, peers, folder) for each in (OURS, *race.theirs)]
+        contestants = [
+            _contestant(library, kind, peers, folder)
+            for library in (OURS, *race.theirs)
+            for kind in TYPES[library]
+            if kind in types
+        ]
         results = measure(contestants, rounds=rounds, warm_up=False)
-        print_table(race.title, results, [Column(name, "/s") for name in race.settings], ours=OURS)
+        columns = [*(Column(name, "/s") for name in race.settings), Column("peak", "MB")]
+        for kind in types:
+            print_table(race.title, results, columns, ours=f"{OURS} {kind}")
         _print_agreement(results, folder)
 
 
-def _contestant(name: str, peers: str, folder: Path) -> Contestant:
-    python = sys.executable if name == OURS else peers
-    script = str(CONTESTANTS / f"decoding_with_{name}.py")
-    return Contestant(name, (python, script, str(folder / "work.json"), str(folder / f"{name}.tokens")))
+def _contestant(library: str, kind: str, peers: str, folder: Path) -> Contestant:
+    python = sys.executable if library == OURS else peers
+    script, name = str(CONTESTANTS / f"decoding_with_{library}.py"), f"{library} {kind}"
+    return Contestant(name, (python, script, str(folder / "work.json"), str(folder / f"{name}.tokens"), kind))
 
 
 def _texts(count: int, length: int) -> list[list[int]]:
@@ -94,13 +109,14 @@ def _texts(count: int, length: int) -> list[list[int]]:
 
 def _print_agreement(results: Results, folder: Path) -> None:
     tokens = {name: json.loads((folder / f"{name}.tokens").read_text(encoding="utf-8")) for name in results.rounds}
+    first, *others = tokens
     print()
-    for name in filter(OURS.__ne__, tokens):
+    for name in others:
         shares = []
-        for setting, ours in tokens[OURS].items():
+        for setting, ours in tokens[first].items():
             pairs = [pair for rows in zip(ours, tokens[name][setting], strict=True) for pair in zip(*rows, strict=True)]
             shares.append(f"{setting} {sum(mine == other for mine, other in pairs) / len(pairs):.0%}")
-        print(f"same tokens as {name}: {', '.join(shares)}")
+        print(f"tokens of {name} that are those of {first}: {', '.join(shares)}")
 
 
 def _python(*command: str) -> None:

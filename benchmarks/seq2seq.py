@@ -21,7 +21,7 @@ def race(
 ) -> Race:
     """All models have the same work."""
     return Race(
-        title=f"{title}, random weights, fp32: new tokens per second, 32 from a source of 32",
+        title=f"{title}, random weights: new tokens per second, 32 from a source of 32",
         model_type=model_type,
         head="conditional-generation",
         config=config,

@@ -35,10 +35,13 @@ class Work:
         return cls(**json.loads(file.read_text(encoding="utf-8")))
 
 
-def compete(prepare: Callable[[Work], Generate]) -> None:
-    """Do the work in the file of the first argument; write the tokens to the second, print new tokens per second."""
+def compete(prepare: Callable[[Work, str], Generate]) -> None:
+    """Do the work in the file of the first argument; write the tokens to the second, print new tokens per second.
+
+    The third one is the type of the weights.
+    """
     work, target = Work.from_file(Path(sys.argv[1])), Path(sys.argv[2])
-    generate = prepare(work)
+    generate = prepare(work, sys.argv[3])
     figures, tokens = {}, {}
     for name, (batch, beams) in work.settings.items():
         texts = work.texts[:batch]

@@ -1,4 +1,4 @@
-"""CTranslate2 decoding: takes the file of the work and the file for the tokens.
+"""CTranslate2 decoding: takes the file of the work, the file for the tokens and the type of the weights.
 
 Its model, converted by `to_ctranslate2.py`, lies in the folder ``ctranslate2`` inside the model's.
 """
@@ -10,10 +10,10 @@ import ctranslate2
 from decoding import Generate, Work, compete
 
 
-def prepare(work: Work) -> Generate:
+def prepare(work: Work, kind: str) -> Generate:
     """The model, ready."""
     folder = str(Path(work.model) / "ctranslate2")
-    common: dict[str, Any] = {"compute_type": "float32", "inter_threads": 1, "intra_threads": work.threads}
+    common: dict[str, Any] = {"compute_type": kind, "inter_threads": 1, "intra_threads": work.threads}
     if work.encoder_decoder:
         translator = ctranslate2.Translator(folder, **common)
 

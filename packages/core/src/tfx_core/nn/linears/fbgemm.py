@@ -38,19 +38,18 @@ class Int8Linear(PackedLinear):
             )
             self._packed = torch.ops.quantized.linear_prepack(rounded, None)
         self._sums = rounded.dequantize().sum(1)
+        self._offset = torch.zeros(()) if bias is None else bias.detach()
 
     def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         rows = x.reshape(-1, self.in_features)
-        low = rows.amin(1, keepdim=True)
-        width = (rows.amax(1, keepdim=True) - low).clamp(min=_TINY)
+        low, high = torch.aminmax(rows, dim=1, keepdim=True)
+        width = (high - low).clamp_(min=_TINY)
         # the kernel has one scale for all rows, so that each is brought to [0, 1] first
         y: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            (rows - low) / width, 1 / self._steps, 0, self._packed
+            (rows - low).div_(width), 1 / self._steps, 0, self._packed
         )
-        y = y.mul_(width).addcmul_(low, self._sums)
-        y = y if self._constant_bias is None else y.add_(self._constant_bias)
-        return y.view(*x.shape[:-1], self.out_features)
+        return torch.addcmul(self._offset, low, self._sums).addcmul_(y, width).view(*x.shape[:-1], self.out_features)
 
     @property
     def weight(self) -> Tensor:
