@@ -40,7 +40,7 @@ def gaps(
     Any, the first ones, or the principal ones: those that have the highest ROUGE-1 F1 with all others together, each
     for itself, or chosen one after another so that all chosen ones together have it with what is left. With ``unique``
     a token that comes again is not counted again (Uniq, else Orig). Scores are multiplied by any number from 1 - noise
-    to 1 + noise.
+    to 1 + noise. Of equal scores the last ones are the highest, as in the original.
     """
     if strategy == "lead":
         return np.arange(count)
@@ -53,7 +53,7 @@ def gaps(
         scores = rouge(counts[chosen].sum(axis=0) + counts, counts[~chosen].sum(axis=0) - counts, unique=unique)
         scores *= generator.uniform(1 - noise, 1 + noise, len(scores))
         scores[chosen] = -1.0
-        chosen[np.argsort(-scores, kind="stable")[: count // rounds]] = True
+        chosen[np.argsort(scores, kind="stable")[-(count // rounds) :]] = True
     return np.flatnonzero(chosen)
 
 
