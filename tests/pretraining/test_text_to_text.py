@@ -33,7 +33,7 @@ DIRECTIONS = {"mbart": ("de_DE", "ro_RO"), "marian": ("", "fra")}
 def test_rows_are_what_the_tokenizer_gives_for_a_pair(model_type: str, tmp_path: Path) -> None:
     tokens = tokenizer_of(model_type, tmp_path)
     groups = DIRECTIONS.get(model_type, ("", ""))
-    objective = TextToText(tokens)
+    objective = TextToText(tokens, length=32, target_length=32)
     corpus = TokenCorpus.of(tokens, [pair("hello abc", "world hello", groups), pair("abc", "a b c d", groups)])
     rows = objective.rows(corpus, generator_of(0))
     batch = objective.batch([objective.example(row, generator_of(0)) for row in rows])
@@ -50,6 +50,20 @@ def test_rows_are_what_the_tokenizer_gives_for_a_pair(model_type: str, tmp_path:
     outcome = trainee(batch)
     assert torch.isfinite(outcome.losses["loss"])
     assert 0 <= outcome.right["loss"] <= 1
+
+
+@pytest.mark.parametrize("model_type", ["marian", "prophetnet"])
+def test_targets_that_a_decoder_has_no_positions_for(model_type: str, tmp_path: Path) -> None:
+    tokens = tokenizer_of(model_type, tmp_path)
+    tiny = {name: value for name, value in case_of(model_type).tiny.items() if name != "vocab_size"}
+    models = TextToText(tokens).new_models(model_type, seed=0, **tiny)
+    most = models["model"].backbone.text_writer.max_positions
+    TextToText(tokens, length=32, target_length=most).trainee(models)
+    said = f"target_length={most + 1}: the model has positions for {most} tokens"
+    with pytest.raises(InputError, match=said):
+        TextToText(tokens, length=32, target_length=most + 1).trainee(models)
+    with pytest.raises(InputError, match=r"^length=200: the model has positions for"):
+        TextToText(tokens, length=200, target_length=32).trainee(models)
 
 
 def test_a_prefix_names_the_task(tmp_path: Path) -> None:

@@ -90,8 +90,11 @@ class Objective(ABC, Generic[Corpus, Row]):
     With an epoch, and with an evaluation, texts begin, and nothing is carried.
     """
 
-    length: int | None = None
-    """How many tokens of a row a model reads at most, where the objective bounds them."""
+    length: int
+    """How many tokens of a row a model reads at most; an objective that does not bound them has none."""
+
+    target_length: int
+    """How many tokens of a target a decoder writes at most, in the same way."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -141,10 +144,16 @@ class Objective(ABC, Generic[Corpus, Row]):
                     f"the {role} has the head {model.head_name!r}; this objective needs {self.roles[role]!r}: "
                     f"load or make it with head={self.roles[role]!r}"
                 )
-            if None not in (self.length, model.max_positions) and self.length > model.max_positions:
+            self.check_positions(role, model)
+
+    def check_positions(self, role: str, model: Model) -> None:
+        """Raise `InputError` for a model that has positions for fewer tokens than a row may have."""
+        for option, positions in (("length", model.max_positions), ("target_length", positions_of_target(model))):
+            most: int | None = getattr(self, option, None)
+            if most is not None and positions is not None and most > positions:
                 raise InputError(
-                    f"length={self.length}: the {role} has positions for {model.max_positions} tokens; take no longer "
-                    "rows, or a config with as many positions"
+                    f"{option}={most}: the {role} has positions for {positions} tokens; take no longer rows, or a "
+                    "config with as many positions"
                 )
 
     def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
@@ -195,6 +204,12 @@ class Objective(ABC, Generic[Corpus, Row]):
     def main_measure(self) -> str:
         """The one of `measures` that says how good the model is, lower for better unless it is an accuracy."""
         return next(iter(self.terms))
+
+
+def positions_of_target(model: Model) -> int | None:
+    """For how many tokens of a target a model has positions, ``None`` where there is no limit, or no target."""
+    writer = model.backbone.text_writer
+    return None if writer is None else writer.max_positions
 
 
 def generator_of(seed: int, *numbers: int) -> np.random.Generator:

@@ -84,6 +84,7 @@ class Distillation(HiddenWords):
                 f"the teacher has {_vocabulary(self.teacher)} tokens and the tokenizer {len(self.tokenizer)}: give the "
                 "teacher's own tokenizer"
             )
+        self.check_positions("teacher", self.teacher)
         if not self.terms:
             raise InputError("soft_weight=0, hidden_weight=0, states_weight=0: one of them must be more than 0")
 
