@@ -147,7 +147,7 @@ class GapSentences(Writing[TokenCorpus, Passage]):
 
     def of_tokenizer(self) -> Mapping[str, Any]:
         """The decoder begins with the padding token, too."""
-        return {**super().of_tokenizer(), "decoder_start_token_id": self.tokenizer.pad_token_id}
+        return {**super().of_tokenizer(), "decoder_start_token_id": role_id(self.tokenizer, "pad_token")}
 
 
 class GapSentencesAndWords(GapSentences):

@@ -16,6 +16,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Rate, checked
 from tfx_core.model.heads import IGNORED
 from tfx_training.corpus.tokens import Flags, Ids, Tokens
+from tfx_training.objectives.word_starts import WordStarts
 from tfx_training.special_tokens import role_id
 
 Unit: TypeAlias = Literal["tokens", "words", "n-grams"]
@@ -163,7 +164,8 @@ def labels_of(ids: Ids, chosen: Flags) -> Ids:
 class Masking:
     """Hides a share of the tokens of rows of a tokenizer, special tokens never.
 
-    An unknown token is none of those: it is hidden like any other. Raises `InputError` for a tokenizer without a mask.
+    An unknown token is none of those: it is hidden like any other. Words are `WordStarts`. Raises `InputError` for a
+    tokenizer without a mask.
     """
 
     def __init__(
@@ -178,6 +180,7 @@ class Masking:
         self._maskable[self.usual] = True
         if tokenizer.unk_token_id is not None:
             self._maskable[tokenizer.unk_token_id] = True
+        self._word_starts = WordStarts(tokenizer)
 
     def __call__(self, row: Tokens, generator: np.random.Generator) -> Masked:
         """The row with special tokens in it, hidden in part."""
@@ -191,7 +194,7 @@ class Masking:
         if self.unit == "tokens":
             return chosen_tokens(maskable, most, generator)
         choose = chosen_words if self.unit == "words" else chosen_ngrams
-        return choose(maskable, row.word_starts, most, generator)
+        return choose(maskable, self._word_starts(row), most, generator)
 
 
 def usual_ids(tokenizer: Tokenizer) -> Ids:
