@@ -19,6 +19,7 @@ from tfx_core import Model, ObjectiveSpec, Tokenizer, new_model
 from tfx_core.errors import InputError, shown
 from tfx_core.model.heads import IGNORED
 from tfx_core.plugins import registry
+from tfx_training.token_tables import rows_of_table
 
 Corpus = TypeVar("Corpus")
 Row = TypeVar("Row")
@@ -166,7 +167,7 @@ class Objective(ABC, Generic[Corpus, Row]):
         """Keys of a config that the tokenizer decides: the size of the vocabulary, the ids of tokens that it names."""
         ids = {role: getattr(self.tokenizer, role) for role in ("pad_token_id", "bos_token_id", "eos_token_id")}
         return {
-            "vocab_size": len(self.tokenizer),
+            "vocab_size": rows_of_table(self.tokenizer),
             **{role: number for role, number in ids.items() if number is not None},
         }
 

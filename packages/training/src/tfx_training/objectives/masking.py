@@ -17,6 +17,7 @@ from tfx_core.fields import Rate, checked
 from tfx_core.model.heads import IGNORED
 from tfx_training.corpus.tokens import Flags, Ids, Tokens
 from tfx_training.special_tokens import role_id
+from tfx_training.token_tables import rows_of_table
 
 Unit: TypeAlias = Literal["tokens", "words", "n-grams"]
 """What is hidden as a whole."""
@@ -174,7 +175,7 @@ class Masking:
         self.fates = fates
         self.mask = role_id(tokenizer, "mask_token")
         self.usual = usual_ids(tokenizer)
-        self._maskable = np.zeros(max(len(tokenizer), *tokenizer.get_vocab().values()) + 1, dtype=np.bool_)
+        self._maskable = np.zeros(rows_of_table(tokenizer), dtype=np.bool_)
         self._maskable[self.usual] = True
         if tokenizer.unk_token_id is not None:
             self._maskable[tokenizer.unk_token_id] = True
