@@ -164,15 +164,23 @@ def labels_of(ids: Ids, chosen: Flags) -> Ids:
 class Masking:
     """Hides a share of the tokens of rows of a tokenizer, special tokens never.
 
-    An unknown token is none of those: it is hidden like any other. Raises `InputError` for a tokenizer without a mask.
+    An unknown token is none of those: it is hidden like any other. ``begins`` are the ids ``(V,)`` that begin a word
+    wherever they stand, see `begins_of_pieces`. Raises `InputError` for a tokenizer without a mask.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, *, share: float = 0.15, unit: Unit = "tokens", fates: Fates = BERT
+        self,
+        tokenizer: Tokenizer,
+        *,
+        share: float = 0.15,
+        unit: Unit = "tokens",
+        fates: Fates = BERT,
+        begins: Flags | None = None,
     ) -> None:
         self.share = checked(share, Rate, "share", InputError)
         self.unit = checked(unit, Unit, "unit", InputError)
         self.fates = fates
+        self.begins = begins
         self.mask = role_id(tokenizer, "mask_token")
         self.usual = usual_ids(tokenizer)
         self._maskable = np.zeros(rows_of_table(tokenizer), dtype=np.bool_)
@@ -192,7 +200,11 @@ class Masking:
         if self.unit == "tokens":
             return chosen_tokens(maskable, most, generator)
         choose = chosen_words if self.unit == "words" else chosen_ngrams
-        return choose(maskable, row.word_starts, most, generator)
+        return choose(maskable, self.with_words(row).word_starts, most, generator)
+
+    def with_words(self, row: Tokens) -> Tokens:
+        """The row, in which words also begin where ``begins`` says so."""
+        return row if self.begins is None else Tokens(row.ids, row.word_starts | self.begins[row.ids])
 
 
 def usual_ids(tokenizer: Tokenizer) -> Ids:

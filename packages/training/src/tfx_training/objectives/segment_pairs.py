@@ -15,7 +15,7 @@ from tfx_core.errors import InputError
 from tfx_core.fields import Rate, Size, checked
 from tfx_core.model.heads import IGNORED
 from tfx_training.corpus import TokenCorpus, Tokens
-from tfx_training.corpus.tokens import Places
+from tfx_training.corpus.tokens import Flags, Places
 from tfx_training.framing import Framing
 from tfx_training.objective import Batch, Example, Objective, Outcome, padded
 from tfx_training.objectives.masked_words import GuessingTrainee, guessed, mean_loss
@@ -142,11 +142,20 @@ class SegmentPairs(Objective[TokenCorpus, Segments]):
     label: ClassVar[str]
     logits: ClassVar[str]
 
-    def __init__(self, tokenizer: Tokenizer, unit: Unit, *, length: int, short: float, share: float) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        unit: Unit,
+        *,
+        length: int,
+        short: float,
+        share: float,
+        begins: Flags | None = None,
+    ) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
         self.short = checked(short, Rate, "short", InputError)
-        self.masking = Masking(tokenizer, share=share, unit=unit)
+        self.masking = Masking(tokenizer, share=share, unit=unit, begins=begins)
         self._framing = Framing(tokenizer, pair=True)
         self._room = self._framing.room(self.length, 2)
         self._padding = role_id(tokenizer, "pad_token")
