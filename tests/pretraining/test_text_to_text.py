@@ -95,9 +95,15 @@ def test_what_is_no_pair_or_language_is_said(tmp_path: Path) -> None:
             TextToText(tokens).rows(TokenCorpus.of(tokens, documents), generator_of(0))
     with pytest.raises(InputError, match=r"prefix='\{task\}: ': in braces may stand \{source\} and \{target\}"):
         TextToText(tokens, prefix="{task}: ")
-    tight = TextToText(tokens, length=1)
-    with pytest.raises(InputError, match="length=1: the prefix and special tokens around a text leave no room"):
-        tight.example(tight.rows(TokenCorpus.of(tokens, [pair("a", "b")]), generator_of(0))[0], generator_of(0))
+    few = TokenCorpus.of(tokens, [pair("a", "b")])
+    prefix = len(tokens("a b c: ", add_special_tokens=False)["input_ids"])
+    for options, said in (
+        ({"length": 1}, "length=1: .* leave no room for it; it must be at least 2"),
+        ({"length": prefix, "prefix": "a b c: "}, f"length={prefix}: .* it must be at least {prefix + 2}"),
+        ({"target_length": 1}, "target_length=1: .* leave no room"),
+    ):
+        with pytest.raises(InputError, match=said):
+            TextToText(tokens, **options).rows(few, generator_of(0))
     tokens = tokenizer_of("mbart", tmp_path / "mbart")
     corpus = TokenCorpus.of(tokens, [pair("a", "b", ("Klingon", "de_DE"))])
     with pytest.raises(InputError, match="src_lang='Klingon': not one of the 25 languages"):

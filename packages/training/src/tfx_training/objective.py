@@ -1,8 +1,9 @@
 """What an objective is: how a corpus becomes rows and rows become batches, and what is learnt from them.
 
-Everything that is drawn at random is drawn from a generator that is given, and a training makes one for each epoch and
-one for each row of it (`generator_of`): what a row becomes depends on nothing else, on no other row, on no process and
-on nothing that went before. So a training can go on wherever it stopped.
+Everything that is drawn at random is drawn from a generator that is given, and a training makes one for the rows of
+each epoch, one for their order and one for each row (`generator_of`, `generator_of_order`): what a row becomes depends
+on nothing else, on no other row, on no process and on nothing that went before. So a training can go on wherever it
+stopped.
 """
 
 from abc import ABC, abstractmethod
@@ -19,6 +20,7 @@ from tfx_core import Model, ObjectiveSpec, Tokenizer, new_model
 from tfx_core.errors import InputError, shown
 from tfx_core.model.heads import IGNORED
 from tfx_core.plugins import registry
+from tfx_training.token_tables import rows_of_table
 
 Corpus = TypeVar("Corpus")
 Row = TypeVar("Row")
@@ -175,7 +177,7 @@ class Objective(ABC, Generic[Corpus, Row]):
         """Keys of a config that the tokenizer decides: the size of the vocabulary, the ids of tokens that it names."""
         ids = {role: getattr(self.tokenizer, role) for role in ("pad_token_id", "bos_token_id", "eos_token_id")}
         return {
-            "vocab_size": len(self.tokenizer),
+            "vocab_size": rows_of_table(self.tokenizer),
             **{role: number for role, number in ids.items() if number is not None},
         }
 
@@ -213,8 +215,14 @@ def positions_of_target(model: Model) -> int | None:
 
 
 def generator_of(seed: int, *numbers: int) -> np.random.Generator:
-    """The generator of an epoch, or of a row of it: of these numbers and nothing else."""
-    return np.random.default_rng((seed, *numbers))
+    """The generator of an epoch's rows, or of a row: of these numbers, and how many they are, and nothing else."""
+    # numbers of the seed itself would be padded with zeros: an epoch's would be those of its row 0
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=numbers))
+
+
+def generator_of_order(seed: int, epoch: int) -> np.random.Generator:
+    """The generator of an epoch's order; that of none of its rows, nor of what they are."""
+    return generator_of(seed, epoch, 0, 0)
 
 
 def load_objective(name: str) -> type[Objective[Any, Any]]:

@@ -15,10 +15,10 @@ from tfx_training.objective import Example
 from tfx_training.objectives.masking import usual_ids
 from tfx_training.objectives.noises import Masks, deleted, infilled, masked, permuted, rotated
 from tfx_training.objectives.targets import Writing
-from tfx_training.objectives.word_starts import WordStarts
 from tfx_training.passages import Passage, Passages, balanced
 from tfx_training.rows import Picked
 from tfx_training.special_tokens import role_id
+from tfx_training.word_starts import WordStarts
 
 Noise: TypeAlias = Literal["permutation", "masking", "deletion", "infilling", "rotation"]
 
