@@ -24,15 +24,15 @@ class Float32Muon(torch.optim.Muon):
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is not None:
-                    self._update(matrix, group)
+                    self._update(matrix, matrix.grad, group)
         return loss
 
-    def _update(self, matrix: Tensor, group: dict[str, Any]) -> None:
+    def _update(self, matrix: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state, momentum, rate = self.state[matrix], group["momentum"], group["lr"]
         if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(matrix.grad)
-        buffer = state["momentum_buffer"].lerp_(matrix.grad, 1 - momentum)
-        update = matrix.grad.lerp(buffer, momentum) if group["nesterov"] else buffer
+            state["momentum_buffer"] = torch.zeros_like(gradient)
+        buffer = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+        update = gradient.lerp(buffer, momentum) if group["nesterov"] else buffer
         change = orthogonal(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
         matrix.mul_(1 - rate * group["weight_decay"])
         matrix.add_(change, alpha=-rate * 0.2 * max(matrix.shape) ** 0.5)  # an update as long as AdamW's
@@ -41,7 +41,7 @@ class Float32Muon(torch.optim.Muon):
 def orthogonal(matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
     """Nearly the closest matrix ``(m, n)`` with orthogonal rows or columns, in so many steps of Newton and Schulz."""
     a, b, c = coefficients
-    x = (matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T).float()
+    x: Tensor = (matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T).float()
     x = x / x.norm().clamp(min=eps)
     for _ in range(steps):
         gram = x @ x.T
