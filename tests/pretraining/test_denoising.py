@@ -1,5 +1,6 @@
 """Denoising and gap sentences with tokenizers as they were released: what stands around texts, and bad input."""
 
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -83,10 +84,51 @@ def test_rows_are_as_long_as_they_may_be(tmp_path: Path) -> None:
     assert max(lengths) <= 20 < max(lengths) + len(tokenizer("a b.", add_special_tokens=False)["input_ids"]) + 1
 
 
+@pytest.mark.parametrize("whole_words", [True, False])
+def test_masks_of_no_words_make_no_row_too_long(tmp_path: Path, whole_words: bool) -> None:
+    tokenizer = tokenizer_of("mbart", tmp_path)
+    corpus = TokenCorpus.of(tokenizer, [Document((Part("a b. " * 500, range(4, 2500, 5), "en_XX"),))])
+    objective = Denoising(tokenizer, length=40, mean_span=0.5, whole_words=whole_words)
+    found = examples(objective, corpus)
+    assert max(len(example["input_ids"]) for example in found) == 40
+    for example in found:  # what is behind a text is not cut
+        assert example["input_ids"][-2:].tolist() == example["labels"][-2:].tolist()
+
+
+def test_in_languages_without_blanks_tokens_are_hidden_one_by_one(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("mbart", tmp_path)
+    text = "lmnopqrstuv"
+    corpus = TokenCorpus.of(
+        tokenizer, [Document((Part(text, group=name),)) for name in ("de_DE", "my_MM", "zh_CN") for _ in range(5)]
+    )
+    size = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    for options, by_token in (({}, ["my_MM", "zh_CN"]), ({"tokens_in": ["de_DE"]}, ["de_DE"])):
+        objective = Denoising(tokenizer, noises=["masking"], random=0.0, **options)
+        for row in objective.rows(corpus, generator_of(0)):
+            hidden = int((objective.example(row, generator_of(0))["input_ids"] == tokenizer.mask_token_id).sum())
+            assert hidden == (math.ceil(0.35 * size) if row.group in by_token else size)
+
+
+def test_a_word_of_bytes_begins_at_a_blank(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("bart", tmp_path)
+    words = ["ab's", " (abc),", " ab's!", " abc"]
+    corpus = TokenCorpus.of(tokenizer, ["".join(words)])
+    sizes = [len(tokenizer(word, add_special_tokens=False)["input_ids"]) for word in words]
+    ends = np.cumsum(sizes)
+    chosen = set()
+    for seed in range(40):
+        objective = Denoising(tokenizer, noises=["masking"], random=0.0, rate=0.25)
+        (row,) = objective.rows(corpus, generator_of(0))
+        hidden = objective.example(row, generator_of(seed))["input_ids"][1:-1] == tokenizer.mask_token_id
+        chosen.add(tuple(np.flatnonzero(hidden).tolist()))
+    assert chosen == {tuple(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"noises": []}, "noises"),
+        ({"tokens_in": "ja_XX"}, "tokens_in='ja_XX'"),
         ({"noises": ["shuffling"]}, "noises"),
         ({"rate": 0.0}, "rate=0.0"),
         ({"rate": 1.5}, "rate=1.5"),
@@ -149,6 +191,17 @@ def test_tokenizers_without_masks(tmp_path: Path) -> None:
         Denoising(tokenizer)
     with pytest.raises(InputError, match="sentence_mask='<mask_1>'"):
         GapSentences(tokenizer)
+
+
+def test_tokenizers_without_ends(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of("bart", tmp_path)
+    tokenizer.eos_token = None
+    with pytest.raises(InputError, match="no eos_token"):
+        Denoising(tokenizer)
+    tokenizer = tokenizer_of("pegasus", tmp_path / "pegasus")
+    tokenizer.pad_token = None
+    with pytest.raises(InputError, match="no pad_token"):
+        GapSentences(tokenizer).of_tokenizer()
 
 
 def test_gaps_are_the_labels(tmp_path: Path) -> None:

@@ -177,6 +177,8 @@ def test_models_that_do_not_fit_are_refused(tried: Tried) -> None:
         objective_of(tried, teacher=model_of("bert", 1, vocabulary=size - 1))
     with pytest.raises(InputError, match="load it with head='masked-lm'"):
         objective_of(tried, teacher=tfx_core.new_model("bert", **case_of("bert").tiny))
+    with pytest.raises(InputError, match="length=24: the teacher has positions for 20 tokens"):
+        objective_of(tried, teacher=model_of("bert", 1, vocabulary=size, max_position_embeddings=20))
     with pytest.raises(InputError, match="one of them must be more than 0"):
         objective_of(tried, soft_weight=0, hidden_weight=0, states_weight=0)
     with pytest.raises(InputError, match="temperature=0"):

@@ -42,6 +42,20 @@ def test_a_model_is_told_the_language_of_a_row(tmp_path: Path) -> None:
     assert told != untold
 
 
+def test_a_word_of_bytes_begins_at_a_blank(tmp_path: Path) -> None:
+    files = {**case_of("roberta").released(), "config.json": {"model_type": "roberta"}}
+    tokenizer = tfx_core.load_tokenizer(write(tmp_path, files))
+    words = ["ab's", " (ab)", " ab's", " a,"]
+    corpus = TokenCorpus.of(tokenizer, ["".join(words)])
+    sizes = [len(tokenizer(word, add_special_tokens=False)["input_ids"]) for word in words]
+    objective = load_objective("masked-words")(tokenizer, length=40, whole_words=True, share=max(sizes) / sum(sizes))
+    (row,) = objective.rows(corpus, generator_of(0))
+    for seed in range(20):
+        hidden = objective.example(row, generator_of(0, seed))["labels"][1:-1] != IGNORED
+        parts = np.split(hidden, np.cumsum(sizes)[:-1])
+        assert all(part.all() or not part.any() for part in parts)
+
+
 def test_a_language_that_the_tokenizer_has_no_number_for(tmp_path: Path) -> None:
     objective, corpus = multilingual(tmp_path, ("fr", "de"), lang2id=NUMBERS)
     with pytest.raises(InputError, match=r"the corpus has texts in \['de'\]; the lang2id of the tokenizer has \['en'"):

@@ -225,18 +225,38 @@ def test_rows_are_two_segments_of_whole_sentences(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "wanted", "places"),
-    [([], 5, {0}), ([7], 5, {7}), ([4], 5, {4, 0}), ([2, 5, 9], 5, {2, 5}), ([2, 4, 9], 5, {4, 9})],
+    ("ends", "length", "places"),
+    [
+        ([], 9, {0}),
+        ([7], 9, {7}),
+        ([4], 9, {4, 0}),
+        ([4], 5, {4, 0}),
+        ([2, 5, 9], 12, {2, 5}),
+        ([2, 4, 9], 12, {4, 9}),
+        ([2, 3], 4, {0}),  # the last sentence does not fill the first segment either
+    ],
 )
-def test_where_a_second_segment_begins(ends: list[int], wanted: int, places: set[int]) -> None:
-    found = {second_segment(np.asarray(ends, dtype=np.int64), wanted, generator_of(0, seed)) for seed in range(30)}
+def test_where_a_second_segment_begins(ends: list[int], length: int, places: set[int]) -> None:
+    places_of_ends = np.asarray(ends, dtype=np.int64)
+    found = {second_segment(places_of_ends, length, 5, generator_of(0, seed)) for seed in range(30)}
     assert found == places
+
+
+def test_rows_shorter_than_a_first_segment_are_one(tmp_path: Path) -> None:
+    tokenizer = Tried("replaced-tokens", "electra", tmp_path).tokenizer
+    text = "a b c d e f g h i j"
+    corpus = TokenCorpus.of(tokenizer, [Document((Part(text, [4, 8, 14]),))])
+    objective = ReplacedTokens(tokenizer, length=32)
+    (row,) = objective.rows(corpus, generator_of(0, 0))
+    for number in range(50):
+        assert not objective.example(row, generator_of(0, 0, number))["token_type_ids"].any()
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     tokenizer = Tried("replaced-tokens", "electra", tmp_path).tokenizer
     for options, said in (
         ({"length": 2}, "length=2"),
+        ({"length": 4}, "length=4: must be at least 5"),
         ({"share": 2}, "share=2"),
         ({"masked": 1.5}, "masked=1.5"),
         ({"alone": -1}, "alone=-1"),

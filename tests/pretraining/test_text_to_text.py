@@ -33,7 +33,7 @@ DIRECTIONS = {"mbart": ("de_DE", "ro_RO"), "marian": ("", "fra")}
 def test_rows_are_what_the_tokenizer_gives_for_a_pair(model_type: str, tmp_path: Path) -> None:
     tokens = tokenizer_of(model_type, tmp_path)
     groups = DIRECTIONS.get(model_type, ("", ""))
-    objective = TextToText(tokens)
+    objective = TextToText(tokens, length=32, target_length=32)
     corpus = TokenCorpus.of(tokens, [pair("hello abc", "world hello", groups), pair("abc", "a b c d", groups)])
     rows = objective.rows(corpus, generator_of(0))
     batch = objective.batch([objective.example(row, generator_of(0)) for row in rows])
@@ -50,6 +50,20 @@ def test_rows_are_what_the_tokenizer_gives_for_a_pair(model_type: str, tmp_path:
     outcome = trainee(batch)
     assert torch.isfinite(outcome.losses["loss"])
     assert 0 <= outcome.right["loss"] <= 1
+
+
+@pytest.mark.parametrize("model_type", ["marian", "prophetnet"])
+def test_targets_that_a_decoder_has_no_positions_for(model_type: str, tmp_path: Path) -> None:
+    tokens = tokenizer_of(model_type, tmp_path)
+    tiny = {name: value for name, value in case_of(model_type).tiny.items() if name != "vocab_size"}
+    models = TextToText(tokens).new_models(model_type, seed=0, **tiny)
+    most = models["model"].backbone.text_writer.max_positions
+    TextToText(tokens, length=32, target_length=most).trainee(models)
+    said = f"target_length={most + 1}: the model has positions for {most} tokens"
+    with pytest.raises(InputError, match=said):
+        TextToText(tokens, length=32, target_length=most + 1).trainee(models)
+    with pytest.raises(InputError, match=r"^length=200: the model has positions for"):
+        TextToText(tokens, length=200, target_length=32).trainee(models)
 
 
 def test_a_prefix_names_the_task(tmp_path: Path) -> None:
@@ -81,9 +95,15 @@ def test_what_is_no_pair_or_language_is_said(tmp_path: Path) -> None:
             TextToText(tokens).rows(TokenCorpus.of(tokens, documents), generator_of(0))
     with pytest.raises(InputError, match=r"prefix='\{task\}: ': in braces may stand \{source\} and \{target\}"):
         TextToText(tokens, prefix="{task}: ")
-    tight = TextToText(tokens, length=1)
-    with pytest.raises(InputError, match="length=1: the prefix and special tokens around a text leave no room"):
-        tight.example(tight.rows(TokenCorpus.of(tokens, [pair("a", "b")]), generator_of(0))[0], generator_of(0))
+    few = TokenCorpus.of(tokens, [pair("a", "b")])
+    prefix = len(tokens("a b c: ", add_special_tokens=False)["input_ids"])
+    for options, said in (
+        ({"length": 1}, "length=1: .* leave no room for it; it must be at least 2"),
+        ({"length": prefix, "prefix": "a b c: "}, f"length={prefix}: .* it must be at least {prefix + 2}"),
+        ({"target_length": 1}, "target_length=1: .* leave no room"),
+    ):
+        with pytest.raises(InputError, match=said):
+            TextToText(tokens, **options).rows(few, generator_of(0))
     tokens = tokenizer_of("mbart", tmp_path / "mbart")
     corpus = TokenCorpus.of(tokens, [pair("a", "b", ("Klingon", "de_DE"))])
     with pytest.raises(InputError, match="src_lang='Klingon': not one of the 25 languages"):

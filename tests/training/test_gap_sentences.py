@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_principal_sentences_one_after_another(sentences: list[np.ndarray], coun
             return f1(*(Counter(set(side)) if unique else side for side in reversed(sides)))
 
         left = [place for place in range(len(sentences)) if place not in chosen]
-        chosen.append(max(left, key=lambda place: (round(score(place), 9), -place)))
+        chosen.append(max(left, key=lambda place: (round(score(place), 9), place)))
     found = gaps(sentences, len(chosen), generator_of(0), strategy="sequential", unique=unique)
     assert found.tolist() == sorted(chosen)
 
@@ -68,16 +69,24 @@ ALIKE = [np.asarray(each) for each in ([1, 2, 3, 4], [1, 2, 3, 4], [5, 6, 7, 8, 
 
 
 def test_principal_sentences() -> None:
-    # each of the two that are equal is most like the rest, but one of them is enough
+    # each of the two that are equal is most like the rest, but the last of them is enough
     assert gaps(ALIKE, 2, generator_of(0)).tolist() == [0, 1]
-    assert gaps(ALIKE, 2, generator_of(0), strategy="sequential").tolist() == [0, 2]
+    assert gaps(ALIKE, 2, generator_of(0), strategy="sequential").tolist() == [1, 3]
     assert gaps(ALIKE, 2, generator_of(0), strategy="lead").tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("strategy", ["independent", "sequential"])
+def test_of_sentences_that_are_as_good_the_last_ones_are_gaps(strategy: Literal["independent", "sequential"]) -> None:
+    same = [np.asarray([1, 2])] * 5
+    assert gaps(same, 1, generator_of(0), strategy=strategy).tolist() == [4]
+    apart = [np.asarray([place]) for place in range(5)]
+    assert gaps(apart, 2, generator_of(0), strategy=strategy).tolist() == [3, 4]
+
+
 def test_tokens_that_come_again_may_count_once() -> None:
-    sentences = [np.asarray(each) for each in ([5, 5, 5], [1, 2, 8], [5, 5, 5, 1], [2, 9, 6])]
-    assert gaps(sentences, 1, generator_of(0)).tolist() == [2]
-    assert gaps(sentences, 1, generator_of(0), unique=True).tolist() == [1]
+    sentences = [np.asarray(each) for each in ([5, 5, 5], [5, 5, 5, 1], [1, 2, 8], [2, 9, 6])]
+    assert gaps(sentences, 1, generator_of(0)).tolist() == [1]
+    assert gaps(sentences, 1, generator_of(0), unique=True).tolist() == [2]
 
 
 def test_random_gaps_are_anywhere() -> None:
@@ -145,6 +154,16 @@ def test_hidden_words() -> None:
     assert not counted[::50].any()
     for share, among in ((0.8, hidden == WORD_MASK), (0.1, hidden == ids), (0.1, (hidden >= 20) & (hidden < 90))):
         assert among[counted].mean() == pytest.approx(share, abs=0.01)
+
+
+def test_a_sentence_without_a_blank_before_it_is_no_part_of_the_gap() -> None:
+    # what is behind the gap begins no word, as a sentence behind a full stop of a script without blanks
+    text = Tokens(np.asarray([100, MASK, 101, 102]), np.asarray([True, True, False, False]))
+    masks = Masks(WORD_MASK, np.arange(20, 90))
+    for seed in range(20):
+        hidden, labels = with_hidden_words(text, masks, MASK, generator_of(seed), rate=1.0)
+        assert hidden[1] == MASK
+        assert labels.tolist() == [100, IGNORED, 101, 102]
 
 
 def test_of_a_text_of_gaps_alone_no_word_is_hidden() -> None:

@@ -16,6 +16,14 @@ from tfx_training.loop.batches import prepared
 from tfx_training.loop.interrupts import heeded_interrupts
 from tfx_training.loop.log import Log, draw, lines_of
 from tfx_training.loop.optimisers import optimisers_of
+from tfx_training.objective import generator_of, generator_of_order
+
+
+def test_rows_their_order_and_each_row_have_generators_of_their_own() -> None:
+    made = [generator_of(3), generator_of_order(3, 0), generator_of_order(3, 1)]
+    made += [generator_of(3, *numbers) for numbers in ((0,), (1,), (0, 0), (0, 1), (1, 0), (1, 1))]
+    assert len({each.integers(2**62) for each in made}) == len(made)
+    assert generator_of(3, 1, 4).random() == generator_of(3, 1, 4).random()
 
 
 def test_what_is_prepared_comes_in_order_and_so_does_an_error() -> None:

@@ -178,7 +178,7 @@ def test_the_same_generator_hides_the_same(tokenizer: Tokenizer) -> None:
 
 
 def test_a_tokenizer_without_a_mask_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"this tokenizer has no mask_token, with which words are hidden: name one"):
+    with pytest.raises(InputError, match=r"this tokenizer has no mask_token, which the objective needs; name one"):
         MaskedWords(small(tmp_path, {"mask_token": None}))
 
 

@@ -57,9 +57,16 @@ class Frame(NamedTuple):
         place = row.index(-1)
         return Frame(np.asarray(row[:place], dtype=np.int64), np.asarray(row[place + 1 :], dtype=np.int64))
 
-    def around(self, ids: Ids, length: int, option: str) -> Ids:
-        """The ids between them, cut at the end to ``length`` in all; raises `InputError` where none is left."""
+    def room(self, length: int, option: str) -> int:
+        """How many tokens of a text a row of ``length`` has room for; raises `InputError` for none."""
         room = length - len(self.before) - len(self.behind)
         if room < 1:
-            raise InputError(f"{option}={length}: the prefix and special tokens around a text leave no room for it")
-        return np.concatenate([self.before, ids[:room], self.behind])
+            raise InputError(
+                f"{option}={length}: the prefix and special tokens around a text leave no room for it; it must be at "
+                f"least {length - room + 1}"
+            )
+        return room
+
+    def around(self, ids: Ids, length: int, option: str) -> Ids:
+        """The ids between them, cut at the end to ``length`` in all; raises `InputError` where none is left."""
+        return np.concatenate([self.before, ids[: self.room(length, option)], self.behind])

@@ -1,8 +1,9 @@
 """What an objective is: how a corpus becomes rows and rows become batches, and what is learnt from them.
 
-Everything that is drawn at random is drawn from a generator that is given, and a training makes one for each epoch and
-one for each row of it (`generator_of`): what a row becomes depends on nothing else, on no other row, on no process and
-on nothing that went before. So a training can go on wherever it stopped.
+Everything that is drawn at random is drawn from a generator that is given, and a training makes one for the rows of
+each epoch, one for their order and one for each row (`generator_of`, `generator_of_order`): what a row becomes depends
+on nothing else, on no other row, on no process and on nothing that went before. So a training can go on wherever it
+stopped.
 """
 
 from abc import ABC, abstractmethod
@@ -19,6 +20,7 @@ from tfx_core import Model, ObjectiveSpec, Tokenizer, new_model
 from tfx_core.errors import InputError, shown
 from tfx_core.model.heads import IGNORED
 from tfx_core.plugins import registry
+from tfx_training.token_tables import rows_of_table
 
 Corpus = TypeVar("Corpus")
 Row = TypeVar("Row")
@@ -90,8 +92,11 @@ class Objective(ABC, Generic[Corpus, Row]):
     With an epoch, and with an evaluation, texts begin, and nothing is carried.
     """
 
-    length: int | None = None
-    """How many tokens of a row a model reads at most, where the objective bounds them."""
+    length: int
+    """How many tokens of a row a model reads at most; an objective that does not bound them has none."""
+
+    target_length: int
+    """How many tokens of a target a decoder writes at most, in the same way."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -141,10 +146,16 @@ class Objective(ABC, Generic[Corpus, Row]):
                     f"the {role} has the head {model.head_name!r}; this objective needs {self.roles[role]!r}: "
                     f"load or make it with head={self.roles[role]!r}"
                 )
-            if None not in (self.length, model.max_positions) and self.length > model.max_positions:
+            self.check_positions(role, model)
+
+    def check_positions(self, role: str, model: Model) -> None:
+        """Raise `InputError` for a model that has positions for fewer tokens than a row may have."""
+        for option, positions in (("length", model.max_positions), ("target_length", positions_of_target(model))):
+            most: int | None = getattr(self, option, None)
+            if most is not None and positions is not None and most > positions:
                 raise InputError(
-                    f"length={self.length}: the {role} has positions for {model.max_positions} tokens; take no longer "
-                    "rows, or a config with as many positions"
+                    f"{option}={most}: the {role} has positions for {positions} tokens; take no longer rows, or a "
+                    "config with as many positions"
                 )
 
     def new_models(self, model_type: str, *, seed: int, **config: Any) -> Mapping[str, Model]:
@@ -166,7 +177,7 @@ class Objective(ABC, Generic[Corpus, Row]):
         """Keys of a config that the tokenizer decides: the size of the vocabulary, the ids of tokens that it names."""
         ids = {role: getattr(self.tokenizer, role) for role in ("pad_token_id", "bos_token_id", "eos_token_id")}
         return {
-            "vocab_size": len(self.tokenizer),
+            "vocab_size": rows_of_table(self.tokenizer),
             **{role: number for role, number in ids.items() if number is not None},
         }
 
@@ -197,9 +208,21 @@ class Objective(ABC, Generic[Corpus, Row]):
         return next(iter(self.terms))
 
 
+def positions_of_target(model: Model) -> int | None:
+    """For how many tokens of a target a model has positions, ``None`` where there is no limit, or no target."""
+    writer = model.backbone.text_writer
+    return None if writer is None else writer.max_positions
+
+
 def generator_of(seed: int, *numbers: int) -> np.random.Generator:
-    """The generator of an epoch, or of a row of it: of these numbers and nothing else."""
-    return np.random.default_rng((seed, *numbers))
+    """The generator of an epoch's rows, or of a row: of these numbers, and how many they are, and nothing else."""
+    # numbers of the seed itself would be padded with zeros: an epoch's would be those of its row 0
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=numbers))
+
+
+def generator_of_order(seed: int, epoch: int) -> np.random.Generator:
+    """The generator of an epoch's order; that of none of its rows, nor of what they are."""
+    return generator_of(seed, epoch, 0, 0)
 
 
 def load_objective(name: str) -> type[Objective[Any, Any]]:

@@ -70,10 +70,15 @@ class Stream(Joined):
 
     @cached_property
     def sentence_ends(self) -> Places:
-        """The places after the last token of each sentence, ascending; what stands between documents is one, too."""
+        """The places after the last token of each sentence, ascending; what follows a document is of its last one.
+
+        Source: zihangdai/xlnet, ``data_utils.py``, ``_create_data``, where ``<eod>`` is of the sentence before it.
+        """
         sentences = np.arange(len(self._corpus.sentence_ends))
         before = np.searchsorted(self._corpus.document_ends, sentences, side="right")
-        return np.union1d(self._corpus.sentence_ends + before * len(self._behind.ids), self.document_ends)
+        ends: Places = self._corpus.sentence_ends + before * len(self._behind.ids)
+        ends[self._corpus.document_ends - 1] = self.document_ends
+        return ends
 
 
 def side_by_side(rows: int, batch_size: int) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from tfx_core import Tokenizer
 from tfx_core.errors import InputError
 from tfx_training.corpus.documents import Document
 from tfx_training.corpus.tokens import TokenCorpus
+from tfx_training.token_tables import rows_of_table
 
 LONGEST = 50_000
 """Characters that are tokenized as one text."""
@@ -37,6 +38,17 @@ def dtypes(vocabulary_size: int) -> dict[str, np.dtype[Any]]:
     small = vocabulary_size <= np.iinfo(np.uint16).max + 1
     names = ("uint16" if small else "uint32", "bool", "int64", "int64", "uint16")
     return {column: np.dtype(name) for column, name in zip(COLUMNS, names, strict=True)}
+
+
+def sides_of(tokenizer: Tokenizer) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizer of the first part of a document, and the one of what is behind it, which is a target."""
+    same = tokenizer.target_vocabulary is tokenizer.vocabulary
+    return tokenizer, tokenizer if same else tokenizer.as_target()
+
+
+def vocabulary_of(tokenizer: Tokenizer) -> int:
+    """The number below which all ids of a corpus are, whichever side they are of."""
+    return max(map(rows_of_table, sides_of(tokenizer)))
 
 
 class Sink(Protocol):
@@ -76,13 +88,9 @@ class Collected:
     """Documents that are tokenized and put into a sink."""
 
     def __init__(self, tokenizer: Tokenizer, sink: Sink) -> None:
-        # what is behind the first part of a document is a target
-        self.sides = (
-            tokenizer,
-            tokenizer if tokenizer.target_vocabulary is tokenizer.vocabulary else tokenizer.as_target(),
-        )
+        self.sides = sides_of(tokenizer)
         self.sink = sink
-        self.types = dtypes(max(map(len, self.sides)))
+        self.types = dtypes(vocabulary_of(tokenizer))
         self.names: dict[str, int] = {}
         self.tokens = self.sentences = self.documents = self.size = self.digest = 0
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tfx_core import Tokenizer
 from tfx_core.checkpoint import replacing_folder, save_errors
 from tfx_core.errors import InputError, shown
-from tfx_training.corpus.collecting import COLUMNS, Collected, dtypes
+from tfx_training.corpus.collecting import COLUMNS, Collected, dtypes, vocabulary_of
 from tfx_training.corpus.documents import Document
 from tfx_training.corpus.fingerprints import tokenizer_fingerprint
 from tfx_training.corpus.tokens import TokenCorpus
@@ -59,8 +59,9 @@ def write_into(
     new: Path, documents: Iterable[Document | str], tokenizer: Tokenizer, sources: str, *, empty: str | None = None
 ) -> None:
     """Write the files of a corpus into an empty folder; ``empty`` is what to say of documents without a token."""
+    vocabulary = vocabulary_of(tokenizer)
     with ExitStack() as stack:
-        collected = Collected(tokenizer, stack.enter_context(_Files(new, len(tokenizer))))
+        collected = Collected(tokenizer, stack.enter_context(_Files(new, vocabulary)))
         collected.extend(documents)
         corpus = collected.corpus(empty)
     manifest = {
@@ -71,7 +72,7 @@ def write_into(
         "bytes": corpus.size,
         "digest": corpus.digest,
         "groups": list(corpus.group_names),
-        "vocabulary": len(tokenizer),
+        "vocabulary": vocabulary,
         "tokenizer": tokenizer_fingerprint(tokenizer),
         "sources": sources,
     }

@@ -15,7 +15,7 @@ from tfx_core.tasks import pipeline
 from tfx_training.finetuning import metrics
 from tfx_training.finetuning.records import Column, Record
 from tfx_training.finetuning.tuning import FineTuning
-from tfx_training.objective import Batch, Example, Trainee, share_right
+from tfx_training.objective import Batch, Example, Trainee, positions_of_target, share_right
 
 TextTask: TypeAlias = Literal["summarization", "translation", "text2text-generation"]
 
@@ -128,7 +128,7 @@ class Texts(FineTuning[Written]):
     def fit(self, model: Model, length: int | None = None) -> None:
         """As of all heads; the prefix is by default the checkpoint's for the task, and is kept there for the task."""
         super().fit(model, length)
-        self.target_length = min(self.target_length, model.max_positions or self.target_length)
+        self.target_length = min(self.target_length, positions_of_target(model) or self.target_length)
         settings, name = model.config.extra.get("task_specific_params") or {}, self._settings_name
         stored = settings.get(name, {}).get("prefix", model.config.extra.get("prefix")) or ""
         if self.prefix is None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tfx_training.objective import Batch, Objective, generator_of
+from tfx_training.objective import Batch, Objective, generator_of, generator_of_order
 from tfx_training.settings import TrainingSettings
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def updates(
     begin = share.process * settings.accumulation * size
     while True:
         rows = objective.rows(corpus, generator_of(settings.seed, epoch)) if rows is None else rows
-        order = objective.order(rows, settings.batch_size, generator_of(settings.seed, epoch))
+        order = objective.order(rows, settings.batch_size, generator_of_order(settings.seed, epoch))
         for each in range(number, len(order)):
             mine = order[each, begin : begin + settings.accumulation * size].reshape(settings.accumulation, size)
             batches = [batch_of(objective, rows, numbers, settings.seed, epoch) for numbers in mine]

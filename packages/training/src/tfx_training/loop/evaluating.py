@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tfx_training.loop.batches import batch_of
-from tfx_training.objective import Objective, Outcome, generator_of
+from tfx_training.objective import Objective, Outcome, generator_of, generator_of_order
 
 _EPOCH = 2**31
 """A number that no epoch of a training has, so that what is drawn for an evaluation is drawn for nothing else."""
@@ -74,7 +74,7 @@ def _shares(
     process, processes = accelerator.process_index, accelerator.num_processes
     if objective.follows:
         width = min(size * processes, len(rows)) // processes * processes
-        order = objective.order(rows, max(width, processes), generator_of(seed, _EPOCH))
+        order = objective.order(rows, max(width, processes), generator_of_order(seed, _EPOCH))
         mine = order.reshape(len(order), processes, -1)[:, process]
         yield from ((numbers, True) for numbers in mine)
         return

@@ -47,6 +47,10 @@ def _muon(matrices: list[nn.Parameter], settings: TrainingSettings) -> torch.opt
             f"optimiser='muon': torch {torch.__version__} has no torch.optim.Muon; "
             "install torch 2.9 or later, or train with optimiser='adamw'"
         )
+    if matrices[0].device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        from tfx_training.loop.muon import Float32Muon
+
+        kind = Float32Muon
     muon: torch.optim.Optimizer = kind(
         matrices, lr=settings.rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
     )

@@ -18,6 +18,7 @@ from tfx_training.objectives.targets import Writing
 from tfx_training.passages import Passage, Passages, balanced
 from tfx_training.rows import Picked
 from tfx_training.special_tokens import role_id
+from tfx_training.word_starts import WordStarts
 
 Noise: TypeAlias = Literal["permutation", "masking", "deletion", "infilling", "rotation"]
 
@@ -30,14 +31,18 @@ class Denoising(Writing[TokenCorpus, Passage]):
     These go in this order, whatever the order that they are named in: sentences are permuted; of ``rate`` of the words
     (of the tokens without ``whole_words``) the tokens are masked, or deleted, or in spans of ``mean_span`` words filled
     in for by one mask each; and the text is rotated. A share ``random`` of the masks is any other token. What stands
-    around a text is neither noised nor counted. A text of one sentence stays in order.
+    around a text is neither noised nor counted. A text of one sentence stays in order. Masks of no words may make a
+    text longer than it was; it is cut at its end to ``length`` (the original's grows, and its models have room).
+
+    Words are `WordStarts`. In the languages of ``tokens_in``, which put no blanks between words, so that a sentence
+    would be one, tokens are hidden one by one; by default they are those that fairseq's own scripts name, and Burmese.
 
     Defaults are those of the released models: 30 % of the words, spans of 3.5 words (the paper: 3), a tenth of the
     masks random (of which the paper says nothing), no rotation. With a tokenizer that tells languages it is mBART's:
     35 %, sentences end with the end token (which is a word as any other), each text stands in the language of its
     group, and languages are drawn by their share to the power of ``exponent``.
     Source: fairseq, ``fairseq/data/denoising_dataset.py`` and in ``fairseq/tasks`` ``denoising.py`` and
-    ``multilingual_denoising.py``.
+    ``multilingual_denoising.py`` (there ``--no-whole-word-mask-langs``).
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Denoising(Writing[TokenCorpus, Passage]):
         mean_span: float = 3.5,
         random: float = 0.1,
         whole_words: bool = True,
+        tokens_in: Sequence[str] = ("ja_XX", "km_KH", "my_MM", "th_TH", "zh_CN", "zh_TW"),
         exponent: float = 0.7,
     ) -> None:
         super().__init__(tokenizer)
@@ -58,10 +64,13 @@ class Denoising(Writing[TokenCorpus, Passage]):
         self.rate = checked(self._published(rate), _PARTLY, "rate", InputError)
         self.mean_span = checked(mean_span, Annotated[float, Between(0.1)], "mean_span", InputError)
         self.whole_words = checked(whole_words, bool, "whole_words", InputError)
+        self.tokens_in = checked(tokens_in, tuple[str, ...], "tokens_in", InputError)
         self.exponent = checked(exponent, Rate, "exponent", InputError)
         others = usual_ids(tokenizer)
         self._masks = Masks(role_id(tokenizer, "mask_token"), others, checked(random, Rate, "random", InputError))
-        self._between = Tokens.of([role_id(tokenizer, "eos_token")] if tokenizer.languages else [])
+        self._word_starts = WordStarts(tokenizer)
+        self._end = role_id(tokenizer, "eos_token")
+        self._between = Tokens.of([self._end] if tokenizer.languages else [])
         self._frames: dict[str, Frame] = {}
 
     def _published(self, rate: float | None) -> float:
@@ -86,19 +95,17 @@ class Denoising(Writing[TokenCorpus, Passage]):
 
     def example(self, row: Passage, generator: np.random.Generator) -> Example:
         """``input_ids``, what noise left of the text, and ``labels``, the text."""
-        before, behind = self._around(row.group)
-        noised = self.noised(row.sentences, generator)
-        ids = np.concatenate([before, noised.ids, behind])
-        labels = np.concatenate([before, self._joined(row.sentences).ids, behind])
+        frame = self._around(row.group)
+        ids = frame.around(self.noised(row, generator).ids, self.length, "length")
+        labels = frame.around(self._joined(row.sentences).ids, self.length, "length")
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": labels}
 
-    def noised(self, sentences: Sequence[Tokens], generator: np.random.Generator) -> Tokens:
+    def noised(self, row: Passage, generator: np.random.Generator) -> Tokens:
         """What noise leaves of a text, without what stands around it."""
-        if "permutation" in self.noises:
-            sentences = permuted(sentences, generator)
+        sentences = permuted(row.sentences, generator) if "permutation" in self.noises else row.sentences
         tokens = self._joined(sentences)
-        if not self.whole_words:
-            tokens = Tokens.of(tokens.ids.tolist())
+        by_words = self.whole_words and row.group not in self.tokens_in
+        tokens = Tokens(tokens.ids, self._word_starts(tokens)) if by_words else Tokens.of(tokens.ids.tolist())
         if "masking" in self.noises:
             tokens = masked(tokens, self._masks, generator, rate=self.rate)
         if "deletion" in self.noises:
@@ -109,7 +116,7 @@ class Denoising(Writing[TokenCorpus, Passage]):
 
     def of_tokenizer(self) -> Mapping[str, Any]:
         """BART's decoder begins with the end token, too."""
-        return {**super().of_tokenizer(), "decoder_start_token_id": self.tokenizer.eos_token_id}
+        return {**super().of_tokenizer(), "decoder_start_token_id": self._end}
 
     def _joined(self, sentences: Sequence[Tokens]) -> Tokens:
         text = sentences[0]

@@ -21,6 +21,7 @@ from tfx_training.corpus import TokenCorpus
 from tfx_training.objective import Batch, Outcome, Trainee
 from tfx_training.objectives.masked_words import HiddenWords, mean_loss
 from tfx_training.packing import Packing
+from tfx_training.token_tables import rows_of_table
 
 HEAD = "masked-lm"
 
@@ -79,11 +80,13 @@ class Distillation(HiddenWords):
     def _check_teacher(self) -> None:
         if self.teacher.head_name != HEAD:
             raise InputError(f"the teacher has the head {self.teacher.head_name!r}: load it with head={HEAD!r}")
-        if _vocabulary(self.teacher) < len(self.tokenizer):
+        needed = rows_of_table(self.tokenizer)
+        if _vocabulary(self.teacher) < needed:
             raise InputError(
-                f"the teacher has {_vocabulary(self.teacher)} tokens and the tokenizer {len(self.tokenizer)}: give the "
+                f"the teacher has {_vocabulary(self.teacher)} tokens and the tokenizer {needed}: give the "
                 "teacher's own tokenizer"
             )
+        self.check_positions("teacher", self.teacher)
         if not self.terms:
             raise InputError("soft_weight=0, hidden_weight=0, states_weight=0: one of them must be more than 0")
 

@@ -4,13 +4,14 @@ Source: google-research/pegasus, ``pegasus/ops/sentence_selection.cc`` and ``peg
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfx_core import Tokenizer
 from tfx_training.corpus.tokens import Ids, Places
+from tfx_training.token_tables import rows_of_table
 
 Strategy: TypeAlias = Literal["independent", "sequential", "random", "lead"]
 """The first two are the paper's principal sentences (Ind and Seq)."""
@@ -40,7 +41,7 @@ def gaps(
     Any, the first ones, or the principal ones: those that have the highest ROUGE-1 F1 with all others together, each
     for itself, or chosen one after another so that all chosen ones together have it with what is left. With ``unique``
     a token that comes again is not counted again (Uniq, else Orig). Scores are multiplied by any number from 1 - noise
-    to 1 + noise.
+    to 1 + noise. Of equal scores the last ones are the highest, as in the original.
     """
     if strategy == "lead":
         return np.arange(count)
@@ -53,7 +54,7 @@ def gaps(
         scores = rouge(counts[chosen].sum(axis=0) + counts, counts[~chosen].sum(axis=0) - counts, unique=unique)
         scores *= generator.uniform(1 - noise, 1 + noise, len(scores))
         scores[chosen] = -1.0
-        chosen[np.argsort(-scores, kind="stable")[: count // rounds]] = True
+        chosen[np.argsort(scores, kind="stable")[-(count // rounds) :]] = True
     return np.flatnonzero(chosen)
 
 
@@ -83,24 +84,22 @@ def scored_as(tokenizer: Tokenizer, stop_words: Collection[str] = ()) -> Ids:
     Tokens without a letter or digit, special ones and stop words count as none. The original does so with words, and
     only with those of a to z and digits.
     """
-    pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     left_out = {word.lower() for word in stop_words}
     special = set(tokenizer.all_special_ids)
-    numbers: dict[str, int] = {}
-    return np.asarray(
-        [
-            -1 if number in special or word in left_out or not _is_word(word) else numbers.setdefault(word, number)
-            for number, word in enumerate(map(_word, pieces))
-        ]
-    )
+    first: dict[str, int] = {}
+    table = np.full(rows_of_table(tokenizer), -1)
+    for number, piece in sorted((number, piece) for piece, number in tokenizer.get_vocab().items()):
+        word = _word(piece)
+        if number not in special and word not in left_out and _is_word(word):
+            table[number] = first.setdefault(word, number)
+    return table
 
 
-def _word(piece: Any) -> str:
+def _word(piece: str) -> str:
     """Of a piece, without the mark of a word's begin, in small letters."""
-    word = str(piece or "")
     for mark in _MARKS:
-        word = word.removeprefix(mark)
-    return word.lower()
+        piece = piece.removeprefix(mark)
+    return piece.lower()
 
 
 def _is_word(word: str) -> bool:

@@ -54,8 +54,12 @@ def with_hidden_words(
     These are max(1, ⌊rate · words⌋) words, without the token that is ``spared``. Of them 80 % are masked, 10 % become
     any tokens, and 10 % stay.
     """
-    numbers = word_numbers(text)
-    words = np.unique(numbers[text.ids != spared])
+    spare = text.ids == spared
+    # no word goes on over it: the sentence behind it may begin without a blank
+    starts = text.word_starts | spare
+    starts[1:] |= spare[:-1]
+    numbers = word_numbers(Tokens(text.ids, starts))
+    words = np.unique(numbers[~spare])
     chosen = generator.choice(words, min(len(words), max(1, int(rate * len(words)))), replace=False)
     hidden = np.isin(numbers, chosen)
     fate = np.where(hidden, generator.random(len(numbers))[numbers], 1.0)
@@ -143,7 +147,7 @@ class GapSentences(Writing[TokenCorpus, Passage]):
 
     def of_tokenizer(self) -> Mapping[str, Any]:
         """The decoder begins with the padding token, too."""
-        return {**super().of_tokenizer(), "decoder_start_token_id": self.tokenizer.pad_token_id}
+        return {**super().of_tokenizer(), "decoder_start_token_id": role_id(self.tokenizer, "pad_token")}
 
 
 class GapSentencesAndWords(GapSentences):

@@ -17,6 +17,8 @@ from tfx_core.fields import Rate, checked
 from tfx_core.model.heads import IGNORED
 from tfx_training.corpus.tokens import Flags, Ids, Tokens
 from tfx_training.special_tokens import role_id
+from tfx_training.token_tables import rows_of_table
+from tfx_training.word_starts import WordStarts
 
 Unit: TypeAlias = Literal["tokens", "words", "n-grams"]
 """What is hidden as a whole."""
@@ -163,21 +165,29 @@ def labels_of(ids: Ids, chosen: Flags) -> Ids:
 class Masking:
     """Hides a share of the tokens of rows of a tokenizer, special tokens never.
 
-    An unknown token is none of those: it is hidden like any other. Raises `InputError` for a tokenizer without a mask.
+    An unknown token is none of those: it is hidden like any other. ``words`` say where words begin. Raises `InputError`
+    for a tokenizer without a mask.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, *, share: float = 0.15, unit: Unit = "tokens", fates: Fates = BERT
+        self,
+        tokenizer: Tokenizer,
+        *,
+        share: float = 0.15,
+        unit: Unit = "tokens",
+        fates: Fates = BERT,
+        words: WordStarts | None = None,
     ) -> None:
         self.share = checked(share, Rate, "share", InputError)
         self.unit = checked(unit, Unit, "unit", InputError)
         self.fates = fates
         self.mask = role_id(tokenizer, "mask_token")
         self.usual = usual_ids(tokenizer)
-        self._maskable = np.zeros(max(len(tokenizer), *tokenizer.get_vocab().values()) + 1, dtype=np.bool_)
+        self._maskable = np.zeros(rows_of_table(tokenizer), dtype=np.bool_)
         self._maskable[self.usual] = True
         if tokenizer.unk_token_id is not None:
             self._maskable[tokenizer.unk_token_id] = True
+        self.words = WordStarts(tokenizer) if words is None else words
 
     def __call__(self, row: Tokens, generator: np.random.Generator) -> Masked:
         """The row with special tokens in it, hidden in part."""
@@ -191,7 +201,7 @@ class Masking:
         if self.unit == "tokens":
             return chosen_tokens(maskable, most, generator)
         choose = chosen_words if self.unit == "words" else chosen_ngrams
-        return choose(maskable, row.word_starts, most, generator)
+        return choose(maskable, self.words(row), most, generator)
 
 
 def usual_ids(tokenizer: Tokenizer) -> Ids:

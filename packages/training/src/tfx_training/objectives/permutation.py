@@ -17,6 +17,7 @@ from tfx_training.objectives.segment_pairs import cut_sizes
 from tfx_training.rows import Rows
 from tfx_training.special_tokens import role_id
 from tfx_training.streams import Stream, side_by_side
+from tfx_training.word_starts import WordStarts, begins_word_of_xlnet
 
 
 class Place(NamedTuple):
@@ -65,11 +66,12 @@ class PermutedTokens(Objective[TokenCorpus, Place]):
 
     The first ``reuse`` tokens go on with the text of the row before, and are what the model remembers of a row; behind
     them stand two segments, ``A <sep> B <sep> <cls>``, of which B follows A half the time and else is from anywhere.
-    An order is drawn for every ``permutation`` tokens; targets are `sampled_spans`. Documents follow one another,
-    behind each an ``<eod>`` where the vocabulary has it. Of an epoch's rows each batch goes on with the texts of the
-    one before it, in so many stretches of the corpus as a batch has rows; at its end memory should be dropped (Yang et
-    al. 2019, §2.4 to §2.6 and appendix A.4; ``data_utils.py`` and ``README.md`` of zihangdai/xlnet). The released
-    models read half of each batch backwards (``bi_data``); here all is read forwards.
+    An order is drawn for every ``permutation`` tokens; targets are `sampled_spans`, which begin with words as
+    `begins_word_of_xlnet` knows them. Documents follow one another, behind each an ``<eod>`` where the vocabulary has
+    it. Of an epoch's rows each batch goes on with the texts of the one before it, in so many stretches of the corpus as
+    a batch has rows; at its end memory should be dropped (Yang et al. 2019, §2.4 to §2.6 and appendix A.4;
+    ``data_utils.py`` and ``README.md`` of zihangdai/xlnet). The released models read half of each batch backwards
+    (``bi_data``); here all is read forwards.
     """
 
     roles: ClassVar = {"model": "causal-lm"}
@@ -100,6 +102,7 @@ class PermutedTokens(Objective[TokenCorpus, Place]):
         self._check_lengths()
         self._separator = Tokens.of([role_id(tokenizer, "sep_token")])
         self._class = Tokens.of([role_id(tokenizer, "cls_token")])
+        self._words = WordStarts(tokenizer, begins_word_of_xlnet)
         end = tokenizer.get_vocab().get("<eod>")
         self._between = () if end is None else (end,)
 
@@ -137,7 +140,7 @@ class PermutedTokens(Objective[TokenCorpus, Place]):
         tokens = remembered + segments.first + self._separator + segments.second + self._separator + self._class
         usual = np.ones(self.length, dtype=np.bool_)
         usual[[self.reuse + len(segments.first.ids), -2, -1]] = False
-        targets = self._targets(usual, tokens.word_starts, generator)
+        targets = self._targets(usual, self._words(tokens), generator)
         sizes = [self.reuse + len(segments.first.ids) + 1, len(segments.second.ids) + 1, 1]
         return {
             "input_ids": tokens.ids,

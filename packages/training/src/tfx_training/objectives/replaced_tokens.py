@@ -29,8 +29,10 @@ class ReplacedTokens(HiddenWords):
     discriminator's widths, see `generator_sizes`.
 
     Where the tokenizer has token types, a row is two segments of whole sentences, see `second_segment`; ``alone`` of
-    them are one, as is a row in which no sentence ends.
-    Source: Clark et al. 2020, §3, table 6; google-research/electra, ``run_pretraining.py``, ``pretrain_helpers.py``.
+    them are one, as is a row in which no sentence ends. All rows are filled; that code makes one of twenty of any
+    length from 5 tokens on.
+    Source: Clark et al. 2020, §3, table 6; google-research/electra, ``run_pretraining.py``, ``pretrain_helpers.py``,
+    ``build_pretraining_dataset.py``.
     """
 
     roles: ClassVar = {"discriminator": "pretraining", "generator": "masked-lm"}
@@ -58,6 +60,7 @@ class ReplacedTokens(HiddenWords):
         self.generator_size = checked(generator_size, Annotated[float, Above(0, 1)], "generator_size", InputError)
         self.tied = checked(tied, bool, "tied", InputError)
         self._pair = Framing(tokenizer, pair=True) if "token_type_ids" in tokenizer.model_input_names else None
+        self._pair_room = 0 if self._pair is None else self._pair.room(self.length, 2)
 
     def example(self, row: Packed, generator: np.random.Generator) -> Example:
         """The row with special tokens around it or its segments, hidden in part."""
@@ -68,8 +71,8 @@ class ReplacedTokens(HiddenWords):
 
     def _framed(self, row: Packed, generator: np.random.Generator) -> Framed:
         if self._pair is not None and generator.random() >= self.alone:
-            room = self._pair.room(self.length, 2)
-            second = second_segment(row.sentence_ends, room // 2, generator)
+            room = self._pair_room
+            second = second_segment(row.sentence_ends, len(row.tokens.ids), room // 2, generator)
             if 0 < second < room:
                 return self._pair(row.tokens.between(0, second), row.tokens.between(second, room))
         return self._framing(row.tokens)
@@ -100,16 +103,16 @@ class ReplacedTokens(HiddenWords):
         return {"discriminator": discriminator, "generator": generator}
 
 
-def second_segment(sentence_ends: Places, wanted: int, generator: np.random.Generator) -> int:
+def second_segment(sentence_ends: Places, length: int, wanted: int, generator: np.random.Generator) -> int:
     """The place where a row's second segment begins, of those ``(s,)`` where sentences end within it; 0 for none.
 
     The first segment has the first sentence, others while it is shorter than ``wanted``, and half the time the one with
-    which it no longer is.
+    which it no longer is. So a row of a ``length`` below that is one segment.
     Source: google-research/electra, ``build_pretraining_dataset.py``, ``_create_example``, where short sentences from
     behind the second segment's first one may go to the first segment, too.
     """
     place = int(np.searchsorted(sentence_ends, wanted))
-    if place and generator.random() < 0.5:
+    if place and length >= wanted and generator.random() < 0.5:
         place -= 1
     return int(sentence_ends[place]) if place < len(sentence_ends) else 0
 

@@ -22,6 +22,7 @@ from tfx_training.objectives.masked_words import GuessingTrainee, guessed, mean_
 from tfx_training.objectives.masking import Masking, Unit
 from tfx_training.rows import Rows
 from tfx_training.special_tokens import role_id
+from tfx_training.word_starts import WordStarts
 
 FOLLOWS, OTHER = 0, 1
 """The labels: the second segment follows the first in its document, or it is another one."""
@@ -142,11 +143,20 @@ class SegmentPairs(Objective[TokenCorpus, Segments]):
     label: ClassVar[str]
     logits: ClassVar[str]
 
-    def __init__(self, tokenizer: Tokenizer, unit: Unit, *, length: int, short: float, share: float) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        unit: Unit,
+        *,
+        length: int,
+        short: float,
+        share: float,
+        words: WordStarts | None = None,
+    ) -> None:
         super().__init__(tokenizer)
         self.length = checked(length, Size, "length", InputError)
         self.short = checked(short, Rate, "short", InputError)
-        self.masking = Masking(tokenizer, share=share, unit=unit)
+        self.masking = Masking(tokenizer, share=share, unit=unit, words=words)
         self._framing = Framing(tokenizer, pair=True)
         self._room = self._framing.room(self.length, 2)
         self._padding = role_id(tokenizer, "pad_token")

@@ -17,15 +17,17 @@ from tfx_training.objectives.segment_pairs import (
     split,
     wanted_tokens,
 )
+from tfx_training.word_starts import WordStarts, begins_word_of_albert
 
 
 class SentenceOrder(SegmentPairs):
     """Pairs of consecutive segments of a document, of at most ``length`` tokens, swapped half of the time.
 
     As in ``create_pretraining_data.py`` of google-research/albert: the pairs of a tenth of the documents (``short``)
-    are shorter; one to three words in a row are hidden together; what has no room is cut at either end. Each pair has
-    two sentences at least. A sentence that is left alone at the end of a document is in none: that code joins it to
-    some of another document and calls that swapped, which is what the paper does without.
+    are shorter; one to three words in a row are hidden together, words being those of `begins_word_of_albert` where
+    pieces are sentencepiece's; what has no room is cut at either end. Each pair has two sentences at least. A sentence
+    that is left alone at the end of a document is in none: that code joins it to some of another document and calls
+    that swapped, which is what the paper does without.
     """
 
     terms: ClassVar = {"masked words": 1.0, "sentence order": 1.0}
@@ -34,7 +36,8 @@ class SentenceOrder(SegmentPairs):
     logits = "sop_logits"
 
     def __init__(self, tokenizer: Tokenizer, *, length: int = 512, short: float = 0.1, share: float = 0.15) -> None:
-        super().__init__(tokenizer, "n-grams", length=length, short=short, share=share)
+        words = WordStarts(tokenizer, begins_word_of_albert)
+        super().__init__(tokenizer, "n-grams", length=length, short=short, share=share, words=words)
 
     def pairs(self, corpus: TokenCorpus, document: int, generator: np.random.Generator) -> Iterator[Pair]:
         """The pairs of a document, one after the other."""

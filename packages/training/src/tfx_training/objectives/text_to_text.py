@@ -69,10 +69,15 @@ class TextToText(Writing[TokenCorpus, Pair]):
         self._framings: dict[tuple[str, str], tuple[Frame, Frame]] = {}
 
     def rows(self, corpus: TokenCorpus, generator: np.random.Generator) -> Pairs:
-        """All pairs, in order; nothing is drawn. Raises `InputError` for languages that the tokenizer does not know."""
+        """All pairs, in order; nothing is drawn.
+
+        Raises `InputError` for languages that the tokenizer does not know, and for lengths without room for a text.
+        """
         pairs = Pairs(corpus)
         for names in np.unique(corpus.groups.reshape(-1, 2), axis=0):
-            self._framing((corpus.group_names[names[0]], corpus.group_names[names[1]]))
+            source, target = self._framing((corpus.group_names[names[0]], corpus.group_names[names[1]]))
+            source.room(self.length, "length")
+            target.room(self.target_length, "target_length")
         return pairs
 
     def example(self, row: Pair, generator: np.random.Generator) -> Example:
