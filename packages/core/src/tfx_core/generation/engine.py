@@ -26,7 +26,7 @@ from tfx_core.generation.prompts import Prompts, greatest_lengths, padding_token
 from tfx_core.generation.search import Search
 from tfx_core.generation.shortlist import Shortlist, narrow
 from tfx_core.generation.sides import Sides
-from tfx_core.generation.state import REPORTS, DecodingState, GenerativeModel
+from tfx_core.generation.state import REPORTS, DecodingState, GenerativeModel, ReservingState
 from tfx_core.generation.stepwise import decode_stepwise
 from tfx_core.generation.stopping import Stopping, StoppingCriterion, StopStrings, TextDecoder
 from tfx_core.generation.streaming import Streamer, check_streamer, told_of_errors
@@ -135,6 +135,8 @@ def _begin(
     limits = greatest_lengths(prompts, options, model.most_read, given)
     twin = for_inference(model) if isinstance(model, nn.Module) else model
     state = model.architecture.decoding(twin, inputs)
+    if isinstance(state, ReservingState):
+        state.reserve(int(limits.max()))
     if options.guidance_scale != 1:
         read = source if model.config.is_encoder_decoder else prompts
         others = negative_inputs(inputs, read, *negative, rows=len(prompts))

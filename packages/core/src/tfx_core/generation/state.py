@@ -100,6 +100,15 @@ REPORTS = ("output_attentions", "output_hidden_states")
 
 
 @runtime_checkable
+class ReservingState(DecodingState, Protocol):
+    """A state that can make room for texts before they grow."""
+
+    def reserve(self, length: int) -> None:
+        """Texts are read up to this length, prompts included; called before `prefill`."""
+        ...
+
+
+@runtime_checkable
 class ReportingState(DecodingState, Protocol):
     """A state that reports what its model computes, as far as the call's inputs ask for it (``output_attentions``)."""
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 from tfx_core.generation.state import REPORTS, check_used
+from tfx_core.model.backbone import Backbone
 from tfx_core.model.model import Model
 from tfx_core.model.outputs import ModelOutput
 from tfx_core.nn import AttentionKernel, DecoderCache, RealTokens, last_tokens
@@ -78,6 +79,12 @@ class CausalDecoding:
         self._cache = None if past is None else past.copied()
         self._last_length = 0
         self._output, self._reported_rows = ModelOutput(), 1
+
+    def reserve(self, length: int) -> None:
+        """Texts are read up to this length: a cache that is new makes room for it at once."""
+        if self._cache is None and isinstance(self._decoder, Backbone):
+            self._cache = self._decoder.new_cache()
+            self._cache.expect(length)
 
     def prefill(self) -> Tensor:
         """Read the prompts; the logits ``(B, V)`` after the last real token of each."""

@@ -14,6 +14,9 @@ from tfx_core.nn.real_tokens import RealTokens
 
 _OF_ANOTHER = "a cache goes on in the model that made it"
 
+_MOST_AHEAD = 2048
+"""Tokens that there is room for at most before they come: a limit may be far beyond where texts end."""
+
 
 class AttentionCache(Protocol):
     """What one attention remembers."""
@@ -42,7 +45,7 @@ NO_CACHE = NoCache()
 
 
 class SelfAttentionCache:
-    """Keys and values of the tokens so far, in buffers that grow by doubling.
+    """Keys and values of the tokens so far, in buffers of the length that is expected, which else grow by doubling.
 
     A step then writes one column instead of copying the past. With gradients the parts are concatenated, since
     writing into a buffer would invalidate what the backward pass needs.
@@ -50,8 +53,18 @@ class SelfAttentionCache:
 
     def __init__(self) -> None:
         self.length = 0
+        self.expected = 0
+        """How long the texts become, as far as that is known."""
         self._key: Tensor | None = None
         self._value: Tensor | None = None
+        self._shared = False
+        """Whether a copy may have the same buffers."""
+
+    def __copy__(self) -> Self:
+        made = type(self).__new__(type(self))
+        self._shared = True
+        vars(made).update(vars(self))
+        return made
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Add ``(B, G, T, d)``; return views of all ``length`` keys and values."""
@@ -72,9 +85,17 @@ class SelfAttentionCache:
 
     def select(self, rows: Tensor) -> None:
         """Row ``i`` becomes what row ``rows[i]`` was; rows may repeat or be left out."""
-        if self._key is not None and self._value is not None:
-            self._key = self._view(self._key, self.length).index_select(0, rows)
-            self._value = self._view(self._value, self.length).index_select(0, rows)
+        if self._key is None or self._value is None:
+            return
+        views = self._view(self._key, self.length), self._view(self._value, self.length)
+        if self._shared or len(rows) != len(self._key) or self._key.requires_grad or torch.is_grad_enabled():
+            self._key, self._value = (each.index_select(0, rows) for each in views)
+            self._shared = False
+            return
+        # of the beams of a text most stay where they are
+        moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero().squeeze(1)
+        for each in views:
+            each.index_copy_(0, moved, each.index_select(0, rows[moved]))
 
     def crop(self, length: int) -> None:
         """Forget all but the first ``length`` tokens."""
@@ -97,6 +118,8 @@ class SelfAttentionCache:
         if buffer is None or buffer.shape[2] < self.length or buffer.requires_grad:
             # the first call allocates what it needs and a quarter more: most decodings end soon after their prompt
             capacity = self.length + max(64, self.length // 4) if buffer is None else max(self.length, 2 * start)
+            if self.expected > self.length:
+                capacity = min(self.expected, self.length + _MOST_AHEAD)
             grown = new.new_empty(batch, heads, capacity, width)
             if buffer is not None:
                 grown[:, :, :start] = buffer[:, :, :start].detach()
@@ -247,6 +270,12 @@ class DecoderCache:
             raise InputError(f"past_key_values of {len(self.layers)} layers: this model has {layers}; {_OF_ANOTHER}")
         if self.real is not None and self.batch != rows:
             raise InputError(f"past_key_values has {self.batch} rows, this call {rows}; must be alike")
+
+    def expect(self, length: int) -> None:
+        """Texts are read up to this length."""
+        for layer in self.layers:
+            if isinstance(layer, KeyValueCache):
+                layer.self_attention.expected = length
 
     def append(self, new: RealTokens) -> RealTokens:
         """Note the tokens of this call; return all."""
