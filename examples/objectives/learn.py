@@ -122,7 +122,7 @@ TRIALS = {
     ),
     "gap-sentences": Trial("pegasus", {"loss": 0.8}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}),
     "gap-sentences-and-words": Trial(
-        "pegasus", {"gaps": 0.8, "words": 0.3}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}
+        "pegasus", {"gaps": 0.8, "words": 0.2}, BOTH_SIDES, {"length": 2 * LENGTH, "target_length": LENGTH}
     ),
     "masked-words": Trial("bert", {"loss": 0.5}, SIZES),
     "next-sentence": Trial("bert", {"masked words": 0.4, "next sentence": 0.01}, SIZES),

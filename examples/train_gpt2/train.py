@@ -97,7 +97,10 @@ def pretraining(arguments: argparse.Namespace, texts: Path, held_out: Path) -> S
     keys = [part for name, value in sizes.items() for part in ("--config-key", f"{name}={value}")]
     corpus = ("--corpus", texts, "--held-out", held_out, "--option", f"length={LENGTH}")
     updates = ("--batch-size", BATCH, "--optimiser", "muon", "--rate", RATE, "--warmup", WARM_UP, "--betas", 0.9, 0.98)
-    how = ("--minutes", arguments.minutes, "--precision", "bf16", "--log-every", 1, "--anew")
+    # a processor without AVX-512 takes many times as long for bfloat16
+    quick = torch.accelerator.is_available() or "AVX512" in torch.backends.cpu.get_cpu_capability()
+    precision = "bf16" if quick else "no"
+    how = ("--minutes", arguments.minutes, "--precision", precision, "--log-every", 1, "--anew")
     model = ("--objective", "causal", "--config", "gpt2", *keys, "--tokenizer", arguments.folder)
     return ("pretrain", *model, *corpus, *updates, *how, "--out", arguments.folder)
 

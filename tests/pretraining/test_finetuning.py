@@ -136,7 +136,8 @@ def test_it_is_learnt(head: str, model_type: str, tmp_path: Path) -> None:
     right = {name: float(share) for name, share in outcome.right.items()}
     told = objective.measures({"loss": float(outcome.losses["loss"])}, right, corpus)
     told = {**told, **objective.judged(trainee, corpus)}
-    assert told[LEARNT[head, model_type]] > 0.9, told
+    # which text a causal model reads it has to guess at its first words
+    assert told[LEARNT[head, model_type]] > (0.7 if head == "causal-lm" else 0.9), told
     assert not trainee.training
 
 

@@ -72,7 +72,7 @@ def test_what_is_carried_is_detached_and_no_longer_than_asked(tokenizer: tfx_cor
 
 def test_a_model_without_a_memory_of_segments(tokenizer: tfx_core.Tokenizer) -> None:
     tiny = {name: value for name, value in case_of("gpt2").tiny.items() if name != "vocab_size"}
-    objective = Segments(tokenizer)
+    objective = Segments(tokenizer, length=8)
     models = objective.new_models("gpt2", seed=0, **tiny)
     with pytest.raises(InputError, match="gpt2: this model has no memory of segments; learn with 'causal'"):
         objective.trainee(models)

@@ -111,7 +111,7 @@ def test_two_processes_with_shards_equal_one(model_type: str, head: str, results
     tensors = {name: value for name, value in gathered.items() if isinstance(value, Tensor) and name in whole}
     assert len(tensors) > 5
     for name, value in tensors.items():  # where there was a checkpoint, as it had them
-        torch.testing.assert_close(value, whole[name], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(value, whole[name], atol=5e-5, rtol=1e-4)
 
 
 class Sharding(Accelerator):
@@ -147,7 +147,7 @@ def test_a_training_in_shards_is_the_same_and_goes_on(tmp_path: Path) -> None:
     one, other = (tfx_core.load_model(tmp_path / name).state_dict() for name in ("whole", "shards"))
     assert one.keys() == other.keys()
     for name, value in one.items():
-        torch.testing.assert_close(other[name], value, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(other[name], value, atol=5e-5, rtol=1e-4)
     assert list((tmp_path / "shards" / "checkpoints" / "step-4").glob("*/*.distcp"))
 
 

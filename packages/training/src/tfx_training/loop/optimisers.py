@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tfx_core.errors import InputError
+from tfx_training.loop import bfloat16
 from tfx_training.settings import TrainingSettings
 
 
@@ -47,7 +48,7 @@ def _muon(matrices: list[nn.Parameter], settings: TrainingSettings) -> torch.opt
             f"optimiser='muon': torch {torch.__version__} has no torch.optim.Muon; "
             "install torch 2.9 or later, or train with optimiser='adamw'"
         )
-    if matrices[0].device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if matrices[0].device.type == "cpu" and bfloat16.is_emulated():
         from tfx_training.loop.muon import Float32Muon
 
         kind = Float32Muon

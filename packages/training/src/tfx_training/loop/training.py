@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from torch import Tensor
 from tfx_core import Model
 from tfx_core.cli import ProgressBar
 from tfx_core.errors import InputError
+from tfx_training.loop import bfloat16
 from tfx_training.loop.batches import Share, Update, prepared, updates
 from tfx_training.loop.evaluating import evaluate, over_processes
 from tfx_training.loop.interrupts import heeded_interrupts
@@ -384,6 +386,11 @@ def _accelerator(settings: TrainingSettings, folder: Path) -> Accelerator:
             raise InputError(f"trackers: {name!r} is not installed; there are: {', '.join(available) or 'none'}")
     if settings.precision == "fp16" and on_the_cpu():
         raise InputError("precision='fp16': half precision is for accelerators; bf16 computes on a processor, too")
+    if settings.precision == "bf16" and on_the_cpu() and bfloat16.is_emulated():
+        warnings.warn(
+            "precision='bf16': this processor has no instructions for it, so that it takes longer than precision='no'",
+            stacklevel=4,
+        )
     # an earlier training of this process may have had another precision
     AcceleratorState._reset_state(reset_partial_state=False)
     try:

@@ -54,7 +54,7 @@ def gaps(
         scores = rouge(counts[chosen].sum(axis=0) + counts, counts[~chosen].sum(axis=0) - counts, unique=unique)
         scores *= generator.uniform(1 - noise, 1 + noise, len(scores))
         scores[chosen] = -1.0
-        chosen[np.argsort(scores, kind="stable")[-(count // rounds) :]] = True
+        chosen[np.argsort(scores, kind="stable")[len(scores) - count // rounds :]] = True
     return np.flatnonzero(chosen)
 
 
