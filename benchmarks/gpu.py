@@ -376,6 +376,7 @@ def _forwards(bench: Bench, model: str, found: Found, *, compiled: bool) -> None
         if compiled:
             compile_layers(each)
     for batch, length in ((2, 16), (3, 24)) if bench.tiny else SHAPES:
+        torch.compiler.reset()
         inputs = _inputs(bench, ours, batch, length)
         contestants: dict[str, Call] = {}
         results: list[torch.Tensor] = []
@@ -458,21 +459,35 @@ def _text(model: Any, ids: "torch.Tensor", beams: int, new: int, **options: Any)
 
 
 def steps(bench: Bench, model: str, found: Found) -> None:
-    """One step of decoding at a length that stays: what a graph and compiled layers would bring to ours."""
+    """One step of decoding at a length that stays, as it comes and as a graph: what that would bring to ours."""
+    _steps(bench, model, found, compiled=False)
+
+
+def compiled_steps(bench: Bench, model: str, found: Found) -> None:
+    """The same beside one with its layers compiled."""
+    _steps(bench, model, found, compiled=True)
+
+
+def _steps(bench: Bench, model: str, found: Found, *, compiled: bool) -> None:
     import torch
 
     race, (ours, _) = RACES[model], bench.both(model)
-    ours.to(torch.bfloat16)
-    compiled = copy.deepcopy(ours)
-    compile_layers(compiled)
+    models = {"tfx": ours.to(torch.bfloat16)}
+    if compiled:
+        models["tfx, layers compiled"] = copy.deepcopy(ours)
+        compile_layers(models["tfx, layers compiled"])
     for batch in (1, 8):
+        torch.compiler.reset()
+        contestants: dict[str, Call] = {}
         with torch.inference_mode():
-            contestants: dict[str, Call] = {}
-            for name, each in (("tfx", ours), ("tfx, layers compiled", compiled)):
+            for name, each in models.items():
                 with failing_alone(f"batch {batch}, {name}", found):
                     step = _step(each, bench.ids(ours, batch, race.length))
                     step()
-                    contestants |= bench.with_graphs({name: step}, found)
+                    contestants[name] = step
+            results = [each() for each in contestants.values()]
+            check_close(results[0], results[-1], "bfloat16", model)
+            contestants = bench.with_graphs(contestants, found)
             bench.measured(f"batch {batch}, length {race.length + 1}", contestants, found)
 
 
@@ -526,13 +541,14 @@ PARTS = (
     *(Part("check", model, against_cpu, needs=8, most=40) for model in FIRST),
     *(Part("decode", model, decoding, needs=15, most=60) for model in RACES),
     *(Part("forward", model, forwards, needs=15, most=40) for model in FORWARDS),
-    *(Part("step", model, steps, needs=25, most=60) for model in RACES),
+    *(Part("step", model, steps, needs=10, most=30) for model in RACES),
     *(
         part
         for model in FORWARDS
         for part in (
             *([Part("decode-compiled", model, compiled_decoding, needs=35, most=100)] if model in RACES else []),
             Part("forward-compiled", model, compiled_forwards, needs=30, most=90),
+            *([Part("step-compiled", model, compiled_steps, needs=25, most=60)] if model in RACES else []),
         )
     ),
 )
