@@ -198,9 +198,12 @@ class Bench:
             for _ in range(3):
                 call()
         torch.cuda.current_stream().wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            output = call()
+        graph, own = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph):
+                output = call()
+        finally:
+            torch.cuda.set_stream(own)  # which a capture that fails may leave
 
         def replay() -> Any:
             graph.replay()
@@ -278,7 +281,7 @@ def done(bench: Bench, part: Part, left: float) -> dict[str, Any]:
         status = "out of time"
     except Exception:
         status = "failed"
-        found.notes.append(traceback.format_exc())
+        found.notes.append(traceback.format_exc(limit=-4).strip())
     seconds = time.monotonic() - started
     if bench.on_gpu and status != "failed":
         torch.cuda.empty_cache()
@@ -482,7 +485,7 @@ def _steps(bench: Bench, model: str, found: Found, *, compiled: bool) -> None:
         with torch.inference_mode():
             for name, each in models.items():
                 with failing_alone(f"batch {batch}, {name}", found):
-                    step = _step(each, bench.ids(ours, batch, race.length))
+                    step = _step(each, bench.ids(ours, batch, race.length), read_by=ours)
                     step()
                     contestants[name] = step
             results = [each() for each in contestants.values()]
@@ -491,15 +494,15 @@ def _steps(bench: Bench, model: str, found: Found, *, compiled: bool) -> None:
             bench.measured(f"batch {batch}, length {race.length + 1}", contestants, found)
 
 
-def _step(model: Any, ids: "torch.Tensor") -> Call:
-    """What reads one more token after these, of a source where there is an encoder, and forgets it again."""
-    writer, head = model.backbone.text_writer, model.language_head
+def _step(model: Any, ids: "torch.Tensor", *, read_by: Any) -> Call:
+    """What reads one more token and forgets it again; these, and a source for an encoder, the other model has read."""
+    writer, head, reader = model.backbone.text_writer, model.language_head, read_by.backbone
     source = {}
     if model.config.is_encoder_decoder:
-        source = {"encoder_hidden_states": model.backbone.source_reader(input_ids=ids).last_hidden_state}
+        source = {"encoder_hidden_states": reader.source_reader(input_ids=ids).last_hidden_state}
     cache = writer.new_cache()
     cache.expect(2 * ids.shape[1])
-    writer(input_ids=ids, past_key_values=cache, use_cache=True, **source)
+    reader.text_writer(input_ids=ids, past_key_values=cache, use_cache=True, **source)
     known, last = cache.real, ids[:, -1:].clone()
 
     def step() -> Any:
