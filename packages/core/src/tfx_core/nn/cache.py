@@ -88,7 +88,7 @@ class SelfAttentionCache:
         if self._key is None or self._value is None:
             return
         views = self._view(self._key, self.length), self._view(self._value, self.length)
-        copies = self._shared or len(rows) != len(self._key) or torch.is_grad_enabled()
+        copies = self._shared or len(rows) != len(self._key) or self._key.requires_grad or torch.is_grad_enabled()
         if copies or rows.device.type != "cpu":  # a device would have to be waited for, to know which rows move
             self._key, self._value = (each.index_select(0, rows) for each in views)
             self._shared = False
