@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from tfx_core.tasks import (
 )
 from tfx_core.text import Tokenizer
 from tfx_multimodal.images import ImageReader, stacked
+from tfx_multimodal.mmbt.config import MMBTConfig
 
 
 class TextAndImage(NamedTuple):
@@ -95,6 +96,11 @@ class MultimodalClassification(Task[TextClassificationOptions, TextAndImage, Log
         first = window.features["input_ids"][0] == self._classifier
         features = {name: window.features[name][int(first) :] for name in ("input_ids", "attention_mask")}
         return PicturedWindow(features=features, pixels=item.pixels)
+
+    def row_tokens(self, windows: Sequence[TextWindow], options: TextClassificationOptions) -> list[int]:
+        """Those of the image, and of the two tokens around it, beside those of the text."""
+        of_image = cast(MMBTConfig, self.model.config).num_image_embeds + 2
+        return [len(window) + (0 if _pixels(window) is None else of_image) for window in windows]
 
     @property
     def _separator(self) -> int:

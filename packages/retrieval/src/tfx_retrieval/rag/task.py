@@ -182,6 +182,10 @@ class RetrievalAugmentedGeneration(GeneratingTask[RagOptions, str]):
         """How whole texts are scored."""
         return {"fast_decoding": True} if options.decoding == "fast" else {}
 
+    def rows_of(self, value: object, options: RagOptions) -> int:
+        """One for each passage."""
+        return self.n_docs(options)
+
     def row_tokens(self, windows: Sequence[TextWindow], options: RagOptions) -> list[int]:
         """As many rows as there are passages."""
         tokens = super().row_tokens(windows, options)
