@@ -29,8 +29,8 @@ Made = tuple[AnyTask, list[Any]]
 
 COUNT = 13
 NLI = {0: "contradiction", 1: "neutral", 2: "entailment"}
-GREEDY = {"max_new_tokens": 4, "num_beams": 1, "do_sample": False}
-BEAMS = {"max_new_tokens": 4, "num_beams": 2}
+GREEDY: dict[str, Any] = {"max_new_tokens": 4, "num_beams": 1, "do_sample": False}
+BEAMS: dict[str, Any] = {"max_new_tokens": 4, "num_beams": 2}
 
 
 def texts(words: Sequence[str] = toy.VOCABULARY[5:17], longest: int = 12) -> list[str]:
@@ -163,7 +163,13 @@ def test_an_iterator_is_read_a_chunk_ahead_and_one_error_names_its_input(
     run, inputs = made
     monkeypatch.setattr(batching, "CHUNK_INPUTS", 6)
     read: list[int] = []
-    results = run(read.append(number) or each for number, each in enumerate(inputs))
+
+    def source() -> Iterator[Any]:
+        for number, each in enumerate(inputs):
+            read.append(number)
+            yield each
+
+    results = run(source())
     got = [next(results)]
     assert 1 <= len(read) <= 6
     same([*got, *results], run(inputs))
