@@ -29,7 +29,7 @@ def main() -> None:
 def drawn(record: Record) -> Figure:
     """All rates of all races, one below another."""
     works = [(race, rate) for race in record.races for rate in race.rates]
-    heights = [len(race.results.rounds) + 2 for race, _ in works]
+    heights = [len(race.results.rounds) + 3 for race, _ in works]
     figure = Figure(figsize=(9, 0.28 * sum(heights) + 0.6), layout="constrained")
     panels = figure.subplots(len(works), squeeze=False, height_ratios=heights)[:, 0]
     for panel, (race, rate) in zip(panels, works, strict=True):
@@ -45,7 +45,7 @@ def drawn(record: Record) -> Figure:
         panel.axvline(1, color="black", linewidth=0.8)
         panel.margins(x=0.12)
         panel.invert_yaxis()
-        panel.set_title(f"{race.title}, {rate}; 1 is {best}", loc="left", fontsize="medium")
+        panel.set_title(f"{race.title}\n{rate}; 1 is {best}", loc="left", fontsize="medium")
     machine = record.machine
     figure.suptitle(
         f"{machine.processor}, {record.threads} threads; {', '.join(machine.flags)}; {record.date}", fontsize="small"
