@@ -48,7 +48,8 @@ def drawn(record: Record) -> Figure:
         panel.set_title(f"{race.title}\n{rate}; 1 is {best}", loc="left", fontsize="medium")
     machine = record.machine
     figure.suptitle(
-        f"{machine.processor}, {record.threads} threads; {', '.join(machine.flags)}; {record.date}", fontsize="small"
+        f"{machine.processor}, {record.threads} threads, load {record.load}; {', '.join(machine.flags)}; {record.date}",
+        fontsize="small",
     )
     return figure
 

@@ -80,6 +80,8 @@ class Record:
     date: str
     machine: Machine
     threads: int
+    load: float
+    """Processes that ran or waited to, the contestants among them, on average over the last 15 minutes of the run."""
     versions: dict[str, dict[str, str]]
     """Of Python and the libraries, in our environment and in that of the peers."""
     races: Sequence[Finished]
@@ -92,6 +94,7 @@ class Record:
             date=datetime.now(UTC).date().isoformat(),
             machine=Machine.here(),
             threads=threads,
+            load=round(os.getloadavg()[2], 1),
             versions={"ours": _versions(sys.executable), "peers": _versions(peers)},
             races=races,
         )
