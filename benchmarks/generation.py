@@ -3,9 +3,10 @@
 `nox -s bench -- generation` makes both environments and runs it; `--peers PYTHON` uses existing ones.
 """
 
-from race import Race, command
+from decoding_race import DecodingRace
+from race import command
 
-GPT2 = Race(
+GPT2 = DecodingRace(
     title="GPT-2, 124M random weights: new tokens per second, 64 after a prompt of 32",
     model_type="gpt2",
     head="causal-lm",

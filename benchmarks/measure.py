@@ -47,15 +47,18 @@ class Results:
 
     def ratio(self, name: str, figure: str, to: str) -> float:
         """How many times the other's figure it is, typically; both of a round are taken together."""
-        return self._paired(name, figure, to, lambda ours, theirs: ours / theirs)
+        return median(self.ratios(name, figure, to))
+
+    def ratios(self, name: str, figure: str, to: str) -> list[float]:
+        """How many times the other's figure it is, in every round."""
+        return [ours / theirs for ours, theirs in self._paired(name, figure, to)]
 
     def above(self, name: str, figure: str, base: str) -> float:
         """By how much it is above the other's figure, typically."""
-        return self._paired(name, figure, base, lambda ours, theirs: ours - theirs)
+        return median(ours - theirs for ours, theirs in self._paired(name, figure, base))
 
-    def _paired(self, name: str, figure: str, other: str, compare: Callable[[float, float], float]) -> float:
-        pairs = zip(self.values(name, figure), self.values(other, figure), strict=True)
-        return median(compare(ours, theirs) for ours, theirs in pairs)
+    def _paired(self, name: str, figure: str, other: str) -> list[tuple[float, float]]:
+        return list(zip(self.values(name, figure), self.values(other, figure), strict=True))
 
 
 def measure(contestants: Iterable[Contestant], *, rounds: int, warm_up: bool = True) -> Results:
@@ -112,7 +115,9 @@ class Column:
         """The value with its unit."""
         if self.unit == "ms":
             return f"{value * 1000:.0f} ms"
-        return f"{value:.2f} s" if self.unit == "s" else f"{value:.0f} {self.unit}"
+        if self.unit == "s":
+            return f"{value:.2f} s"
+        return f"{value:.1f} {self.unit}" if value < 100 else f"{value:.0f} {self.unit}"
 
 
 def print_table(title: str, results: Results, columns: Sequence[Column], *, ours: str) -> None:

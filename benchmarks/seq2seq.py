@@ -6,7 +6,8 @@ some of the models.
 
 from typing import Any
 
-from race import THEIRS, Race, command
+from decoding_race import THEIRS, DecodingRace
+from race import command
 
 SETTINGS = {"greedy, batch 1": (1, 1), "beam 4, batch 8": (8, 4)}
 
@@ -18,9 +19,9 @@ def race(
     generation: dict[str, Any] | None = None,
     theirs: tuple[str, ...] = THEIRS,
     **config: Any,
-) -> Race:
+) -> DecodingRace:
     """All models have the same work."""
-    return Race(
+    return DecodingRace(
         title=f"{title}, random weights: new tokens per second, 32 from a source of 32",
         model_type=model_type,
         head="conditional-generation",
