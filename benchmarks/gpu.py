@@ -25,10 +25,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from decoding_race import DecodingRace
 from encoders import in_turns, run_with
 from generation import GPT2
 from measure import print_rows
-from race import Race
 from seq2seq import BART_BASE, T5_SMALL
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 FIRST = ("bert", "gpt2", "transfo-xl", "xlnet", "bart", "t5")
 """The architectures that are compared with the CPU."""
-RACES: Mapping[str, Race] = {race.model_type: race for race in (GPT2, T5_SMALL, BART_BASE)}
+RACES: Mapping[str, DecodingRace] = {race.model_type: race for race in (GPT2, T5_SMALL, BART_BASE)}
 """What decodes, with the work that it does on a CPU."""
 FORWARDS = ("bert", *RACES)
 SHAPES = ((8, 128), (32, 512))

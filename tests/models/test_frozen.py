@@ -17,7 +17,7 @@ from tfx_core.model import Model
 from tfx_core.model.linears import kernel_named
 from tfx_core.nn import packed_layers
 
-TOLERANCE = {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.15}
+TOLERANCE = {"float32": 1e-5, "bfloat16": 0.06, "int8": 0.15}
 """Of the largest number of a result, or of 1: the layers of tiny models are noise, which rounding changes most."""
 
 
