@@ -4,15 +4,17 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from stored import Stored
 
 Generate = Callable[[list[list[int]], int, int], list[list[int]]]
 """Prompts or sources, number of beams, number of new tokens -> the new tokens of the best text of each."""
 
 
 @dataclass(frozen=True)
-class Work:
+class Work(Stored):
     """Texts to continue or to translate in several ways."""
 
     model: str
@@ -24,15 +26,6 @@ class Work:
     new_tokens: int
     settings: dict[str, tuple[int, int]]
     """Name -> batch, number of beams."""
-
-    def write(self, file: Path) -> None:
-        """Store for `from_file`."""
-        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-    @classmethod
-    def from_file(cls, file: Path) -> "Work":
-        """What `write` has stored."""
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def compete(prepare: Callable[[Work, str], Generate]) -> None:

@@ -4,12 +4,13 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+from stored import Stored
 
 Encode = Callable[[list[Any]], np.ndarray]
 """Texts -> the states ``(T, D)`` of all their tokens, one after another; of written ones their vectors ``(N, D)``."""
@@ -19,7 +20,7 @@ ENOUGH = 1.0
 
 
 @dataclass(frozen=True)
-class Work:
+class Work(Stored):
     """Texts to encode."""
 
     model: str
@@ -35,15 +36,6 @@ class Work:
     def amount(self, name: str) -> int:
         """How many texts there are; of ids, how many tokens."""
         return len(self.texts[name]) if self.written else sum(map(len, self.texts[name]))
-
-    def write(self, file: Path) -> None:
-        """Store for `from_file`."""
-        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-    @classmethod
-    def from_file(cls, file: Path) -> "Work":
-        """What `write` has stored."""
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def compete(prepare: Callable[[Work, str], Encode]) -> None:

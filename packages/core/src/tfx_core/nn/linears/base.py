@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from copy import copy
-from typing import Any, NoReturn, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NoReturn, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ class PackedLinear(nn.Module, ABC):
 
     It has no parameters: nothing of it is learnt, moved to a device or turned into another type.
     """
+
+    is_exact: ClassVar[bool]
+    """Whether `weight` is what was packed, to the last bit."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -41,11 +44,6 @@ class PackedLinear(nn.Module, ABC):
     def bias(self) -> Tensor | None:
         """``(D',)``."""
         return self._constant_bias
-
-    @property
-    @abstractmethod
-    def is_exact(self) -> bool:
-        """Whether `weight` is what was packed, to the last bit."""
 
     def unpacked(self) -> nn.Linear:
         """A plain layer with the same numbers."""

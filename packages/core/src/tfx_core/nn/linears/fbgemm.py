@@ -28,6 +28,8 @@ _TINY = torch.finfo(torch.float32).tiny
 class Int8Linear(PackedLinear):
     """Weights of 8 bits, each output channel with a scale of its own; what is read is rounded token by token."""
 
+    is_exact = False
+
     def __init__(self, weight: Tensor, bias: Tensor | None, steps: int) -> None:
         super().__init__(weight, bias)
         self._steps = steps
@@ -58,14 +60,11 @@ class Int8Linear(PackedLinear):
             weight: Tensor = torch.ops.quantized.linear_unpack(self._packed)[0].dequantize()
         return weight
 
-    @property
-    def is_exact(self) -> bool:
-        """Rounding is for good."""
-        return False
-
 
 class HalfLinear(PackedLinear):
     """Weights of 16 bits (binary16), computed in float32."""
+
+    is_exact = False
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
@@ -84,21 +83,19 @@ class HalfLinear(PackedLinear):
             weight: Tensor = torch.ops.quantized.linear_unpack_fp16(self._packed)[0]
         return weight
 
-    @property
-    def is_exact(self) -> bool:
-        """Numbers that binary16 does not have are rounded."""
-        return False
 
-
-@dataclass(frozen=True)
-class Int8:
-    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits, and results less exact."""
-
+class _Fbgemm:
     dtype: ClassVar[torch.dtype] = torch.float32
 
     def missing(self) -> str | None:
         """FBGEMM."""
-        return _missing()
+        there = "fbgemm" in torch.backends.quantized.supported_engines
+        return None if there else "this torch was built without FBGEMM, which is for processors of x86 with AVX2"
+
+
+@dataclass(frozen=True)
+class Int8(_Fbgemm):
+    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits, and results less exact."""
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> Int8Linear:
         """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
@@ -107,23 +104,12 @@ class Int8:
 
 
 @dataclass(frozen=True)
-class Half:
+class Half(_Fbgemm):
     """The kernel of `HalfLinear`."""
-
-    dtype: ClassVar[torch.dtype] = torch.float32
-
-    def missing(self) -> str | None:
-        """FBGEMM."""
-        return _missing()
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> HalfLinear:
         """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
         return HalfLinear(weight, bias)
-
-
-def _missing() -> str | None:
-    there = "fbgemm" in torch.backends.quantized.supported_engines
-    return None if there else "this torch was built without FBGEMM, which is for processors of x86 with AVX2"
 
 
 @contextmanager

@@ -14,6 +14,8 @@ _ROWS = 8
 class BlockedLinear(PackedLinear):
     """Computed by oneDNN from a weight in blocks, as exactly as from a plain one."""
 
+    is_exact = True
+
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
         self._blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS)
@@ -27,11 +29,6 @@ class BlockedLinear(PackedLinear):
     def weight(self) -> Tensor:
         """``(D', D)``."""
         return self._blocks.to_dense()
-
-    @property
-    def is_exact(self) -> bool:
-        """Blocks are the same numbers in another order."""
-        return True
 
 
 @dataclass(frozen=True)

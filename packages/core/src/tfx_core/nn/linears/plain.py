@@ -13,6 +13,8 @@ from tfx_core.nn.linears.base import PackedLinear
 class ConstantLinear(PackedLinear):
     """A weight as it is."""
 
+    is_exact = True
+
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
         self._weight = weight.detach()
@@ -26,14 +28,11 @@ class ConstantLinear(PackedLinear):
         """``(D', D)``."""
         return self._weight
 
-    @property
-    def is_exact(self) -> bool:
-        """It is what was given."""
-        return True
-
 
 class RoundedLinear(PackedLinear):
     """Weights of 8 bits, each output channel with a scale of its own; what is read is bfloat16, and not rounded."""
+
+    is_exact = False
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
@@ -51,11 +50,6 @@ class RoundedLinear(PackedLinear):
     def weight(self) -> Tensor:
         """``(D', D)``, rounded."""
         return self._rounded * self._scales[:, None]
-
-    @property
-    def is_exact(self) -> bool:
-        """Rounding is for good."""
-        return False
 
 
 @dataclass(frozen=True)
