@@ -11,7 +11,7 @@ from tfx_core.first_use import on_first_use
 if TYPE_CHECKING:
     from tfx_core.checkpoint.atomic import replacing, replacing_files, replacing_folder, save_errors
     from tfx_core.checkpoint.collecting import collect_weights, save_tensors, write_folder
-    from tfx_core.checkpoint.filling import load_weights
+    from tfx_core.checkpoint.filling import Packing, load_weights
     from tfx_core.checkpoint.folder import Folder, Subfolder, parse_json, written_json
     from tfx_core.checkpoint.journal import kept_workplace, to_disk
     from tfx_core.checkpoint.naming import as_in_files, entries_as_in_files, from_files, tensors_of
@@ -43,6 +43,7 @@ _HOMES = {
     "Fuse": "rules",
     "HubOptions": "opening",
     "Legacy": "rules",
+    "Packing": "filling",
     "Rename": "rules",
     "Reshape": "rules",
     "Rule": "rules",
@@ -86,6 +87,7 @@ __all__ = [
     "Fuse",
     "HubOptions",
     "Legacy",
+    "Packing",
     "Rename",
     "Reshape",
     "Rule",

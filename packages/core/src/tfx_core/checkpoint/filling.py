@@ -50,6 +50,18 @@ class _Slot:
         return isinstance(self.rule, Computed) and not self.entries
 
 
+@dataclass(frozen=True)
+class Packing:
+    """What becomes of modules once they are filled: one by one, so that little is held twice."""
+
+    modules: Collection[str]
+    """Names of those that are to be packed."""
+    pack: Callable[[str], object]
+    """Called with one of the names as soon as all tensors of the module are there, unless one is another's, too."""
+    types: Mapping[str, torch.dtype]
+    """Names of tensors that get a type of their own."""
+
+
 def load_weights(
     module: nn.Module,
     tensors: Mapping[str, TensorEntry],
@@ -66,6 +78,7 @@ def load_weights(
     unread: Collection[str] = (),
     resized: bool = False,
     sizes: Mapping[str, int] | None = None,
+    packing: Packing | None = None,
 ) -> None:
     """Fill a module that was built on the meta device, every parameter and buffer once.
 
@@ -80,6 +93,8 @@ def load_weights(
     checkpoint. Tensors that only other heads need are left out.
 
     With ``resized``, so are parameters that the checkpoint has in another shape.
+
+    Modules of a ``packing`` are packed as they are filled; their tensors are read, not mapped.
 
     ``ties`` are pairs of our parameters, the one to store second. They become one parameter where the checkpoint has
     only one of them or has two that are equal, and stay two where it has two that differ, or any two of which
@@ -122,8 +137,15 @@ def load_weights(
         _initialise(module, afresh, dtype or _stored_dtype(filled), device, initialise)
         told = [slot for slot in new if slot.part not in unread and not slot.is_computed]
         _tell_afresh(told, others, label)
+    packing = packing or Packing((), str, {})
+    packed = _unshared(slots, packing.modules)
     for slot in filled:
-        _place(module, slot, _filled(slot, dtype, device))
+        kind = next((packing.types[name] for name in slot.names if name in packing.types), dtype)
+        owner = _owner(slot.names[0])
+        _place(module, slot, _filled(slot, kind, device, mapped=owner not in packed))
+        packed.get(owner, set()).discard(slot.names[0])
+        if packed.get(owner) == set():
+            packing.pack(owner)
     for slot in slots:
         if slot.same_as is not None:
             _share(module, slot, _root(slot))
@@ -236,6 +258,19 @@ def _are_one(one: _Slot, other: _Slot) -> bool:
     return all(mine.same_values(its) for mine, its in zip(one.entries, other.entries, strict=True))
 
 
+def _unshared(slots: list[_Slot], modules: Collection[str]) -> dict[str, set[str]]:
+    """The modules of which no tensor is another's, too -> the names of their tensors."""
+    shared = {id(_root(slot)) for slot in slots if slot.same_as is not None or len(slot.names) > 1}
+    found: dict[str, set[str]] = {name: set() for name in modules}
+    for slot in slots:
+        for name in slot.names:
+            if id(_root(slot)) in shared:
+                found.pop(_owner(name), None)
+            elif _owner(name) in found:
+                found[_owner(name)].add(name)
+    return found
+
+
 def _root(slot: _Slot) -> _Slot:
     return slot if slot.same_as is None else _root(slot.same_as)
 
@@ -302,11 +337,11 @@ def _stored_dtype(slots: list[_Slot]) -> torch.dtype | None:
     return next((dtype for dtype in types if dtype.is_floating_point), None)
 
 
-def _filled(slot: _Slot, dtype: torch.dtype | None, device: torch.device) -> Tensor:
-    """The values of a slot, in memory of its own."""
+def _filled(slot: _Slot, dtype: torch.dtype | None, device: torch.device, *, mapped: bool) -> Tensor:
+    """The values of a slot, in memory of its own, or in that of the file where they may be ``mapped``."""
     stored = slot.entries[0].dtype
     wanted = dtype if dtype is not None and stored.is_floating_point else stored
-    if type(slot.rule) is Rename and wanted == stored and device.type == "cpu":
+    if mapped and type(slot.rule) is Rename and wanted == stored and device.type == "cpu":
         return slot.entries[0].load()
     tensor = torch.empty(slot.meta.shape, dtype=wanted, device=device)
     for view, entry in zip(slot.rule.views(tensor), slot.entries, strict=True):
@@ -318,16 +353,17 @@ def _place(module: nn.Module, slot: _Slot, tensor: Tensor) -> None:
     if isinstance(slot.meta, nn.Parameter):
         tensor = nn.Parameter(tensor, requires_grad=slot.meta.requires_grad)
     for name in slot.names:
-        owner, _, attribute = name.rpartition(".")
-        setattr(module.get_submodule(owner), attribute, tensor)
+        setattr(module.get_submodule(_owner(name)), name.rpartition(".")[2], tensor)
+
+
+def _owner(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _share(module: nn.Module, slot: _Slot, root: _Slot) -> None:
-    owner, _, attribute = root.names[0].rpartition(".")
-    shared = getattr(module.get_submodule(owner), attribute)
+    shared = getattr(module.get_submodule(_owner(root.names[0])), root.names[0].rpartition(".")[2])
     for name in slot.names:
-        owner, _, attribute = name.rpartition(".")
-        setattr(module.get_submodule(owner), attribute, shared)
+        setattr(module.get_submodule(_owner(name)), name.rpartition(".")[2], shared)
 
 
 def _listed(slots: list[_Slot]) -> str:

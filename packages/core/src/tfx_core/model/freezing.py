@@ -6,9 +6,11 @@ from typing import Self
 
 from torch import Tensor, nn
 
+from tfx_core.checkpoint import Packing
 from tfx_core.errors import InputError
 from tfx_core.model.heads.plan import Ties
 from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers, twin_with
+from tfx_core.nn.linears import is_plain, is_table, pack_linear
 
 _CURE = "load it with frozen=False"
 
@@ -36,6 +38,14 @@ class Freezing(nn.Module, ABC):
     def frozen(self) -> bool:
         """Whether its linear layers are packed: it is for inference on this machine's CPU."""
         return next(packed_layers(self), None) is not None
+
+    def packing(self, kernel: LinearKernel) -> Packing:
+        """Its layers packed as soon as they are loaded; `freeze` packs those that share what they have."""
+        return Packing(
+            modules=frozenset(name for name, each in self.named_modules() if is_plain(each)),
+            pack=lambda name: pack_linear(self, name, kernel),
+            types={f"{name}.weight": kernel.table_dtype for name, each in self.named_modules() if is_table(each)},
+        )
 
     def freeze(self, kernel: LinearKernel) -> None:
         """Pack all plain linear layers, and let nothing else learn; what they were is freed layer by layer."""

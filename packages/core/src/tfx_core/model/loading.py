@@ -116,6 +116,7 @@ def load_model(
         label=opened.folder.label,
         unread=architecture.unread(reads) if head == "backbone" else (),
         sizes=_sizes_of(settings),
+        packing=None if kernel is None else model.packing(kernel),
     )
     if kernel is not None:
         model.freeze(kernel)

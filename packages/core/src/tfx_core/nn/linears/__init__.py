@@ -1,7 +1,7 @@
 """Linear layers of inference on a CPU: kernels that pack weights once, and what puts them into a model."""
 
 from tfx_core.nn.linears.base import LinearKernel, PackedLinear
-from tfx_core.nn.linears.packing import pack_linears, packed_layers, twin_with
+from tfx_core.nn.linears.packing import is_plain, is_table, pack_linear, pack_linears, packed_layers, twin_with
 from tfx_core.nn.linears.shared import OneDnnLinear, for_inference
 
 __all__ = [
@@ -9,6 +9,9 @@ __all__ = [
     "OneDnnLinear",
     "PackedLinear",
     "for_inference",
+    "is_plain",
+    "is_table",
+    "pack_linear",
     "pack_linears",
     "packed_layers",
     "twin_with",

@@ -83,10 +83,15 @@ class LinearKernel(Protocol):
         """What the layers read and give on this machine, and so the type of all that is not packed."""
         ...
 
+    @property
+    def table_dtype(self) -> torch.dtype:
+        """What tables of embeddings are kept in: as `dtype`, or of fewer bits."""
+        ...
+
     def missing(self) -> str | None:
         """What this machine lacks for it, to stand behind a colon; ``None`` where it can be used."""
         ...
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> PackedLinear:
-        """A layer of a weight ``(D', D)`` and a bias ``(D',)``, both of the type `dtype`."""
+        """A layer of a weight ``(D', D)``, of `dtype` or, where it is a table, `table_dtype`, and a bias ``(D',)``."""
         ...

@@ -4,11 +4,12 @@ Its layers read and give float32. Int8 follows Jacob et al. 2018, https://arxiv.
 output channel, and here one for each token, so that what a token becomes does not depend on others in its batch.
 """
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ _NARROW, _WIDE = 127, 255
 """Steps from the least to the greatest number of a token: without VNNI two products are added in 16 bits, which would
 overflow with more than 127."""
 
+_PIECE = 1024
+"""Output channels that are rounded at once."""
+
 _TINY = torch.finfo(torch.float32).tiny
 
 
@@ -33,25 +37,38 @@ class Int8Linear(PackedLinear):
     def __init__(self, weight: Tensor, bias: Tensor | None, steps: int) -> None:
         super().__init__(weight, bias)
         self._steps = steps
-        scales = (weight.abs().amax(1).double() / _WEIGHT_LEVELS).clamp(min=_TINY)
+        rounded, scales, sums = _rounded(weight.detach())
+        self._minus_sums = -sums * scales
+        zeros = torch.zeros(len(weight), dtype=torch.long)
         with _fbgemm():
-            rounded = torch.quantize_per_channel(
-                weight.detach(), scales, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8
-            )
-            self._packed = torch.ops.quantized.linear_prepack(rounded, None)
-        self._sums = rounded.dequantize().sum(1)
+            whole = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
+            del rounded  # of three copies at once, one too many
+            self._packed = torch.ops.quantized.linear_prepack(whole, None)
         self._offset = torch.zeros(()) if bias is None else bias.detach()
 
     def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
         rows = x.reshape(-1, self.in_features)
-        low, high = torch.aminmax(rows, dim=1, keepdim=True)
-        width = (high - low).clamp_(min=_TINY)
-        # the kernel has one scale for all rows, so that each is brought to [0, 1] first
-        y: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            (rows - low).div_(width), 1 / self._steps, 0, self._packed
-        )
-        return torch.addcmul(self._offset, low, self._sums).addcmul_(y, width).view(*x.shape[:-1], self.out_features)
+        y = self._of_one(rows) if len(rows) == 1 else None
+        return (self._of_several(rows) if y is None else y).view(*x.shape[:-1], self.out_features)
+
+    def _of_one(self, row: Tensor) -> Tensor | None:
+        """``(1, D) -> (1, D')``, by numbers that Python has; ``None`` where they are none."""
+        low, high = (each.item() for each in torch.aminmax(row))
+        step = max((max(high, 0.0) - min(low, 0.0)) / self._steps, _TINY)
+        if not math.isfinite(step):
+            return None
+        y: Tensor = _product(row, step, round(-min(low, 0.0) / step), self._packed)
+        return y.add_(self._offset)
+
+    def _of_several(self, rows: Tensor) -> Tensor:
+        """``(R, D) -> (R, D')``."""
+        low, high = rows.amin(1, keepdim=True).clamp_(max=0), rows.amax(1, keepdim=True).clamp_(min=0)
+        step = high.sub_(low).div_(self._steps).clamp_(min=_TINY)
+        zero = low.div_(step).neg_().round_()
+        # the kernel has one scale for all rows, so that each is counted in steps first
+        y: Tensor = _product(torch.addcdiv(zero, rows, step), 1.0, 0, self._packed)
+        return torch.addcmul(self._offset, y.addcmul_(zero, self._minus_sums), step, out=y)
 
     @property
     def weight(self) -> Tensor:
@@ -59,6 +76,26 @@ class Int8Linear(PackedLinear):
         with _fbgemm():
             weight: Tensor = torch.ops.quantized.linear_unpack(self._packed)[0].dequantize()
         return weight
+
+
+def _product(x: Tensor, scale: float, zero: int, packed: Any) -> Tensor:
+    """``(R, D)``, rounded to so many steps of a scale above ``-zero · scale``, times packed weights."""
+    y: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(x, scale, zero, packed)
+    return y
+
+
+def _rounded(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A weight ``(D', D)`` of any type in 8 bits, and of each output channel the scale and the sum, piece by piece."""
+    rounded = torch.empty(weight.shape, dtype=torch.int8)
+    scales, sums = torch.empty(2, len(weight)).unbind()
+    for first in range(0, len(weight), _PIECE):
+        piece = slice(first, first + _PIECE)
+        rows = weight[piece].float()
+        scales[piece] = (rows.abs().amax(1) / _WEIGHT_LEVELS).clamp(min=_TINY)
+        counts = (rows / scales[piece, None]).round_()
+        rounded[piece] = counts
+        sums[piece] = counts.sum(1)
+    return rounded, scales, sums
 
 
 class HalfLinear(PackedLinear):
@@ -69,7 +106,7 @@ class HalfLinear(PackedLinear):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
         with _fbgemm():
-            self._packed = torch.ops.quantized.linear_prepack_fp16(weight.detach(), self._constant_bias)
+            self._packed = torch.ops.quantized.linear_prepack_fp16(weight.detach().float(), self._constant_bias)
 
     def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
@@ -86,6 +123,7 @@ class HalfLinear(PackedLinear):
 
 class _Fbgemm:
     dtype: ClassVar[torch.dtype] = torch.float32
+    table_dtype: ClassVar[torch.dtype] = torch.float16
 
     def missing(self) -> str | None:
         """FBGEMM."""

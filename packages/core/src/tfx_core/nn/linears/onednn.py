@@ -37,6 +37,11 @@ class OneDnn:
 
     dtype: torch.dtype
 
+    @property
+    def table_dtype(self) -> torch.dtype:
+        """The same."""
+        return self.dtype
+
     def missing(self) -> str | None:
         """OneDNN, or the processor's instructions for the type."""
         mkldnn = torch.backends.mkldnn

@@ -7,6 +7,7 @@ from typing import TypeGuard, TypeVar
 from torch import nn
 
 from tfx_core.nn.linears.base import LinearKernel, PackedLinear
+from tfx_core.nn.linears.tables import RoundedEmbedding
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -14,17 +15,43 @@ _Module = TypeVar("_Module", bound=nn.Module)
 def pack_linears(module: nn.Module, kernel: LinearKernel) -> None:
     """Replace all plain linear layers below a module by packed ones, one after another, so that little is held twice.
 
-    A layer that stands in several places stays one. A subclass of `torch.nn.Linear` computes something of its own, and
-    stays; so does what somebody watches or replaces.
+    Tables of embeddings become those of the kernel's type. A layer that stands in several places stays one. A subclass
+    of `torch.nn.Linear` computes something of its own, and stays; so does what somebody watches or replaces.
     """
-    made: dict[nn.Module, PackedLinear] = {}
+    made: dict[nn.Module, nn.Module] = {}
     for parent in list(module.modules()):
         for name, child in parent._modules.items():
-            if child is not None and is_plain(child):
+            if child is not None and is_packable(child):
                 if child not in made:
-                    made[child] = kernel.pack(child.weight, child.bias)
-                    child._parameters.clear()  # or what has been packed would wait for the rest
+                    made[child] = _packed(child, kernel)
                 parent._modules[name] = made[child]
+
+
+def pack_linear(module: nn.Module, name: str, kernel: LinearKernel) -> None:
+    """Replace the one layer or table of this name, which stands nowhere else."""
+    parent, _, attribute = name.rpartition(".")
+    owner = module.get_submodule(parent)
+    owner._modules[attribute] = _packed(owner.get_submodule(attribute), kernel)
+
+
+def is_packable(module: nn.Module) -> TypeGuard[nn.Linear | nn.Embedding]:
+    """Whether it is a layer or a table as torch has them, and nobody watches or replaces what it computes."""
+    return is_plain(module) or is_table(module)
+
+
+def is_table(module: nn.Module) -> TypeGuard[nn.Embedding]:
+    """Whether it gives the rows of `torch.nn.Embedding`, and nobody watches or replaces that."""
+    return type(module) is nn.Embedding and module.max_norm is None and not is_watched(module)
+
+
+def _packed(module: nn.Module, kernel: LinearKernel) -> nn.Module:
+    if is_table(module):
+        kept, given = kernel.table_dtype, kernel.dtype
+        return module if kept is given else RoundedEmbedding(module, kept, given)
+    assert is_plain(module)
+    packed = kernel.pack(module.weight, module.bias)
+    module._parameters.clear()  # or what has been packed would wait for the rest
+    return packed
 
 
 def twin_with(module: _Module, replacement: Callable[[nn.Module], nn.Module | None]) -> _Module:

@@ -58,6 +58,11 @@ class Constant:
 
     dtype: torch.dtype
 
+    @property
+    def table_dtype(self) -> torch.dtype:
+        """The same."""
+        return self.dtype
+
     def missing(self) -> None:
         """Nothing."""
 
@@ -71,6 +76,7 @@ class Rounded:
     """The kernel of `RoundedLinear`."""
 
     dtype: ClassVar[torch.dtype] = torch.bfloat16
+    table_dtype: ClassVar[torch.dtype] = torch.bfloat16
 
     def missing(self) -> None:
         """Nothing."""
