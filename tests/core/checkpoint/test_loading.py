@@ -14,6 +14,7 @@ from tests.core.checkpoint.tiny import TABLE, TIES, Tiny, build, fresh, load, we
 from tfx_core.checkpoint import (
     Computed,
     Fuse,
+    Packing,
     Rename,
     Same,
     WeightTable,
@@ -88,6 +89,30 @@ def test_a_parameter_of_the_stored_type_is_the_mapped_file(tmp_path: Path) -> No
     assert torch.equal(modules[0].backbone.embeddings.weight, stored["bert.embeddings.weight"] - 1)
     assert_loaded(modules[1], stored)
     assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_modules_are_packed_as_they_are_filled_unless_they_share_what_they_have(tmp_path: Path) -> None:
+    stored = weights("pretraining")
+    del stored["cls.decoder.weight"]
+    write_safetensors(tmp_path / "model.safetensors", stored)
+    tensors, module = read_tensors(open_folder(tmp_path)), build("pretraining")
+    packed: dict[str, int] = {}
+
+    def pack(name: str) -> None:
+        layer = module.get_submodule(name)
+        assert not any(each.is_meta for each in layer.parameters()), name
+        packed[name] = sum(each.is_meta for each in module.parameters())
+
+    names = [name for name, each in module.named_modules() if isinstance(each, nn.Linear)]
+    types = {"backbone.embeddings.weight": torch.float16}
+    load_weights(module, tensors, TABLE, head="pretraining", ties=TIES, packing=Packing(names, pack, types))
+    assert [*packed] == [name for name in names if name != "head.decoder"]  # whose weight is that of the embeddings
+    assert [*packed.values()] == sorted(packed.values(), reverse=True)
+    assert len({*packed.values()}) == len(packed)
+    assert module.head.decoder.weight is module.backbone.embeddings.weight
+    assert module.backbone.embeddings.weight.dtype == torch.float16
+    mapped = tensors["bert.pooler.weight"]
+    assert (mapped.start, mapped.start + mapped.nbytes) not in mapped.file._mapped
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64, None])
@@ -390,17 +415,18 @@ def test_building_without_values_leaves_other_tensors_alone() -> None:
 MEASURE = """
 import sys, pathlib, torch
 from torch import nn
-from tfx_core.checkpoint import Fuse, Rename, WeightTable, load_weights, open_folder, read_tensors
+from tfx_core.checkpoint import Fuse, Packing, Rename, WeightTable, load_weights, open_folder, read_tensors
 from tfx_core.checkpoint.unfilled import unfilled_modules
 
 def peak():
     status = pathlib.Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
-def load(dtype):
+def load(dtype, packed=()):
     with unfilled_modules():
         module = nn.ModuleDict({"qkv": nn.Linear(1024, 3072, bias=False), "e": nn.Embedding(13312, 1024)})
-    load_weights(module, read_tensors(open_folder(sys.argv[1])), table, head="backbone", dtype=dtype)
+    packing = Packing(packed, lambda name: module.get_submodule(name)._parameters.clear(), {})
+    load_weights(module, read_tensors(open_folder(sys.argv[1])), table, head="backbone", dtype=dtype, packing=packing)
     return module
 
 table = WeightTable(

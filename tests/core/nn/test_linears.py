@@ -125,6 +125,27 @@ def test_kernels_of_a_name_end_with_one_for_any_machine() -> None:
         assert getattr(choices, name)[-1].missing() is None
 
 
+def test_a_table_is_kept_in_the_type_of_its_kernel(kernel: LinearKernel) -> None:
+    module = nn.ModuleDict({"table": nn.Embedding(5, 4, padding_idx=1), "out": nn.Linear(4, 5)}).to(kernel.dtype)
+    table, out = module["table"], module["out"]
+    assert isinstance(table, nn.Embedding)
+    assert isinstance(out, nn.Linear)
+    before, ids = table(torch.arange(5)), torch.arange(5)
+    out.weight = table.weight
+    pack_linears(module, kernel)
+    found = module["table"]
+    assert isinstance(found, nn.Embedding)
+    assert (found.weight.dtype, found(ids).dtype, found.padding_idx) == (kernel.table_dtype, kernel.dtype, 1)
+    torch.testing.assert_close(found(ids), before, rtol=1e-3, atol=1e-4)
+    assert bool(list(module.parameters())) == (kernel.table_dtype is kernel.dtype)
+
+
+def test_a_table_that_does_not_fit_is_refused() -> None:
+    table = nn.Embedding.from_pretrained(torch.full((2, 2), 1e6))
+    with pytest.raises(InputError, match=r"numbers beyond those of torch\.float16; load it with dtype='float32'"):
+        pack_linears(nn.ModuleDict({"table": table}), Int8())
+
+
 def test_it_says_what_it_is() -> None:
     packed: PackedLinear = Constant(torch.float32).pack(torch.ones(2, 3), None)
     assert repr(packed) == "ConstantLinear(in_features=3, out_features=2, bias=False)"
