@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.nn.linears.base import PackedLinear
 
-_WEIGHT_LEVELS = 127
-"""On either side of zero."""
+_STEPS = 255
+"""From the least to the greatest number of a token."""
 
-_NARROW, _WIDE = 127, 255
-"""Steps from the least to the greatest number of a token: without VNNI two products are added in 16 bits, which would
-overflow with more than 127."""
+_LEVELS = 127
+"""Of a weight, on either side of zero."""
+
+_LEVELS_OF_TWO = (2**15 - 1) // _STEPS
+"""Of two neighbours of a row together, where the products of both are added in 16 bits."""
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -30,13 +33,12 @@ class Int8Linear(PackedLinear):
 
     is_exact = False
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, steps: int) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, adds_in_16_bits: bool) -> None:
         super().__init__(weight, bias)
-        self._steps = steps
-        scales = (weight.abs().amax(1).double() / _WEIGHT_LEVELS).clamp(min=_TINY)
+        weight = weight.detach()
         with _fbgemm():
             rounded = torch.quantize_per_channel(
-                weight.detach(), scales, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8
+                weight, _scales(weight, adds_in_16_bits), torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8
             )
             self._packed = torch.ops.quantized.linear_prepack(rounded, None)
         self._sums = rounded.dequantize().sum(1)
@@ -49,7 +51,7 @@ class Int8Linear(PackedLinear):
         width = (high - low).clamp_(min=_TINY)
         # the kernel has one scale for all rows, so that each is brought to [0, 1] first
         y: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            (rows - low).div_(width), 1 / self._steps, 0, self._packed
+            (rows - low).div_(width), 1 / _STEPS, 0, self._packed
         )
         return torch.addcmul(self._offset, low, self._sums).addcmul_(y, width).view(*x.shape[:-1], self.out_features)
 
@@ -95,12 +97,12 @@ class _Fbgemm:
 
 @dataclass(frozen=True)
 class Int8(_Fbgemm):
-    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits, and results less exact."""
+    """The kernel of `Int8Linear`; on a processor without VNNI weights have fewer levels, and results are less exact."""
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> Int8Linear:
         """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
         has_vnni = torch.cpu._is_avx512_supported() and torch.cpu._is_vnni_supported()
-        return Int8Linear(weight, bias, _WIDE if has_vnni else _NARROW)
+        return Int8Linear(weight, bias, adds_in_16_bits=not has_vnni)
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,21 @@ class Half(_Fbgemm):
     def pack(self, weight: Tensor, bias: Tensor | None) -> HalfLinear:
         """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
         return HalfLinear(weight, bias)
+
+
+def _scales(weight: Tensor, adds_in_16_bits: bool) -> Tensor:
+    """The step of each output channel, (D',) float64.
+
+    Without VNNI the products of two neighbours are added in 16 bits, which must not overflow whatever is read. Fewer
+    levels for those channels alone whose neighbours need it cost less than fewer steps for all tokens.
+    """
+    weight = weight.double()
+    scales = weight.abs().amax(1) / _LEVELS
+    if adds_in_16_bits:
+        pairs = F.pad(weight, (0, weight.shape[1] % 2)).view(len(weight), -1, 2)
+        together = torch.maximum(pairs.clamp(min=0).sum(2), -pairs.clamp(max=0).sum(2))  # those of one sign add up
+        scales = torch.maximum(scales, together.amax(1) / _LEVELS_OF_TWO)
+    return scales.clamp_(min=_TINY)
 
 
 @contextmanager
