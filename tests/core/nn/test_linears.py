@@ -70,7 +70,7 @@ def test_a_row_is_the_same_whatever_stands_beside_it(kernel: LinearKernel) -> No
 def test_no_gradient_is_lost(kernel: LinearKernel) -> None:
     plain = layer(kernel)
     packed = kernel.pack(plain.weight, plain.bias)
-    with torch.inference_mode(mode=False), pytest.raises(InputError, match="gradients do not pass weights"):
+    with torch.inference_mode(mode=False), pytest.raises(InputError, match="gradients do not pass the weights"):
         packed(torch.randn(2, 48, dtype=kernel.dtype, requires_grad=True))
 
 
