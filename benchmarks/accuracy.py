@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--peers", help="not needed here")
     parser.add_argument("--wheels", help="not needed here")
     parser.add_argument("--gpt2", type=Path, help="a trained GPT-2; by default one is trained")
-    parser.add_argument("--minutes", type=float, default=4.0, help="for which one is trained")
+    parser.add_argument("--minutes", type=float, default=3.0, help="for which one is trained")
     parser.add_argument("--passages", type=int, default=350, help="at most, in even steps from all of them")
     parser.add_argument("--windows", type=int, default=128, help="of held-out text, at most; half of them are prompts")
     parser.add_argument("--types", nargs="+", choices=TYPES, default=TYPES, help="of weights; by default all")
