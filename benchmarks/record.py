@@ -95,7 +95,7 @@ class Record:
             machine=Machine.here(),
             threads=threads,
             load=round(os.getloadavg()[2], 1),
-            versions={"ours": _versions(sys.executable), "peers": _versions(peers)},
+            versions={"ours": versions(sys.executable), "peers": versions(peers)},
             races=races,
         )
 
@@ -111,7 +111,8 @@ class Record:
         return cls(**{**stored, "machine": Machine(**stored["machine"]), "races": races})
 
 
-def _versions(python: str) -> dict[str, str]:
+def versions(python: str) -> dict[str, str]:
+    """Of Python and of `LIBRARIES`, in the environment of this Python."""
     done = subprocess.run((python, "-c", _VERSIONS), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found

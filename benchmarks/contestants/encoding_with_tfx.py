@@ -11,7 +11,7 @@ def prepare(work: Work, kind: str) -> Encode:
     """The model or the encoder, ready."""
     torch.set_num_threads(work.threads)
     if work.written:
-        return tfx_core.load_encoder(work.model, dtype=kind, model_kwargs={"frozen": True}).encode
+        return tfx_core.load_encoder(work.model, dtype=kind, frozen=True).encode
     return encode_ids_with(states_of(tfx_core.load_model(work.model, head="backbone", dtype=kind, frozen=True)))
 
 

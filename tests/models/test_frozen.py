@@ -54,6 +54,8 @@ def test_it_is_saved_as_what_it_was_and_refuses_to_learn(model_type: str, head: 
     assert model.to("cpu").eval() is model
     rounded = frozen(model, "int8", tmp_path / "three")
     assert next(packed_layers(rounded), None) is not None
+    with pytest.raises(InputError, match="load it with frozen=False and dtype='float32'"):
+        rounded.train()
     with pytest.raises(InputError, match="were rounded when they were packed; save, or train, what it was loaded from"):
         rounded.save_pretrained(tmp_path / "four")
 

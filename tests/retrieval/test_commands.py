@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from tests.processes import shown_on_a_terminal
 from tfx_core.cli import cli
+from tfx_core.model import Model
 from tfx_retrieval.manifest import MANIFEST
 
 FACTS = [
@@ -239,6 +240,21 @@ def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
 def test_options_are_named_as_they_are_typed(build: list[object]) -> None:
     refused = run(*build, "--device", "gpu")
     assert refused.stderr.startswith("Error: --device gpu: on this machine it is one of cpu")
+    refused = run(*build, "--dtype", "int8", "--no-frozen")
+    assert refused.stderr.startswith("Error: --no-frozen: --dtype int8 is for inference alone; take 'float32'")
+
+
+@pytest.mark.parametrize("options", [("--frozen",), ("--dtype", "int8")])
+def test_passages_and_questions_are_embedded_with_packed_weights(
+    build: list[object], tmp_path: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed: list[Model] = []
+    freeze = Model.freeze
+    monkeypatch.setattr(Model, "freeze", lambda self, kernel: (packed.append(self), freeze(self, kernel)))
+    assert run(*build, *options).exit_code == 0
+    found = run("index", "search", tmp_path / "index", "food: bread is baked in the oven", "--json", "-k", 1, *options)
+    assert json.loads(found.output)["hits"][0]["id"] == "bread"
+    assert [each.frozen for each in packed] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tests.core.tasks.toy import Plugin, save
 from tfx_core.cli import output
 from tfx_core.cli.flags import in_flags
 from tfx_core.cli.run import run as run_group
+from tfx_core.model import Model
 
 
 def generating() -> click.Command:
@@ -62,6 +63,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     [
         (("--device", "gpu"), "Error: --device gpu: on this machine it is one of cpu"),
         (("--dtype", "float"), "Error: --dtype float: must be 'auto' or one of 'float32'"),
+        (("--dtype", "int8", "--no-frozen"), "Error: --no-frozen: --dtype int8 is for inference alone; take 'float32'"),
+        (("--dtype", "float64", "--frozen"), "Error: --dtype float64: frozen models have one of 'float32'"),
     ],
 )
 def test_what_python_raises_is_told_as_it_was_typed(model: str, options: tuple[str, str], told: str) -> None:
@@ -69,6 +72,16 @@ def test_what_python_raises_is_told_as_it_was_typed(model: str, options: tuple[s
     assert result.exit_code == 1
     assert result.stderr.startswith(told)
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [("--frozen",), ("--frozen", "--dtype", "bfloat16"), ("--dtype", "int8")])
+def test_a_task_runs_with_packed_weights(model: str, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    packed: list[Model] = []
+    freeze = Model.freeze
+    monkeypatch.setattr(Model, "freeze", lambda self, kernel: (packed.append(self), freeze(self, kernel)))
+    result = run("run", "fill-mask", "-m", model, *options, "a [MASK]")
+    assert result.exit_code == 0, result.output
+    assert [each.frozen for each in packed] == [True]
 
 
 @pytest.mark.parametrize(

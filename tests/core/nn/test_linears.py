@@ -70,7 +70,7 @@ def test_a_row_is_the_same_whatever_stands_beside_it(kernel: LinearKernel) -> No
 def test_no_gradient_is_lost(kernel: LinearKernel) -> None:
     plain = layer(kernel)
     packed = kernel.pack(plain.weight, plain.bias)
-    with torch.inference_mode(mode=False), pytest.raises(InputError, match="gradients do not pass weights"):
+    with torch.inference_mode(mode=False), pytest.raises(InputError, match="gradients do not pass the weights"):
         packed(torch.randn(2, 48, dtype=kernel.dtype, requires_grad=True))
 
 
@@ -101,8 +101,30 @@ def test_it_is_copied_and_not_pickled(kernel: LinearKernel) -> None:
 
 def test_eight_bits_are_all_used() -> None:
     weight = torch.linspace(-1, 1, 255)[None].repeat(2, 1) * torch.tensor([[1.0], [1000.0]])
-    packed = Int8Linear(weight, None, 127)
+    packed = Int8Linear(weight, None, adds_in_16_bits=False)
     torch.testing.assert_close(packed.weight, weight, rtol=1e-5, atol=1e-5)
+
+
+def test_where_products_are_added_in_16_bits_only_channels_that_would_overflow_have_fewer_levels() -> None:
+    alone = torch.tensor([127.0, 0, -126, 1, 100, -100, 3])
+    together = torch.tensor([127.0, 127, -126, 1, 100, -100, 3])
+    packed = Int8Linear(torch.stack([alone, together]), None, adds_in_16_bits=True)
+    assert packed.weight[0].equal(alone)
+    coarse = packed.weight[1] * 64 / 127
+    assert coarse.equal(coarse.round())
+    assert coarse.equal((together * 64 / 127).round())
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_nothing_overflows_whatever_is_read(sign: int) -> None:
+    if Int8().missing() is not None:
+        assert isinstance(choices.int8[-1], Rounded)
+        return
+    weight = sign * torch.cat([torch.ones(3, 48), torch.rand(3, 48)])
+    packed = Int8().pack(weight, None)
+    x = torch.ones(2, 48)
+    x[:, -1] = 0  # or the widest range would be none
+    torch.testing.assert_close(packed(x), x @ packed.weight.T, rtol=1e-5, atol=1e-4)
 
 
 def test_plain_layers_of_a_module_are_packed(kernel: LinearKernel) -> None:

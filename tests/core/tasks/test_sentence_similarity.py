@@ -122,6 +122,8 @@ def test_any_checkpoint_is_pooled_as_asked(saved: str, folder: Folder, caplog: p
 def test_keywords_of_loading_reach_the_encoder(saved: str) -> None:
     run = tfx_core.pipeline("sentence-similarity", saved, model_kwargs={"torch_dtype": "bfloat16"}, pooling="mean")
     assert str(run.dtype) == "torch.bfloat16"
+    with pytest.raises(InputError, match="dtype='float64': frozen models have one of"):
+        tfx_core.pipeline("sentence-similarity", saved, dtype="float64", frozen=True, pooling="mean")
     assert run(("a", "a")) == pytest.approx(1, abs=1e-3)
     path = Path(saved)
     assert tfx_core.pipeline("sentence-similarity", path.parent, subfolder=path.name, pooling="mean")(("a", "a"))

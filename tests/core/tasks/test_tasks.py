@@ -421,6 +421,9 @@ def test_type_and_device_reach_the_model(folder: Folder) -> None:
     saved = folder("sequence-classification")
     run = tfx_core.pipeline("text-classification", model=saved, dtype="bfloat16", device="cpu")
     assert run.model.dtype == torch.bfloat16
+    assert tfx_core.pipeline("text-classification", model=saved, frozen=True).model.frozen
+    assert tfx_core.pipeline("text-classification", model=saved, dtype="int8").model.frozen
+    assert not tfx_core.pipeline("text-classification", model=saved, frozen=False).model.frozen
     exact = tfx_core.pipeline("text-classification", model=saved)(texts(5), top_k=None)
     for one, other in zip(run(texts(5), top_k=None), exact, strict=True):
         scores = {each["label"]: each["score"] for each in one}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tfx_core.cli import Group, OutputPath, json_text, say, table_width
+from tfx_core.cli import Group, OutputPath, given, json_text, loading, say, table_width
 from tfx_core.errors import InputError, in_one_line
 from tfx_retrieval.ways import VECTORS, WORDS, search_by, searching, way_of
 
@@ -54,10 +54,7 @@ def computing(command: Command) -> Command:
             help="Folder or hub id of the encoder of questions, where the model encodes passages alone.",
         ),
         click.option("--batch-tokens", type=click.IntRange(1), help="Tokens of one forward pass, padding included."),
-        click.option("--dtype", default="float32", show_default=True, help="Number type: float32, bfloat16, …, auto."),
-        click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …"),
-        click.option("--revision", metavar="REVISION", help="Branch, tag or commit of a hub id."),
-        click.option("--provider", metavar="NAME", help="Whose architecture, where several distributions give it."),
+        loading,
     ):
         command = option(command)
     return command
@@ -121,10 +118,7 @@ def build(
     strict: bool,
     as_json: bool,
     revision: str | None,
-    provider: str | None,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
+    **computing: Any,
 ) -> None:
     """Build an index of passages from files and folders.
 
@@ -136,7 +130,7 @@ def build(
     When FOLDER holds an index of the same passages, made with the same model and options, nothing is done. A build that
     was interrupted goes on where it was when it is started again.
     """
-    given = pairs(settings)
+    chosen = pairs(settings)
     part = None if shards is None else _shard(shards, kind)
 
     from tfx_retrieval.embedding import model_identity
@@ -146,12 +140,12 @@ def build(
     from tfx_retrieval.sources import Collection, survey
 
     check_replaceable(output)
-    options = kept_options(kind, given)
+    options = kept_options(kind, chosen)
     collection = Collection(sources, words=passage_words, exclude=exclude, strict=strict)
     found = whole = surveyed(collection, sources)
     if part is not None:
         found = survey(part.of_passages(collection, whole.count))
-    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
+    encoder = loaded_encoder(model, revision, **computing)
     wanted = Manifest(
         kind=kind,
         count=found.count,
@@ -299,10 +293,7 @@ def search(
     header: bool,
     lines: int | None,
     revision: str | None,
-    provider: str | None,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
+    **computing: Any,
 ) -> None:
     """Find the passages of the index in FOLDER that answer each QUESTION."""
     asked_for = {"--table": table, "--tsv": tsv, "--json": as_json, "--header": header, "--lines": lines is not None}
@@ -314,7 +305,7 @@ def search(
     from tfx_retrieval.where import parsed_where
 
     by_vectors = way != WORDS
-    opened = opened_for(folder, model, revision, provider, device, dtype, batch_tokens, by_vectors=by_vectors)
+    opened = opened_for(folder, model, revision, by_vectors=by_vectors, **computing)
     search = search_by(way, opened, diverse)
     where = parsed_where(conditions, getattr(opened.index, "fields", {}))
     least = -math.inf if at_least is None else at_least
@@ -333,36 +324,30 @@ def opened_for(
     folder: Path,
     model: str | None,
     revision: str | None,
-    provider: str | None,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
     *,
     by_vectors: bool,
+    **computing: Any,
 ) -> "SearchIndex":
     """The index in a folder, with the model to search it ``by_vectors``."""
     from tfx_retrieval.search import open_index
 
     if not by_vectors:
         return open_index(folder)
-    return opened_with_encoder(folder, model, revision, provider, device, dtype, batch_tokens)[1]
+    return opened_with_encoder(folder, model, revision, **computing)[1]
 
 
 def opened_with_encoder(
     folder: Path,
     model: str | None,
     revision: str | None,
-    provider: str | None,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
+    **computing: Any,
 ) -> "tuple[MeasuringEncoder, SearchIndex]":
     """The encoder that the options of a command ask for, else the index's own, and the index in a folder with it."""
     from tfx_retrieval.embedding import model_identity
     from tfx_retrieval.search import open_index
 
     model, revision = model_of(folder, model, revision)
-    encoder = loaded_encoder(model, revision, provider, device, dtype, batch_tokens)
+    encoder = loaded_encoder(model, revision, **computing)
     return encoder, open_index(folder, encoder, model=model_identity(model, revision))
 
 
@@ -412,14 +397,13 @@ def _printer(form: str, lines: int, *, header: bool) -> "Callable[[str, Sequence
 
 
 def loaded_encoder(
-    model: str, revision: str | None, provider: str | None, device: str, dtype: str, batch_tokens: int | None
+    model: str, revision: str | None, batch_tokens: int | None = None, **loading: Any
 ) -> "MeasuringEncoder":
     """The encoder that the options of a command ask for."""
     from tfx_retrieval.pairs import load_pair
 
-    loading = {"revision": revision, "provider": provider, "device": device, "dtype": dtype}
     question_model = click.get_current_context().meta.get(_QUESTION_MODEL)
-    return load_pair(model, question_model, batch_tokens=batch_tokens, **loading)
+    return load_pair(model, question_model, batch_tokens=batch_tokens, **given({"revision": revision, **loading}))
 
 
 def noted(passages: "Iterable[Passage]", note: "Callable[[Passage], None]") -> "Iterator[Passage]":

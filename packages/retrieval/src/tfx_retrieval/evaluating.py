@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -46,10 +46,7 @@ def evaluate(
     lexical_only: bool,
     diverse: float | None,
     revision: str | None,
-    provider: str | None,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
+    **computing: Any,
 ) -> None:
     """Measure how well the index in FOLDER finds the right passages.
 
@@ -65,7 +62,7 @@ def evaluate(
         raise click.UsageError("--run-out takes one search: add --hybrid or --lexical-only, or leave words out")
     questions = evaluation.read_questions(asked)
     given = None if qrels is None else evaluation.read_judgements(qrels)
-    opened = opened_for(folder, model, revision, provider, device, dtype, batch_tokens, by_vectors=ways != [WORDS])
+    opened = opened_for(folder, model, revision, by_vectors=ways != [WORDS], **computing)
     judged = _judged(opened, questions) if given is None else given
     runs = {way: evaluation.run(search_by(way, opened, diverse), questions) for way in ways}
     measures = {way: evaluation.measure(run, judged) for way, run in runs.items()}

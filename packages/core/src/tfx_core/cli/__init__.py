@@ -5,6 +5,7 @@ import click
 from tfx_core import __version__
 from tfx_core.cli.columns import display_width, padded, shortened, wrapped
 from tfx_core.cli.group import Command, CommandLine, Group
+from tfx_core.cli.loading import given, loading
 from tfx_core.cli.output import OutputPath, json_text, print_table, say, styled, table_width
 from tfx_core.cli.progress import ProgressBar
 
@@ -15,7 +16,9 @@ __all__ = [
     "ProgressBar",
     "cli",
     "display_width",
+    "given",
     "json_text",
+    "loading",
     "main",
     "padded",
     "print_table",

@@ -51,18 +51,15 @@ def _machine() -> dict[str, Any]:
 
 def _kernels() -> Iterator[dict[str, Any]]:
     """Of each type of packed weights its kernels, the preferred one first."""
-    from tfx_core.model.linears import kernels_named
+    from tfx_core.model.linears import kernels_here
     from tfx_core.plugins import LinearSpec, registry
 
     for entry in registry.specs(LinearSpec):
-        used = False
-        for kernel in kernels_named(entry.qualified):
-            lacks = kernel.missing()
+        for each in kernels_here(entry.qualified):
             yield {
                 "dtype": entry.spec.name,
-                "kernel": type(kernel).__name__,
-                "computes_in": str(kernel.dtype).removeprefix("torch."),
-                "used": lacks is None and not used,
-                "lacks": lacks,
+                "kernel": type(each.kernel).__name__,
+                "computes_in": str(each.kernel.dtype).removeprefix("torch."),
+                "used": each.used,
+                "lacks": each.lacks,
             }
-            used |= lacks is None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from tfx_core.cli.group import Command, ListedGroup
+from tfx_core.cli.loading import given, loading_options
 from tfx_core.cli.output import OutputPath, as_it_comes, in_a_cell
 from tfx_core.cli.progress import ProgressBar
 from tfx_core.cli.task_answers import Unanswered, answers
@@ -91,10 +92,7 @@ _PARAMETERS: list[click.Parameter] = [
     click.Argument(["text"], nargs=-1, metavar="[TEXT]..."),
     click.Option(["--model", "-m"], required=True, metavar="MODEL", help="Folder or hub id of a checkpoint."),
     click.Option(["--tokenizer"], metavar="FOLDER|ID", help="Where the tokenizer comes from, if not from MODEL."),
-    click.Option(["--revision"], metavar="REVISION", help="Branch, tag or commit of a hub id."),
-    click.Option(["--provider"], metavar="NAME", help="Whose architecture, where several distributions give it."),
-    click.Option(["--device"], metavar="DEVICE", help="Where to compute: cpu, cuda, cuda:1, … [default: cpu]"),
-    click.Option(["--dtype"], metavar="DTYPE", help="Number type: float32, bfloat16, …, auto. [default: float32]"),
+    *loading_options(),
     click.Option(
         ["--attention"], metavar="NAME", help="Attention kernel, or pattern such as window(128). [default: sdpa]"
     ),
@@ -138,8 +136,8 @@ def _command(name: str, spec: TaskSpec, task: type[Task[Any, Any, Any]], stated:
         if values.pop(LANGUAGES, False) and teller is not None:
             print_languages(teller, **values)
             return
-        given = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
-        options = {**stated, **{entry.name: _value(entry, value) for entry, value in given.items()}}
+        own = {flags[key]: value for key, value in values.items() if key in flags and value not in (None, ())}
+        options = {**stated, **{entry.name: _value(entry, value) for entry, value in own.items()}}
         _run(task, options, **{key: value for key, value in values.items() if key not in flags})
 
     return Command(name, params=parameters, callback=invoke, help=_sentence(spec.summary), epilog=_EPILOG)
@@ -216,7 +214,7 @@ def _run(
     from tfx_core.cli.task_results import Lines  # numpy, which a help page and a mistake do without
 
     inputs = beside(open_inputs(text, file, read_as, sys.stdin.buffer, strict=strict), task.files, file)
-    loaded = task.load(model, **{key: value for key, value in loading.items() if value is not None}, **options)
+    loaded = task.load(model, **given(loading), **options)
     on_a_terminal = output is None and sys.stdout.isatty()
     if on_a_terminal and not (as_json or header) and isinstance(loaded, Following) and loaded.can_follow():
         _follow(loaded, inputs)

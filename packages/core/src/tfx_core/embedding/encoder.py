@@ -468,6 +468,7 @@ def load_encoder(
     dtype: str | torch.dtype = "float32",
     device: str | int | torch.device = "cpu",
     attention: AttentionChoice = "sdpa",
+    frozen: bool | None = None,
     provider: str | None = None,
     model_kwargs: Mapping[str, Any] | None = None,
     tokenizer_kwargs: Mapping[str, Any] | None = None,
@@ -479,7 +480,7 @@ def load_encoder(
     does, by default the mean, which a warning says. ``max_length``, ``default_prompt_name`` and ``similarity_fn_name``
     go over what the folder says, ``prompts`` are added to its own, and a ``tokenizer``, or where one is, stands in for
     its own. ``truncate_dim`` is as for `TextEncoder`; ``model_kwargs`` are of `load_model`, ``tokenizer_kwargs`` of
-    `load_tokenizer`. ``provider``, and what is raised, is as for `load_model`.
+    `load_tokenizer`. ``frozen``, ``provider`` and what is raised are as for `load_model`.
     """
 
     def read(folder: Folder) -> tuple[str, SentenceRecipe, Model, Tokenizer]:
@@ -492,6 +493,7 @@ def load_encoder(
                 "dtype": dtype,
                 "device": device,
                 "attention": attention,
+                "frozen": frozen,
                 "provider": provider,
                 **(model_kwargs or {}),
             },

@@ -11,8 +11,7 @@ from tfx_core.errors import InputError
 from tfx_core.model.heads.plan import Ties
 from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers, twin_with
 from tfx_core.nn.linears import is_plain, is_table, pack_linear
-
-_CURE = "load it with frozen=False"
+from tfx_core.nn.linears.base import TO_HAVE_IT_PLAIN
 
 
 class Freezing(nn.Module, ABC):
@@ -68,7 +67,7 @@ class Freezing(nn.Module, ABC):
     def train(self, mode: bool = True) -> Self:
         """Training mode, or evaluation; raises `InputError` for a frozen model, which cannot learn."""
         if mode and self.frozen:
-            raise InputError(f"train: the weights of this model are packed for inference; {_CURE}")
+            raise InputError(f"train: the weights of this model are packed for inference; {TO_HAVE_IT_PLAIN}")
         return super().train(mode)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -78,7 +77,7 @@ class Freezing(nn.Module, ABC):
             if (found.dtype, found.device) != (given.dtype, given.device):
                 raise InputError(
                     f"to({found.dtype}, {found.device}): the weights of this model are packed for this machine's CPU; "
-                    f"{_CURE}"
+                    f"{TO_HAVE_IT_PLAIN}"
                 )
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self

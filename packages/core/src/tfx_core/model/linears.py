@@ -1,6 +1,7 @@
 """What ``dtype=`` and ``frozen=`` ask of the linear layers: plain ones, or packed by a kernel of this machine."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -38,15 +39,33 @@ def kernel_for(dtype: str | torch.dtype, frozen: bool | None, device: torch.devi
 
 def kernel_named(name: str) -> LinearKernel:
     """The first of a name's kernels that this machine can use; raises `InputError` that says what each misses."""
-    kernels = kernels_named(name)
+    listed = kernels_here(name)
+    used = next((each.kernel for each in listed if each.used), None)
+    if used is None:
+        raise InputError(f"dtype={name!r}: {'; '.join(str(each.lacks) for each in listed)}")
+    return used
+
+
+@dataclass(frozen=True)
+class KernelHere:
+    """A kernel of a name on this machine."""
+
+    kernel: LinearKernel
+    lacks: str | None
+    """What the machine misses for it."""
+    used: bool
+    """Whether it is the one that packs: the first that lacks nothing."""
+
+
+def kernels_here(name: str) -> list[KernelHere]:
+    """All kernels of a name, the preferred one first; raises `InputError` that says which names there are."""
+    kernels = _kernels_named(name)
     lacks = [each.missing() for each in kernels]
-    if None not in lacks:
-        raise InputError(f"dtype={name!r}: {'; '.join(map(str, lacks))}")
-    return kernels[lacks.index(None)]
+    first = lacks.index(None) if None in lacks else None
+    return [KernelHere(each, lacks[place], place == first) for place, each in enumerate(kernels)]
 
 
-def kernels_named(name: str) -> Sequence[LinearKernel]:
-    """All kernels of a name, the preferred one first; raises `UnknownNameError` that says which names there are."""
+def _kernels_named(name: str) -> Sequence[LinearKernel]:
     try:
         found = registry.load(LinearSpec, name)
     except UnknownNameError:

@@ -73,6 +73,7 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         device: "str | torch.device | None" = None,
         dtype: "str | torch.dtype | None" = None,
         attention: "AttentionChoice | None" = None,
+        frozen: bool | None = None,
         revision: str | None = None,
         provider: str | None = None,
         model_kwargs: Mapping[str, Any] | None = None,
@@ -89,7 +90,9 @@ class Task(ABC, Generic[OptionsT, ItemT, RowT]):
         from tfx_core.model.loading import load_model, load_tokenizer
 
         read_options(cls.options_type(), options, cls.name)  # a mistake in them shows before a long load
-        given: dict[str, Any] = {"dtype": dtype, "attention": attention, "revision": revision, "provider": provider}
+        given: dict[str, Any] = {
+            "dtype": dtype, "attention": attention, "frozen": frozen, "revision": revision, "provider": provider
+        }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not None} | {**(model_kwargs or {})}
         place: dict[str, Any] = {} if device is None else {"device": device_of(device)}
         if isinstance(model, str | Path):

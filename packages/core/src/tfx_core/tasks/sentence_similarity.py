@@ -86,6 +86,7 @@ class SentenceSimilarity(Task[SentenceSimilarityOptions, Compared, Vector]):
         device: "str | torch.device | None" = None,
         dtype: "str | torch.dtype | None" = None,
         attention: "AttentionChoice | None" = None,
+        frozen: bool | None = None,
         revision: str | None = None,
         provider: str | None = None,
         model_kwargs: Mapping[str, Any] | None = None,
@@ -95,7 +96,9 @@ class SentenceSimilarity(Task[SentenceSimilarityOptions, Compared, Vector]):
         from tfx_core.checkpoint import taken_hub_options
         from tfx_core.embedding import TextEncoder, load_encoder
 
-        given: dict[str, Any] = {"dtype": dtype, "attention": attention, "revision": revision, "provider": provider}
+        given: dict[str, Any] = {
+            "dtype": dtype, "attention": attention, "frozen": frozen, "revision": revision, "provider": provider
+        }  # fmt: skip
         if not isinstance(model, str | Path):
             ready: Any = model  # moved and refused as a model is
             tokenizer = ready.tokenizer if isinstance(ready, TextEncoder) else tokenizer

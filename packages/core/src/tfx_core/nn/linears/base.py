@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from tfx_core.errors import InputError
 
+TO_HAVE_IT_PLAIN = "load it with frozen=False and dtype='float32', or 'bfloat16'"
+"""What to do with a model that is to learn, or to be moved: true of every type of packed weights."""
+
 
 class PackedLinear(nn.Module, ABC):
     """A linear layer whose weight is kept in the form that its kernel reads fastest, and in no other.
@@ -28,7 +31,9 @@ class PackedLinear(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``; raises `InputError` where a gradient would have to pass."""
         if x.requires_grad:
-            raise InputError("gradients do not pass weights that are packed for inference; load with frozen=False")
+            raise InputError(
+                f"gradients do not pass the weights of a model that are packed for inference; {TO_HAVE_IT_PLAIN}"
+            )
         return self.computed(x)
 
     @abstractmethod

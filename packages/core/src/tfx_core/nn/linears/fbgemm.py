@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tfx_core.nn.linears.base import PackedLinear
 
-_WEIGHT_LEVELS = 127
-"""On either side of zero."""
+_STEPS = 255
+"""From the least to the greatest number of a token."""
 
-_NARROW, _WIDE = 127, 255
-"""Steps from the least to the greatest number of a token: without VNNI two products are added in 16 bits, which would
-overflow with more than 127."""
+_LEVELS = 127
+"""Of a weight, on either side of zero."""
+
+_LEVELS_OF_TWO = (2**15 - 1) // _STEPS
+"""Of two neighbours of a row together, where the products of both are added in 16 bits."""
 
 _PIECE = 1024
 """Output channels that are rounded at once."""
@@ -34,10 +37,9 @@ class Int8Linear(PackedLinear):
 
     is_exact = False
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, steps: int) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, adds_in_16_bits: bool) -> None:
         super().__init__(weight, bias)
-        self._steps = steps
-        rounded, scales, sums = _rounded(weight.detach())
+        rounded, scales, sums = _rounded(weight.detach(), adds_in_16_bits)
         self._minus_sums = -sums * scales
         zeros = torch.zeros(len(weight), dtype=torch.long)
         with _fbgemm():
@@ -56,7 +58,7 @@ class Int8Linear(PackedLinear):
         """``(1, D) -> (1, D')``, by numbers that Python has; ``None`` where they are none."""
         least, most = torch.aminmax(row)
         low = min(least.item(), 0.0)
-        step = max((max(most.item(), 0.0) - low) / self._steps, _TINY)
+        step = max((max(most.item(), 0.0) - low) / _STEPS, _TINY)
         if not math.isfinite(step):
             return None
         return _product(row, step, round(-low / step), self._packed).add_(self._offset)
@@ -64,7 +66,7 @@ class Int8Linear(PackedLinear):
     def _of_several(self, rows: Tensor) -> Tensor:
         """``(R, D) -> (R, D')``."""
         low, high = rows.amin(1, keepdim=True).clamp_(max=0), rows.amax(1, keepdim=True).clamp_(min=0)
-        step = high.sub_(low).div_(self._steps).clamp_(min=_TINY)
+        step = high.sub_(low).div_(_STEPS).clamp_(min=_TINY)
         zero = low.div_(step).neg_().round_()
         # the kernel has one scale for all rows, so that each is counted in steps first
         y = _product(torch.addcdiv(zero, rows, step), 1.0, 0, self._packed)
@@ -88,18 +90,32 @@ time of a short call.
 """
 
 
-def _rounded(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _rounded(weight: Tensor, adds_in_16_bits: bool) -> tuple[Tensor, Tensor, Tensor]:
     """A weight ``(D', D)`` of any type in 8 bits, and of each output channel the scale and the sum, piece by piece."""
     rounded = torch.empty(weight.shape, dtype=torch.int8)
     scales, sums = torch.empty(2, len(weight)).unbind()
     for first in range(0, len(weight), _PIECE):
         piece = slice(first, first + _PIECE)
         rows = weight[piece].float()
-        scales[piece] = (rows.abs().amax(1) / _WEIGHT_LEVELS).clamp(min=_TINY)
+        scales[piece] = _scales(rows, adds_in_16_bits)
         counts = (rows / scales[piece, None]).round_()
         rounded[piece] = counts
         sums[piece] = counts.sum(1)
     return rounded, scales, sums
+
+
+def _scales(weight: Tensor, adds_in_16_bits: bool) -> Tensor:
+    """The step of each output channel, ``(D',)``.
+
+    Without VNNI the products of two neighbours are added in 16 bits, which must not overflow whatever is read. Fewer
+    levels for those channels alone whose neighbours need it cost less than fewer steps for all tokens.
+    """
+    scales = weight.abs().amax(1) / _LEVELS
+    if adds_in_16_bits:
+        pairs = F.pad(weight, (0, weight.shape[1] % 2)).view(len(weight), -1, 2)
+        together = torch.maximum(pairs.clamp(min=0).sum(2), -pairs.clamp(max=0).sum(2))  # those of one sign add up
+        scales = torch.maximum(scales, together.amax(1) / _LEVELS_OF_TWO)
+    return scales.clamp_(min=_TINY)
 
 
 class HalfLinear(PackedLinear):
@@ -137,12 +153,12 @@ class _Fbgemm:
 
 @dataclass(frozen=True)
 class Int8(_Fbgemm):
-    """The kernel of `Int8Linear`; on a processor without VNNI tokens are rounded to 7 bits, and results less exact."""
+    """The kernel of `Int8Linear`; on a processor without VNNI weights have fewer levels, and results are less exact."""
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> Int8Linear:
         """A layer of a weight ``(D', D)`` and a bias ``(D',)``."""
         has_vnni = torch.cpu._is_avx512_supported() and torch.cpu._is_vnni_supported()
-        return Int8Linear(weight, bias, _WIDE if has_vnni else _NARROW)
+        return Int8Linear(weight, bias, adds_in_16_bits=not has_vnni)
 
 
 @dataclass(frozen=True)
