@@ -40,6 +40,15 @@ def layer(kernel: LinearKernel, bias: bool = True) -> nn.Linear:
     return nn.Linear(48, 40, bias=bias).to(kernel.dtype)
 
 
+class Activated(nn.Module):
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.gelu(self.linear(x))
+
+
 def error(found: Tensor, expected: Tensor) -> float:
     """The greatest distance of a row from what it should be, as a share of its length."""
     return float(((found - expected).float().norm(dim=-1) / expected.float().norm(dim=-1)).max())
@@ -65,6 +74,25 @@ def test_a_row_is_the_same_whatever_stands_beside_it(kernel: LinearKernel) -> No
     x = torch.randn(6, 48, dtype=kernel.dtype) * torch.tensor([1, 100, 1e-3, 1, 7, 0.1], dtype=kernel.dtype)[:, None]
     alone = torch.cat([packed(row) for row in x.split(1)])
     assert error(packed(x), alone) < (1e-2 if kernel.dtype == torch.bfloat16 else 1e-5)
+
+
+def test_a_compiler_leaves_it_as_it_is(kernel: LinearKernel) -> None:
+    packed = Activated(layer(kernel))
+    pack_linears(packed, kernel)
+    x, graphs = torch.randn(3, 48, dtype=kernel.dtype), []
+
+    def compiler(graph: torch.fx.GraphModule, inputs: object) -> torch.fx.GraphModule:
+        graphs.append([str(node.target) for node in graph.graph.nodes if node.op == "call_function"])
+        return graph
+
+    torch.compiler.reset()
+    torch.testing.assert_close(torch.compile(packed, backend=compiler)(x), packed(x), rtol=0, atol=0)
+    assert len(graphs) == 1
+    assert "gelu" in graphs[0][0]
+    torch.compiler.reset()
+    whole = torch.compile(packed, backend=compiler, fullgraph=True)
+    with pytest.raises(RuntimeError, match="a packed linear layer is computed by the kernel that packed it"):
+        whole(x)
 
 
 def test_no_gradient_is_lost(kernel: LinearKernel) -> None:

@@ -1,5 +1,8 @@
 """Linear layers of inference: a twin computes what its module computes, and leaves it alone."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -60,6 +63,31 @@ def test_what_is_watched_or_replaced_stays_itself() -> None:
         y = for_inference(module)(torch.randn(3, 4))
     assert seen == [inner]
     assert not y.any()
+
+
+def test_what_is_compiled_stays_itself_and_runs_compiled() -> None:
+    ran: list[torch.fx.GraphModule] = []
+
+    def compiler(graph: torch.fx.GraphModule, inputs: object) -> Callable[..., Any]:
+        return lambda *given: (ran.append(graph), graph(*given))[1]
+
+    class Rectified(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self[0](x).relu()  # type: ignore[no-any-return]
+
+    module, x = nn.Sequential(nn.Linear(24, 40), Rectified(nn.Linear(40, 7))), torch.randn(3, 24)
+    torch.compiler.reset()
+    with torch.inference_mode():
+        expected = for_inference(module)(x)
+        module[1].compile(backend=compiler)
+        twin = for_inference(module)
+        assert twin[1] is module[1]  # type: ignore[index]
+        assert isinstance(twin[0], OneDnnLinear) == torch.backends.mkldnn.is_available()  # type: ignore[index]
+        torch.testing.assert_close(twin(x), expected)
+        assert len(ran) == 1
+        module[0] = torch.compile(module[0], backend=compiler)
+        torch.testing.assert_close(for_inference(module)(x), expected)
+    assert len(ran) == 3
 
 
 def test_dropout_is_left_out_unless_it_drops() -> None:

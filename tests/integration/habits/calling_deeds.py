@@ -183,6 +183,20 @@ def compiled(world: World) -> None:
         torch.testing.assert_close(model(**world.batch()).pooler_output, world.model()(**world.batch()).pooler_output)
 
 
+def compiled_layers(world: World) -> None:
+    ran: list[object] = []
+
+    def watched(graph: torch.fx.GraphModule, inputs: object) -> Any:
+        return lambda *given: (ran.append(graph), graph(*given))[1]
+
+    model = decoder(world)
+    expected = model.generate(ids(world), max_new_tokens=3)
+    for layer in model.backbone.stack.layers:
+        layer.compile(backend=watched)
+    assert torch.equal(model.generate(ids(world), max_new_tokens=3), expected)
+    assert ran
+
+
 def functional(world: World) -> None:
     model = world.model()
     zeros = {name: torch.zeros_like(each) for name, each in model.named_parameters()}
@@ -259,6 +273,7 @@ DEEDS = {
     ("model", "to(torch.bfloat16)"): lambda world: check(world.model().to(torch.bfloat16).dtype == torch.bfloat16),
     ("model", "train()"): lambda world: check(world.model().train().training and not world.model().eval().training),
     ("model", "torch.compile(model)"): compiled,
+    ("model", "layer.compile()"): compiled_layers,
     ("model", "torch.export.export(model, …)"): exported,
     ("model", "torch.jit.trace(model, …, strict=False)"): traced,
     ("model", "DistributedDataParallel(model, find_unused_parameters=True)"): in_parallel,

@@ -83,6 +83,7 @@ MODEL = (
     works("to(torch.bfloat16)"),
     works("train()"),
     works("torch.compile(model)", "in one graph, unless what is computed depends on the ids"),
+    works("layer.compile()", "runs compiled in calls and in generate; model.compile() in calls alone"),
     works("torch.export.export(model, …)", "padding is computed, too"),
     works("torch.jit.trace(model, …, strict=False)", "inputs as example_kwarg_inputs, for batches of their size"),
     works("DistributedDataParallel(model, find_unused_parameters=True)"),

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -35,6 +35,15 @@ class Bias(ABC):
 
     _made: tuple[tuple[Scores, bool], Tensor] | None = None
     _last_kept: tuple[tuple[Hashable, bool], Any] | None = None
+    _recorded: bool = False
+    """Whether it came to be while a compiler recorded."""
+
+    def __new__(cls, *parts: object, **named: object) -> Self:
+        """What is recorded knows itself; what is not has no more attributes than before."""
+        made = super().__new__(cls)
+        if torch.compiler.is_compiling():
+            made._recorded = True
+        return made
 
     def dense(self, query: Tensor, key: Tensor) -> Tensor:
         """For queries ``(B, H, T, d)`` and keys ``(B, G, S, d)``, broadcastable to ``(B, H, T, S)``.
@@ -45,6 +54,8 @@ class Bias(ABC):
 
     def made(self, scores: Scores) -> Tensor:
         """The numbers for these scores, made the first time."""
+        if torch.compiler.is_compiling() and not self._recorded:
+            return self.make(scores)  # what compiled layers kept for each other would be compiled once more
         # what was made without gradients, as checkpointing may do, has none to give
         wanted = scores, torch.is_grad_enabled()
         made = self._made  # once: another thread may make another

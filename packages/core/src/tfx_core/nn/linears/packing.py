@@ -57,7 +57,9 @@ def _packed(module: nn.Module, kernel: LinearKernel) -> nn.Module:
 def twin_with(module: _Module, replacement: Callable[[nn.Module], nn.Module | None]) -> _Module:
     """A copy of a module with the same parameters, but for the modules below it that a replacement stands for."""
     twin = copy(module)
-    children = {name: child and _replaced(child, replacement) for name, child in module._modules.items()}
+    children = {
+        name: None if child is None else _replaced(child, replacement) for name, child in module._modules.items()
+    }
     twin._modules = children
     return twin
 
@@ -75,8 +77,9 @@ def is_plain(module: nn.Module) -> TypeGuard[nn.Linear]:
 
 
 def is_watched(module: nn.Module) -> bool:
-    """Whether somebody watches or replaces what this very module does."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+    """Whether somebody watches or replaces what this very module does, a compiler among them."""
+    compiled = module._compiled_call_impl is not None  # it calls this very module, and is not copied with it
+    return bool(compiled or module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
 def packed_layers(module: nn.Module) -> Iterator[PackedLinear]:
