@@ -1,7 +1,6 @@
 """What a linear kernel is: how linear layers are computed on a CPU where nothing is learnt."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from copy import copy
 from typing import Any, ClassVar, NoReturn, Protocol, Self, runtime_checkable
 
@@ -35,7 +34,11 @@ class PackedLinear(nn.Module, ABC):
             raise InputError(
                 f"gradients do not pass the weights of a model that are packed for inference; {TO_HAVE_IT_PLAIN}"
             )
-        return _uncompiled(self, x) if torch.compiler.is_compiling() else self.computed(x)
+        if torch.compiler.is_compiling():
+            from tfx_core.nn.linears.uncompiled import computed  # here, for it imports the compiler
+
+            return computed(self, x)
+        return self.computed(x)
 
     @abstractmethod
     def computed(self, x: Tensor) -> Tensor:
@@ -78,16 +81,6 @@ class PackedLinear(nn.Module, ABC):
             "a model whose weights are packed for this machine cannot be pickled; send the folder that it was loaded "
             "from, and load it there"
         )
-
-
-def _computed(linear: PackedLinear, x: Tensor) -> Tensor:
-    return linear.computed(x)
-
-
-# a compiler cannot read packed weights, and has nothing to add to their kernels
-_uncompiled: Callable[[PackedLinear, Tensor], Tensor] = torch.compiler.disable(  # type: ignore[no-untyped-call]
-    _computed, reason="a packed linear layer is computed by the kernel that packed it"
-)
 
 
 @runtime_checkable
