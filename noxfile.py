@@ -18,8 +18,8 @@ PACKAGES = ROOT / "packages"
 DIST = ROOT / "dist"
 CONSTRAINTS = ROOT / "constraints.txt"
 BENCHMARKS = (
-    "foundation", "embeddings", "generation", "evaluation", "seq2seq", "encoders", "lengths", "indexes", "pretraining",
-    "accuracy",
+    "foundation", "cold_start", "embeddings", "generation", "evaluation", "seq2seq", "encoders", "lengths", "indexes",
+    "pretraining", "accuracy",
 )  # fmt: skip
 BIN = "Scripts" if os.name == "nt" else "bin"
 TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")

@@ -12,6 +12,7 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from packaging.requirements import Requirement
@@ -190,6 +191,19 @@ def test_looking_around_imports_nothing_heavy(code: str) -> None:
     heavy = ("torch", "numpy", "tokenizers", "huggingface_hub", "safetensors", "faiss")
     code += f"\nimport sys; heavy = [name for name in {heavy} if name in sys.modules]; assert not heavy, heavy"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_writes_a_text_imports_no_compiler() -> None:
+    code = """
+    import sys, tfx_core
+    sizes = {"vocab_size": 50, "n_positions": 16, "n_embd": 8, "n_layer": 1, "n_head": 2}
+    model = tfx_core.new_model("gpt2", head="causal-lm", seed=0, bos_token_id=0, eos_token_id=0, **sizes).eval()
+    import torch, tfx_core.alignment, tfx_core.embedding, tfx_core.tasks, tfx_core.text
+    model.generate(torch.tensor([[1, 2]]), max_new_tokens=2)
+    assert "torch._dynamo" not in sys.modules
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

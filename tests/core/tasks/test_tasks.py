@@ -59,6 +59,23 @@ def test_a_task_reads_results_by_name_whatever_the_config_asks_for(task: str, fo
 
 
 @pytest.mark.parametrize("task", HEADS)
+def test_a_task_infers_and_leaves_torch_as_it_found_it(task: str, folder: Folder) -> None:
+    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
+    seen: list[bool] = []
+    run.model.register_forward_pre_hook(lambda *_: seen.append(torch.is_inference_mode_enabled()))
+    before = state_of_torch()
+    run(inputs_of(task, 3))
+    assert seen
+    assert all(seen)
+    assert state_of_torch() == before
+
+
+def state_of_torch() -> tuple[object, ...]:
+    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()
+    return torch.get_num_threads(), torch.get_num_interop_threads(), *modes
+
+
+@pytest.mark.parametrize("task", HEADS)
 def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_padding(
     task: str, folder: Folder
 ) -> None:

@@ -69,7 +69,7 @@ class Hashing:
         """
         vectors = at_least_float32(vectors.detach())
         shape = vectors.shape[1], vectors.shape[3], self.rounds, sum(factors) // 2
-        rotations = _drawn(shape, seed, vectors.dtype).to(vectors.device)
+        rotations = _normal(shape, seed, vectors.dtype).to(vectors.device)
         with torch.autocast(vectors.device.type, enabled=False):
             rotated = torch.einsum("bhld,hdrn->bhrln", vectors, rotations)
         parts = torch.split(rotated, [factor // 2 for factor in factors], dim=-1)
@@ -84,9 +84,8 @@ def _normal(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
 
 
 _Draw: TypeAlias = Callable[[tuple[int, ...], int, torch.dtype], Tensor]
-_constant: Callable[[_Draw], _Draw] = torch.compiler.assume_constant_result
 # a compiler cannot make generators, and has no need to: the numbers are the same each time
-_drawn = _constant(_normal)
+_constant: Callable[[_Draw], _Draw] = torch.compiler.assume_constant_result
 
 
 @dataclass
@@ -150,6 +149,8 @@ class HashedAttention(ChunkedAttention):
     ) -> None:
         super().__init__(chunking, projections, out, heads, scale=scale, dropout=dropout)
         self.hashing = hashing
+        # here, not beside the function: this imports the compiler, which takes as long as torch itself
+        _constant(_normal)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, call: AttentionCall) -> Tensor:
         """Queries, keys as they were projected and values ``(B, H, L, d) -> (B, H, L, d)``."""

@@ -14,6 +14,7 @@ from tfx_core.errors import InputError
 from tfx_core.nn.attention import Attention, AttentionCall
 from tfx_core.nn.cache import DecoderCache, KeyValueCache, LayerCache
 from tfx_core.nn.observer import Observer, Recorder
+from tfx_core.nn.pieces import in_pieces
 
 
 class NoCrossAttention(nn.Module):
@@ -69,6 +70,10 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
+        return in_pieces(self, self.computed, x)
+
+    def computed(self, x: Tensor) -> Tensor:
+        """The same, of all tokens at once."""
         y: Tensor = self.down(self.dropout(self.activation(self.up(x))))
         return y
 
@@ -88,6 +93,10 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
+        return in_pieces(self, self.computed, x)
+
+    def computed(self, x: Tensor) -> Tensor:
+        """The same, of all tokens at once."""
         y: Tensor = self.down(self.dropout(self.activation(self.gate(x)) * self.up(x)))
         return y
 

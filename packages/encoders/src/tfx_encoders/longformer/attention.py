@@ -62,13 +62,16 @@ class GlobalPlaces:
 
     def pick(self, x: Tensor) -> Tensor:
         """``(B, H, L, d) -> (B, H, X, d)``."""
-        return x.gather(2, self.columns[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3]))
+        return x.gather(2, self._places(x))
 
     def put(self, picked: Tensor, x: Tensor) -> Tensor:
         """Rows ``(B, H, X, d)`` of global tokens in their places among ``(B, H, L, d)``."""
-        number = (self.mask.cumsum(1) - 1).clamp(min=0)  # (B, L)
-        spread = picked.gather(2, number[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3]))
-        return spread.where(self.mask[:, None, :, None], x)
+        kept = picked.where(self.present[:, None, :, None], self.pick(x))
+        return x.scatter(2, self._places(x), kept)
+
+    def _places(self, x: Tensor) -> Tensor:
+        """Indices ``(B, H, X, d)`` into the third dimension of ``(B, H, L, d)``."""
+        return self.columns[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3])
 
     def seen(self, bias: Bias | None) -> Bias | None:
         """What is added to their scores ``(B, H, X, L)``: all of a bias but that they see every column."""

@@ -30,7 +30,7 @@ class Widen(nn.Module):
 class WideFeedForward(FeedForward):
     """``down(dropout(activation(up(x))))``."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
         return without_overflow(self.down, self.dropout(self.activation(self.up(x))))
 
@@ -38,7 +38,7 @@ class WideFeedForward(FeedForward):
 class WideGatedFeedForward(GatedFeedForward):
     """``down(dropout(activation(gate(x)) · up(x)))``."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D)``."""
         gate, up = self.activation(self.gate(x)), self.up(x)
         if x.dtype == torch.float16:
