@@ -10,7 +10,7 @@ from tfx_core.checkpoint import Packing
 from tfx_core.errors import InputError
 from tfx_core.model.heads.plan import Ties
 from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers, twin_with
-from tfx_core.nn.linears import is_plain, is_table, pack_linear
+from tfx_core.nn.linears import give_back_memory, is_plain, is_table, pack_linear
 from tfx_core.nn.linears.base import TO_HAVE_IT_PLAIN
 
 
@@ -49,7 +49,9 @@ class Freezing(nn.Module, ABC):
     def freeze(self, kernel: LinearKernel) -> None:
         """Pack all plain linear layers, and let nothing else learn; what they were is freed layer by layer."""
         self._tied_before = tuple((name, to) for name, to in self.ties if self._held(name) is self._held(to))
+        give_back_memory()  # before what is largest, an output layer that shares its weight
         pack_linears(self, kernel)
+        give_back_memory()
         self.requires_grad_(False)
 
     def unfrozen(self) -> Self:

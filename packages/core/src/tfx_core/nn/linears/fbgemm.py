@@ -45,23 +45,26 @@ class Int8Linear(PackedLinear):
         with _fbgemm():
             whole = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
             del rounded  # of three copies at once, one too many
-            self._packed = torch.ops.quantized.linear_prepack(whole, None)
-        self._offset = torch.zeros(()) if bias is None else bias.detach()
+            self._packed = torch.ops.quantized.linear_prepack(whole, self._constant_bias)
 
     def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
-        rows = x.reshape(-1, self.in_features)
-        y = self._of_one(rows) if rows.shape[0] == 1 else None
-        return (self._of_several(rows) if y is None else y).view(*x.shape[:-1], self.out_features)
+        y = self._of_one(x) if x.numel() == self.in_features and x.dim() > 1 else None
+        if y is not None:
+            return y
+        return self._of_several(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
 
     def _of_one(self, row: Tensor) -> Tensor | None:
-        """``(1, D) -> (1, D')``, by numbers that Python has; ``None`` where they are none."""
+        """``(…, D) -> (…, D')`` of one token, by numbers that Python has; ``None`` where they are none.
+
+        A step of decoding has little else to do, so that every call counts.
+        """
         least, most = torch.aminmax(row)
         low = min(least.item(), 0.0)
         step = max((max(most.item(), 0.0) - low) / _STEPS, _TINY)
         if not math.isfinite(step):
             return None
-        return _product(row, step, round(-low / step), self._packed).add_(self._offset)
+        return _product(row, step, round(-low / step), self._packed)
 
     def _of_several(self, rows: Tensor) -> Tensor:
         """``(R, D) -> (R, D')``."""
@@ -69,8 +72,9 @@ class Int8Linear(PackedLinear):
         step = high.sub_(low).div_(_STEPS).clamp_(min=_TINY)
         zero = low.div_(step).neg_().round_()
         # the kernel has one scale for all rows, so that each is counted in steps first
-        y = _product(torch.addcdiv(zero, rows, step), 1.0, 0, self._packed)
-        return torch.addcmul(self._offset, y.addcmul_(zero, self._minus_sums), step, out=y)
+        y = _product(torch.addcdiv(zero, rows, step), 1.0, 0, self._packed).addcmul_(zero, self._minus_sums)
+        bias = self._constant_bias
+        return y.mul_(step) if bias is None else torch.addcmul(bias, y.sub_(bias), step, out=y)
 
     @property
     def weight(self) -> Tensor:
@@ -83,7 +87,7 @@ class Int8Linear(PackedLinear):
 _product: Callable[[Tensor, float, int, object], Tensor] = (
     torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default._op
 )
-"""Rows ``(R, D)``, rounded to steps of a scale above ``-zero · scale``, times packed weights: ``(R, D')``.
+"""``(…, D)``, rounded to steps of a scale above ``-zero · scale``, times packed weights, and their bias: ``(…, D')``.
 
 It is called without what `torch.ops` does before, looking for what only stands for packed weights: a quarter of the
 time of a short call.
@@ -112,9 +116,9 @@ def _scales(weight: Tensor, adds_in_16_bits: bool) -> Tensor:
     """
     scales = weight.abs().amax(1) / _LEVELS
     if adds_in_16_bits:
-        pairs = F.pad(weight, (0, weight.shape[1] % 2)).view(len(weight), -1, 2)
-        together = torch.maximum(pairs.clamp(min=0).sum(2), -pairs.clamp(max=0).sum(2))  # those of one sign add up
-        scales = torch.maximum(scales, together.amax(1) / _LEVELS_OF_TWO)
+        pairs = F.pad(weight, (0, weight.shape[1] % 2))
+        together = pairs[:, ::2] + pairs[:, 1::2]  # of two signs less than the greater one, which has its levels
+        scales = torch.maximum(scales, together.abs_().amax(1) / _LEVELS_OF_TWO)
     return scales.clamp_(min=_TINY)
 
 

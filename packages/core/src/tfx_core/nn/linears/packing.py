@@ -1,5 +1,7 @@
 """Puts packed layers into a model, in the place of plain ones."""
 
+import ctypes
+import os
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import TypeGuard, TypeVar
@@ -25,6 +27,16 @@ def pack_linears(module: nn.Module, kernel: LinearKernel) -> None:
                 if child not in made:
                     made[child] = _packed(child, kernel)
                 parent._modules[name] = made[child]
+
+
+def give_back_memory() -> None:
+    """Give back to the system what is free, where the C library can (glibc, malloc_trim(3)).
+
+    What was freed weight by weight lies between packed ones, and would not go by itself.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 def pack_linear(module: nn.Module, name: str, kernel: LinearKernel) -> None:
