@@ -72,7 +72,8 @@ class Int8Linear(PackedLinear):
         step = high.sub_(low).div_(_STEPS).clamp_(min=_TINY)
         zero = low.div_(step).neg_().round_()
         # the kernel has one scale for all rows, so that each is counted in steps first
-        y = _product(torch.addcdiv(zero, rows, step), 1.0, 0, self._packed).addcmul_(zero, self._minus_sums)
+        counts = torch.addcmul(zero, rows, step.reciprocal())
+        y = _product(counts, 1.0, 0, self._packed).addcmul_(zero, self._minus_sums)
         bias = self._constant_bias
         return y.mul_(step) if bias is None else torch.addcmul(bias, y.sub_(bias), step, out=y)
 
