@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Packing
@@ -20,6 +21,9 @@ class Freezing(nn.Module, ABC):
     _tied_before: tuple[tuple[str, str], ...] = ()
     """Which of its parameters were one when they were packed."""
 
+    _of_packed: Tensor | None = None
+    """What packed layers read and give, an empty one; there may be no parameter beside them that tells."""
+
     @property
     @abstractmethod
     def ties(self) -> Ties:
@@ -32,6 +36,20 @@ class Freezing(nn.Module, ABC):
     @abstractmethod
     def _held(self, name: str) -> object:
         """The parameter of this name."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self._typical.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the parameters, or of what packed layers give."""
+        return self._typical.dtype
+
+    @property
+    def _typical(self) -> Tensor:
+        return next(self.parameters()) if self._of_packed is None else self._of_packed
 
     @property
     def frozen(self) -> bool:
@@ -52,6 +70,7 @@ class Freezing(nn.Module, ABC):
         give_back_memory()  # before what is largest, an output layer that shares its weight
         pack_linears(self, kernel)
         give_back_memory()
+        self._of_packed = torch.empty(0, dtype=kernel.dtype)
         self.requires_grad_(False)
 
     def unfrozen(self) -> Self:
@@ -61,7 +80,8 @@ class Freezing(nn.Module, ABC):
                 "the weights of this model were rounded when they were packed; save, or train, what it was loaded from"
             )
         plain: Self = twin_with(self, lambda each: each.unpacked() if isinstance(each, PackedLinear) else None)
-        vars(plain).pop("_tied_before", None)
+        for name in ("_tied_before", "_of_packed"):
+            vars(plain).pop(name, None)
         for name, to in self._tied_before:
             plain.tie(name, to)
         return plain
@@ -74,9 +94,8 @@ class Freezing(nn.Module, ABC):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         if self.frozen:
-            given = next(self.parameters()).detach()[:0]
-            found = fn(given)
-            if (found.dtype, found.device) != (given.dtype, given.device):
+            found = fn(self._typical.detach()[:0])
+            if (found.dtype, found.device) != (self.dtype, self.device):
                 raise InputError(
                     f"to({found.dtype}, {found.device}): the weights of this model are packed for this machine's CPU; "
                     f"{TO_HAVE_IT_PLAIN}"

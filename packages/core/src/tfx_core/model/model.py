@@ -544,16 +544,6 @@ class Model(Freezing, Switches):
                 raise AttributeError(self._lacks(name)) from None
 
     @property
-    def device(self) -> torch.device:
-        """Where the parameters are."""
-        return next(self.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the parameters."""
-        return next(self.parameters()).dtype
-
-    @property
     def base_model(self) -> Backbone:
         """The backbone, which can be called alone."""
         return self.backbone
