@@ -136,11 +136,10 @@ def bits_per_byte(model: tfx_core.Model, ids: Tensor, size: int) -> float:
     half, total = LENGTH // 2, 0.0
     windows = ids.unfold(0, LENGTH, half)  # (windows, LENGTH); what is left behind the last one goes unread
     for number, batch in enumerate(torch.split(windows, BATCH)):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(batch).logits
+        logits = model(batch).logits
         labels = batch.clone()
         labels[1 if number == 0 else 0 :, :half] = -100  # counted in the window before
-        total += float(cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"))
+        total += float(cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"))
     read = half * (len(windows) + 1)
     return total / math.log(2) / (size * read / len(ids))
 
