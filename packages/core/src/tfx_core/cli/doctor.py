@@ -24,8 +24,14 @@ def doctor(as_json: bool) -> None:
     for title, rows in (("VERSION OF", versions), ("MACHINE", machine)):
         print_table((title, ""), [(name, str(value)) for name, value in rows.items()])
         click.echo()
-    told = [(each["dtype"], each["kernel"], "yes" if each["used"] else each["lacks"] or "") for each in kernels]
-    print_table(("FROZEN DTYPE", "KERNEL", "USED"), told)
+    told = [(each["dtype"], each["kernel"], each["computes_in"], _use(each)) for each in kernels]
+    print_table(("FROZEN DTYPE", "KERNEL", "COMPUTES IN", "USED"), told)
+
+
+def _use(kernel: dict[str, Any]) -> str:
+    if kernel["used"]:
+        return "yes"
+    return f"no: {kernel['lacks'] or 'the one above is preferred'}"
 
 
 def _version(name: str) -> str:
@@ -38,12 +44,16 @@ def _version(name: str) -> str:
 def _machine() -> dict[str, Any]:
     import torch
 
+    from tfx_core.nn.linears.onednn import OneDnn
+
     checks = {"AVX-512": "_is_avx512_supported", "VNNI": "_is_vnni_supported", "AMX": "_is_amx_tile_supported"}
+    lacks = OneDnn(torch.bfloat16).missing()
     has = [name for name, check in checks.items() if getattr(torch.cpu, check, lambda: False)()]
     return {
         "processor": platform.machine(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
-        "beyond": ", ".join(has) or "nothing",
+        "beyond": ", ".join(has) or f"none of {', '.join(checks)}",
+        "bfloat16": "quick" if lacks is None else f"slow unless frozen: {lacks}",
         "threads": torch.get_num_threads(),
         "accelerator": str(torch.accelerator.current_accelerator() or "none"),
     }
