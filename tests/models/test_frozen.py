@@ -49,6 +49,12 @@ def test_it_is_saved_as_what_it_was_and_refuses_to_learn(model_type: str, head: 
     assert not any(each.requires_grad for each in model.parameters())
     with pytest.raises(InputError, match="train: the weights of this model are packed for inference; load it with"):
         model.train()
+    with pytest.raises(InputError, match="tie_weights: the weights of this model are packed for inference; load it"):
+        model.tie_weights()
+    with pytest.raises(InputError, match="prune_heads: the weights of this model are packed for inference; load it"):
+        model.prune_heads({0: [0]})
+    with pytest.raises(InputError, match="another number of tokens: the weights of this model are packed for"):
+        model.resize_token_embeddings(99)
     with pytest.raises(InputError, match=r"to\(torch\.float16, cpu\): the weights of this model are packed for"):
         model.half()
     assert model.to("cpu").eval() is model

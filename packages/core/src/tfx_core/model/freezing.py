@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from tfx_core.checkpoint import Packing
@@ -19,6 +20,8 @@ class Freezing(nn.Module, ABC):
 
     _tied_before: tuple[tuple[str, str], ...] = ()
     """Which of its parameters were one when they were packed."""
+    _left: Tensor = torch.empty(0)
+    """Of the type that is computed in, where packing leaves no parameter that says it."""
 
     @property
     @abstractmethod
@@ -38,6 +41,11 @@ class Freezing(nn.Module, ABC):
         """Whether its linear layers are packed: it is for inference on this machine's CPU."""
         return next(packed_layers(self), None) is not None
 
+    @property
+    def _sample(self) -> Tensor:
+        """A tensor of the type and on the device that are computed in."""
+        return next(self.parameters(), self._left)
+
     def packing(self, kernel: LinearKernel) -> Packing:
         """Its layers packed as soon as they are loaded; `freeze` packs those that share what they have."""
         return Packing(
@@ -53,6 +61,7 @@ class Freezing(nn.Module, ABC):
         pack_linears(self, kernel)
         give_back_memory()
         self.requires_grad_(False)
+        self._left = torch.empty(0, dtype=kernel.dtype)
 
     def unfrozen(self) -> Self:
         """A twin with plain layers, the other parameters shared; raises `InputError` where weights were rounded."""
@@ -68,13 +77,18 @@ class Freezing(nn.Module, ABC):
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, or evaluation; raises `InputError` for a frozen model, which cannot learn."""
-        if mode and self.frozen:
-            raise InputError(f"train: the weights of this model are packed for inference; {TO_HAVE_IT_PLAIN}")
+        if mode:
+            self._check_plain("train")
         return super().train(mode)
+
+    def _check_plain(self, change: str) -> None:
+        """Raise `InputError` for a frozen model: it has no weights for this change."""
+        if self.frozen:
+            raise InputError(f"{change}: the weights of this model are packed for inference; {TO_HAVE_IT_PLAIN}")
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         if self.frozen:
-            given = next(self.parameters()).detach()[:0]
+            given = self._sample.detach()[:0]
             found = fn(given)
             if (found.dtype, found.device) != (given.dtype, given.device):
                 raise InputError(

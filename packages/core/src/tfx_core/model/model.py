@@ -271,6 +271,7 @@ class Model(Freezing, Switches):
 
         What was pruned is kept in ``config.pruned_heads`` and so survives saving and loading.
         """
+        self._check_plain("prune_heads")
         # the config counts, and refuses what cannot be pruned before anything is
         asked = self.config.replace(pruned_heads=heads).pruned_heads
         pruned = dict(self.config.pruned_heads)
@@ -313,6 +314,7 @@ class Model(Freezing, Switches):
 
     def tie_weights(self) -> None:
         """Make one of those parameters that the config ties: an output layer and the token table."""
+        self._check_plain("tie_weights")
         for name, to in self.ties:
             if self.begins_tied(name):
                 self.tie(name, to)
@@ -380,6 +382,7 @@ class Model(Freezing, Switches):
         multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
         size = -(-size // multiple) * multiple
         if size != present:
+            self._check_plain("another number of tokens")
             resize_tokens(self, key, size, mean_resizing=mean_resizing)
 
     def unfilled(self, config: ModelConfig) -> "Model":
@@ -545,13 +548,13 @@ class Model(Freezing, Switches):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
-        return next(self.parameters()).device
+        """Where the parameters are; of a frozen model, the CPU."""
+        return self._sample.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the parameters."""
-        return next(self.parameters()).dtype
+        """Type of the parameters; of a frozen model, what its layers read and give."""
+        return self._sample.dtype
 
     @property
     def base_model(self) -> Backbone:
