@@ -42,13 +42,26 @@ def test_it_gives_what_a_plain_model_gives(model_type: str, head: str, tmp_path:
 
 @pytest.mark.parametrize(("model_type", "head"), HEADS)
 def test_it_is_saved_as_what_it_was_and_refuses_to_learn(model_type: str, head: str, tmp_path: Path) -> None:
-    model = frozen(tiny_model(model_type, head), "float32", tmp_path / "one")
+    plain = tiny_model(model_type, head)
+    model = frozen(plain, "float32", tmp_path / "one")
+    plain.load_state_dict(model.state_dict())
+    plain.load_state_dict(model.state_dict_for_files())
     model.save_pretrained(tmp_path / "two")
     for file in (tmp_path / "one").iterdir():
         assert (tmp_path / "two" / file.name).read_bytes() == file.read_bytes(), file.name
     assert not any(each.requires_grad for each in model.parameters())
-    with pytest.raises(InputError, match="train: the weights of this model are packed for inference; load it with"):
-        model.train()
+    changes = {
+        "train": model.train,
+        "requires_grad_": model.requires_grad_,
+        "load_state_dict": lambda: model.load_state_dict({}),
+        "tie_weights": model.tie_weights,
+        "split_layers": model.split_layers,
+        "prune_heads": lambda: model.prune_heads({0: [0]}),
+        "another number of tokens": lambda: model.resize_token_embeddings(99),
+    }
+    for name, change in changes.items():
+        with pytest.raises(InputError, match=f"^{name}: the weights of this model are packed for inference; load it"):
+            change()
     with pytest.raises(InputError, match=r"to\(torch\.float16, cpu\): the weights of this model are packed for"):
         model.half()
     assert model.to("cpu").eval() is model
@@ -56,8 +69,9 @@ def test_it_is_saved_as_what_it_was_and_refuses_to_learn(model_type: str, head: 
     assert next(packed_layers(rounded), None) is not None
     with pytest.raises(InputError, match="load it with frozen=False and dtype='float32'"):
         rounded.train()
-    with pytest.raises(InputError, match="were rounded when they were packed; save, or train, what it was loaded from"):
-        rounded.save_pretrained(tmp_path / "four")
+    for told in (lambda: rounded.save_pretrained(tmp_path / "four"), rounded.state_dict, rounded.state_dict_for_files):
+        with pytest.raises(InputError, match="were rounded when they were packed; save, or train, what it was loaded"):
+            told()
 
 
 @pytest.mark.parametrize("search", [{}, {"num_beams": 3}], ids=["greedy", "beams"])

@@ -13,7 +13,9 @@ from tests.core.tasks.toy import Plugin, save
 from tfx_core.cli import output
 from tfx_core.cli.flags import in_flags
 from tfx_core.cli.run import run as run_group
+from tfx_core.errors import InputError
 from tfx_core.model import Model
+from tfx_core.model.linears import kernel_named
 
 
 def generating() -> click.Command:
@@ -82,6 +84,10 @@ def test_a_task_runs_with_packed_weights(model: str, options: tuple[str, ...], m
     result = run("run", "fill-mask", "-m", model, *options, "a [MASK]")
     assert result.exit_code == 0, result.output
     assert [each.frozen for each in packed] == [True]
+    kind = options[-1] if "--dtype" in options else "float32"
+    assert packed[0].to("cpu").dtype == kernel_named(kind).dtype  # though no parameter may be left to say it
+    with pytest.raises(InputError, match="packed for this machine's CPU"):
+        packed[0].half()
 
 
 @pytest.mark.parametrize(

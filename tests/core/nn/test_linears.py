@@ -2,7 +2,10 @@
 
 import copy
 import pickle
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -11,7 +14,7 @@ from torch import Tensor, nn
 from tfx_core.errors import InputError
 from tfx_core.nn import LinearKernel, PackedLinear, pack_linears, packed_layers
 from tfx_core.nn.linears import choices
-from tfx_core.nn.linears.fbgemm import Half, Int8, Int8Linear
+from tfx_core.nn.linears.fbgemm import Half, Int8, Int8Linear, _rounded
 from tfx_core.nn.linears.onednn import OneDnn
 from tfx_core.nn.linears.plain import Constant, Rounded
 
@@ -100,6 +103,10 @@ def test_no_gradient_is_lost(kernel: LinearKernel) -> None:
     packed = kernel.pack(plain.weight, plain.bias)
     with torch.inference_mode(mode=False), pytest.raises(InputError, match="gradients do not pass the weights"):
         packed(torch.randn(2, 48, dtype=kernel.dtype, requires_grad=True))
+    with torch.inference_mode(mode=False):
+        learnt = torch.randn(2, 48, dtype=kernel.dtype, requires_grad=True)
+        with torch.no_grad():
+            assert not packed(learnt).requires_grad
 
 
 def test_zeros_stay_zeros(kernel: LinearKernel) -> None:
@@ -139,8 +146,7 @@ def test_where_products_are_added_in_16_bits_only_channels_that_would_overflow_h
     packed = Int8Linear(torch.stack([alone, together]), None, adds_in_16_bits=True)
     assert packed.weight[0].equal(alone)
     coarse = packed.weight[1] * 64 / 127
-    assert coarse.equal(coarse.round())
-    assert coarse.equal((together * 64 / 127).round())
+    torch.testing.assert_close(coarse, (together * 64 / 127).round(), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -153,6 +159,52 @@ def test_nothing_overflows_whatever_is_read(sign: int) -> None:
     x = torch.ones(2, 48)
     x[:, -1] = 0  # or the widest range would be none
     torch.testing.assert_close(packed(x), x @ packed.weight.T, rtol=1e-5, atol=1e-4)
+
+
+def test_two_neighbours_that_end_in_a_half_do_not_overflow_together() -> None:
+    halves = torch.arange(32) + 0.5
+    length = torch.rand(20_000, 1, 1, generator=torch.Generator().manual_seed(0))
+    pairs = (length * torch.stack((32 + halves, 96 - halves), dim=1)).flatten(0, 1)
+    rounded = _rounded(pairs, adds_in_16_bits=True)[0]
+    assert 255 * rounded.int().sum(1).max() <= 2**15 - 1
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_bias_may_forbid_an_output(kernel: LinearKernel, rows: int) -> None:
+    plain = layer(kernel)
+    assert plain.bias is not None
+    expected = plain.bias.new_tensor([-torch.inf, torch.inf])
+    packed = kernel.pack(plain.weight, torch.cat((expected, plain.bias[2:])))
+    found = packed(torch.randn(rows, 48, dtype=kernel.dtype))
+    assert found[:, :2].equal(expected.expand(rows, 2))
+    assert found[:, 2:].isfinite().all()
+
+
+def test_what_is_recorded_of_one_token_reads_another(kernel: LinearKernel) -> None:
+    if isinstance(kernel, OneDnn):
+        return  # torch cannot record its weights
+    plain = layer(kernel)
+    packed, x = kernel.pack(plain.weight, plain.bias), torch.randn(2, 1, 48, dtype=kernel.dtype)
+    recorded = torch.jit.trace(packed, x[0], check_trace=False)
+    torch.testing.assert_close(recorded(3 * x[1]), packed(3 * x[1]), rtol=1e-2, atol=1e-2)
+
+
+def test_threads_may_pack_at_once() -> None:
+    if Int8().missing() is not None:
+        assert isinstance(choices.int8[-1], Rounded)
+        return
+    engine, filters = torch.backends.quantized.engine, list(warnings.filters)
+    meet, weight = Barrier(4), torch.randn(64, 64)
+
+    def pack(number: int) -> None:
+        meet.wait()
+        for _ in range(100):
+            Int8().pack(weight, None)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(pack, range(4)))
+    assert torch.backends.quantized.engine == engine
+    assert list(warnings.filters) == filters
 
 
 def test_plain_layers_of_a_module_are_packed(kernel: LinearKernel) -> None:

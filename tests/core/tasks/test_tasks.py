@@ -14,6 +14,7 @@ from tests.core.fake_site import FakeSite
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.results import same
 from tests.core.tasks.toy import VOCABULARY
+from tfx_core import hookimpl
 from tfx_core.checkpoint import folder as folder_module
 from tfx_core.checkpoint.folder import parse_json
 from tfx_core.errors import InputError, PluginError, UnknownNameError
@@ -21,6 +22,7 @@ from tfx_core.plugins import TaskSpec, discovery, registry
 from tfx_core.plugins.discovery import PluginWarning
 from tfx_core.tasks import ItemError, Task, batching
 from tfx_core.tasks.pipeline import load_task, named
+from tfx_core.tasks.text_classification import TextClassification
 
 HEADS = {
     "fill-mask": "masked-lm",
@@ -459,3 +461,30 @@ def test_a_task_of_a_third_party_needs_only_its_four_methods(folder: Folder) -> 
 
     run: Task[Any, Any, Any] = Counting.load(folder("backbone"))
     assert run(["bob sings", "a dog"], times=2) == [{"count": 10}, {"count": 8}]
+
+
+class LoadsAsBefore(TextClassification):
+    """A task with a `load` of its own, whose keywords are fixed."""
+
+    name = "loads-as-before"
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, model: Any, *, tokenizer: Any, device: Any, dtype: Any, attention: Any, revision: Any, provider: Any,
+        model_kwargs: Any,
+    ) -> Any:  # fmt: skip
+        return super().load(model, tokenizer=tokenizer, dtype=dtype)
+
+
+class Loading:
+    @hookimpl
+    def tfx_tasks(self) -> list[TaskSpec]:
+        return [TaskSpec("loads-as-before", target=f"{__name__}:LoadsAsBefore", heads=LoadsAsBefore.heads)]
+
+
+def test_a_task_with_a_load_of_its_own_is_told_frozen_only_where_it_is_given(folder: Folder) -> None:
+    saved = folder("sequence-classification")
+    with tfx_core.register(Loading(), name="tfx-loading"):
+        assert not tfx_core.pipeline("loads-as-before", saved).model.frozen
+        with pytest.raises(TypeError, match="unexpected keyword argument 'frozen'"):
+            tfx_core.pipeline("loads-as-before", saved, frozen=True)

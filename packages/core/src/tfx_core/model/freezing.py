@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -88,9 +88,25 @@ class Freezing(nn.Module, ABC):
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, or evaluation; raises `InputError` for a frozen model, which cannot learn."""
-        if mode and self.frozen:
-            raise InputError(f"train: the weights of this model are packed for inference; {TO_HAVE_IT_PLAIN}")
+        if mode:
+            self._check_plain("train")
         return super().train(mode)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Whether parameters shall learn; raises `InputError` for a frozen model, which cannot."""
+        if requires_grad:
+            self._check_plain("requires_grad_")
+        return super().requires_grad_(requires_grad)
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As of any module; raises `InputError` for a frozen model, which has no place for what is loaded."""
+        self._check_plain("load_state_dict")
+        return super().load_state_dict(*args, **kwargs)
+
+    def _check_plain(self, change: str) -> None:
+        """Raise `InputError` for a frozen model: it has no weights for this change."""
+        if self.frozen:
+            raise InputError(f"{change}: the weights of this model are packed for inference; {TO_HAVE_IT_PLAIN}")
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         if self.frozen:

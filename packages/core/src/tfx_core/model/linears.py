@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -11,6 +12,8 @@ from tfx_core.plugins import LinearSpec, registry
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 """Names of the types that plain layers may have."""
+_PARTS = [name for name in vars(LinearKernel) if not name.startswith("_")]
+"""What a kernel has."""
 
 
 def kernel_for(dtype: str | torch.dtype, frozen: bool | None, device: torch.device) -> LinearKernel | None:
@@ -71,9 +74,14 @@ def _kernels_named(name: str) -> Sequence[LinearKernel]:
     except UnknownNameError:
         known = [*DTYPES, *(each for each in _packed_types() if each not in DTYPES)]
         raise InputError(f"dtype={shown(name)}: must be 'auto' or one of {', '.join(map(repr, known))}") from None
-    kernels = [found] if isinstance(found, LinearKernel) else found
-    if not isinstance(kernels, Sequence) or not all(isinstance(each, LinearKernel) for each in kernels):
-        raise TypeError(f"linear {name!r} stands for {shown(found)}, which is no tfx_core.nn.LinearKernel, nor some")
+    kernels: Sequence[Any] = found if isinstance(found, Sequence) else [found]
+    for each in kernels:
+        lacks = [part for part in _PARTS if not hasattr(each, part)]
+        if lacks:
+            raise TypeError(
+                f"linear {name!r} stands for {shown(found)}, which is no tfx_core.nn.LinearKernel, nor some: "
+                f"{', '.join(lacks)} missing"
+            )
     return kernels
 
 

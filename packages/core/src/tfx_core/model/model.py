@@ -220,7 +220,7 @@ class Model(Freezing, Switches):
 
         `load_state_dict` takes them here as well as its own names.
         """
-        return by_names_of_files(self)
+        return by_names_of_files(self.unfrozen() if self.frozen else self)
 
     def get_extra_state(self) -> Tensor:
         """What is stored beside the tensors of a state dict: the config, by which `load_model` reads a file of one."""
@@ -232,7 +232,12 @@ class Model(Freezing, Switches):
     if not TYPE_CHECKING:  # torch's has overloads for callers of long ago
 
         def state_dict(self, *args: Any, prefix: str = "", **options: Any) -> dict[str, Any]:
-            """Tensors by our names, of each that there is under several the first alone, as safetensors wants it."""
+            """Tensors by our names, of each that there is under several the first alone, as safetensors wants it.
+
+            Those of a frozen model are as they were; raises `InputError` where they were rounded.
+            """
+            if self.frozen:
+                return self.unfrozen().state_dict(*args, prefix=prefix, **options)
             state = super().state_dict(*args, prefix=prefix, **options)
             without_second_names(self, state, prefix)
             return state
@@ -271,6 +276,7 @@ class Model(Freezing, Switches):
 
         What was pruned is kept in ``config.pruned_heads`` and so survives saving and loading.
         """
+        self._check_plain("prune_heads")
         # the config counts, and refuses what cannot be pruned before anything is
         asked = self.config.replace(pruned_heads=heads).pruned_heads
         pruned = dict(self.config.pruned_heads)
@@ -293,6 +299,7 @@ class Model(Freezing, Switches):
         whatever they are called there. Results and saved files are the same; calls take a little longer. Gives the
         model itself, whose parameters are new ones.
         """
+        self._check_plain("split_layers")
         split_layers(self, self.weight_table, self.head_name)
         return self
 
@@ -313,6 +320,7 @@ class Model(Freezing, Switches):
 
     def tie_weights(self) -> None:
         """Make one of those parameters that the config ties: an output layer and the token table."""
+        self._check_plain("tie_weights")
         for name, to in self.ties:
             if self.begins_tied(name):
                 self.tie(name, to)
@@ -380,6 +388,7 @@ class Model(Freezing, Switches):
         multiple = checked(pad_to_multiple_of, Size | None, "pad_to_multiple_of", InputError) or 1
         size = -(-size // multiple) * multiple
         if size != present:
+            self._check_plain("another number of tokens")
             resize_tokens(self, key, size, mean_resizing=mean_resizing)
 
     def unfilled(self, config: ModelConfig) -> "Model":

@@ -55,17 +55,17 @@ def pipeline(
     chosen = load_task(name)
     own = {*(each.name for each in describe_options(chosen.options_type)), *chosen.options_type.further}
     loading = {key: options.pop(key) for key in [*options] if key not in own and row("load_model", f"{key}=")}
+    told: dict[str, Any] = {} if frozen is None else {"frozen": frozen}  # a `load` of a task's own may not know it
     return chosen.load(
         model,
         tokenizer=tokenizer,
         device=device,
         dtype=dtype,
         attention=attention,
-        frozen=frozen,
         revision=revision,
         provider=provider,
         model_kwargs={**loading, **(model_kwargs or {})},
-        **{**stated, **options},
+        **{**told, **stated, **options},
     )
 
 

@@ -30,7 +30,7 @@ class PackedLinear(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``; raises `InputError` where a gradient would have to pass."""
-        if x.requires_grad:
+        if x.requires_grad and torch.is_grad_enabled():
             raise InputError(
                 f"gradients do not pass the weights of a model that are packed for inference; {TO_HAVE_IT_PLAIN}"
             )

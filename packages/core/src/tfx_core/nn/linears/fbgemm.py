@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import ClassVar
 
 import torch
@@ -23,13 +24,19 @@ _STEPS = 255
 _LEVELS = 127
 """Of a weight, on either side of zero."""
 
-_LEVELS_OF_TWO = (2**15 - 1) // _STEPS
-"""Of two neighbours of a row together, where the products of both are added in 16 bits."""
+_LEVELS_OF_TWO = (2**15 - 1) // _STEPS - 1e-4
+"""Of two neighbours of a row together, where the products of both are added in 16 bits.
+
+What is less than the integer is more than quotients are rounded by, or two that end in a half could both round up.
+"""
 
 _PIECE = 1024
 """Output channels that are rounded at once."""
 
 _TINY = torch.finfo(torch.float32).tiny
+
+_ALONE = Lock()
+"""Held while torch's engine, which is that of all threads, is another: who came between would put that back."""
 
 
 class Int8Linear(PackedLinear):
@@ -46,10 +53,14 @@ class Int8Linear(PackedLinear):
             whole = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
             del rounded  # of three copies at once, one too many
             self._packed = torch.ops.quantized.linear_prepack(whole, self._constant_bias)
+        # infinite is what forbids an output; without it there is nothing to take away
+        self._finite_bias = None if self._constant_bias is None else torch.nan_to_num(self._constant_bias)
 
     def computed(self, x: Tensor) -> Tensor:
         """``(…, D) -> (…, D')``."""
-        y = self._of_one(x) if x.numel() == self.in_features and x.dim() > 1 else None
+        traced = torch._C._get_tracing_state() is not None  # torch.jit.trace would keep the numbers of its token
+        is_one = not traced and x.numel() == self.in_features and x.dim() > 1
+        y = self._of_one(x) if is_one else None
         if y is not None:
             return y
         return self._of_several(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
@@ -75,7 +86,9 @@ class Int8Linear(PackedLinear):
         counts = torch.addcmul(zero, rows, step.reciprocal())
         y = _product(counts, 1.0, 0, self._packed).addcmul_(zero, self._minus_sums)
         bias = self._constant_bias
-        return y.mul_(step) if bias is None else torch.addcmul(bias, y.sub_(bias), step, out=y)
+        if bias is None or self._finite_bias is None:
+            return y.mul_(step)
+        return torch.addcmul(bias, y.sub_(self._finite_bias), step, out=y)
 
     @property
     def weight(self) -> Tensor:
@@ -179,10 +192,11 @@ class Half(_Fbgemm):
 def _fbgemm() -> Iterator[None]:
     """With FBGEMM as the maker of packed weights, and without what torch says of the tensors that it takes."""
     quantized = torch.backends.quantized
-    before, quantized.engine = quantized.engine, "fbgemm"
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel")
-            yield
-    finally:
-        quantized.engine = before
+    with _ALONE:
+        before, quantized.engine = quantized.engine, "fbgemm"
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel")
+                yield
+        finally:
+            quantized.engine = before
