@@ -137,15 +137,17 @@ def load_weights(
         _initialise(module, afresh, dtype or _stored_dtype(filled), device, initialise)
         told = [slot for slot in new if slot.part not in unread and not slot.is_computed]
         _tell_afresh(told, others, label)
-    packing = packing or Packing((), str, {})
-    packed = _unshared(slots, packing.modules)
+    types = {} if packing is None else packing.types
+    waiting = {} if packing is None else _unshared(slots, packing.modules)
     for slot in filled:
-        kind = next((packing.types[name] for name in slot.names if name in packing.types), dtype)
+        kind = next((types[name] for name in slot.names if name in types), dtype)
         owner = _owner(slot.names[0])
-        _place(module, slot, _filled(slot, kind, device, mapped=owner not in packed))
-        packed.get(owner, set()).discard(slot.names[0])
-        if packed.get(owner) == set():
-            packing.pack(owner)
+        missing = waiting.get(owner)  # of a module that is packed
+        _place(module, slot, _filled(slot, kind, device, mapped=missing is None))
+        if packing is not None and missing is not None:
+            missing.discard(slot.names[0])
+            if not missing:
+                packing.pack(owner)
     for slot in slots:
         if slot.same_as is not None:
             _share(module, slot, _root(slot))
@@ -352,8 +354,13 @@ def _filled(slot: _Slot, dtype: torch.dtype | None, device: torch.device, *, map
 def _place(module: nn.Module, slot: _Slot, tensor: Tensor) -> None:
     if isinstance(slot.meta, nn.Parameter):
         tensor = nn.Parameter(tensor, requires_grad=slot.meta.requires_grad)
-    for name in slot.names:
-        setattr(module.get_submodule(_owner(name)), name.rpartition(".")[2], tensor)
+    _set(module, slot.names, tensor)
+
+
+def _set(module: nn.Module, names: Collection[str], tensor: Tensor) -> None:
+    for name in names:
+        owner, _, attribute = name.rpartition(".")
+        setattr(module.get_submodule(owner), attribute, tensor)
 
 
 def _owner(name: str) -> str:
@@ -361,9 +368,8 @@ def _owner(name: str) -> str:
 
 
 def _share(module: nn.Module, slot: _Slot, root: _Slot) -> None:
-    shared = getattr(module.get_submodule(_owner(root.names[0])), root.names[0].rpartition(".")[2])
-    for name in slot.names:
-        setattr(module.get_submodule(_owner(name)), name.rpartition(".")[2], shared)
+    owner, _, attribute = root.names[0].rpartition(".")
+    _set(module, slot.names, getattr(module.get_submodule(owner), attribute))
 
 
 def _listed(slots: list[_Slot]) -> str:

@@ -23,7 +23,7 @@ def pack_linears(module: nn.Module, kernel: LinearKernel) -> None:
     made: dict[nn.Module, nn.Module] = {}
     for parent in list(module.modules()):
         for name, child in parent._modules.items():
-            if child is not None and is_packable(child):
+            if child is not None and (is_plain(child) or is_table(child)):
                 if child not in made:
                     made[child] = _packed(child, kernel)
                 parent._modules[name] = made[child]
@@ -40,15 +40,10 @@ def give_back_memory() -> None:
 
 
 def pack_linear(module: nn.Module, name: str, kernel: LinearKernel) -> None:
-    """Replace the one layer or table of this name, which stands nowhere else."""
+    """Replace the one plain layer of this name, which stands nowhere else."""
     parent, _, attribute = name.rpartition(".")
     owner = module.get_submodule(parent)
     owner._modules[attribute] = _packed(owner.get_submodule(attribute), kernel)
-
-
-def is_packable(module: nn.Module) -> TypeGuard[nn.Linear | nn.Embedding]:
-    """Whether it is a layer or a table as torch has them, and nobody watches or replaces what it computes."""
-    return is_plain(module) or is_table(module)
 
 
 def is_table(module: nn.Module) -> TypeGuard[nn.Embedding]:
