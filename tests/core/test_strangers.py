@@ -379,7 +379,8 @@ def test_a_config_with_the_keys_of_another_is_nobodys_text() -> None:
         @hookimpl
         def tfx_architectures(self) -> list[ArchitectureSpec]:
             heads = tuple(toy.ARCHITECTURE.heads)
-            return [ArchitectureSpec("stranger-scaled", f"{__name__}:SCALED", heads, capabilities=("token-states",))]
+            offers = tuple(toy.ARCHITECTURE.capabilities)
+            return [ArchitectureSpec("stranger-scaled", f"{__name__}:SCALED", heads, capabilities=offers)]
 
     told = r"text_model_type='stranger-scaled'.* is built on another text"
     with (

@@ -1,6 +1,12 @@
 """What is sound passes: the core's own kernels and patterns, a head, the toys."""
 
-from tfx_testing import AttentionChecks, PluginChecks
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import tfx_core
+from tests.core.tasks import crf
+from tfx_testing import AttentionChecks, HeadChecks, PluginChecks
 
 
 class TestEager(AttentionChecks):
@@ -31,3 +37,10 @@ class TestEncoders(PluginChecks):
 
 class TestCRF(HeadChecks):
     head = "crf"
+    exceptions: ClassVar = {"test_it_says_what_it_is": "a toy is for no list of what is installed"}
+
+    @classmethod
+    @contextmanager
+    def surroundings(cls) -> Iterator[None]:
+        with tfx_core.register(crf.Plugin(), name="crf"), super().surroundings():
+            yield
