@@ -6,7 +6,27 @@ from typing import ClassVar
 
 import tfx_core
 from tests.core.tasks import crf
-from tfx_testing import AttentionChecks, HeadChecks, PluginChecks
+from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks, HeadChecks, PluginChecks
+from tfx_testing.attentions import CASE
+from tfx_testing.toys import toys
+
+
+class Toys(ArchitectureChecks):
+    """With the toys, which nothing installs."""
+
+    @classmethod
+    @contextmanager
+    def surroundings(cls) -> Iterator[None]:
+        with toys():
+            yield
+
+
+class TestToyDecoder(Toys):
+    case = CASE
+
+
+class TestToy(Toys):
+    case = ArchitectureCase("toy", {"vocab_size": 40, "hidden_size": 24, "max_position_embeddings": 40})
 
 
 class TestEager(AttentionChecks):
