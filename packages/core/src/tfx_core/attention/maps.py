@@ -1,7 +1,7 @@
 """The weights of a model's attention over one text, by side, layer and head, with the tokens that they are of."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -149,7 +149,7 @@ def _name(model: "Model") -> str:
 def _sides(
     output: "ModelOutput", layers: Sequence[Watched], given: Read, first: int, *, causal: bool
 ) -> Iterator[AttentionSide]:
-    """Of all that an output reports under a name of attentions; the ``first`` tokens are global."""
+    """Of all that an output reports under a name of attentions; a pattern lets the ``first`` tokens be seen by all."""
     names = (name for name in output if name.endswith("attentions"))
     for name in sorted(names, key=lambda name: ("decoder" in name) + 2 * ("cross" in name)):
         reported = output[name]
@@ -160,13 +160,19 @@ def _sides(
         rows = given.source if given.target is None or side.startswith("encoder") else given.target
         streams: dict[str, list[AttentionMap]] = {}
         for layer, one in zip(found, reported, strict=True):
-            chosen = {*range(first), *([] if layer.queries is None else layer.queries.tolist())}
-            own = [Label(each, side != "cross" and place in chosen) for place, each in enumerate(rows)]
-            columns = [Label(each) for each in given.source] if side == "cross" else own
+            columns, chosen = (given.source, set[int]()) if side == "cross" else (rows, _global(layer, first))
             for stream in _streams(layer, one, len(rows)):
                 label = f"{side} {stream.number}" if stream.number else side
-                streams.setdefault(label, []).append(stream.map(own, columns))
+                streams.setdefault(label, []).append(stream.map(rows, columns, chosen))
         yield from (AttentionSide(label, tuple(maps)) for label, maps in streams.items())
+
+
+def _global(layer: Watched, first: int) -> set[int]:
+    """Which columns have an attention of their own, or are of the ``first`` and seen by all: bounds may be together."""
+    before = layer.allowed.shape[2] - layer.allowed.shape[1]
+    chosen = [] if layer.queries is None else layer.queries.tolist()
+    seen = (place for place in range(first) if bool(layer.allowed[:, max(place - before, 0) :, place].all()))
+    return {*chosen, *seen}
 
 
 class _Stream(NamedTuple):
@@ -179,21 +185,23 @@ class _Stream(NamedTuple):
     itself: bool = False
     """Whether its own states come behind those that read."""
 
-    def map(self, rows: Sequence[Label], columns: Sequence[Label]) -> AttentionMap:
-        """With the labels of its tokens and of those that it reads."""
+    def map(self, rows: Sequence[str], columns: Sequence[str], chosen: Collection[int]) -> AttentionMap:
+        """With what its tokens are called and those that it reads, of which the ``chosen`` columns are global."""
         _, attending, attended = self.weights.shape
-        made = self.weights.cpu(), self.allowed.cpu()
-        if self.itself:
-            columns = [*columns, *(Label(f"predicted: {each.text}") for each in columns)]
-        remembered = [Label(f"memory {number}") for number in range(1, attended - len(columns) + 1)]
-        return AttentionMap(*made, _pooled(rows, attending), (*remembered, *_pooled(columns, attended)))
+        own = [f"predicted: {each}" for each in columns] if self.itself else []
+        before = max(attended - len(columns) - len(own), 0)
+        read = [f"memory {number}" for number in range(1, before + 1)] + _called(columns, attended) + own
+        return AttentionMap(
+            self.weights.cpu(),
+            self.allowed.cpu(),
+            tuple(Label(each, place + before in chosen) for place, each in enumerate(_called(rows, attending))),
+            tuple(Label(each, place in chosen) for place, each in enumerate(read)),
+        )
 
 
-def _pooled(tokens: Sequence[Label], count: int) -> tuple[Label, ...]:
-    """The tokens, or names for fewer states than there are tokens."""
-    if count >= len(tokens):
-        return tuple(tokens)
-    return tuple(Label(f"pooled {number}") for number in range(1, count + 1))
+def _called(tokens: Sequence[str], count: int) -> list[str]:
+    """The tokens, or what to call fewer states than there are tokens."""
+    return list(tokens) if count >= len(tokens) else [f"pooled {number}" for number in range(1, count + 1)]
 
 
 def _streams(layer: Watched, reported: Tensor, tokens: int) -> Iterator[_Stream]:
