@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tfx_core.errors import TfxError
+from tfx_core.model import ModelConfig, load_architecture
 from tfx_testing.cases import ArchitectureCase
 from tfx_testing.checks import Checks
 from tfx_testing.labelled import has_loss
@@ -35,3 +36,20 @@ def heads(cls: type[CaseChecks]) -> Sequence[str]:
 def learning_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads that learn from labels."""
     return [head for head in cls.case.spec.heads if has_loss(head)]
+
+
+def config_of(cls: type[CaseChecks]) -> ModelConfig:
+    """The tiny config."""
+    config: ModelConfig = load_architecture(cls.case.model_type).config.of(**cls.case.tiny)
+    return config
+
+
+def tied_heads(cls: type[CaseChecks]) -> Sequence[str]:
+    """The heads with a parameter that may share its tensor with another."""
+    plans = load_architecture(cls.case.model_type).heads
+    return [head for head, plan in plans.items() if plan.ties_of(config_of(cls))]
+
+
+def resized_heads(cls: type[CaseChecks]) -> Sequence[str]:
+    """The backbone, and the heads with a layer for each token; to the number of tokens others are as none is."""
+    return ("backbone", *tied_heads(cls))
