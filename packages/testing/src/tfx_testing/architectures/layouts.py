@@ -46,7 +46,7 @@ class LayoutChecks(CaseChecks):
 
         Where it may not: the pair is not among the head's ``ties``, or a `Same` rule is missing.
         """
-        model = tiny_model(self.case, head)
+        model = tiny_model(self.case, head, tie_word_embeddings=True)
         tensors = model.state_dict_for_files()
         saved(model, tmp_path)
         names: dict[int, list[str]] = {}
