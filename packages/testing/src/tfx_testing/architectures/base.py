@@ -51,10 +51,11 @@ def config_of(cls: type[CaseChecks]) -> ModelConfig:
 
 def tied_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads with a parameter that may share its tensor with another."""
-    plans = load_architecture(cls.case.model_type).heads
-    return [head for head, plan in plans.items() if plan.ties_of(config_of(cls))]
+    architecture, config = load_architecture(cls.case.model_type), config_of(cls)
+    return [head for head in cls.heads() if architecture.plan(head).ties_of(config)]
 
 
 def resized_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The backbone, and the heads with a layer for each token; to the number of tokens others are as none is."""
-    return ("backbone", *tied_heads(cls))
+    tied = tied_heads(cls)
+    return [head for head in cls.heads() if head == "backbone" or head in tied]

@@ -36,18 +36,19 @@ class CallChecks(CaseChecks):
 
     @each(head=heads)
     def test_a_text_beyond_the_positions_is_an_error_that_says_so(self, head: str) -> None:
-        """A model without a longest text reads any, with finite results; another says how many positions it has.
+        """The longest text is read with finite results, one token more is an error, and without a limit any is read.
 
-        Where not: a table of positions has a size that ``Backbone(width, max_positions=…)`` was not told.
+        Where not: a table of positions has another size than ``Backbone(width, max_positions=…)`` was told.
         """
         model = tiny_model(self.case, head)
         limit = model.max_positions
+        length = limit or 80
+        longest = results_of_rows(
+            self.case, model, random_ids(self.case, 1, length), torch.ones(1, length, dtype=torch.long)
+        )
+        strange = [name for name, value in longest[0].items() if not value.isfinite().all()]
+        assert not strange, f"not finite with {length} tokens: {strange}"
         if limit is None:
-            longest = results_of_rows(
-                self.case, model, random_ids(self.case, 1, 80), torch.ones(1, 80, dtype=torch.long)
-            )
-            strange = [name for name, value in longest[0].items() if not value.isfinite().all()]
-            assert not strange, f"not finite with 80 tokens: {strange}"
             return
         shape = (1, 1, limit + 1) if head in CHOICE_HEADS else (1, limit + 1)
         with pytest.raises(InputError, match=f"{limit + 1} tokens.*positions for {limit}"):

@@ -12,7 +12,7 @@ from tfx_testing.architectures.base import CaseChecks, heads
 from tfx_testing.checks import each
 from tfx_testing.comparing import all_close, close
 from tfx_testing.inputs import results, total, unlabelled_texts
-from tfx_testing.labelled import SIDES, WIDTH, has_loss, padded_batch, texts_of
+from tfx_testing.labelled import SIDES, WIDTH, learns, padded_batch, texts_of
 from tfx_testing.results import padded_texts, results_of_rows
 from tfx_testing.tiny import new_model, parameters, plain_results, random_ids, target_ids, tiny_model
 
@@ -54,7 +54,7 @@ class DtypeChecks(CaseChecks):
         Where they are not: ``forward`` converts to the type of a weight that autocast leaves wide, or adds in place.
         """
         model = tiny_model(self.case, head)
-        labelled = head != "backbone" and has_loss(head)
+        labelled = learns(self.case, head)
         given = texts_of(self.case, head) if labelled else unlabelled_texts(self.case, head)
         inputs = padded_batch(given, "left")
         inputs |= {} if labelled else target_ids(self.case, head, len(inputs["input_ids"]))
