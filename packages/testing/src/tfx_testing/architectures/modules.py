@@ -73,8 +73,9 @@ class ModuleChecks(CaseChecks):
 
     def _trained(self, model: Model) -> dict[str, Tensor]:
         """What a call in training gives, with a seed of torch."""
-        torch.manual_seed(1)
-        return plain_results(self.case, model.train())
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            return plain_results(self.case, model.train())
 
     def _dropout_keys(self) -> list[str]:
         config = new_model(self.case).config
