@@ -303,10 +303,12 @@ FAULTS = {
         "decoder.weight has 2 rules",
     ),
     "a number has no bounds": Fault(
-        checks(of_config(Unbounded)), "test_epsilons_deviations", r"scale=1e\+308 is taken"
+        checks(of_config(Unbounded)), "test_epsilons_deviations", r"scale=1e\+308 is not refused"
     ),
     "a number is of any type": Fault(
-        checks(of_config(Untyped)), "test_a_config_refuses_wrong_types", "num_attention_heads=.*: must be a ConfigError"
+        checks(of_config(Untyped)),
+        "test_a_config_refuses_wrong_types",
+        "num_attention_heads=.*should be refused with ConfigError|num_attention_heads=.* is not refused",
     ),
     "it divides before it looks": Fault(
         checks(of_config(Uncounted)), "test_any_number_is_used", "num_attention_heads=.*not told by the file"

@@ -11,7 +11,7 @@ from tfx_core.errors import CheckpointError, ConfigError, UnknownNameError
 from tfx_core.model import ModelConfig
 from tfx_testing.architectures.base import CaseChecks, config_of, tied_heads
 from tfx_testing.folders import rewritten
-from tfx_testing.refusals import refused
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import new_model
 
 LARGEST = 10**9
@@ -167,7 +167,8 @@ class ConfigChecks(CaseChecks):
         wrong = [(key, value) for key in floats for value in (1e308, float("inf"), float("nan"), -1.0)]
         wrong += [(key, 1e30) for key in floats if "eps" in key]
         for key, value in wrong:
-            refused(f"{key}={value}", ConfigError, f"^{key}=", config.of, **{key: value})
+            with refused(f"^{key}=", f"{key}={value}", ConfigError):
+                config.of(**{key: value})
         with pytest.raises(ConfigError, match=r"^num_labels=1000000000: must be an integer from 0 to \d+$"):
             config.of(num_labels=10**9)
         with pytest.raises(ConfigError, match=r"^id2label: names 100000 classes; must be at most \d+$"):

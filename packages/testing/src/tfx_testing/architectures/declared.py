@@ -10,7 +10,7 @@ from tfx_core.model import Model, load_architecture
 from tfx_testing.architectures.base import CaseChecks, heads
 from tfx_testing.cases import Variant
 from tfx_testing.checks import each
-from tfx_testing.refusals import refused
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import new_model, ties
 
 
@@ -69,7 +69,8 @@ class DeclarationChecks(CaseChecks):
         """
         for key in self.case.tiny:
             wrong: dict[str, Any] = {key: {"no": "thing"}}
-            refused(f"{key}={wrong[key]}", ConfigError, f"{key}=", new_model, self.case, **wrong)
+            with refused(f"{key}=", f"{key}={wrong[key]}", ConfigError):
+                new_model(self.case, **wrong)
 
     def test_classes_say_what_they_are(self) -> None:
         """Config, backbone, heads and the modules in them have a docstring, if they are public and the author's own.

@@ -15,7 +15,7 @@ from tfx_testing.architectures.base import CaseChecks, heads, tied_heads
 from tfx_testing.checks import each
 from tfx_testing.comparing import equal
 from tfx_testing.folders import WEIGHTS, rewritten, saved
-from tfx_testing.refusals import refused
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import new_model, parameters, tiny_model
 
 STRANGE = ("strange.weight", "embeddings.strange")
@@ -103,7 +103,8 @@ class LayoutChecks(CaseChecks):
         Where it is not: ``validate`` of the config does not check what concerns several keys.
         """
         for values, said in (*self.case.refused, ({"vocab_size": 0}, "vocab_size=0: must be an integer at least 1")):
-            refused(f"a config with {values}", ConfigError, said, new_model, self.case, **values)
+            with refused(said, f"a config with {values}", ConfigError):
+                new_model(self.case, **values)
 
     def test_a_config_that_says_decoder_makes_one_or_is_refused(self) -> None:
         """``is_decoder=True`` makes a model whose tokens see none that follow, or is refused as the case lists it.

@@ -15,6 +15,7 @@ from tfx_testing.architectures.base import CaseChecks, config_of
 from tfx_testing.cases import ArchitectureCase
 from tfx_testing.checks import each
 from tfx_testing.comparing import close
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import new_model, random_ids, tiny_model
 
 Sizes = tuple[int, int]
@@ -109,12 +110,10 @@ class PruningChecks(CaseChecks):
         if config_of(type(self)).prunable is not None:
             return
         said = f"pruned_heads=.*: must be empty: heads of {self.case.model_type} cannot be pruned"
-        for refused in (
-            lambda: new_model(self.case).prune_heads({0: [1]}),
-            lambda: config_of(type(self)).replace(pruned_heads={0: (0,)}),
-        ):
-            with pytest.raises(ConfigError, match=said):
-                refused()
+        with refused(said, "model.prune_heads({0: [1]})", ConfigError):
+            new_model(self.case).prune_heads({0: [1]})
+        with refused(said, "pruned_heads={0: (0,)}", ConfigError):
+            config_of(type(self)).replace(pruned_heads={0: (0,)})
 
 
 def _states(case: ArchitectureCase, model: Model, **inputs: object) -> Tensor:

@@ -18,7 +18,7 @@ from tfx_testing.checks import each
 from tfx_testing.comparing import all_close, equal
 from tfx_testing.folders import same_files
 from tfx_testing.parity.case import Case, cases_of
-from tfx_testing.refusals import refused
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import (
     new_model,
     parameters,
@@ -222,8 +222,10 @@ class ResizingChecks(CaseChecks):
         for wrong in (nn.Parameter(torch.zeros(3, 3)), nn.Parameter(torch.zeros(parameter.shape).int(), False), None):
             setattr(owner, name.rpartition(".")[2], wrong)
             what = f"a model with {'no' if wrong is None else 'another'} {name}"
-            refused(f"{what}, saved", InputError, said, model.save_pretrained, folder)
-            refused(f"{what}, resized", InputError, said, model.resize_token_embeddings, size + 7)
+            with refused(said, f"saving {what}"):
+                model.save_pretrained(folder)
+            with refused(said, f"resizing {what}"):
+                model.resize_token_embeddings(size + 7)
             assert not folder.exists(), "what is refused has written a folder"
         setattr(owner, name.rpartition(".")[2], parameter)
         model.save_pretrained(folder)

@@ -14,7 +14,7 @@ from tfx_core.errors import ConfigError
 from tfx_core.model import load_architecture
 from tfx_testing.architectures.base import CaseChecks, heads
 from tfx_testing.checks import each
-from tfx_testing.refusals import refused
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import new_model, plain_inputs, random_ids
 
 SIZES = (
@@ -93,7 +93,8 @@ class SettingChecks(CaseChecks):
         shaping = {*config.field_names(), *config.aliases} - {*config.settable}
         for key in shaping - {key for key, own in config.aliases.items() if own in config.settable}:
             said = rf"{key} cannot be set: .*config\.replace\(…\).*load_model\(path"
-            refused(f"config.{key} = 'other'", AttributeError, said, setattr, config, key, "other")
+            with refused(said, f"config.{key} = 'other'", AttributeError):
+                setattr(config, key, "other")
             setattr(config, key, getattr(config, key))  # which changes nothing
         with pytest.raises(AttributeError, match="has no 'pad_token': did you mean 'pad_token_id'"):
             config.pad_token = 3
@@ -120,8 +121,10 @@ class SettingChecks(CaseChecks):
             ("name_or_path", 3, "must be a string"),
         ):
             several = {"bos_token_id": 3, key: wrong}
-            refused(f"config.update({several})", ConfigError, said, config.update, several)
-            refused(f"config.{key} = {wrong!r}", ConfigError, said, setattr, config, key, wrong)
+            with refused(said, f"config.update({several})", ConfigError):
+                config.update(several)
+            with refused(said, f"config.{key} = {wrong!r}", ConfigError):
+                setattr(config, key, wrong)
             assert config == before, f"{key}={wrong!r} was refused, and has changed the config"
         with pytest.raises(AttributeError, match=r"num_beams.*model\.generation_config"):
             config.num_beams = 3

@@ -13,7 +13,7 @@ from tfx_core.errors import TfxError
 from tfx_testing.architectures.base import CaseChecks, heads
 from tfx_testing.checks import each
 from tfx_testing.comparing import equal
-from tfx_testing.refusals import refused
+from tfx_testing.refusing import refused
 from tfx_testing.tiny import new_model, parameters, ties
 
 
@@ -101,7 +101,8 @@ class StateChecks(CaseChecks):
         for tensor in {one.data_ptr(): one for one in held}.values():
             damage = {name: one.flatten()[:1] for name, one in state.items() if one.data_ptr() == tensor.data_ptr()}
             what = f"a tensor of one number as {' and '.join(sorted(damage))}"
-            refused(what, TfxError, "misshapen", model.load_state_dict, {**state, **damage})
+            with refused("misshapen", what, TfxError):
+                model.load_state_dict({**state, **damage})
 
     def test_a_damaged_state_is_one_error(self, head: str, tmp_path: Path) -> None:
         """A file of a state whose config or tensors are damaged is refused in words.
@@ -113,4 +114,5 @@ class StateChecks(CaseChecks):
         damages = {"_extra_state": torch.ones(3)}, {"_extra_state": torch.ones(3).byte()}, {name: torch.ones(1, 1)}
         for damage in damages:
             torch.save({**state, **damage}, tmp_path / "pytorch_model.bin")
-            refused(f"a state with {damage}", TfxError, r"_extra_state|misshapen", tfx_core.load_model, tmp_path)
+            with refused(r"_extra_state|misshapen", f"a state with {damage}", TfxError):
+                tfx_core.load_model(tmp_path)
