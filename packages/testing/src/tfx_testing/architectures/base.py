@@ -1,6 +1,7 @@
 """What the checks of an architecture stand on: its case, and the values that they run with."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import ClassVar
 
 from tfx_core.errors import TfxError
@@ -49,6 +50,7 @@ def config_of(cls: type[CaseChecks]) -> ModelConfig:
     return config
 
 
+@cache
 def tied_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads with a parameter that may share its tensor with another."""
     architecture, config = load_architecture(cls.case.model_type), config_of(cls)
