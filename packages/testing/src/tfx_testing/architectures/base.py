@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tfx_core.errors import TfxError
 from tfx_core.model import ModelConfig, load_architecture
@@ -50,9 +50,13 @@ def config_of(cls: type[CaseChecks]) -> ModelConfig:
     return config
 
 
-@cache
 def tied_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads with a parameter that may share its tensor with another."""
+    return _tied_heads(cls)
+
+
+@cache
+def _tied_heads(cls: Any) -> Sequence[str]:
     architecture, config = load_architecture(cls.case.model_type), config_of(cls)
     return [head for head in cls.heads() if architecture.plan(head).ties_of(config)]
 
