@@ -50,8 +50,8 @@ def config_of(cls: type[CaseChecks]) -> ModelConfig:
     return config
 
 
-def tied_heads(cls: type[CaseChecks]) -> Sequence[str]:
-    """The heads with a parameter that may share its tensor with another."""
+def tied_heads(cls: Any) -> Sequence[str]:
+    """The heads of a class of checks with a parameter that may share its tensor with another."""
     return _tied_heads(cls)
 
 
