@@ -13,6 +13,7 @@ import tfx_core
 from tfx_core.errors import ConfigError, UnknownNameError
 from tfx_core.fields import Rate, Size
 from tfx_core.model.config import ModelConfig
+from tfx_core.model.known_keys import NEUTRAL_VALUES
 from tfx_core.nn import Activation
 from tfx_testing.toy import Plugin, ToyConfig
 
@@ -257,3 +258,11 @@ def test_a_wrong_part_is_named(values: dict[str, Any], said: str) -> None:
 def test_the_architecture_of_a_part_must_be_installed() -> None:
     with pytest.raises(UnknownNameError, match=r"^here/config\.json: .*topsy"):
         pair(generator={"model_type": "topsy"})
+
+
+@pytest.mark.parametrize("key", NEUTRAL_VALUES)
+def test_what_no_architecture_can_honour_is_refused_unless_it_changes_nothing(key: str) -> None:
+    for value in (*NEUTRAL_VALUES[key], None):
+        assert SampleConfig.from_dict({key: value}).extra == {key: value}
+    with pytest.raises(ConfigError, match=rf"^config: {key}=\{{'another': 1\}}: changes results"):
+        SampleConfig.from_dict({key: {"another": 1}})

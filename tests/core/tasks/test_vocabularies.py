@@ -8,7 +8,7 @@ import pytest
 import tfx_core
 from tests.core.tasks.conftest import Folder
 from tfx_core.errors import InputError
-from tfx_testing.toy import VOCABULARY
+from tfx_testing.toy import VOCABULARY, ToyBackbone
 
 SIZE = len(VOCABULARY)
 
@@ -48,7 +48,8 @@ def test_a_vocabulary_that_is_far_smaller_is_one_line(
     assert caplog.messages == [line] * told
 
 
-def test_a_backbone_that_does_not_say_where_its_table_is(folder: Folder) -> None:
+def test_a_backbone_that_does_not_say_where_its_table_is(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyBackbone, "token_tables", property(lambda self: []))
     model, _ = loaded(folder)
     for refused in (model.get_input_embeddings, lambda: model.resize_token_embeddings(99)):
         with pytest.raises(InputError, match="the backbone of toy does not say what its token_tables are"):

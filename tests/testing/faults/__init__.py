@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from tfx_testing import Checks
 
+AT_ONCE = ""
+"""In the place of a check: what is wrong is told where the test class is defined, before any check runs."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -14,7 +17,7 @@ class Fault:
     """Makes the test class of what is wrong."""
 
     check: str
-    """The check that fails."""
+    """The check that fails, or `AT_ONCE`."""
 
     said: str
     """A regular expression of what it says, by which one finds the fault."""

@@ -68,7 +68,7 @@ class ArchitectureCase:
     model_type: str
 
     tiny: dict[str, Any]
-    """Keys of its ``config.json``: small sizes, no dropout, a ``hidden_size`` of 24 and 4 heads."""
+    """Keys of its ``config.json``: small sizes, no dropout, three attention heads or more."""
 
     variants: tuple[Variant, ...] = (Variant("tiny"),)
     """What is compared with the reference, and checked where a mechanism may be switched on by a key."""

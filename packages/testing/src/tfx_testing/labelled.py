@@ -20,6 +20,13 @@ def has_loss(head: str) -> bool:
     return head not in _WITHOUT_LOSS
 
 
+def learns(case: ArchitectureCase, head: str) -> bool:
+    """Whether a head learns from labels that are known: of the architecture's own heads, or such as its case makes."""
+    if head in case.spec.heads:
+        return has_loss(head)
+    return case.labels(head, torch.zeros(1, 4, dtype=torch.long), torch.Generator()) is not None
+
+
 def texts_of(case: ArchitectureCase, head: str) -> "list[Text]":
     """A text of each length, of which equally many labels count: a batch's loss is the mean of theirs."""
     return [Text(_with_labels(case, head, length, seed)) for seed, length in enumerate(LENGTHS)]

@@ -1,14 +1,14 @@
 """Tiny models: inputs that an architecture accepts, and noise for its parameters."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 import tfx_core
 from tfx_core.model import Model
-from tfx_testing.cases import ArchitectureCase, Inputs
+from tfx_testing.cases import CHOICE_HEADS, ArchitectureCase, Inputs
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -19,6 +19,11 @@ def tiny_model(case: ArchitectureCase, head: str, **changes: object) -> Model:
     return perturbed(made, 2, 0.1)
 
 
+def new_model(case: ArchitectureCase, head: str = "backbone", **changes: object) -> Any:
+    """A tiny model as it is made new, its config not typed: what is set and read of it is up to the check."""
+    return tfx_core.new_model(case.model_type, head=head, **{"seed": 1, **case.tiny, **changes}).eval()
+
+
 def perturbed(model: _Module, seed: int, scale: float | Callable[[str], float]) -> _Module:
     """The model, with noise of this deviation added to every parameter; ``scale`` may depend on its name."""
     generator = torch.Generator().manual_seed(seed)
@@ -27,6 +32,33 @@ def perturbed(model: _Module, seed: int, scale: float | Callable[[str], float]) 
             deviation = scale if isinstance(scale, float) else scale(name)
             parameter.add_(torch.randn(parameter.shape, generator=generator) * deviation)
     return model
+
+
+def parameters(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of its parameters, of tied ones under each of their names."""
+    return {name: each.detach().clone() for name, each in model.named_parameters(remove_duplicate=False)}
+
+
+def ties(model: nn.Module) -> list[tuple[str, ...]]:
+    """Of each parameter all its names: several where it is tied."""
+    names: dict[int, tuple[str, ...]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names[id(parameter)] = (*names.get(id(parameter), ()), name)
+    return list(names.values())
+
+
+def plain_inputs(case: ArchitectureCase, head: str) -> Inputs:
+    """Two texts of seven tokens without padding, as a head reads them."""
+    ids = random_ids(case, 2, 7)
+    ids = ids[:, None].repeat(1, 2, 1) if head in CHOICE_HEADS else ids
+    return {"input_ids": ids, **target_ids(case, head, 2)}
+
+
+def plain_results(case: ArchitectureCase, model: Model) -> dict[str, Tensor]:
+    """By name what a call with these gives."""
+    with torch.no_grad():
+        output = model(**plain_inputs(case, model.head_name))
+    return {name: value for name, value in output.items() if isinstance(value, Tensor)}
 
 
 def texts_differ(name: str) -> float:

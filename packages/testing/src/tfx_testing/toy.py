@@ -1,5 +1,6 @@
 """A toy encoder with the usual heads, so that heads and tasks can be checked where no family is installed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 import tfx_core
 from tfx_core import ArchitectureSpec, hookimpl
 from tfx_core.checkpoint import BackboneRules, Rename
+from tfx_core.errors import InputError
 from tfx_core.model import Architecture, Backbone, HeadPlan, ModelConfig, ModelOutput
 from tfx_core.model.heads import (
     MaskedLMHead,
@@ -18,7 +20,7 @@ from tfx_core.model.heads import (
     SequenceClassificationHead,
     TokenClassificationHead,
 )
-from tfx_core.nn import AttentionKernel
+from tfx_core.nn import AttentionKernel, can_read
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = """
@@ -50,16 +52,34 @@ class ToyBackbone(Backbone):
         vectors: Tensor = self.embedding(input_ids)
         return vectors
 
+    @property
+    def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
+        """The one."""
+        return [(self, "embedding")]
+
     def forward(
         self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
         attention: AttentionKernel | None = None,
     ) -> ModelOutput:
-        """States ``(B, S, D)``, and the mean of those of real tokens, ``(B, D)``."""
-        x = self.embedding(input_ids)
-        mask = attention_mask.unsqueeze(-1).to(x.dtype)  # (B, S, 1)
+        """States ``(B, S, D)``, and the mean of those of real tokens, ``(B, D)``.
+
+        Raises `InputError` for a text that is longer than there are positions.
+        """
+        if input_ids is not None:
+            x = self.embed(input_ids)
+        elif inputs_embeds is not None:
+            x = inputs_embeds
+        else:
+            raise InputError("a call needs input_ids or inputs_embeds")
+        real = x.new_ones(x.shape[:2]) if attention_mask is None else attention_mask
+        limit = self.max_positions
+        if limit is not None and can_read(real) and int(real.sum(-1).max()) > limit:
+            raise InputError(f"text of {int(real.sum(-1).max())} tokens: this model has positions for {limit}")
+        mask = real.unsqueeze(-1).to(x.dtype)  # (B, S, 1)
         x = x + 0.1 * (mask.cumsum(1) - 1)
         if token_type_ids is not None:
             x = x + 0.3 * token_type_ids.unsqueeze(-1).to(x.dtype)

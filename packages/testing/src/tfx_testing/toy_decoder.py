@@ -1,11 +1,13 @@
 """A toy decoder of the core's own parts, so that attention can be checked where no family is installed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
 from tfx_core import Architecture, ArchitectureSpec, Backbone, ModelConfig, hookimpl
-from tfx_core.checkpoint import BackboneRules, Rename
+from tfx_core.checkpoint import BackboneRules, Fuse, Rename
 from tfx_core.fields import Count, Size
 from tfx_core.model import HeadPlan, TransformerBackbone, causal_decoding
 from tfx_core.model.heads import CausalLMHead, LMHead, token_classification
@@ -27,6 +29,7 @@ class ToyDecoderConfig(ModelConfig):
     """Keys of its ``config.json``."""
 
     model_type = "toy-decoder"
+    absent: ClassVar[Mapping[str, str]] = {"intermediate_size": "it is twice the hidden size"}
 
     vocab_size: Size = 53
     hidden_size: Size = 24
@@ -37,6 +40,13 @@ class ToyDecoderConfig(ModelConfig):
     causal: bool = True
     bos_token_id: int | None = 1
     eos_token_id: int | tuple[int, ...] | None = 2
+
+    def validate(self) -> None:
+        """Heads share the width, and keys the heads."""
+        width, heads = self.hidden_size, self.num_attention_heads
+        self.require(width % heads == 0, "num_attention_heads", f"a divisor of hidden_size={width}")
+        keys = self.num_key_value_heads
+        self.require(heads % keys == 0, "num_key_value_heads", f"a divisor of num_attention_heads={heads}")
 
 
 def _backbone(config: ToyDecoderConfig, parts: frozenset[str]) -> TransformerBackbone:
@@ -64,7 +74,23 @@ def _causal_lm(config: ToyDecoderConfig, backbone: Backbone) -> CausalLMHead:
 
 
 def _rules(config: ToyDecoderConfig, parts: frozenset[str]) -> BackboneRules:
-    return BackboneRules((Rename("decoder.{p}", "backbone.{p}"),), prefix="decoder.")
+    theirs, ours = "decoder.layers.{i}", "backbone.stack.layers.{i}"
+    width, keys = config.hidden_size, config.hidden_size // config.num_attention_heads * config.num_key_value_heads
+    return BackboneRules(
+        (
+            Rename("decoder.{kind}.weight", "backbone.embeddings.{kind}.weight"),
+            Fuse(
+                (f"{theirs}.query.{{p}}", f"{theirs}.key.{{p}}", f"{theirs}.value.{{p}}"),
+                f"{ours}.self_attention.sublayer.projections.qkv.{{p}}",
+                sizes=(width, keys, keys),
+            ),
+            Rename(f"{theirs}.out.{{p}}", f"{ours}.self_attention.sublayer.out.{{p}}"),
+            Rename(f"{theirs}.{{side:up|down}}.{{p}}", f"{ours}.feed_forward.sublayer.{{side}}.{{p}}"),
+            Rename(f"{theirs}.{{part}}.norm.{{p}}", f"{ours}.{{part}}.norm.{{p}}"),
+            Rename("decoder.last.norm.{p}", "backbone.stack.norm.{p}"),
+        ),
+        prefix="decoder.",
+    )
 
 
 ARCHITECTURE = Architecture(
@@ -101,5 +127,6 @@ class Plugin:
                 hf_classes=classes,
                 capabilities=("token-states",),
                 summary="for tests",
+                paper="none",
             )
         ]

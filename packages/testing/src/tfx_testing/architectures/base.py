@@ -1,9 +1,11 @@
 """What the checks of an architecture stand on: its case, and the values that they run with."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from functools import cache
+from typing import Any, ClassVar
 
 from tfx_core.errors import TfxError
+from tfx_core.model import ModelConfig, load_architecture
 from tfx_testing.cases import ArchitectureCase
 from tfx_testing.checks import Checks
 from tfx_testing.labelled import has_loss
@@ -40,3 +42,26 @@ def heads(cls: type[CaseChecks]) -> Sequence[str]:
 def learning_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads that learn from labels."""
     return [head for head in cls.heads() if has_loss(head)]
+
+
+def config_of(cls: type[CaseChecks]) -> ModelConfig:
+    """The tiny config."""
+    config: ModelConfig = load_architecture(cls.case.model_type).config.of(**cls.case.tiny)
+    return config
+
+
+def tied_heads(cls: Any) -> Sequence[str]:
+    """The heads of a class of checks with a parameter that may share its tensor with another."""
+    return _tied_heads(cls)
+
+
+@cache
+def _tied_heads(cls: Any) -> Sequence[str]:
+    architecture, config = load_architecture(cls.case.model_type), config_of(cls)
+    return [head for head in cls.heads() if architecture.plan(head).ties_of(config)]
+
+
+def resized_heads(cls: type[CaseChecks]) -> Sequence[str]:
+    """The backbone, and the heads with a layer for each token; to the number of tokens others are as none is."""
+    tied = tied_heads(cls)
+    return [head for head in cls.heads() if head == "backbone" or head in tied]
