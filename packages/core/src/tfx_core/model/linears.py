@@ -60,7 +60,11 @@ class KernelHere:
 
 def kernels_here(name: str) -> list[KernelHere]:
     """All kernels of a name, the preferred one first; raises `InputError` that says which names there are."""
-    kernels = _kernels_named(name)
+    return judged(_kernels_named(name))
+
+
+def judged(kernels: Sequence[LinearKernel]) -> list[KernelHere]:
+    """Which of several kernels, the preferred one first, this machine has, and which one it uses."""
     lacks = [each.missing() for each in kernels]
     first = lacks.index(None) if None in lacks else None
     return [KernelHere(each, lacks[place], place == first) for place, each in enumerate(kernels)]

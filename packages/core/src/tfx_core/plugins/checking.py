@@ -3,7 +3,7 @@
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import tfx_core
 from tfx_core.errors import described
@@ -14,6 +14,9 @@ from tfx_core.plugins.faults import Fault
 from tfx_core.plugins.lightness import heavy_imports
 from tfx_core.plugins.specs import ArchitectureSpec, AttentionSpec, HeadSpec, Spec, TaskSpec
 from tfx_core.plugins.targets import imported
+
+if TYPE_CHECKING:
+    from tfx_core.nn import AttentionKernel
 
 S = TypeVar("S", bound=Spec)
 
@@ -52,40 +55,44 @@ def _of_the_distribution(plugin: Plugin, heavy: Sequence[str]) -> Iterator[Fault
 
 
 def _of_the_target(spec: Spec, plugin: Plugin) -> Iterator[Fault]:
-    thing = imported(spec, plugin)
+    thing = kernel_of_spec(spec, plugin) if isinstance(spec, AttentionSpec) else imported(spec, plugin)
     if isinstance(thing, Fault):
         yield thing
-    elif isinstance(spec, AttentionSpec):
-        try:
-            yield from _of_the_attention(spec, thing)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # its own code runs in here
-            example = f"its example, {spec.example!r}, " if spec.example else ""
-            yield Fault(f"cannot be made: {example}raises {described(error)}", spec=_named(spec), error=error)
 
 
-def _of_the_attention(spec: AttentionSpec, thing: object) -> Iterator[Fault]:
+def kernel_of_spec(spec: AttentionSpec, plugin: Plugin) -> "AttentionKernel | Fault":
+    """The kernel that a name stands for, with the arguments of its example where it takes some."""
+    thing = imported(spec, plugin)
+    if isinstance(thing, Fault):
+        return thing
+    try:
+        return _kernel(spec, thing)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # its own code runs in here
+        example = f"its example, {spec.example!r}, " if spec.example else ""
+        return Fault(f"cannot be made: {example}raises {described(error)}", spec=_named(spec), error=error)
+
+
+def _kernel(spec: AttentionSpec, thing: object) -> "AttentionKernel | Fault":
     from tfx_core.model.attentions import kernel_of, made, parsed
 
     if spec.example:
         name, arguments = parsed(spec.example)
         if name != spec.name or arguments is None:
             cure = f"write one such as '{spec.name}(16)'"
-            yield Fault(f"has the example {spec.example!r}, which does not call it", cure, _named(spec))
-            return
+            return Fault(f"has the example {spec.example!r}, which does not call it", cure, _named(spec))
         assert callable(thing)
         thing = made(spec.example, spec, thing, *arguments)
     kernel = kernel_of(thing)  # type: ignore[arg-type]  # raises for what is no attention
     try:
-        signature = inspect.signature(kernel)
+        inspect.signature(kernel).bind(*[None] * 4, scale=1.0, dropout=0.0, observer=None)
     except ValueError:
-        return  # of a function of C
-    try:
-        signature.bind(*[None] * 4, scale=1.0, dropout=0.0, observer=None)
+        return kernel  # a function of C, which has no signature
     except TypeError as error:
         cure = "let it take query, key, value, bias, *, scale, dropout and observer"
-        yield Fault(f"cannot be called as a tfx_core.nn.AttentionKernel is: {error}", cure, _named(spec))
+        return Fault(f"cannot be called as a tfx_core.nn.AttentionKernel is: {error}", cure, _named(spec))
+    return kernel
 
 
 def _of_its_classes(

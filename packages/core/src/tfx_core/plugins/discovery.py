@@ -121,8 +121,12 @@ class Plugin:
     @property
     def outcome(self) -> str:
         """One line on what became of it, to tell what is wrong."""
-        verb = "failed" if self.status is Status.FAILED else f"is {self.status}"
-        return f"{self.label} {verb}: {self.explained}"
+        return f"{self.label} {self.verb}: {self.explained}"
+
+    @property
+    def verb(self) -> str:
+        """What it did or is: ``"failed"``, ``"is incompatible"``."""
+        return "failed" if self.status is Status.FAILED else f"is {self.status}"
 
     @property
     def explained(self) -> str:
@@ -249,7 +253,7 @@ class _Plugins:
                     self._all = _with_conflicts(self._installed + self._registered)
                 everything = self._all
             # after everything is in place, for a filter may turn a warning into an error
-            if fresh and (unknown := _unknown_in_lists(fresh)):
+            if fresh and (unknown := _told_of_lists(fresh)):
                 warnings.warn(unknown, SettingWarning, stacklevel=2)
             if warn:
                 _warn_about(fresh)
@@ -456,13 +460,20 @@ def _warn_about(plugins: Sequence[Plugin]) -> None:
             warnings.warn(message, PluginWarning, stacklevel=2)
 
 
-def _unknown_in_lists(plugins: Sequence[Plugin]) -> str:
-    """What is wrong with the names in the two lists, and what would do; empty where they are all known."""
+def unknown_in_lists(plugins: Sequence[Plugin]) -> Mapping[str, Sequence[str]]:
+    """Of ``TFX_PLUGINS`` and ``TFX_DISABLE_PLUGINS`` the names that no plugin has; a list without one is left out."""
     known = {normalise(name) for plugin in plugins for name in (plugin.name, plugin.distribution)}
     unknown = {variable: sorted(_listed(variable) - known) for variable in ("TFX_PLUGINS", "TFX_DISABLE_PLUGINS")}
-    named = [f"{variable} names {', '.join(map(shown, names))}" for variable, names in unknown.items() if names]
-    if not named:
+    return {variable: names for variable, names in unknown.items() if names}
+
+
+def _told_of_lists(plugins: Sequence[Plugin]) -> str:
+    """What is wrong with the names in the two lists, and what would do; empty where they are all known."""
+    unknown = unknown_in_lists(plugins)
+    if not unknown:
         return ""
+    named = [f"{variable} names {', '.join(map(shown, names))}" for variable, names in unknown.items()]
+    known = {normalise(name) for plugin in plugins for name in (plugin.name, plugin.distribution)}
     installed = sorted({normalise(plugin.distribution) for plugin in plugins} - {official.CORE})
     close = {name: nearest(name, known) for names in unknown.values() for name in names}
     meant = "".join(f"; {name}: did you mean {each}?" for name, each in close.items() if each)

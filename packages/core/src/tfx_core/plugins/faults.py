@@ -52,6 +52,11 @@ def uninstall(*distributions: str) -> str:
     return f"python -m pip uninstall {' '.join(map(_argument, distributions))}"
 
 
+def switch_off(plugin: str) -> str:
+    """The command that keeps a plugin from being loaded."""
+    return f"export TFX_DISABLE_PLUGINS={_argument(plugin)}"
+
+
 def _argument(requirement: str) -> str:
     """A name or a requirement as a shell takes it, whoever wrote it; a marker behind it is left out."""
     found = _REQUIREMENT.fullmatch(requirement)
