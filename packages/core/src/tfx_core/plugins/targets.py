@@ -4,8 +4,9 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import tfx_core
 from tfx_core.errors import described
-from tfx_core.plugins.faults import Fault, install, reinstall
+from tfx_core.plugins.faults import Fault, install, reinstall, upgrade
 from tfx_core.plugins.specs import Spec
 
 if TYPE_CHECKING:
@@ -45,8 +46,15 @@ def imported(spec: Spec, plugin: "Plugin") -> object:
 
 def cure_of(error: BaseException, target: str, distribution: str) -> str:
     """What to do about an error that importing a target raised; empty where only its author can tell."""
-    if type(error) is not ModuleNotFoundError or type(error.name) is not str:  # of a subclass nothing is asked
+    if type(error) not in (ImportError, ModuleNotFoundError):  # of a subclass nothing is asked
         return ""
-    if f"{target.partition(':')[0]}.".startswith(f"{error.name}."):
+    name: object = getattr(error, "name", None)
+    if type(name) is not str:
+        return ""
+    if name.partition(".")[0] == tfx_core.__name__:
+        return f"it was made for another tfx-core: {upgrade('tfx-core', distribution)}"
+    if type(error) is ImportError:
+        return ""
+    if f"{target.partition(':')[0]}.".startswith(f"{name}."):
         return "write that module, or correct the name; where it was lost, " + reinstall(distribution)
     return f"install what brings it, or all that {distribution} requires: {install(distribution)}"
