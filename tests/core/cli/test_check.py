@@ -130,14 +130,14 @@ def test_the_command_line_waits_for_no_plugin_that_imports_torch_unnoticed(site:
         (tries, "torch (tfx_tries_plugin, line 2)"),
         (two, "numpy (heavy.deep, line 3)"),
     ):
-        assert f"it imports {where} while it is loaded, and every start of the command line waits for that" in line
+        assert f" 1.0 imports {where} while it is loaded, and every start of the command line waits for that" in line
         assert line.endswith("; import it in the module that a target names, or inside of the function that uses it")
 
 
 def test_a_plugin_must_say_which_core_it_needs(site: FakeSite) -> None:
     site.install("tfx-alien", plugin("AttentionSpec('mine', target='tfx_core.nn.kernels:eager')"), requires=["torch"])
     (line,) = wrong()
-    assert "plugin 'tfx-alien' of tfx-alien 1.0: its metadata do not say which tfx-core it needs" in line
+    assert "plugin 'tfx-alien' of tfx-alien 1.0 has metadata that do not say which tfx-core it needs" in line
     assert line.endswith('write dependencies = ["tfx-core>=0.1,<1"] into its pyproject.toml')
 
 

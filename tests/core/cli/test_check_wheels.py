@@ -80,7 +80,7 @@ def test_a_sound_wheel_is_checked_and_not_installed(tmp_path: Path) -> None:
 def test_switches_do_not_keep_a_wheel_from_being_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFX_DISABLE_PLUGINS", "tfx-sharp")
     (line,) = told(wheel(tmp_path, {"tfx_sharp/plugin.py": "1 / 0"}))
-    assert line == "importing tfx_sharp.plugin failed: ZeroDivisionError: division by zero"
+    assert line == "its plugin 'sharp' failed: importing tfx_sharp.plugin failed: ZeroDivisionError: division by zero"
 
 
 LIES = METADATA.replace("Version: 1.0", "Version: {}")
@@ -189,7 +189,7 @@ ASKED: Mapping[str, tuple[dict[str, str | None], list[str]]] = {
         [
             "its entry point 'sharp' names 'tfx_sharp.plugin', which is not in it; correct the name, or let the build "
             "take that package in",
-            "importing tfx_sharp.plugin failed: ModuleNotFoundError: No module named 'tfx_sharp.plugin'; write that",
+            "its plugin 'sharp' failed: importing tfx_sharp.plugin failed: ModuleNotFoundError",
         ],
     ),
     "a target that was left out": (
@@ -210,11 +210,11 @@ ASKED: Mapping[str, tuple[dict[str, str | None], list[str]]] = {
     ),
     "no requirement on the core": (
         {f"{INFO}/METADATA": METADATA.replace("Requires-Dist: tfx-core>=0.1,<1\n", "")},
-        ["its metadata do not say which tfx-core it needs, so that it is installed beside any; write dependencies"],
+        ["its plugin 'sharp' has metadata that do not say which tfx-core it needs, so that it is installed beside any"],
     ),
     "another core": (
         {f"{INFO}/METADATA": METADATA.replace("<1", "<0.1")},
-        ["it needs tfx-core>=0.1,<0.1, and 0.1.0 is installed; it was made for an older core, upgrade tfx-sharp"],
+        ["its plugin 'sharp' is incompatible: it needs tfx-core>=0.1,<0.1, and 0.1.0 is installed"],
     ),
     "a requirement that is none": (
         {f"{INFO}/METADATA": METADATA + "Requires-Dist: torch at least 2\n"},
@@ -222,7 +222,7 @@ ASKED: Mapping[str, tuple[dict[str, str | None], list[str]]] = {
     ),
     "a heavy plugin": (
         {"tfx_sharp/__init__.py": "import torch\n"},
-        ["it imports torch (tfx_sharp, line 1) while it is loaded"],
+        ["its plugin 'sharp' imports torch (tfx_sharp, line 1) while it is loaded"],
     ),
     "a plugin that ends the process": (
         {"tfx_sharp/plugin.py": "import os, sys\nprint('no more', file=sys.stderr, flush=True)\nos._exit(7)"},

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 
 import tfx_core
@@ -45,9 +46,9 @@ def versions_of_ours(plugins: Sequence[Plugin]) -> dict[str, str]:
 def wrong_with_plugins(plugins: Sequence[Plugin]) -> Iterator[Fault]:
     """What their status tells."""
     for plugin in plugins:
-        if plugin.problem:
+        if plugin.fault:
             without = f"{upgrade(plugin.distribution)}, or leave it alone: {switch_off(plugin.name)}"
-            yield Fault(f"{plugin.label} {plugin.verb}: {plugin.reason}", plugin.cure or without, error=plugin.error)
+            yield replace(plugin.blamed(plugin.fault), cure=plugin.cure or without)
 
 
 def wrong_with_versions(plugins: Sequence[Plugin]) -> Iterator[Fault]:

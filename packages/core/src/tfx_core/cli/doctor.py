@@ -39,10 +39,6 @@ class _Found:
 
     attentions: list[dict[str, Any]] = field(default_factory=list)
 
-    def blame(self, plugin: Plugin, fault: Fault) -> None:
-        """Something is wrong with what a plugin provides."""
-        self.wrong.append(Fault(plugin.told(Fault(fault.what, spec=fault.spec)), fault.cure))
-
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -127,16 +123,15 @@ def _add_linears(found: _Found, plugins: Sequence[Plugin]) -> None:
     for plugin, spec in _specs(plugins, LinearSpec):
         kernels: Any = imported(spec, plugin)
         if isinstance(kernels, Fault):
-            found.blame(plugin, kernels)
+            found.wrong.append(plugin.blamed(kernels))
             continue
         try:
             listed = judged(kernels if isinstance(kernels, Sequence) else [kernels])
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a stranger's kernels are asked what they lack
-            found.blame(
-                plugin, Fault(f"cannot say what it lacks here: {described(error)}", spec=f"linear {spec.name!r}")
-            )
+            fault = Fault(f"cannot say what it lacks here: {described(error)}", spec=f"linear {spec.name!r}")
+            found.wrong.append(plugin.blamed(fault))
             continue
         found.kernels += [
             {
@@ -157,7 +152,7 @@ def _add_attentions(found: _Found, plugins: Sequence[Plugin]) -> None:
     for plugin, spec in _specs(plugins, AttentionSpec):
         kernel = kernel_of_spec(spec, plugin)
         if isinstance(kernel, Fault):
-            found.blame(plugin, kernel)
+            found.wrong.append(plugin.blamed(kernel))
             lacks: str | None = kernel.what
         else:
             lacks = _lacks(kernel)

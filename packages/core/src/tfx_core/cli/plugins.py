@@ -10,6 +10,7 @@ from tfx_core.cli import commands
 from tfx_core.cli.output import print_json, print_table, say, strangers_on_stderr
 from tfx_core.errors import traced
 from tfx_core.habits import nearest
+from tfx_core.plugins.checking import faults_of
 from tfx_core.plugins.discovery import Plugin, PluginWarning, SettingWarning
 from tfx_core.plugins.distributions import normalise
 from tfx_core.plugins.faults import Fault
@@ -46,7 +47,7 @@ def _list(only: Sequence[str], check: bool, as_json: bool, debug: bool) -> int:
         warnings.simplefilter("default", SettingWarning)
         answers = commands.ask(strict=False)
         plugins = _chosen(answers.plugins, only)
-        problems = _problems(plugins, answers.plugins) if check else [[] for _ in plugins]
+        problems = faults_of(plugins, among=answers.plugins) if check else [[]] * len(plugins)
     provided = [_provided(plugin, answers) for plugin in plugins]
     count = sum(map(len, problems))
     if as_json:
@@ -56,7 +57,7 @@ def _list(only: Sequence[str], check: bool, as_json: bool, debug: bool) -> int:
     elif check:
         for plugin, faults in zip(plugins, problems, strict=True):
             for fault in faults:
-                say(plugin.outcome if fault.what == plugin.reason else plugin.told(fault))
+                say(str(plugin.blamed(fault)))
                 if debug and fault.error is not None:
                     say(traced(fault.error))
         if not count:
@@ -82,16 +83,6 @@ def _chosen(plugins: Sequence[Plugin], only: Sequence[str]) -> Sequence[Plugin]:
     return [each for each in plugins if not wanted or {each.owner, normalise(each.name)} & wanted]
 
 
-def _problems(plugins: Sequence[Plugin], among: Sequence[Plugin]) -> list[list[Fault]]:
-    """Of each plugin what its status tells, and what looking at all that it names tells."""
-    from tfx_core.plugins.checking import faults_of
-
-    return [
-        [*([Fault(plugin.reason, plugin.cure, error=plugin.error)] if plugin.problem else ()), *faults]
-        for plugin, faults in zip(plugins, faults_of(plugins, among=among), strict=True)
-    ]
-
-
 def _check_wheels(paths: Sequence[Path], as_json: bool, debug: bool) -> int:
     """Check wheels; how many problems there are."""
     from tfx_core.plugins.wheels import checked
@@ -102,7 +93,7 @@ def _check_wheels(paths: Sequence[Path], as_json: bool, debug: bool) -> int:
             print_json({"wheel": str(path), "problems": [_in_json(fault, debug) for fault in faults]})
             continue
         for fault in faults:
-            say(f"{path.name}: {fault.spec} {fault}" if fault.spec else f"{path.name}: {fault}")
+            say(f"{path.name}: {fault}")
         if not faults:
             say(f"{path.name}: nothing is wrong")
     return sum(map(len, wheels.values()))
@@ -122,7 +113,7 @@ def _provided(plugin: Plugin, answers: commands.Answers) -> dict[str, list[str]]
 
 def _summary(plugin: Plugin, provided: dict[str, list[str]]) -> str:
     listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in provided.items() if names)
-    return f"{listed} ({plugin.explained})".lstrip() if plugin.reason else listed
+    return f"{listed} ({Fault(plugin.reason, plugin.cure)})".lstrip() if plugin.reason else listed
 
 
 def _described(plugin: Plugin, provided: dict[str, list[str]], *, debug: bool) -> dict[str, object]:

@@ -22,12 +22,13 @@ S = TypeVar("S", bound=Spec)
 
 
 def faults_of(plugins: Sequence[Plugin], *, among: Sequence[Plugin]) -> list[list[Fault]]:
-    """Of each plugin what is wrong with it ``among`` all, beyond what its status tells; nothing of unusable ones."""
+    """Of each plugin what is wrong with it ``among`` all; of one that cannot be used, what its status tells."""
     weighed = [plugin for plugin in plugins if plugin.usable and plugin.installed]
     heavy = dict(zip((plugin.key for plugin in weighed), heavy_imports([each.target for each in weighed]), strict=True))
     claims, capabilities, heads = _claims(among), _capabilities(among), _heads_asked_for(among)
     return [
         [
+            *([plugin.fault] if plugin.fault else ()),
             *_of_the_distribution(plugin, heavy.get(plugin.key, [])),
             *(fault for spec in _specs(plugin, Spec) for fault in _of_the_target(spec, plugin)),
             *(fault for spec in _specs(plugin, ArchitectureSpec) for fault in _of_its_classes(spec, plugin, claims)),
@@ -37,7 +38,7 @@ def faults_of(plugins: Sequence[Plugin], *, among: Sequence[Plugin]) -> list[lis
     ]
 
 
-def fitting_requirement() -> str:
+def _fitting_requirement() -> str:
     """What a distribution made for this core requires."""
     major, minor = tfx_core.__version__.split(".")[:2]
     return f"tfx-core>={major}.{minor},<{int(major) + 1}"
@@ -47,10 +48,10 @@ def _of_the_distribution(plugin: Plugin, heavy: Sequence[str]) -> Iterator[Fault
     if not plugin.usable or not plugin.installed:
         return
     if not plugin.requires:
-        what = "its metadata do not say which tfx-core it needs, so that it is installed beside any"
-        yield Fault(what, f'write dependencies = ["{fitting_requirement()}"] into its pyproject.toml')
+        what = "has metadata that do not say which tfx-core it needs, so that it is installed beside any"
+        yield Fault(what, f'write dependencies = ["{_fitting_requirement()}"] into its pyproject.toml')
     if heavy:
-        what = f"it imports {', '.join(heavy)} while it is loaded, and every start of the command line waits for that"
+        what = f"imports {', '.join(heavy)} while it is loaded, and every start of the command line waits for that"
         yield Fault(what, "import it in the module that a target names, or inside of the function that uses it")
 
 

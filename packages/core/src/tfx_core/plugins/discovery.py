@@ -119,23 +119,21 @@ class Plugin:
         return f"plugin {self.name!r} of {self.distribution} {self.version}".rstrip()
 
     @property
+    def fault(self) -> Fault | None:
+        """What its status tells is wrong with it."""
+        verb = "failed" if self.status is Status.FAILED else f"is {self.status}"
+        return Fault(f"{verb}: {self.reason}", self.cure, error=self.error) if self.problem else None
+
+    @property
     def outcome(self) -> str:
         """One line on what became of it, to tell what is wrong."""
-        return f"{self.label} {self.verb}: {self.explained}"
+        fault = self.fault or Fault(f"is {self.status}: {self.reason}")
+        return str(self.blamed(fault))
 
-    @property
-    def verb(self) -> str:
-        """What it did or is: ``"failed"``, ``"is incompatible"``."""
-        return "failed" if self.status is Status.FAILED else f"is {self.status}"
-
-    @property
-    def explained(self) -> str:
-        """The reason and the cure."""
-        return str(Fault(self.reason, self.cure))
-
-    def told(self, fault: Fault) -> str:
-        """One line on something that is wrong with it, or with one of the things that it provides."""
-        return f"{fault.spec} of {self.label} {fault}" if fault.spec else f"{self.label}: {fault}"
+    def blamed(self, fault: Fault) -> Fault:
+        """The fault with whose it is in its text: this plugin's, or that of a thing which the plugin provides."""
+        whose = f"{fault.spec} of {self.label}" if fault.spec else self.label
+        return replace(fault, what=f"{whose} {fault.what}")
 
     def traceback(self) -> str:
         """Where it failed; empty when nothing was raised."""

@@ -76,7 +76,7 @@ def load(kind: type[Spec], name: str, *, provider: str | None = None) -> object:
     entry = _entry(kind, name, provider)
     thing = imported(entry.spec, entry.plugin)
     if isinstance(thing, Fault):
-        raise PluginError(entry.plugin.told(thing)) from thing.error
+        raise PluginError(str(entry.plugin.blamed(thing))) from thing.error
     return thing
 
 

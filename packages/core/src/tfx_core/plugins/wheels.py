@@ -301,7 +301,9 @@ def _told(wheel: Wheel, plugins: Sequence[Mapping[str, object]]) -> list[Fault]:
         problems = plugin["problems"]
         assert isinstance(problems, list)
         if canonicalize_name(str(plugin["distribution"])) == wheel.distribution:
-            found += [Fault(each["what"], each["cure"] or "", each["spec"] or "") for each in problems]
+            for each in problems:
+                whose = each["spec"] or f"its plugin {plugin['name']!r}"
+                found.append(Fault(f"{whose} {each['what']}", each["cure"] or "", each["spec"] or ""))
     return found
 
 
