@@ -6,6 +6,7 @@ import pytest
 
 from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite
+from tfx_core.plugins import discovery
 from tfx_core.plugins.specs import KINDS, Spec
 
 
@@ -210,3 +211,30 @@ def test_a_check_can_be_of_some_plugins_only(site: FakeSite) -> None:
         "Error: Invalid value for '--only': no plugin is called 'tfx-tow'; did you mean tfx-two? (see tfx-core plugins "
         "--help)\n",
     )
+
+
+def test_an_entry_point_whose_module_does_not_exist_is_told_with_the_cure(site: FakeSite) -> None:
+    site.install("tfx-alien", entry_points="[tfx_core]\nalien = tfx_alien.plugin\n")
+    told = "failed: importing tfx_alien.plugin failed: ModuleNotFoundError: No module named 'tfx_alien'"
+    cure = (
+        "write that module, or correct the name; where it was lost, python -m pip install --force-reinstall tfx-alien"
+    )
+    assert wrong() == [f"plugin 'alien' of tfx-alien 1.0 {told}; {cure}"]
+    (line,) = wrong("--json", "--only", "alien")
+    problems = json.loads(line)["problems"]
+    assert problems == [{"spec": None, "what": told, "cure": cure}]
+
+
+def test_each_problem_is_an_object_of_json_with_its_traceback_where_that_is_asked_for(site: FakeSite) -> None:
+    site.install("tfx-alien", plugin("TaskSpec('mine', target='math:pi')", "HeadSpec('mine', target='math:tau')"))
+    (line,) = wrong("--json", "--only", "tfx-alien")
+    assert [(each["spec"], each["cure"]) for each in json.loads(line)["problems"]] == [
+        ("head 'mine'", "correct its target 'math:tau', or what is there"),
+        ("task 'mine'", "correct its target 'math:pi', or what is there"),
+    ]
+    site.write("failing.py", "def deep():\n    1 / 0\n\ndeep()\n")
+    site.install("tfx-other", plugin("TaskSpec('other', target='failing:Task')"))
+    discovery.rescan()
+    result = run("--debug", "plugins", "--check", "--json", "--only", "tfx-other")
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert "in deep" in problem["traceback"]
