@@ -17,6 +17,7 @@ from tfx_core.plugins.targets import resolve
 
 OWN: Mapping[str, str] = {
     "architectures": "tfx_core.cli.architectures:architectures",
+    "attention": "tfx_core.cli.attention_maps:attention",
     "attention-cost": "tfx_core.cli.attention:attention_cost",
     "attention-picture": "tfx_core.cli.attention:attention_picture",
     "doctor": "tfx_core.cli.doctor:doctor",
