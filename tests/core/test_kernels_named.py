@@ -6,6 +6,7 @@ from torch import Tensor
 
 import tfx_core
 from tfx_core import hookimpl
+from tfx_core.errors import PluginError
 from tfx_core.model.linears import kernel_named
 from tfx_core.nn.linears.plain import Constant, ConstantLinear
 from tfx_core.plugins import LinearSpec
@@ -37,5 +38,5 @@ class Plugin:
 def test_what_a_kernel_lacks_is_named(name: str) -> None:
     with tfx_core.register(Plugin(), name="tfx-kernels"):
         assert kernel_named("whole") == WHOLE[0]
-        with pytest.raises(TypeError, match=r"no tfx_core\.nn\.LinearKernel, nor some: table_dtype missing"):
+        with pytest.raises(PluginError, match=r"no tfx_core\.nn\.LinearKernel, nor some: table_dtype missing"):
             kernel_named(name)

@@ -19,7 +19,7 @@ from tests.core.tasks.crf import CRF
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
-from tfx_core.errors import CheckpointError, ConfigError, InputError, TfxError, UnknownNameError
+from tfx_core.errors import CheckpointError, ConfigError, InputError, PluginError, TfxError, UnknownNameError
 from tfx_core.model import (
     Architecture,
     Backbone,
@@ -236,7 +236,7 @@ def test_what_a_spec_promises_must_be_there(
     changes: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stranger_llama, "ARCHITECTURE", replace(stranger_llama.ARCHITECTURE, **changes))
-    with pytest.raises(TypeError, match=f"architecture 'stranger-llama': {said}"):
+    with pytest.raises(PluginError, match=f"architecture 'stranger-llama' of plugin .* is not as promised: {said}"):
         tfx_core.new_model("stranger-llama")
 
 

@@ -136,7 +136,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(site: FakeSite) -> None:
     for arguments, told in [
         (("--nonsense",), "Error: No such option '--nonsense' (see tfx-core --help)\n"),
         (("plugins", "--nonsense"), "Error: No such option '--nonsense' (see tfx-core plugins --help)\n"),
-        (("plugins", "more"), "Error: Got unexpected extra argument (more) (see tfx-core plugins --help)\n"),
+        (
+            ("architectures", "more"),
+            "Error: Got unexpected extra argument (more) (see tfx-core architectures --help)\n",
+        ),
     ]:
         result = run(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")

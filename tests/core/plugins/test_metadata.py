@@ -15,11 +15,11 @@ from tfx_core.plugins.distributions import EntryPoint
 @pytest.mark.parametrize(
     ("requirement", "cure"),
     [
-        ("tfx-core>=999", "upgrade tfx-core"),
-        ("tfx_core (>=999,<1000)", "upgrade tfx-core"),
-        ("tfx-core<0.0.1", "upgrade tfx-stranger"),
+        ("tfx-core>=999", 'upgrade tfx-core: python -m pip install "tfx-core>=999"'),
+        ("tfx_core (>=999,<1000)", 'upgrade tfx-core: python -m pip install "tfx_core>=999,<1000"'),
+        ("tfx-core<0.0.1", "upgrade tfx-stranger: python -m pip install --upgrade tfx-stranger"),
         ("Tfx.Core[testing]<=0.0.1", "upgrade tfx-stranger"),
-        ("tfx-core==0.0.1", "that fit each other"),
+        ("tfx-core==0.0.1", "that fit each other: python -m pip install --upgrade tfx-core tfx-stranger"),
         ("tfx-core~=999.1", "that fit each other"),
     ],
 )
@@ -28,7 +28,7 @@ def test_a_plugin_for_another_core_is_not_even_imported(site: FakeSite, requirem
     plugin = plugin_of("tfx-stranger")
     assert plugin.status is Status.INCOMPATIBLE
     assert f"it needs {requirement}, and " in plugin.reason
-    assert cure in plugin.reason
+    assert cure in plugin.cure
     assert module not in sys.modules
 
 
@@ -69,7 +69,7 @@ def test_a_plugin_of_another_api_level_is_incompatible(site: FakeSite, level: in
     plugin = plugin_of("tfx-stranger")
     assert plugin.status is Status.INCOMPATIBLE
     assert f"it speaks plugin API {level}" in plugin.reason
-    assert cure in plugin.reason
+    assert cure in plugin.cure
 
 
 @pytest.mark.parametrize("line", ["from tfx_core import SomethingNew", "import tfx_core.not_there_yet"])

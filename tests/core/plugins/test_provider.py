@@ -119,7 +119,7 @@ def test_a_plugin_that_gives_a_name_of_tfxs_own_stops_nothing(site: FakeSite, tm
             assert tfx_core.load_model(folder, attention=attention).head_name == HEAD
         assert tfx_core.pipeline("text-classification", model=folder)("bob")[0]["label"]
         assert registry.find(ArchitectureSpec, "bert").heads == ("masked-lm",)
-        with pytest.raises(TypeError, match="not an attention kernel"):
+        with pytest.raises(PluginError, match=r"which is no tfx_core\.nn\.AttentionKernel"):
             tfx_core.load_model(folder, attention=f"tfx-foreign:{name}")
         listed = run("run", "--help").stdout
         assert ("tfx-foreign:text-classification" in listed) == (name == "text-classification")

@@ -5,6 +5,7 @@ import types
 import pytest
 
 from tests.core.fake_site import FakeSite, architectures, names
+from tests.core.tasks.crf import CRF
 from tfx_core import hookimpl
 from tfx_core.errors import PluginError, UnknownNameError
 from tfx_core.plugins import ArchitectureSpec, HeadSpec, discovery, registry
@@ -13,14 +14,14 @@ from tfx_core.plugins import ArchitectureSpec, HeadSpec, discovery, registry
 class Extra:
     @hookimpl
     def tfx_heads(self) -> list[HeadSpec]:
-        return [HeadSpec("crf", target="tests.core.plugins.test_registered:Extra")]
+        return [HeadSpec("crf", target="tests.core.tasks.crf:CRF")]
 
 
 def test_a_registered_object_is_found_until_it_is_unregistered(site: FakeSite) -> None:
     registration = discovery.register(Extra(), name="mine")
     assert registration.name == "mine"
-    assert registry.load(HeadSpec, "crf") is Extra
-    assert registry.load(HeadSpec, "mine:crf") is Extra
+    assert registry.load(HeadSpec, "crf") is CRF
+    assert registry.load(HeadSpec, "mine:crf") is CRF
     registration.unregister()
     registration.unregister()
     with pytest.raises(UnknownNameError, match="no head 'crf' is installed"):

@@ -44,4 +44,5 @@ def _unknown(package: str, name: str, public: Sequence[str]) -> Exception:
         return AttributeError(f"module {package!r} has no attribute {name!r}")
     # `from tfx_core import …` asks through importlib, and would lose the message of an AttributeError
     importing = sys._getframe(2).f_code.co_name == "_handle_fromlist"
-    return (ImportError if importing else AttributeError)(f"{package} has no {name!r}: {cure}")
+    said = f"{package} has no {name!r}: {cure}"
+    return ImportError(said, name=package) if importing else AttributeError(said)

@@ -112,7 +112,8 @@ class PluginChecks(Checks):
         plugins = [plugin for plugin in checked() if plugin["distribution"] == self.installed().name]
         assert plugins, f"tfx-core plugins does not list {self.distribution}"
         for plugin in plugins:
-            assert plugin["status"] == "loaded", f"plugin {plugin['name']!r} is {plugin['status']}: {plugin['reason']}"
+            problems = [f"{found['spec'] or 'it'} {found['what']}; {found['cure']}" for found in plugin["problems"]]
+            assert not problems, f"plugin {plugin['name']!r}: {', '.join(problems)}"
 
     def test_it_provides_something(self) -> None:
         """A plugin answers at least one hook.

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -11,8 +11,9 @@ from tfx_core.cli.output import strangers_on_stderr
 from tfx_core.errors import PluginError, in_one_line, shown
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.asking import COMMANDS_HOOK, misnamed
-from tfx_core.plugins.discovery import Plugin, PluginWarning, Status
+from tfx_core.plugins.discovery import Plugin, PluginWarning
 from tfx_core.plugins.distributions import normalise
+from tfx_core.plugins.targets import resolve
 
 OWN: Mapping[str, str] = {
     "architectures": "tfx_core.cli.architectures:architectures",
@@ -94,7 +95,7 @@ def names() -> dict[str, Added | None]:
 def find(name: str) -> click.Command | None:
     """The command of a name or ``"distribution:name"``; raises `PluginError` when several plugins add it."""
     if name in OWN:  # without asking a plugin: `tfx-core plugins` works whatever is installed
-        command = discovery.resolve(OWN[name])
+        command = resolve(OWN[name])
         assert isinstance(command, click.Command)
         return command
     distribution, _, bare = name.rpartition(":")
@@ -148,7 +149,7 @@ def _with_clashes(asked: Sequence[Plugin], added: Sequence[Added]) -> list[Plugi
     """Mark the plugins that add a command which the core or another plugin has too."""
     judged = []
     for plugin in asked:
-        reasons = [plugin.reason] if plugin.reason else []
+        clashes = []
         for entry in added:
             if entry.plugin.key != plugin.key:
                 continue
@@ -160,10 +161,8 @@ def _with_clashes(asked: Sequence[Plugin], added: Sequence[Added]) -> list[Plugi
             else:
                 givers = [other.plugin.label for other in _givers(entry.name, added) if other is not entry]
             if givers:
-                reasons.append(
+                clashes.append(
                     f"command {entry.name!r} is also added by {' and '.join(givers)}: {entry.qualified} is its"
                 )
-        clashing = len(reasons) > bool(plugin.reason)
-        reason = in_one_line("; ".join(reasons), 1_500)
-        judged.append(replace(plugin, status=Status.CONFLICTING, reason=reason) if clashing else plugin)
+        judged.append(discovery.clashing(plugin, clashes) if clashes else plugin)
     return judged

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from torch import Tensor
 
@@ -130,9 +130,7 @@ class Architecture(Generic[C]):
                 f"head {head!r} needs a backbone with {spec.capability!r}; {model_type} has "
                 f"{', '.join(map(repr, self.capabilities)) or 'nothing for heads of others'}"
             )
-        plan = registry.load(HeadSpec, head)
-        if not isinstance(plan, HeadPlan):
-            raise TypeError(f"{spec.target} is {shown(plan)}; a head's target must be a tfx_core.model.HeadPlan")
+        plan = cast(HeadPlan[C], registry.load(HeadSpec, head))
         return replace(plan, parts={*self.capabilities[spec.capability], *plan.parts})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 
@@ -12,8 +12,6 @@ from tfx_core.plugins import LinearSpec, registry
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 """Names of the types that plain layers may have."""
-_PARTS = [name for name in vars(LinearKernel) if not name.startswith("_")]
-"""What a kernel has."""
 
 
 def kernel_for(dtype: str | torch.dtype, frozen: bool | None, device: torch.device) -> LinearKernel | None:
@@ -62,7 +60,11 @@ class KernelHere:
 
 def kernels_here(name: str) -> list[KernelHere]:
     """All kernels of a name, the preferred one first; raises `InputError` that says which names there are."""
-    kernels = _kernels_named(name)
+    return judged(_kernels_named(name))
+
+
+def judged(kernels: Sequence[LinearKernel]) -> list[KernelHere]:
+    """Which of several kernels, the preferred one first, this machine has, and which one it uses."""
     lacks = [each.missing() for each in kernels]
     first = lacks.index(None) if None in lacks else None
     return [KernelHere(each, lacks[place], place == first) for place, each in enumerate(kernels)]
@@ -74,15 +76,7 @@ def _kernels_named(name: str) -> Sequence[LinearKernel]:
     except UnknownNameError:
         known = [*DTYPES, *(each for each in _packed_types() if each not in DTYPES)]
         raise InputError(f"dtype={shown(name)}: must be 'auto' or one of {', '.join(map(repr, known))}") from None
-    kernels: Sequence[Any] = found if isinstance(found, Sequence) else [found]
-    for each in kernels:
-        lacks = [part for part in _PARTS if not hasattr(each, part)]
-        if lacks:
-            raise TypeError(
-                f"linear {name!r} stands for {shown(found)}, which is no tfx_core.nn.LinearKernel, nor some: "
-                f"{', '.join(lacks)} missing"
-            )
-    return kernels
+    return found if isinstance(found, Sequence) else [cast(LinearKernel, found)]
 
 
 def dtype_of(dtype: str | torch.dtype) -> torch.dtype | None:

@@ -11,9 +11,13 @@ from tfx_core import __version__
 from tfx_core.errors import PluginError, described, in_one_line, shown
 from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import hookspecs
+from tfx_core.plugins.faults import upgrade
 from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec, TaskSpec, alias_pattern
 
 COMMANDS_HOOK = "tfx_commands"
+
+_PREFIX = "tfx_"
+"""How the name of every hook begins, which likens none to another."""
 
 _HOOKS = (*(kind.hook for kind in KINDS), COMMANDS_HOOK)
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -36,8 +40,9 @@ def attach(plugin: object) -> pluggy.PluginManager:
     for caller in callers:
         answers = caller.get_hookimpls()
         if not caller.has_spec() and not all(answer.optionalhook for answer in answers):
-            close = nearest(caller.name, _HOOKS)
-            hint = f"did you mean {close}?" if close else "a newer core may have it: mark it optionalhook=True"
+            close = nearest(caller.name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in _HOOKS])
+            newer = f"a newer core may have it: {upgrade('tfx-core')}, or mark it optionalhook=True"
+            hint = f"did you mean {_PREFIX}{close}?" if close else newer
             raise PluginError(
                 f"it answers {in_one_line(caller.name, 100)}, which is no hook of tfx-core {__version__}; {hint}"
             )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from importlib import import_module, invalidate_caches
+from importlib import invalidate_caches
 from types import MappingProxyType, ModuleType, TracebackType
 from typing import Self
 
@@ -25,7 +25,9 @@ from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import distributions, official
 from tfx_core.plugins.asking import ask, attach, misnamed
 from tfx_core.plugins.distributions import EntryPoint, normalise
-from tfx_core.plugins.specs import Spec
+from tfx_core.plugins.faults import Fault, uninstall, upgrade
+from tfx_core.plugins.specs import Spec, TaskSpec, alias_pattern
+from tfx_core.plugins.targets import cure_of, resolve
 
 API = 1
 """The level of the plugin protocol that this core speaks; a plugin may declare its own as ``TFX_API``."""
@@ -70,6 +72,9 @@ class Plugin:
     reason: str = ""
     """One line that says why the status is not ``loaded``."""
 
+    cure: str = ""
+    """One line on what mends it, where that is known: mostly a command."""
+
     error: BaseException | None = None
     requires: tuple[str, ...] = ()
     specs: Mapping[type[Spec], tuple[Spec, ...]] = field(default_factory=dict)
@@ -102,6 +107,11 @@ class Plugin:
         return self.status in (Status.FAILED, Status.INCOMPATIBLE, Status.CONFLICTING)
 
     @property
+    def installed(self) -> bool:
+        """Whether it comes with a distribution that is not the core, and was not registered at run time."""
+        return bool(self.version) and self.owner != official.CORE
+
+    @property
     def label(self) -> str:
         """How messages name it: ``plugin 'encoders' of tfx-encoders 0.1.0``."""
         if not self.version and self.name == self.distribution:  # registered at run time
@@ -109,10 +119,21 @@ class Plugin:
         return f"plugin {self.name!r} of {self.distribution} {self.version}".rstrip()
 
     @property
+    def fault(self) -> Fault | None:
+        """What its status tells is wrong with it."""
+        verb = "failed" if self.status is Status.FAILED else f"is {self.status}"
+        return Fault(f"{verb}: {self.reason}", self.cure, error=self.error) if self.problem else None
+
+    @property
     def outcome(self) -> str:
         """One line on what became of it, to tell what is wrong."""
-        verb = "failed" if self.status is Status.FAILED else f"is {self.status}"
-        return f"{self.label} {verb}: {self.reason}"
+        fault = self.fault or Fault(f"is {self.status}: {self.reason}")
+        return str(self.blamed(fault))
+
+    def blamed(self, fault: Fault) -> Fault:
+        """The fault with whose it is in its text: this plugin's, or that of a thing which the plugin provides."""
+        whose = f"{fault.spec} of {self.label}" if fault.spec else self.label
+        return replace(fault, what=f"{whose} {fault.what}")
 
     def traceback(self) -> str:
         """Where it failed; empty when nothing was raised."""
@@ -197,15 +218,6 @@ def rescan() -> None:
     _plugins.forget()
 
 
-def resolve(target: str) -> object:
-    """Import what a target, ``"package.module"`` or ``"package.module:attribute"``, stands for."""
-    module, _, path = target.partition(":")
-    thing: object = import_module(module)
-    for attribute in path.split(".") if path else ():
-        thing = getattr(thing, attribute)
-    return thing
-
-
 class _Plugins:
     """The plugins of one process.
 
@@ -239,7 +251,7 @@ class _Plugins:
                     self._all = _with_conflicts(self._installed + self._registered)
                 everything = self._all
             # after everything is in place, for a filter may turn a warning into an error
-            if fresh and (unknown := _unknown_in_lists(fresh)):
+            if fresh and (unknown := _told_of_lists(fresh)):
                 warnings.warn(unknown, SettingWarning, stacklevel=2)
             if warn:
                 _warn_about(fresh)
@@ -291,24 +303,6 @@ class _Plugins:
             self._entries = self._installed = self._all = None
 
 
-def with_targets(plugin: Plugin) -> Plugin:
-    """The plugin after everything that it names was imported, as long as that takes: failed where something cannot."""
-    faults: list[tuple[str, BaseException]] = []
-    for kind, specs in plugin.specs.items():
-        for spec in specs:
-            try:
-                resolve(spec.target)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                where = f"{kind.kind} {spec.name!r} cannot be imported from {spec.target!r}"
-                faults.append((f"{where}: {described(error)}", error))
-    if not faults:
-        return plugin
-    reason = "; ".join(filter(None, (plugin.reason, *(fault for fault, _ in faults))))
-    return replace(plugin, status=Status.FAILED, reason=in_one_line(reason, _REASON), error=faults[0][1])
-
-
 def _core_plugin() -> Plugin:
     """The core's own names, which come through the same hooks as everybody's."""
     from tfx_core.plugins import builtin
@@ -339,7 +333,9 @@ def guarded(draft: Plugin, examination: Callable[[], Plugin]) -> Plugin:
             reason, cause = in_one_line(str(error), _REASON), error.__cause__
         else:
             reason = described(error)
-        return replace(draft, status=Status.FAILED, reason=reason, error=error if cause is None else cause)
+        origin = error if cause is None else cause
+        cure = cure_of(origin, draft.target, draft.distribution)
+        return replace(draft, status=Status.FAILED, reason=reason, cure=cure, error=origin)
 
 
 @contextmanager
@@ -364,7 +360,7 @@ def _loaded(entry: EntryPoint, draft: Plugin) -> Plugin:
     with step("its requirements on tfx-core cannot be read:"):
         misfit = distributions.misfit(entry, tfx_core.__version__)
     if misfit:
-        return replace(draft, status=Status.INCOMPATIBLE, reason=misfit)
+        return replace(draft, status=Status.INCOMPATIBLE, reason=misfit.what, cure=misfit.cure)
     with step(f"importing {entry.target} failed:"):
         try:
             plugin = resolve(entry.target)
@@ -372,7 +368,8 @@ def _loaded(entry: EntryPoint, draft: Plugin) -> Plugin:
             if not isinstance(error.name, str) or error.name.partition(".")[0] != tfx_core.__name__:
                 raise
             reason = f"it was made for another tfx-core than the installed {tfx_core.__version__}: {described(error)}"
-            return replace(draft, status=Status.INCOMPATIBLE, reason=reason, error=error)
+            cure = upgrade(official.CORE, draft.distribution)
+            return replace(draft, status=Status.INCOMPATIBLE, reason=reason, cure=cure, error=error)
     return _examined(plugin, draft)
 
 
@@ -384,12 +381,9 @@ def _examined(plugin: object, draft: Plugin) -> Plugin:
         raise PluginError(f"TFX_API must be an integer, not {shown(level)}")
     if not OLDEST_API <= level <= API:
         speaks = f"{API}" if OLDEST_API == API else f"{OLDEST_API} to {API}"
-        upgrade = official.CORE if level > API else draft.distribution
-        reason = (
-            f"it speaks plugin API {shown(level)}, and tfx-core {tfx_core.__version__} speaks {speaks}; "
-            f"upgrade {upgrade}"
-        )
-        return replace(draft, status=Status.INCOMPATIBLE, reason=reason)
+        older = official.CORE if level > API else draft.distribution
+        reason = f"it speaks plugin API {shown(level)}, and tfx-core {tfx_core.__version__} speaks {speaks}"
+        return replace(draft, status=Status.INCOMPATIBLE, reason=reason, cure=f"upgrade {older}: {upgrade(older)}")
     manager = attach(plugin)
     answers, faults = ask(manager)
     specs = MappingProxyType(answers)
@@ -403,27 +397,58 @@ def _examined(plugin: object, draft: Plugin) -> Plugin:
 
 def _with_conflicts(plugins: Sequence[Plugin]) -> tuple[Plugin, ...]:
     """Mark the plugins that give a name which is another's, or which another gives too."""
+    clashes: dict[int, list[str]] = defaultdict(list)
+    for plugin, clash in (*_same_names(plugins), *_same_aliases(plugins)):
+        clashes[id(plugin)].append(clash)
+    return tuple(clashing(plugin, clashes[id(plugin)]) if id(plugin) in clashes else plugin for plugin in plugins)
+
+
+def clashing(plugin: Plugin, clashes: Sequence[str]) -> Plugin:
+    """The plugin with what else there is that it clashes with."""
+    reason = in_one_line("; ".join(filter(None, (plugin.reason, *clashes))), _REASON)
+    out = uninstall(plugin.distribution) if plugin.version else f"tfx_core.unregister({plugin.name!r})"
+    cure = f"say '{plugin.distribution}:…' where this one is meant, or take it out: {out}"
+    return replace(plugin, status=Status.CONFLICTING, reason=reason, cure=cure)
+
+
+def _same_names(plugins: Sequence[Plugin]) -> Iterator[tuple[Plugin, str]]:
+    """Plugins with a name that is an official distribution's, or also another plugin's."""
     givers: dict[tuple[type[Spec], str], list[Plugin]] = defaultdict(list)
     for plugin in plugins:
         for kind, specs in plugin.specs.items():
             for spec in specs:
                 givers[kind, spec.name].append(plugin)
-    clashes: dict[int, list[str]] = defaultdict(list)
     for (kind, name), several in givers.items():
         owner = official.owner(kind.kind, name)
         for plugin in several:
             others = [other.label for other in several if other is not plugin and owner in (None, other.owner)]
             if owner not in (None, plugin.owner):
                 qualified = f"{plugin.distribution}:{name}"
-                clashes[id(plugin)].append(f"{kind.kind} {name!r} is a name of {owner}; this one is {qualified!r}")
+                yield plugin, f"{kind.kind} {name!r} is a name of {owner}; this one is {qualified!r}"
             elif others:
-                clashes[id(plugin)].append(f"{kind.kind} {name!r} is also provided by {' and '.join(others)}")
-    return tuple(
-        replace(plugin, status=Status.CONFLICTING, reason=in_one_line("; ".join(clashes[id(plugin)]), _REASON))
-        if id(plugin) in clashes
-        else plugin
-        for plugin in plugins
-    )
+                yield plugin, f"{kind.kind} {name!r} is also provided by {' and '.join(others)}"
+
+
+def _same_aliases(plugins: Sequence[Plugin]) -> Iterator[tuple[Plugin, str]]:
+    """Plugins with an alias of a task that stands for another task, by the rule of `tfx_core.tasks.pipeline.named`."""
+    tasks = [
+        (plugin, spec) for plugin in plugins for spec in plugin.specs.get(TaskSpec, ()) if isinstance(spec, TaskSpec)
+    ]
+    for plugin, spec in tasks:
+        for alias in spec.aliases:
+            own = f"alias {alias!r} of task {spec.name!r}"
+            for other, task in tasks:
+                if task.name == alias and task is not spec:
+                    yield plugin, f"{own} is the name of a task of {other.label}, which goes before it"
+                if task is spec or plugin.owner == official.CORE != other.owner:
+                    continue
+                if any(_overlap(alias, theirs) for theirs in task.aliases):
+                    yield plugin, f"{own} stands for task {task.name!r} of {other.label} too"
+
+
+def _overlap(alias: str, other: str) -> bool:
+    """Whether a name stands for both; of two with braces, where one can be read as the other."""
+    return any(alias_pattern(one).fullmatch(another) for one, another in ((alias, other), (other, alias)))
 
 
 def _warn_about(plugins: Sequence[Plugin]) -> None:
@@ -433,13 +458,20 @@ def _warn_about(plugins: Sequence[Plugin]) -> None:
             warnings.warn(message, PluginWarning, stacklevel=2)
 
 
-def _unknown_in_lists(plugins: Sequence[Plugin]) -> str:
-    """What is wrong with the names in the two lists, and what would do; empty where they are all known."""
+def unknown_in_lists(plugins: Sequence[Plugin]) -> Mapping[str, Sequence[str]]:
+    """Of ``TFX_PLUGINS`` and ``TFX_DISABLE_PLUGINS`` the names that no plugin has; a list without one is left out."""
     known = {normalise(name) for plugin in plugins for name in (plugin.name, plugin.distribution)}
     unknown = {variable: sorted(_listed(variable) - known) for variable in ("TFX_PLUGINS", "TFX_DISABLE_PLUGINS")}
-    named = [f"{variable} names {', '.join(map(shown, names))}" for variable, names in unknown.items() if names]
-    if not named:
+    return {variable: names for variable, names in unknown.items() if names}
+
+
+def _told_of_lists(plugins: Sequence[Plugin]) -> str:
+    """What is wrong with the names in the two lists, and what would do; empty where they are all known."""
+    unknown = unknown_in_lists(plugins)
+    if not unknown:
         return ""
+    named = [f"{variable} names {', '.join(map(shown, names))}" for variable, names in unknown.items()]
+    known = {normalise(name) for plugin in plugins for name in (plugin.name, plugin.distribution)}
     installed = sorted({normalise(plugin.distribution) for plugin in plugins} - {official.CORE})
     close = {name: nearest(name, known) for names in unknown.values() for name in names}
     meant = "".join(f"; {name}: did you mean {each}?" for name, each in close.items() if each)

@@ -7,6 +7,7 @@ from importlib import metadata
 from operator import eq, ge, gt, le, lt, ne
 
 from tfx_core.errors import described, in_one_line
+from tfx_core.plugins.faults import Fault, install, upgrade
 from tfx_core.plugins.hookspecs import PROJECT
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*")
@@ -56,6 +57,14 @@ def scan() -> list[EntryPoint]:
     return [entry for key in sorted(points) for entry in sorted(points[key], key=lambda entry: entry.name)]
 
 
+def installed_version(name: str) -> str | None:
+    """The version of an installed distribution; ``None`` where it is not installed, or does not say."""
+    try:
+        return metadata.version(name)
+    except Exception:  # of damaged metadata too
+        return None
+
+
 def _entry_points_text(distribution: metadata.Distribution) -> str | None:
     try:
         return distribution.read_text("entry_points.txt")
@@ -92,19 +101,20 @@ def _concerns_core(requirement: str) -> bool:
     return match is not None and normalise(match[1]) == "tfx-core"
 
 
-def misfit(entry: EntryPoint, core_version: str) -> str | None:
+def misfit(entry: EntryPoint, core_version: str) -> Fault | None:
     """Why a plugin does not fit this version of the core, and the cure; ``None`` when it does."""
     for requirement in entry.requires:
         operators = _unmet(requirement, core_version)
         if not operators:
             continue
         if operators <= {">=", ">"}:
-            cure = "upgrade tfx-core"
+            cure = f"upgrade tfx-core: {install(requirement)}"
         elif operators <= {"<", "<="}:
-            cure = f"it was made for an older core: upgrade {entry.distribution}"
+            cure = f"it was made for an older core, upgrade {entry.distribution}: {upgrade(entry.distribution)}"
         else:
-            cure = f"install versions of tfx-core and {entry.distribution} that fit each other"
-        return f"it needs {in_one_line(requirement, 200)}, and {core_version} is installed; {cure}"
+            both = upgrade("tfx-core", entry.distribution)
+            cure = f"install versions of tfx-core and {entry.distribution} that fit each other: {both}"
+        return Fault(f"it needs {in_one_line(requirement, 200)}, and {core_version} is installed", cure)
     return None
 
 

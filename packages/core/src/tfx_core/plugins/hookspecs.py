@@ -20,7 +20,8 @@ light: no torch, no models, no files read::
 State in the metadata which versions of the core fit, ``dependencies = ["tfx-core>=0.1,<1"]``: that is read before the
 module is imported. A plugin that is to run on an older core too marks an answer to a newer hook
 ``@hookimpl(optionalhook=True)``. Arguments and hooks are only ever added; an answer may leave out arguments it does not
-need. Each plugin is asked on its own: it cannot see, replace or break what another provides.
+need. Each plugin is asked on its own: it cannot see, replace or break what another provides. What is wrong with one,
+``tfx-core plugins --check`` says, of a built wheel too.
 """
 
 from collections.abc import Callable

@@ -15,13 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, described, shown
+from tfx_core.errors import InputError, PluginError, TfxError, UnknownNameError, shown
 from tfx_core.fields import checked
 from tfx_core.habits.nearest import nearest
 from tfx_core.plugins import discovery, official
 from tfx_core.plugins.discovery import Plugin, Status
 from tfx_core.plugins.distributions import normalise
+from tfx_core.plugins.faults import Fault
 from tfx_core.plugins.specs import KINDS, ArchitectureSpec, Spec
+from tfx_core.plugins.targets import imported, resolve
 
 S = TypeVar("S", bound=Spec)
 S_co = TypeVar("S_co", bound=Spec, covariant=True)
@@ -67,18 +69,15 @@ def find(kind: type[S], name: str, *, provider: str | None = None) -> S:
 
 
 def load(kind: type[Spec], name: str, *, provider: str | None = None) -> object:
-    """Import what a name stands for; raises as `find` does, and `PluginError` when its code cannot be imported."""
+    """Import what a name stands for; raises as `find` does, and `PluginError` when its code cannot be imported.
+
+    The same where it is not what its kind has to be, `Spec.misfit`, so that callers need not look.
+    """
     entry = _entry(kind, name, provider)
-    target = entry.spec.target
-    try:
-        return discovery.resolve(target)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a module that calls sys.exit() must not end the program
-        raise PluginError(
-            f"{kind.kind} {entry.spec.name!r} of {entry.plugin.label} could not be imported from {target!r}: "
-            f"{described(error)}"
-        ) from error
+    thing = imported(entry.spec, entry.plugin)
+    if isinstance(thing, Fault):
+        raise PluginError(str(entry.plugin.blamed(thing))) from thing.error
+    return thing
 
 
 def giver(kind: type[S], name: str, thing: object) -> Registered[S] | None:
@@ -95,7 +94,7 @@ def spelled(entry: Registered[Spec]) -> str:
 def _is_at(target: str, thing: object) -> bool:
     """Whether a thing is what a target stands for; what was not imported yet is not imported for it."""
     try:
-        return target.partition(":")[0] in sys.modules and discovery.resolve(target) is thing
+        return target.partition(":")[0] in sys.modules and resolve(target) is thing
     except KeyboardInterrupt:
         raise
     except BaseException:

@@ -6,9 +6,18 @@ everything about its kind: a new kind is a new class.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Self
+
+from tfx_core import __version__
+from tfx_core.errors import PluginError, in_one_line, shown
+from tfx_core.habits.nearest import nearest
+from tfx_core.plugins.faults import Fault, upgrade
+
+
+class UnknownFieldError(PluginError, TypeError):
+    """A field that a spec does not have in this core: mistyped, or of a newer one."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,33 @@ class Spec:
 
     name: str
     target: str
+
+    def __new__(cls, *values: object, **named: object) -> Self:
+        """Raise `UnknownFieldError` for a field that the kind does not have; its message says what to do."""
+        known = [each.name for each in fields(cls)]
+        for name in named.keys() - known:
+            close = nearest(name, known)
+            cure = f"a newer core may have it: {upgrade('tfx-core')}" if close is None else f"did you mean {close}?"
+            raise UnknownFieldError(
+                f"{cls.__name__} has no field {in_one_line(name, 100)} in tfx-core {__version__}, but "
+                f"{', '.join(known)}; {cure}"
+            )
+        return super().__new__(cls)
+
+    def misfit(self, thing: object) -> Fault | None:
+        """Why what the target stands for is not what its kind has to be; ``None`` where it is.
+
+        Imports what it compares with. What it raises, asking a stranger's object, is a misfit too.
+        """
+        return None
+
+    def _unless(self, fits: bool, thing: object, expected: str) -> Fault | None:
+        """The fault of a target that is something else."""
+        return None if fits else Fault(f"stands for {shown(thing)}, which is no {expected}", self._correct)
+
+    @property
+    def _correct(self) -> str:
+        return f"correct its target {self.target!r}, or what is there"
 
 
 @dataclass(frozen=True)
@@ -58,6 +94,22 @@ class ArchitectureSpec(Spec):
             named = dict.fromkeys(head for head in self.hf_classes.values() if head != "backbone")
             object.__setattr__(self, "heads", tuple(named))
 
+    def misfit(self, thing: object) -> Fault | None:
+        """An `Architecture` has the model type, the heads and the capabilities that its spec promises."""
+        from tfx_core.model import Architecture
+
+        if not isinstance(thing, Architecture):
+            return self._unless(False, thing, "tfx_core.Architecture")
+        for what, promised, given in (
+            ("model_type", [self.name], [thing.config.model_type]),
+            ("heads", self.heads, thing.heads),
+            ("capabilities", self.capabilities, thing.capabilities),
+        ):
+            if {*promised} != {*given}:
+                said = f"{what} of the spec {sorted(promised)}, of {self.target} {sorted(given)}"
+                return Fault(f"is not as promised: {said}", "make both say the same")
+        return None
+
 
 @dataclass(frozen=True)
 class HeadSpec(Spec):
@@ -75,6 +127,12 @@ class HeadSpec(Spec):
     """Heads for which it can stand in: a task that asks for one of them also takes this one."""
 
     summary: str = ""
+
+    def misfit(self, thing: object) -> Fault | None:
+        """A `HeadPlan`."""
+        from tfx_core.model import HeadPlan
+
+        return self._unless(isinstance(thing, HeadPlan), thing, "tfx_core.model.HeadPlan")
 
 
 @dataclass(frozen=True)
@@ -97,6 +155,14 @@ class AttentionSpec(Spec):
 
     summary: str = ""
 
+    def misfit(self, thing: object) -> Fault | None:
+        """Something to call, or a pattern."""
+        from tfx_core.nn import PlacedMask
+
+        fits = callable(thing) or (isinstance(thing, PlacedMask) and not self.example)
+        makes = "function that makes an attention of arguments" if self.example else "tfx_core.nn.AttentionKernel"
+        return self._unless(fits, thing, makes)
+
 
 @dataclass(frozen=True)
 class LinearSpec(Spec):
@@ -111,6 +177,16 @@ class LinearSpec(Spec):
     hook_doc = "Types of packed weights, with the kernels that inference computes linear layers with."
 
     summary: str = ""
+
+    def misfit(self, thing: object) -> Fault | None:
+        """A `LinearKernel` has all parts of the protocol."""
+        from tfx_core.nn import LinearKernel
+
+        parts = [name for name in vars(LinearKernel) if not name.startswith("_")]
+        kernels = thing if isinstance(thing, Sequence) else [thing]
+        lacks = dict.fromkeys(part for each in kernels for part in parts if not hasattr(each, part))
+        missing = f": {', '.join(lacks)} missing" if lacks else ""
+        return self._unless(bool(kernels) and not lacks, thing, f"tfx_core.nn.LinearKernel, nor some{missing}")
 
 
 @dataclass(frozen=True)
@@ -133,6 +209,12 @@ class TaskSpec(Spec):
 
     summary: str = ""
 
+    def misfit(self, thing: object) -> Fault | None:
+        """A subclass of `Task`."""
+        from tfx_core.tasks import Task
+
+        return self._unless(isinstance(thing, type) and issubclass(thing, Task), thing, "subclass of tfx_core.Task")
+
 
 def alias_pattern(alias: str) -> re.Pattern[str]:
     """What matches the names that an alias stands for; raises `re.error` where the names in its braces are none."""
@@ -153,6 +235,14 @@ class ObjectiveSpec(Spec):
 
     summary: str = ""
 
+    def misfit(self, thing: object) -> Fault | None:
+        """A subclass of ``tfx_training.Objective``, known by its name: the core does not import that distribution."""
+        bases = type.mro(thing) if isinstance(thing, type) else ()
+        fits = any(
+            (each.__module__.partition(".")[0], each.__name__) == ("tfx_training", "Objective") for each in bases
+        )
+        return self._unless(fits, thing, "subclass of tfx_training.Objective")
+
 
 @dataclass(frozen=True)
 class IndexSpec(Spec):
@@ -164,6 +254,13 @@ class IndexSpec(Spec):
     hook_doc = "Passage indexes for retrieval."
 
     summary: str = ""
+
+    def misfit(self, thing: object) -> Fault | None:
+        """A `VectorKind` or a `StoreKind`."""
+        from tfx_core.embedding import StoreKind, VectorKind
+
+        kinds = "tfx_core.embedding.VectorKind, nor a StoreKind"
+        return self._unless(isinstance(thing, VectorKind | StoreKind), thing, kinds)
 
 
 KINDS: tuple[type[Spec], ...] = tuple(Spec.__subclasses__())
