@@ -166,6 +166,7 @@ CASE = ArchitectureCase(
     ),
     inputs=inputs,
     optional_inputs=segments_and_targets,
+    compared_inputs=("token_type_ids",),
     holds_pairs=True,
     released=lambda: pieces(("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")),
     packs=False,

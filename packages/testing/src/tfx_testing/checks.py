@@ -91,7 +91,7 @@ def _prepared(check: Any, cls: type[Checks]) -> Any:
     def run(*args: Any, **named: Any) -> None:
         try:
             check(*args, **named)
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             error.add_note(f"Check {check.__name__}: {inspect.getdoc(check)}")
             raise
 

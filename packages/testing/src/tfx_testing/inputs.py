@@ -1,6 +1,6 @@
 """What a head is called with, and what a call of it gives: padded batches, a loss to learn from, results by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -10,7 +10,7 @@ from tfx_core.nn import Memory
 from tfx_testing.cases import CHOICE_HEADS, ArchitectureCase, Inputs
 from tfx_testing.comparing import close
 from tfx_testing.labelled import Text, has_loss, padded_batch, texts_of
-from tfx_testing.tiny import each_stream, target_ids
+from tfx_testing.tiny import each_stream, target_ids, tiny_model
 
 ASKED = {"output_hidden_states": True, "output_attentions": True}
 """Inputs that ask a call for all that it can report."""
@@ -30,6 +30,13 @@ def inputs_of(case: ArchitectureCase, head: str, *, labels: bool = True) -> Inpu
         return padded_batch(texts_of(case, head), "right")
     made = padded_batch(unlabelled_texts(case, head), "right")
     return {**made, **target_ids(case, head, len(made["input_ids"]))}
+
+
+def backbones(case: ArchitectureCase) -> Iterator[Model]:
+    """A tiny backbone of each variant that has one to compare, or where none has of each."""
+    bare = [each for each in case.variants if each.heads is None or "backbone" in each.heads]
+    for each in bare or case.variants:
+        yield tiny_model(case, "backbone", **each.changes)
 
 
 def total(output: ModelOutput) -> Tensor:

@@ -6,7 +6,7 @@ A call knows no cache: for each token it reads the whole text again.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +31,10 @@ class Writer:
 
     head: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    remembers: bool = False
+    """Whether calls take keys and values of earlier tokens."""
+    reads_source: bool = False
+    """Whether it writes beside an encoder."""
 
     @property
     def name(self) -> str:
@@ -38,22 +42,20 @@ class Writer:
         return "-".join((self.head, *self.changes))
 
 
-class HasCase(Protocol):
-    """A class of checks of one architecture."""
-
-    case: ArchitectureCase
+def writers(cls: Any) -> Sequence[Writer]:
+    """Of a class of checks with a ``case``, every head that writes, once more with cross-attention or causal."""
+    return _writers(cls)
 
 
 @cache
-def writers(cls: type[HasCase]) -> Sequence[Writer]:
-    """Every head that writes, once more with cross-attention or causal where it can be."""
-    case = cls.case
+def _writers(cls: Any) -> Sequence[Writer]:
+    case: ArchitectureCase = cls.case
     if load_architecture(case.model_type).decoding is None:
         return ()
     return [writer for head in case.spec.heads for writer in _writers_of(case, head)]
 
 
-def one_writer(cls: type[HasCase]) -> Sequence[Writer]:
+def one_writer(cls: Any) -> Sequence[Writer]:
     """The first of `writers`, for what does not depend on the head."""
     return writers(cls)[:1]
 
@@ -228,10 +230,15 @@ def _writers_of(case: ArchitectureCase, head: str) -> list[Writer]:
     plain = tfx_core.new_model(case.model_type, head=head, seed=0, **case.tiny)
     if not isinstance(plain.head, LanguageHead):
         return []
-    found = [Writer(head)]
+    found = [_as_made(plain, {})]
     for changes in _VARIANTS:
         if changes.keys() <= {*plain.config.field_names()}:
             changed = tfx_core.new_model(case.model_type, head=head, seed=0, **{**case.tiny, **changes})
             if "causal" in changes or changed.num_parameters() > plain.num_parameters():
-                found.append(Writer(head, changes))
+                found.append(_as_made(changed, changes))
     return found
+
+
+def _as_made(model: Model, changes: Mapping[str, Any]) -> Writer:
+    remembers = "past_key_values" in model.input_names
+    return Writer(model.head_name, changes, remembers, bool(model.config.is_encoder_decoder))
