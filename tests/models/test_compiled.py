@@ -1,7 +1,6 @@
 """What compiles a decoder finds the same in every one that remembers keys and values alone: one of ours is enough."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,7 +24,7 @@ from tfx_testing.writers import prompts, writers, writing_model
 def writer_with_a_cache() -> tuple[ArchitectureCase, Model]:
     """What else is remembered may have to be read, which ends a graph."""
     for case in (case_of(spec.name) for spec in readers_of_text()):
-        for writer in writers(SimpleNamespace(case=case)):
+        for writer in writers(type("Writes", (), {"case": case})):
             model = writing_model(case, writer)
             if writer.remembers and has_keys_alone(model, prompts(case, model)):
                 return case, model
