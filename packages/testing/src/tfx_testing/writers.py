@@ -43,7 +43,7 @@ class Writer:
 
 
 def writers(cls: Any) -> Sequence[Writer]:
-    """Of a class of checks with a ``case``, every head that writes, once more with cross-attention or causal."""
+    """Of a class of checks, every head of its case that writes, once more with cross-attention or causal."""
     return _writers(cls)
 
 
@@ -52,7 +52,7 @@ def _writers(cls: Any) -> Sequence[Writer]:
     case: ArchitectureCase = cls.case
     if load_architecture(case.model_type).decoding is None:
         return ()
-    return [writer for head in case.spec.heads for writer in _writers_of(case, head)]
+    return [writer for head in cls.heads() for writer in _writers_of(case, head)]
 
 
 def one_writer(cls: Any) -> Sequence[Writer]:

@@ -115,7 +115,10 @@ class AssistedChecks(CaseChecks):
 
     @each(writer=writers)
     def test_an_assistant_with_another_vocabulary_is_refused(self, writer: Writer) -> None:
-        """Its guesses would be other tokens."""
+        """Its guesses would be other tokens.
+
+        Where it is not: a ``generate`` of the backbone's own does not hand the assistant on to the core's.
+        """
         model = writing_model(self.case, writer)
         more = self.case.tiny["vocab_size"] + 7
         other = assistant_of(self.case, writer, vocab_size=more)
@@ -208,7 +211,11 @@ class AssistedChecks(CaseChecks):
 
     @each(writer=rememberers)
     def test_a_chat_of_turns_is_one_text(self, writer: Writer) -> None:
-        """Turn after turn with the cache of the one before writes what the whole chat without a cache does."""
+        """Turn after turn with the cache of the one before writes what the whole chat without a cache does.
+
+        Where it does not: the cache of a second generation knows the tokens of the last one alone, or forgets
+        which were padding.
+        """
         model = writing_model(self.case, writer)
         inputs = prompts(self.case, model)
         options = {**settings(model), "eos_token_id": None, "return_dict_in_generate": True, "max_new_tokens": 4}

@@ -244,7 +244,10 @@ class CacheChecks(CaseChecks):
 
     @each(writer=decoders_alone)
     def test_a_cache_that_does_not_fit_is_told(self, writer: Writer) -> None:
-        """A cache of other rows, layers or heads is refused, with what does not fit."""
+        """A cache of other rows, layers or heads is refused, with what does not fit.
+
+        Where it is not: a cache of your own has no ``check_fits``, or a layer appends to keys of another shape.
+        """
         case, model = self.case, writing_model(self.case, writer)
         ids = prompts(case, model)["input_ids"].clamp(min=5)
         source = {each: value for each, value in prompts(case, model).items() if each.startswith("encoder")}

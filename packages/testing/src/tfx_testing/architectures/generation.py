@@ -149,7 +149,10 @@ class GenerationChecks(CaseChecks):
 
     @each(writer=writers)
     def test_switches_that_are_off_ask_for_nothing(self, writer: Writer) -> None:
-        """``output_attentions=False`` and ``labels=None`` are as if they were not given."""
+        """``output_attentions=False`` and ``labels=None`` are as if they were not given.
+
+        Where they are not: the decoding state refuses an input by its name alone, whatever its value is.
+        """
         model = writing_model(self.case, writer)
         plain = prompts(self.case, model)
         off = {"output_attentions": False, "output_hidden_states": False, "labels": None}
@@ -157,14 +160,21 @@ class GenerationChecks(CaseChecks):
 
     @each(writer=writers)
     def test_masks_of_another_shape_are_refused_by_name(self, writer: Writer) -> None:
-        """A mask of pairs, which no text that grows has, is refused."""
+        """A mask of pairs, which no text that grows has, is refused.
+
+        Where it is not: the decoding state takes any shape that spreads over the prompts.
+        """
         model, width = writing_model(self.case, writer), max(LENGTHS)
         with refused(rf"attention_mask of shape \(3, {width}, {width}\)", "a mask of pairs"):
             generated(model, {**prompts(self.case, model), "attention_mask": torch.ones(3, width, width)})
 
     @each(writer=writers)
     def test_settings_of_ones_own_stand_beside_those_of_the_head(self, writer: Writer) -> None:
-        """The head's own settings are not skipped where some are given: every new model of a head that writes does."""
+        """The head's own settings are not skipped where some are given: every new model of a head that writes does.
+
+        Where they are: ``HeadPlan.adapt`` looks whether settings were given, instead of making those that the
+        head needs.
+        """
         case = self.case
         config = {**case.tiny, **writer.changes}
         first = tfx_core.new_model(case.model_type, head=writer.head, seed=0, **config)
@@ -221,13 +231,19 @@ class GenerationChecks(CaseChecks):
 
     @each(writer=lambda cls: [writer for writer in writers(cls) if writer.head in CHOICE_HEADS])
     def test_choices_are_no_prompts(self, writer: Writer) -> None:
-        """Ids with an axis of choices are refused: each prompt is a row of its own."""
+        """Ids with an axis of choices are refused: each prompt is a row of its own.
+
+        Where they are not: the backbone has a ``generate`` of its own that flattens them.
+        """
         with refused("input_ids: must be token ids", "a prompt with an axis of choices"):
             writing_model(self.case, writer).generate(torch.ones(1, 2, 3, dtype=torch.long))
 
     @each(writer=writers)
     def test_defaults_can_be_replaced_and_are_saved(self, writer: Writer, tmp_path: Path) -> None:
-        """``model.generation_config`` is what `generate` goes by, and is saved and loaded with the model."""
+        """``model.generation_config`` is what `generate` goes by, and is saved and loaded with the model.
+
+        Where they are not: a config keeps them as keys of its own, which go before what was set.
+        """
         model = writing_model(self.case, writer)
         inputs, last = prompts(self.case, model), self.case.tiny["vocab_size"] - 2
         own: dict[str, Any] = {

@@ -40,7 +40,7 @@ def stacks(case: ArchitectureCase, *, stepwise: bool = False) -> list[Any]:
 
 def learners_by_place(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads that look for an answer in a text."""
-    return [head for head in cls.case.spec.heads if head == "question-answering"]
+    return [head for head in cls.heads() if head == "question-answering"]
 
 
 class InputChecks(CaseChecks):
@@ -218,7 +218,10 @@ class InputChecks(CaseChecks):
 
     @each(writer=one_writer)
     def test_so_is_an_id_in_generation(self, writer: Writer) -> None:
-        """`generate` refuses ids that are none of the model's, and what is no tensor, by name."""
+        """`generate` refuses ids that are none of the model's, and what is no tensor, by name.
+
+        Where it does not: a decoding state looks ids up itself, unchecked; `tfx_core.nn.check_ids` tells.
+        """
         model = writing_model(self.case, writer)
         with refused(r"^input_ids is a list: write torch.tensor", "a list of ids"):
             model.generate([[7, 8]])  # type: ignore[arg-type]
@@ -233,9 +236,13 @@ class InputChecks(CaseChecks):
                 with refused(f"^decoder_input_ids .*: id {wrong} is not one", f"id {wrong} of the decoder"):
                     model.generate(torch.tensor([[7, 8]]), decoder_input_ids=begun, max_new_tokens=2)
 
-    @each(head=lambda cls: [head for head in cls.case.spec.heads if head == "conditional-generation"])
+    @each(head=lambda cls: [head for head in cls.heads() if head == "conditional-generation"])
     def test_an_id_as_label_of_a_decoder_is_told(self, head: str) -> None:
-        """Labels that a decoder reads shifted are checked as ids before they are looked up."""
+        """Labels that a decoder reads shifted are checked as ids before they are looked up.
+
+        Where they are not: the decoder shifts labels without ``arrange`` of the backbone, so that their name is
+        lost.
+        """
         model, ids = tiny_model(self.case, head), random_ids(self.case, 1, 4)
         wrong = self.case.tiny["vocab_size"] + 24
         with refused(rf"^decoder_input_ids \(labels, .*\): id {wrong} is not one of this model's", f"label {wrong}"):
@@ -290,7 +297,10 @@ class InputChecks(CaseChecks):
 
     @each(head=learning_heads)
     def test_types_of_numbers_are_taken_or_told(self, head: str) -> None:
-        """Ids and labels may be of 32 bits; ids that are no whole numbers are refused by name."""
+        """Ids and labels may be of 32 bits; ids that are no whole numbers are refused by name.
+
+        Where they are not: ids are indices of a tensor, or are compared, before a table has looked them up.
+        """
         model, text = tiny_model(self.case, head), texts_of(self.case, head)[0]
         whole = {name: value for name, value in text.inputs.items() if not value.is_floating_point()}
         expected = model(**text.inputs).loss
@@ -306,6 +316,9 @@ class InputChecks(CaseChecks):
         """Masks of numbers, integers and booleans are alike, and anything but 1 and 0 is refused.
 
         An additive mask, 0 and -10000, would be read the wrong way round.
+
+        Where it is not: the mask is multiplied or added as it is, instead of made `tfx_core.nn.RealTokens`
+        first.
         """
         model, text = tiny_model(self.case, head), texts_of(self.case, head)[0]
         mask = torch.ones(text.inputs["input_ids"].shape)
@@ -319,7 +332,11 @@ class InputChecks(CaseChecks):
                 model(**{**text.inputs, **masks})
 
     def test_what_is_no_batch_of_ids_is_told_with_its_cure(self) -> None:
-        """What users give first in the place of ids, a text, a list, an array, is an error that says what to write."""
+        """What users give first in the place of ids, a text, a list, an array, is an error that says what to write.
+
+        Where it is not: the backbone's forward does not declare ``input_ids: Tensor``, by which the core checks
+        it.
+        """
         ids, target = random_ids(self.case, 2, 6), target_ids(self.case, "backbone", 2)
         model = tiny_model(self.case, "backbone")
         for given, cure in _no_ids(ids):
@@ -336,7 +353,11 @@ class InputChecks(CaseChecks):
 
     @each(head=learning_heads)
     def test_labels_that_are_no_tensor_are_told_with_their_cure(self, head: str) -> None:
-        """A list as labels is an error that says what makes a tensor of it."""
+        """A list as labels is an error that says what makes a tensor of it.
+
+        Where it is not: the head's forward does not declare its labels as a ``Tensor | None``, by which the
+        core checks them.
+        """
         model, text = tiny_model(self.case, head), texts_of(self.case, head)[0]
         for name in (name for name in text.inputs if name == "labels" or name.endswith("_positions")):
             said = rf"^{name} of type list: must be a torch.Tensor; torch.tensor makes one"

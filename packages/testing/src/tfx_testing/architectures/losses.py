@@ -60,7 +60,11 @@ class LossChecks(CaseChecks):
     @each(head=translators)
     @pytest.mark.parametrize("side", SIDES)
     def test_so_is_that_of_a_target_that_is_given(self, head: str, side: str) -> None:
-        """With ``decoder_input_ids`` beside the labels, too, the loss of a batch is the mean of those of its texts."""
+        """With ``decoder_input_ids`` beside the labels, too, the loss of a batch is the mean of those of its texts.
+
+        Where it is not: the mask of the target is made from its labels, or the decoder reads the labels
+        whatever it is given.
+        """
         model, texts = tiny_model(self.case, head), texts_of(self.case, head)
         texts = [Text({**text.inputs, "decoder_input_ids": text.inputs["input_ids"]}) for text in texts]
         alone = torch.stack([model(**text.inputs).loss for text in texts])

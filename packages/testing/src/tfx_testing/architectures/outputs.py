@@ -133,7 +133,10 @@ class OutputChecks(CaseChecks):
 
     @each(head=heads)
     def test_a_copy_of_an_output_has_tensors_of_its_own(self, head: str) -> None:
-        """`copy.deepcopy` of an output made without gradients is one with the same numbers, elsewhere."""
+        """`copy.deepcopy` of an output made without gradients is one with the same numbers, elsewhere.
+
+        Where it is not: an output holds a tensor that is a result of one with gradients, kept by a module.
+        """
         with torch.no_grad():
             output = tiny_model(self.case, head)(**inputs_of(self.case, head))
         again = copy.deepcopy(output)
@@ -174,7 +177,10 @@ class OutputChecks(CaseChecks):
 
     @each(head=heads)
     def test_what_reads_a_models_attributes_may_read_all(self, head: str) -> None:
-        """`dir(model)` names nothing that cannot be read, as debuggers and completion do."""
+        """`dir(model)` names nothing that cannot be read, as debuggers and completion do.
+
+        Where it does: a property raises where it has nothing to give; return ``None``.
+        """
         model = tiny_model(self.case, head)
         unread = [name for name in dir(model) if name[0] != "_" and name not in OF_SOME and not hasattr(model, name)]
         assert not unread, f"dir(model) names {', '.join(unread)}, which cannot be read"

@@ -72,7 +72,10 @@ class PackedRowChecks(CaseChecks):
 
     @each(head=placing_heads)
     def test_a_row_may_begin_within_a_text(self, head: str) -> None:
-        """As where a stream of texts is cut into rows of one length: the first text's positions begin anywhere."""
+        """As where a stream of texts is cut into rows of one length: the first text's positions begin anywhere.
+
+        Where it does not: texts are told by position 0, not by a position that is lower than the one before.
+        """
         model = tiny_model(self.case, head)
         first, second = texts_of_lengths(self.case, (3, 5))
         begin = model.backbone.first_position
@@ -111,7 +114,10 @@ class PackedRowChecks(CaseChecks):
         ids=lambda positions: "".join(map(str, positions)),
     )
     def test_other_positions_only_move_tokens(self, head: str, positions: list[int]) -> None:
-        """Positions that do not begin again one by one say nothing of several texts: a mask changes nothing."""
+        """Positions that do not begin again one by one say nothing of several texts: a mask changes nothing.
+
+        Where it does: texts are told by any step of the positions that is not one.
+        """
         model, ids = tiny_model(self.case, head), texts_of_lengths(self.case, (6,))[0]
         given = torch.tensor([positions]) + model.backbone.first_position
         mask = torch.ones_like(ids)
@@ -124,7 +130,11 @@ class PackedRowChecks(CaseChecks):
 
     @each(head=placing_heads)
     def test_a_mask_or_a_cache_says_that_a_row_is_one_text(self, head: str) -> None:
-        """Positions that begin again mean several texts only where nothing else says what a text is."""
+        """Positions that begin again mean several texts only where nothing else says what a text is.
+
+        Where they mean it all the same: the model looks at ``position_ids`` by itself, instead of at its
+        ``span``.
+        """
         model = tiny_model(self.case, head)
         row = in_a_row(model, texts_of_lengths(self.case))
         asked: dict[str, dict[str, Any]] = {"attention_mask": {"attention_mask": torch.ones_like(row["input_ids"])}}

@@ -38,7 +38,7 @@ def patterns(cls: type[CaseChecks]) -> Sequence[str]:
 
 def takers(cls: type[CaseChecks]) -> Sequence[str]:
     """The backbone, where its attention takes patterns."""
-    return ("backbone",) if cls.case.patterns else ()
+    return [head for head in cls.heads() if head == "backbone" and cls.case.patterns]
 
 
 def bounded_writers(cls: type[CaseChecks]) -> Sequence[Writer]:
@@ -132,7 +132,10 @@ class PatternChecks(CaseChecks):
                 close(found, expected[row], f"states of text {row} of a batch of {rows}, beside it alone, {name}")
 
     def test_no_pattern_is_passed_over(self) -> None:
-        """A pattern bounds attention, or is refused by name; a mechanism that refuses says ``patterns=False``."""
+        """A pattern bounds attention, or is refused by name; a mechanism that refuses says ``patterns=False``.
+
+        Where it does nothing: no attention of the model calls the kernel of the call.
+        """
         model, ids = tiny_model(self.case, "backbone"), random_ids(self.case, 1, LENGTH)
         if self.case.patterns:
             bounded, full = (states(self.case, model, ids, name) for name in ("window(1)", "full"))
@@ -143,7 +146,10 @@ class PatternChecks(CaseChecks):
 
     @each(head=takers)
     def test_packed_texts_have_a_window_each(self, head: str) -> None:
-        """Of texts in one row, told by positions that begin again, each is bounded as it is alone."""
+        """Of texts in one row, told by positions that begin again, each is bounded as it is alone.
+
+        Where it is not: a bias of the model's own is made for the whole row, and replaces that of the texts.
+        """
         model = tiny_model(self.case, head)
         if "position_ids" not in model.input_names or targets(self.case, model, 1):
             return
@@ -208,14 +214,20 @@ class PatternChecks(CaseChecks):
 
     @each(writer=bounded_writers)
     def test_no_kernel_given_is_the_models_own(self, writer: Writer) -> None:
-        """``generate(attention=None)`` writes with the model's kernel."""
+        """``generate(attention=None)`` writes with the model's kernel.
+
+        Where it does not: the decoding state hands ``None`` on to the layers.
+        """
         model, ids = tiny_model(self.case, writer.head), random_ids(self.case, 1, 4)
         expected = model.generate(ids, max_new_tokens=2, do_sample=False)
         assert model.generate(ids, attention=None, max_new_tokens=2, do_sample=False).tolist() == expected.tolist()
 
     @each(head=takers)
     def test_a_model_with_a_pattern_is_copied_and_loaded(self, head: str, tmp_path: Path) -> None:
-        """Copies and pickles keep the pattern; `load_model` and `new_model` take it as a name or a value."""
+        """Copies and pickles keep the pattern; `load_model` and `new_model` take it as a name or a value.
+
+        Where they do not: the backbone or a layer keeps the kernel, too, and a copy has the old one.
+        """
         case = self.case
         model, ids = tiny_model(case, head), random_ids(case, 1, LENGTH)
         model.attention = "global(1)"

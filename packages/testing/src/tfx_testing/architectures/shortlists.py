@@ -105,7 +105,11 @@ class ShortlistChecks(CaseChecks):
     def test_it_is_the_model_without_the_other_tokens_whatever_else_is_in_the_batch(
         self, writer: Writer, search: str
     ) -> None:
-        """A row writes what it would if all but its own candidates had no probability, beside any other row."""
+        """A row writes what it would if all but its own candidates had no probability, beside any other row.
+
+        Where it does not: ``narrow`` or ``select`` of the decoding state does not keep the candidates of each
+        source with it.
+        """
         model = writing_model(self.case, writer)
         shortlist, inputs, predictions = some(model), prompts(self.case, model), model.language_head.predictions
         options = settings(model, **SEARCHES[search])
@@ -128,7 +132,11 @@ class ShortlistChecks(CaseChecks):
 
     @each(writer=translators)
     def test_greedy_search_gives_what_it_would_give_where_the_shortlist_has_it(self, writer: Writer) -> None:
-        """The tokens of a free text alone are enough to write it."""
+        """The tokens of a free text alone are enough to write it.
+
+        Where they are not: ``only`` of the predictions takes other rows of the output layer than those that it
+        is asked for.
+        """
         model = writing_model(self.case, writer)
         inputs = prompts(self.case, model)
         free = model.generate(**inputs, **settings(model))
@@ -137,7 +145,11 @@ class ShortlistChecks(CaseChecks):
 
     @each(writer=translators)
     def test_beams_give_what_they_would_give_where_the_other_tokens_have_no_probability(self, writer: Writer) -> None:
-        """Beams among some tokens have the scores of a model that has no others."""
+        """Beams among some tokens have the scores of a model that has no others.
+
+        Where they have not: ``only`` of the predictions leaves out a bias, a factor or a transform of the
+        states.
+        """
         model = writing_model(self.case, writer)
         known = _output_tokens(model)
         tokens = {*range(5, min(5 + FREQUENT, known)), known - 3, known - 2}
@@ -151,7 +163,10 @@ class ShortlistChecks(CaseChecks):
 
     @each(writer=writers)
     def test_what_it_cannot_be_told_for_is_refused(self, writer: Writer) -> None:
-        """A shortlist is refused where no source says what it may be, and with options that contradict it."""
+        """A shortlist is refused where no source says what it may be, and with options that contradict it.
+
+        Where it is not: a ``generate`` of the backbone's own passes it over.
+        """
         model = writing_model(self.case, writer)
         inputs = prompts(self.case, model)
         if not writer.reads_source:

@@ -22,7 +22,7 @@ from tfx_testing.tiny import random_ids, tiny_model
 
 def plain_writers(cls: type[CaseChecks]) -> Sequence[str]:
     """The first head that writes as most do."""
-    return [head for head in cls.case.spec.heads if head in ("causal-lm", "conditional-generation")][:1]
+    return [head for head in cls.heads() if head in ("causal-lm", "conditional-generation")][:1]
 
 
 def seen_by_layers(model: Model, inputs: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -127,7 +127,11 @@ class SwitchChecks(CaseChecks):
 
     @each(head=plain_writers)
     def test_generation_obeys_the_switch(self, head: str) -> None:
-        """Within ``model.padded()`` `generate` writes the same, and layers see rows."""
+        """Within ``model.padded()`` `generate` writes the same, and layers see rows.
+
+        Where it does not: the decoding state calls modules below the backbone, which know nothing of the
+        switch.
+        """
         model = tiny_model(self.case, head)
         ids, mask = random_ids(self.case, 2, 5), torch.tensor([[1] * 5, [0, 0, 1, 1, 1]])
         if not model.can_generate():
@@ -169,7 +173,11 @@ class SwitchChecks(CaseChecks):
             assert learned(model, call)[0] == kept, "disabled, checkpointing still forgets"
 
     def test_some_layers_are_computed_again_and_what_is_kept_may_be_kept_elsewhere(self) -> None:
-        """Every second layer may be computed again, and activations be offloaded; gradients are the same ones."""
+        """Every second layer may be computed again, and activations be offloaded; gradients are the same ones.
+
+        Where they are not: layers stand not in a `tfx_core.nn.Stack`, or draw numbers from a generator of their
+        own.
+        """
         model, inputs = forgetful(self.case, "backbone"), dict(inputs_of(self.case, "backbone"))
         asked: dict[str, Any] = {**inputs, **ASKED} if self.case.reversible else inputs  # else nothing is kept as it is
         kept, expected = learned(model, asked)
@@ -187,7 +195,10 @@ class SwitchChecks(CaseChecks):
             model.gradient_checkpointing_enable(every_n_layers=0)
 
     def test_only_training_computes_anything_again(self) -> None:
-        """In ``eval()`` gradient checkpointing changes nothing; a misspelt option of it is refused."""
+        """In ``eval()`` gradient checkpointing changes nothing; a misspelt option of it is refused.
+
+        Where it does: a layer asks for checkpointing by itself, whatever ``training`` is.
+        """
         model, inputs = tiny_model(self.case, "backbone"), inputs_of(self.case, "backbone")
         kept, _ = learned(model, inputs)
         model.gradient_checkpointing_enable()
@@ -196,7 +207,10 @@ class SwitchChecks(CaseChecks):
             model.gradient_checkpointing_enable({"use_rentrant": True})
 
     def test_nothing_is_remembered_of_a_call_that_is_computed_twice(self) -> None:
-        """With gradient checkpointing a call makes no cache and says so, and takes none."""
+        """With gradient checkpointing a call makes no cache and says so, and takes none.
+
+        Where it does: the backbone's forward fills a cache by itself, without its ``Stack``.
+        """
         model, inputs = tiny_model(self.case, "backbone").train(), inputs_of(self.case, "backbone")
         if "use_cache" not in model.input_names:
             return
