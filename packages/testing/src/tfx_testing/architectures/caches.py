@@ -80,8 +80,8 @@ class CacheChecks(CaseChecks):
         for model in models:
             if not (model.backbone.causal and self.case.stepwise(model.config)):
                 continue
-            if model.config.is_encoder_decoder and text_name(model) not in model.input_names:
-                continue
+            if model.config.is_encoder_decoder and head not in self.case.target_heads:
+                continue  # its decoder reads the source again
             self._no_leak(model)
 
     def _no_leak(self, model: Model) -> None:
