@@ -166,6 +166,8 @@ CASE = ArchitectureCase(
     ),
     inputs=inputs,
     optional_inputs=segments_and_targets,
+    compared_inputs=("token_type_ids",),
+    stepwise=lambda config: config.attn_type == "uni",
     holds_pairs=True,
     released=lambda: pieces(("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")),
     packs=False,

@@ -31,7 +31,7 @@ NEEDS = {
     "seq2seq": {"tfx-core"},
     "multimodal": {"tfx-core", "tfx-encoders", "pillow"},
     "retrieval": {"tfx-core", "tfx-encoders", "faiss-cpu"},
-    "testing": {"tfx-core", "pytest"},
+    "testing": {"tfx-core", "pytest", "safetensors"},
     "training": {"tfx-core", "accelerate"},
 }
 MODULES = {"faiss-cpu": "faiss", "pillow": "PIL", "pytrec-eval-terrier": "pytrec_eval", "scikit-learn": "sklearn"}

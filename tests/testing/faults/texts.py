@@ -168,9 +168,7 @@ FAULTS = {
     "positions begin with each call": Fault(checks(backbone(ByStep)), "test_a_text_that_is_read_in_parts", "position"),
     "the mask is inverted": Fault(checks(backbone(Inverted)), ALONE, RIGHT),
     "the mask is passed over": Fault(checks(backbone(Unmasked)), ALONE, LEFT),
-    "a buffer counts calls": Fault(
-        checks(backbone(Counting())), AT_ONCE, r"fills the new .*norm\.1\.calls"
-    ),
+    "a buffer counts calls": Fault(checks(backbone(Counting())), AT_ONCE, r"fills the new .*norm\.1\.calls"),
     "a call leaves something": Fault(checks(backbone(Keeping())), "test_modules_keep", r"norm\.1': \['last'\]"),
     "a batch is averaged": Fault(checks(backbone(Averaging())), ALONE, RIGHT),
     "a value is looked at": Fault(checks(backbone(Curious())), "test_a_model_is_exported", r"item\(|data-dependent"),

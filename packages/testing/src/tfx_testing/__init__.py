@@ -1,20 +1,35 @@
 """Checks of what plugins of tfx provide, for those who publish one; `Checks` says how a test file uses them."""
 
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tfx_core.first_use import on_first_use
 
 __version__ = "0.1.0"
 
 # so that a check that fails shows the values that it compared
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
-from tfx_testing.architectures import ArchitectureChecks  # noqa: E402
-from tfx_testing.attentions import AttentionChecks  # noqa: E402
-from tfx_testing.cases import ArchitectureCase, Variant  # noqa: E402
-from tfx_testing.checks import Checks, each  # noqa: E402
-from tfx_testing.heads import HeadChecks  # noqa: E402
-from tfx_testing.plugins import PluginChecks  # noqa: E402
+if TYPE_CHECKING:
+    from tfx_testing.architectures import ArchitectureChecks
+    from tfx_testing.attentions import AttentionChecks
+    from tfx_testing.cases import ArchitectureCase, Variant
+    from tfx_testing.checks import Checks, each
+    from tfx_testing.heads import HeadChecks
+    from tfx_testing.plugins import PluginChecks
+
+_HOMES = {
+    "ArchitectureCase": "cases",
+    "ArchitectureChecks": "architectures",
+    "AttentionChecks": "attentions",
+    "Checks": "checks",
+    "HeadChecks": "heads",
+    "PluginChecks": "plugins",
+    "Variant": "cases",
+    "each": "checks",
+}
 
 __all__ = [
     "ArchitectureCase",
@@ -27,3 +42,5 @@ __all__ = [
     "__version__",
     "each",
 ]
+
+__getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

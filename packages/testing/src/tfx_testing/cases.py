@@ -108,6 +108,12 @@ class ArchitectureCase:
     optional_inputs: Callable[[str, Tensor], Inputs] = _no_inputs
     """Inputs of a head, given token ids, without which a call leaves some parameters out."""
 
+    input_values: Mapping[str, Callable[[Tensor], Any]] = field(default_factory=dict)
+    """A value, given token ids, of each input that no other architecture has; generation may refuse it by name."""
+
+    compared_inputs: tuple[str, ...] = ()
+    """Inputs whose numbers are compared with each other and look nothing up, so that none is out of range."""
+
     asked: Callable[[Any, Inputs], Inputs] = _as_given
     """What a call of a model is given, of a text's inputs, so that its last logits are of the next token."""
 

@@ -9,7 +9,7 @@ from tfx_core.model import Model, ModelOutput
 from tfx_core.nn import Memory
 from tfx_testing.cases import CHOICE_HEADS, ArchitectureCase, Inputs
 from tfx_testing.comparing import close
-from tfx_testing.labelled import Text, has_loss, padded_batch, texts_of
+from tfx_testing.labelled import Text, learns, padded_batch, texts_of
 from tfx_testing.tiny import each_stream, target_ids, tiny_model
 
 ASKED = {"output_hidden_states": True, "output_attentions": True}
@@ -26,7 +26,7 @@ def unlabelled_texts(case: ArchitectureCase, head: str) -> list[Text]:
 
 def inputs_of(case: ArchitectureCase, head: str, *, labels: bool = True) -> Inputs:
     """A batch padded on the right, with labels where the head has any and they are wanted."""
-    if labels and has_loss(head):
+    if labels and learns(case, head):
         return padded_batch(texts_of(case, head), "right")
     made = padded_batch(unlabelled_texts(case, head), "right")
     return {**made, **target_ids(case, head, len(made["input_ids"]))}

@@ -135,6 +135,11 @@ class WholeText:
         self.text = "decoder_input_ids" if model.config.is_encoder_decoder else "input_ids"
         self.inputs = self._alone(inputs, row)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a call is given the text and nothing behind it."""
+        return self.case.asked(self.model, self.inputs) is self.inputs
+
     def logits(self, new: Sequence[int] = ()) -> Tensor:
         """``(V,)``, of the token after the prompt and these new ones."""
         given = self._with(new)

@@ -8,7 +8,7 @@ from tfx_core.errors import TfxError
 from tfx_core.model import ModelConfig, load_architecture
 from tfx_testing.cases import ArchitectureCase
 from tfx_testing.checks import Checks
-from tfx_testing.labelled import has_loss
+from tfx_testing.labelled import learns
 
 
 class CaseChecks(Checks):
@@ -41,7 +41,7 @@ def heads(cls: type[CaseChecks]) -> Sequence[str]:
 
 def learning_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads that learn from labels."""
-    return [head for head in cls.heads() if has_loss(head)]
+    return [head for head in cls.heads() if learns(cls.case, head)]
 
 
 def config_of(cls: type[CaseChecks]) -> ModelConfig:
