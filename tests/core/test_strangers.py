@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tfx_crf.head
 import tfx_llama.plugin
 import torch
+from tfx_crf.head import CRF
 from tfx_llama import architecture as llama
 from torch import Tensor, nn
 
 import tfx_core
 from tests.core.tasks import crf, toy
-from tests.core.tasks.crf import CRF
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
@@ -147,8 +148,8 @@ def test_sizes_that_were_forgotten_are_told_by_the_first_checkpoint(
 
 def test_parameters_that_nothing_fills_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny("backbone", num_labels=3).save_pretrained(tmp_path)
-    monkeypatch.setattr(crf, "CRF", replace(CRF, initialise=None))
-    said = r"llama with head 'crf': no `initialise`, .*, fills the new head\.transitions$"
+    monkeypatch.setattr(tfx_crf.head, "CRF", replace(CRF, initialise=None))
+    said = r"llama with head 'crf': no `initialise`, .*, fills the new head\.transitions, head\.start, head\.end$"
     with pytest.raises(TypeError, match=said):
         tiny("crf")
     with pytest.raises(TypeError, match=said):
@@ -193,20 +194,19 @@ def _forgetful(filled: bool, *, persistent: bool = True) -> HeadPlan[Any]:
         else:
             CRF.initialise(path, module, config, generator)
 
-    rules = {"crf": (*CRF.rules["crf"], Rename("more.{x}", "head.more.{x}"))}
-    return replace(CRF, build=build, initialise=initialise, rules=rules)
+    return replace(CRF, build=build, initialise=initialise)
 
 
 def test_all_that_nothing_fills_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny("backbone", num_labels=3).save_pretrained(tmp_path)
     names = ["bare", "partly", "norm.weight", "table", "steps", "open", "angles"]
     said = rf"fills the new {', '.join('head.more.' + name for name in names)}$"
-    monkeypatch.setattr(crf, "CRF", _forgetful(filled=False))
+    monkeypatch.setattr(tfx_crf.head, "CRF", _forgetful(filled=False))
     with pytest.raises(TypeError, match=said):
         tiny("crf")
     with pytest.raises(TypeError, match=said):
         tfx_core.load_model(tmp_path, head="crf")
-    monkeypatch.setattr(crf, "CRF", _forgetful(filled=True))
+    monkeypatch.setattr(tfx_crf.head, "CRF", _forgetful(filled=True))
     assert all(tensor.isfinite().all() for tensor in tiny("crf").head.more.state_dict().values())
     made = tfx_core.load_model(tmp_path, head="crf")
     assert not any(tensor.any() for tensor in made.head.more.state_dict().values())
@@ -214,7 +214,7 @@ def test_all_that_nothing_fills_is_told_at_once(monkeypatch: pytest.MonkeyPatch,
 
 def test_what_no_checkpoint_holds_is_refused_new_and_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny("backbone", num_labels=3).save_pretrained(tmp_path)
-    monkeypatch.setattr(crf, "CRF", _forgetful(filled=True, persistent=False))
+    monkeypatch.setattr(tfx_crf.head, "CRF", _forgetful(filled=True, persistent=False))
     with pytest.raises(TypeError, match=r"fills the new head\.more\.angles; what no checkpoint holds is computed in"):
         tiny("crf")
     with pytest.raises(
@@ -354,11 +354,9 @@ def test_a_config_may_have_the_keys_of_any_other() -> None:
         assert isinstance(other, llama.LlamaConfig)
         assert not isinstance(other, kind)
         assert (other.factor, other.num_key_value_heads, other.unknown_keys) == (1.0, 2, ("unknown",))
-        assert {each: getattr(other, each) for each in llama.LlamaConfig.field_names() if each != "extra"} == {
-            each: getattr(llama.LlamaConfig(num_key_value_heads=2), each)
-            for each in llama.LlamaConfig.field_names()
-            if each != "extra"
-        }
+        usual = llama.LlamaConfig(num_key_value_heads=2)
+        names = [each for each in usual.field_names() if each != "extra"]
+        assert {each: getattr(other, each) for each in names} == {each: getattr(usual, each) for each in names}
         assert other.replace(factor=3.0).factor == 3.0
         assert kind.of(text_model_type="llama", rms_norm_eps=0.5).rms_norm_eps == 0.5
         assert kind.from_dict(other.to_dict()) == other

@@ -103,7 +103,7 @@ def test_outputs_loss_and_gradients_are_the_references(class_name: str, variant:
     again = type(theirs).from_pretrained(tmp_path / "gradients", local_files_only=True)
     gradients = again.state_dict()
     for name, gradient in theirs.state_dict().items():
-        torch.testing.assert_close(
+        torch.testing.assert_close(gradients[name], gradient, **TOLERANCE, msg=lambda said, name=name: name + said)
             gradients[name], gradient, **TOLERANCE, msg=lambda said, name=name: f"{name}: {said}"
         )
 

@@ -73,12 +73,12 @@ class LlamaConfig(ModelConfig):
 
     @property
     def key_heads(self) -> int:
-        """G."""
+        """Number of heads of keys and values, G."""
         return self.num_attention_heads if self.num_key_value_heads is None else self.num_key_value_heads
 
     @property
     def head_width(self) -> int:
-        """d."""
+        """Width of a head, d."""
         return self.hidden_size // self.num_attention_heads if self.head_dim is None else self.head_dim
 
     @property
