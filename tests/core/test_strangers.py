@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tfx_crf.head
-import tfx_llama.plugin
 import torch
-from tfx_crf.head import CRF
-from tfx_llama import architecture as llama
 from torch import Tensor, nn
 
 import tfx_core
+import tfx_crf.head
+import tfx_llama.plugin
 from tests.core.tasks import crf, toy
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
@@ -35,6 +33,8 @@ from tfx_core.model import (
 )
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
+from tfx_crf.head import CRF
+from tfx_llama import architecture as llama
 
 LENGTHS = (7, 3, 1)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import sentencepiece
-import tfx_llama.plugin
 import torch
 import transformers
 from torch import Tensor
 
 import tfx_core
+import tfx_llama.plugin
 from tests.models.tiny import perturbed
 
 CLASSES = {
@@ -103,9 +103,8 @@ def test_outputs_loss_and_gradients_are_the_references(class_name: str, variant:
     again = type(theirs).from_pretrained(tmp_path / "gradients", local_files_only=True)
     gradients = again.state_dict()
     for name, gradient in theirs.state_dict().items():
-        torch.testing.assert_close(gradients[name], gradient, **TOLERANCE, msg=lambda said, name=name: name + said)
-            gradients[name], gradient, **TOLERANCE, msg=lambda said, name=name: f"{name}: {said}"
-        )
+        message = f"gradient of {name}"
+        torch.testing.assert_close(gradients[name], gradient, **TOLERANCE, msg=message)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,14 +1,14 @@
 """Sums, maxima and gradients of the chain against all labellings, listed one by one."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
-from tfx_crf.head import CRFHead
 from torch import Tensor
 
 from tfx_core import ModelOutput
 from tfx_core.errors import InputError
+from tfx_crf.head import CRFHead
 
 LABELS, WIDTH = 3, 4
 MASKS = {
@@ -39,8 +39,12 @@ def listed(crf: CRFHead, values: Tensor, mask: Tensor) -> dict[tuple[int, ...], 
     found = {}
     for path in product(range(LABELS), repeat=len(scores)):
         worth = crf.start[path[0]] + crf.end[path[-1]] + sum(scores[at, label] for at, label in enumerate(path))
-        found[path] = worth + sum(crf.transitions[one, next_] for one, next_ in zip(path, path[1:], strict=False))
+        found[path] = worth + sum(crf.transitions[one, next_] for one, next_ in pairwise(path))
     return found
+
+
+def fits(path: tuple[int, ...], wanted: list[int]) -> bool:
+    return all(known in (-100, label) for label, known in zip(path, wanted, strict=True))
 
 
 def listed_loss(crf: CRFHead, values: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
