@@ -107,7 +107,9 @@ def wider(one: Any, two: Any = 1, three: Any = 1, *more: Any, four: Any = 2, **o
 
 
 class Base:
-    """Of `Wider`, which has what it inherits."""
+    """Of `Wider`, which has what it inherits; members are of classes of tfx."""
+
+    __module__ = "tfx_of_tests"
 
     value: int
 
@@ -116,14 +118,20 @@ class Base:
 
 
 class Wider(Base):
+    __module__ = "tfx_of_tests"
+
     more: int = 0
 
 
 class Lacking:
+    __module__ = "tfx_of_tests"
+
     value: int
 
 
 class Fixed:
+    __module__ = "tfx_of_tests"
+
     value: int
     told = 3
 
