@@ -1,4 +1,4 @@
-"""The kernel against its equation, in numbers and gradients."""
+"""The kernel by the kit, and against its equation, in numbers and gradients."""
 
 import pickle
 
@@ -9,6 +9,15 @@ from torch import Tensor
 from tfx_core.errors import InputError
 from tfx_core.nn import Causal, eager
 from tfx_softcap.kernel import softcap
+from tfx_testing import AttentionChecks, PluginChecks
+
+
+class TestSoftcap(AttentionChecks):
+    attention = "softcap(30)"
+
+
+class TestPlugin(PluginChecks):
+    distribution = "tfx-softcap"
 
 
 def numbers(*shape: int, seed: int) -> Tensor:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from torch import Tensor
 
-from tfx_core.errors import ConfigError
+from tfx_core.errors import ConfigError, shown
 from tfx_core.fields import Checked, Positive, Size
 
 Frequencies: TypeAlias = Callable[[Tensor], Tensor]
@@ -51,9 +51,10 @@ def frequencies_of(rotation: Mapping[str, Any]) -> Frequencies | None:
     kind = rotation.get("rope_type", rotation.get("type", "default"))
     if kind == "default":
         return None
-    if kind not in _KINDS:
-        raise ConfigError(f"rope_scaling: rope_type={kind!r}: must be one of 'default', {', '.join(map(repr, _KINDS))}")
-    wanted = list(_KINDS[kind].__dataclass_fields__)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        possible = ", ".join(map(repr, ("default", *_KINDS)))
+        raise ConfigError(f"rope_scaling: rope_type={shown(kind)}: must be one of {possible}")
+    wanted = [each.name for each in fields(_KINDS[kind])]
     if sorted(given) != sorted(wanted):
         raise ConfigError(f"rope_scaling: {kind!r} with {sorted(given)}: must have {wanted}")
     try:
@@ -63,8 +64,6 @@ def frequencies_of(rotation: Mapping[str, Any]) -> Frequencies | None:
     if made.factor < 1:
         raise ConfigError(f"rope_scaling.factor={made.factor}: must be at least 1")
     if isinstance(made, Llama3) and made.high_freq_factor <= made.low_freq_factor:
-        raise ConfigError(
-            f"rope_scaling.high_freq_factor={made.high_freq_factor}: must be above low_freq_factor="
-            f"{made.low_freq_factor}"
-        )
+        lower = f"low_freq_factor={made.low_freq_factor}"
+        raise ConfigError(f"rope_scaling.high_freq_factor={made.high_freq_factor}: must be above {lower}")
     return made
