@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from tfx_core.plugins import promised
-from tfx_core.plugins.promised import FILE, Promises
+from tfx_core.plugins import promised, promises
+from tfx_core.plugins.promises import FILE, Promises
 
 LEVEL = 1
 
@@ -171,7 +171,7 @@ def today(modules: Sequence[str]) -> Promises:
 def breaches(module: str) -> list[str]:
     """What today's code of a module no longer keeps of what was promised."""
     found: list[str] = []
-    for name, was in promised.promised(LEVEL)[module].items():
+    for name, was in promised(LEVEL)[module].items():
         where = f"{module}.{name}"
         if name not in import_module(module).__all__:
             found.append(f"{where} is gone from __all__")
@@ -296,8 +296,8 @@ def main() -> None:
         name = "-".join(wheel.name.split("-")[:2])
         noted.setdefault(name, imports_of(wheel))
         WHEELS.write_text(json.dumps(dict(sorted(noted.items())), indent=1) + "\n", encoding="utf-8")
-    file = Path(str(promised.__file__)).parent / FILE.format(level=LEVEL)
-    frozen = promised.promised(LEVEL) if file.exists() else {}
+    file = Path(str(promises.__file__)).parent / FILE.format(level=LEVEL)
+    frozen = promised(LEVEL) if file.exists() else {}
     whole = added(frozen, today(list(HELD_BACK)))
     lines = []
     for module, names in whole.items():

@@ -7,8 +7,9 @@ import pytest
 
 from tfx_binary_index.kind import KIND
 from tfx_binary_index.search import signs
-from tfx_core.embedding import VectorIndex, Vectors
+from tfx_core.embedding import Passage, VectorIndex, Vectors
 from tfx_core.errors import InputError, PassageIndexError
+from tfx_retrieval import open_index, write_index
 
 
 def vectors(count: int, dimension: int, seed: int = 0) -> Vectors:
@@ -89,6 +90,21 @@ def test_other_options_are_refused_before_anything_is_written(
     with pytest.raises(InputError, match=said):
         KIND.write(tmp_path, vectors(3, 8), options=options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_it_is_searched_narrowed_and_changed(tmp_path: Path) -> None:
+    given = vectors(50, 20)
+    passages = [Passage(f"text {row}", id=str(row), metadata={"even": row % 2 == 0}) for row in range(50)]
+    write_index([(passages, given)], tmp_path, dimension=20, kind="binary", options={"oversampling": "50"})
+    index = open_index(tmp_path)
+    scores, rows = index.search_vectors(given[:4], 3)
+    assert rows[:, 0].tolist() == [0, 1, 2, 3]
+    assert (np.diff(scores, axis=1) <= 0).all()
+    _, rows = index.search_vectors(given[:4], 3, where={"even": True})
+    assert (rows % 2 == 0).all()
+    assert [each.text for each in index.passages(rows[0])] == [f"text {row}" for row in rows[0].tolist()]
+    with pytest.raises(InputError, match="has the options oversampling"):
+        write_index([(passages, given)], tmp_path / "x", dimension=20, kind="binary", options={"bits": "1"})
 
 
 DAMAGE = [(name, content) for name in ("signs.npy", "numbers.npy", "lengths.npy") for content in (
