@@ -12,7 +12,7 @@ import pytest
 from tests import plugin_api
 from tests.plugin_api import HELD_BACK, LEVEL, WHEELS, breaches, today
 from tfx_core.errors import InputError
-from tfx_core.plugins import promised
+from tfx_testing import promised
 
 CURE = (
     "It is promised to third parties at plugin API level 1, and their wheels are out there: keep the name and its "

@@ -15,6 +15,7 @@ from tfx_testing.cases import ArchitectureCase, Variant  # noqa: E402
 from tfx_testing.checks import Checks, each  # noqa: E402
 from tfx_testing.heads import HeadChecks  # noqa: E402
 from tfx_testing.plugins import PluginChecks  # noqa: E402
+from tfx_testing.promises import promised  # noqa: E402
 
 __all__ = [
     "ArchitectureCase",
@@ -26,4 +27,5 @@ __all__ = [
     "Variant",
     "__version__",
     "each",
+    "promised",
 ]

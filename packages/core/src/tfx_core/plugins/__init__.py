@@ -3,7 +3,6 @@
 from tfx_core.plugins import registry
 from tfx_core.plugins.discovery import register, unregister
 from tfx_core.plugins.hookspecs import hookimpl
-from tfx_core.plugins.promises import promised
 from tfx_core.plugins.specs import (
     ArchitectureSpec,
     AttentionSpec,
@@ -25,7 +24,6 @@ __all__ = [
     "Spec",
     "TaskSpec",
     "hookimpl",
-    "promised",
     "register",
     "registry",
     "unregister",
