@@ -33,7 +33,7 @@ class TestChunks(AttentionChecks):
 
 class TestEncoders(PluginChecks):
     distribution = "tfx-encoders"
-    exceptions = {"test_it_imports_what_is_promised": "it is released together with the core"}
+    exceptions: ClassVar = {"test_it_imports_what_is_promised": "it is released together with the core"}
 
 
 class TestCRF(HeadChecks):

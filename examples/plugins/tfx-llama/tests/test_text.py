@@ -14,7 +14,8 @@ BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"
 
 def folder(path: Path, **config: Any) -> Path:
     """A checkpoint's text files, with one token for each byte."""
-    tokenizer = Tokenizer(models.BPE({sign: number for number, sign in enumerate(pre_tokenizers.ByteLevel.alphabet())}))
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({sign: number for number, sign in enumerate(signs)}, []))
     tokenizer.add_special_tokens([BEGIN, END])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
