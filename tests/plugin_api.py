@@ -12,6 +12,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
@@ -104,9 +105,8 @@ def described(thing: Any, module: str = "", name: str = "") -> dict[str, Any]:
         return {"kind": "same", "as": home}
     if inspect.isclass(thing) and not hasattr(thing, "__origin__"):
         told: dict[str, Any] = {"kind": "class"}
-        call = None if getattr(thing, "_is_protocol", False) else signature(thing)
-        if call is not None:
-            told["call"] = call
+        if _is_made_by_tfx(thing):
+            told["call"] = signature(thing)
         if dataclasses.is_dataclass(thing):
             told["fields"] = [each.name for each in dataclasses.fields(thing)]
         members = {name: how for name, how in sorted(_members(thing)) if name not in told.get("fields", ())}
@@ -116,6 +116,14 @@ def described(thing: Any, module: str = "", name: str = "") -> dict[str, Any]:
     if type(thing).__module__ in ("typing", "types"):
         return {"kind": "alias"}
     return {"kind": "value", "type": type(thing).__name__}
+
+
+def _is_made_by_tfx(kind: type) -> bool:
+    """Whether a class of ours says how it is called; what Python says of others depends on its version."""
+    if getattr(kind, "_is_protocol", False) or issubclass(kind, Enum):
+        return False
+    maker = next(base for base in kind.__mro__ if vars(base).keys() & {"__init__", "__new__"})
+    return maker.__module__.startswith(("tfx_", "tests."))
 
 
 def _home(thing: Any, module: str, name: str) -> str | None:
