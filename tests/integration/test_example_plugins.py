@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -27,13 +28,18 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     install = (sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index")
     run(*install, *map(str, wheels.glob("*.whl")))
-    seen = [
-        each for each in sys.path if each and Path(each).is_dir() and not Path(each).is_relative_to(ROOT / "examples")
-    ]
-    # after what is installed in it, and without the standard library, which it has
-    libraries = [each for each in seen if "site-packages" in each or Path(each).name in ("src", folder.name)]
-    (Path(own) / "packages_of_the_tests.pth").write_text("\n".join(libraries) + "\n", encoding="utf-8")
+    (Path(own) / "packages_of_the_tests.pth").write_text("\n".join(libraries()) + "\n", encoding="utf-8")
     return python
+
+
+def libraries() -> list[str]:
+    """Where packages are imported from here, but for Python's own and the sources of the examples."""
+    standard = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(ROOT)}
+    folders = [Path(each) for each in sys.path if each and each not in standard]
+    examples = ROOT / "examples"
+    return [
+        str(each) for each in folders if each.is_dir() and each.name != "lib-dynload" and examples not in each.parents
+    ]
 
 
 def run(*command: str, folder: Path | None = None) -> str:
