@@ -128,7 +128,8 @@ def types(session: nox.Session) -> None:
     _lay_over_third_party(session)
     _install(session, "mypy", "nox", "pytest", "faiss-cpu", "pillow")
     sources = [f"packages/{name}/src" for name in DISTRIBUTIONS]
-    session.run("mypy", *sources, "noxfile.py", "benchmarks")
+    plugins = map(str, (ROOT / "examples/plugins").glob("*/src"))
+    session.run("mypy", *sources, *plugins, "noxfile.py", "benchmarks")
     for example in sorted({file.parent for file in (ROOT / "examples").glob("*/*.py")}):
         session.run("mypy", *sources, str(example))  # one by one, for file names recur
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
-from tests.core import stranger_llama
+import tfx_crf.head
+import tfx_llama.plugin
 from tests.core.tasks import crf
-from tests.core.tasks.crf import CRF
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
 from tfx_core.checkpoint import BackboneRules, Fuse, Rename
@@ -29,11 +29,12 @@ from tfx_core.model import (
     ModelOutput,
     build_part,
     extended,
-    load_architecture,
     part_rules,
 )
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
+from tfx_crf.head import CRF
+from tfx_llama import architecture as llama
 from tfx_testing import toy
 
 LENGTHS = (7, 3, 1)
@@ -41,14 +42,14 @@ LENGTHS = (7, 3, 1)
 
 @pytest.fixture(autouse=True)
 def plugins() -> Iterator[None]:
-    with tfx_core.register(stranger_llama), tfx_core.register(crf.Plugin(), name="crf"):
+    with tfx_core.register(tfx_llama.plugin), tfx_core.register(crf.Plugin(), name="crf"):
         yield
 
 
 def tiny(head: str, **changes: Any) -> Model:
     sizes = {"vocab_size": 40, "hidden_size": 24, "intermediate_size": 20, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "eos_token_id": 39}
-    model = tfx_core.new_model("stranger-llama", head=head, seed=1, **{**sizes, **heads, **changes})
+    model = tfx_core.new_model("llama", head=head, seed=1, **{**sizes, **heads, **changes})
     return perturbed(model.eval(), 2, 0.1)
 
 
@@ -127,7 +128,7 @@ def test_saved_and_loaded_it_is_the_same(head: str, tmp_path: Path) -> None:
 def test_a_head_of_somebody_else_is_there_where_its_capability_is() -> None:
     logits = tiny("crf", num_labels=3)(batch("right")[0]).logits
     assert logits.shape == (3, 7, 3)
-    said = "head 'seeing-crf' needs a backbone with 'image-state'; stranger-llama has 'token-states'"
+    said = "head 'seeing-crf' needs a backbone with 'image-state'; llama has 'token-states'"
     with pytest.raises(UnknownNameError, match=said):
         tiny("seeing-crf")
 
@@ -135,21 +136,21 @@ def test_a_head_of_somebody_else_is_there_where_its_capability_is() -> None:
 def test_sizes_that_were_forgotten_are_told_by_the_first_checkpoint(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def equal(config: stranger_llama.LlamaConfig, parts: frozenset[str]) -> BackboneRules:
-        rules = stranger_llama.backbone_rules(config, parts)
+    def equal(config: llama.LlamaConfig, parts: frozenset[str]) -> BackboneRules:
+        rules = llama.backbone_rules(config, parts)
         core = [replace(rule, sizes=None) if isinstance(rule, Fuse) else rule for rule in rules.core]
         return replace(rules, core=core)
 
     tiny("backbone").save_pretrained(tmp_path)
-    monkeypatch.setattr(stranger_llama, "ARCHITECTURE", replace(stranger_llama.ARCHITECTURE, weights=equal))
+    monkeypatch.setattr(llama, "ARCHITECTURE", replace(llama.ARCHITECTURE, weights=equal))
     with pytest.raises(CheckpointError, match=r"misshapen layers\.0\.self_attn\.q_proj\.weight: is \(24, 24\)"):
         tfx_core.load_model(tmp_path)
 
 
 def test_parameters_that_nothing_fills_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny("backbone", num_labels=3).save_pretrained(tmp_path)
-    monkeypatch.setattr(crf, "CRF", replace(CRF, initialise=None))
-    said = r"stranger-llama with head 'crf': no `initialise`, .*, fills the new head\.transitions$"
+    monkeypatch.setattr(tfx_crf.head, "CRF", replace(CRF, initialise=None))
+    said = r"llama with head 'crf': no `initialise`, .*, fills the new head\.transitions, head\.start, head\.end$"
     with pytest.raises(TypeError, match=said):
         tiny("crf")
     with pytest.raises(TypeError, match=said):
@@ -194,20 +195,19 @@ def _forgetful(filled: bool, *, persistent: bool = True) -> HeadPlan[Any]:
         else:
             CRF.initialise(path, module, config, generator)
 
-    rules = {"crf": (*CRF.rules["crf"], Rename("more.{x}", "head.more.{x}"))}
-    return replace(CRF, build=build, initialise=initialise, rules=rules)
+    return replace(CRF, build=build, initialise=initialise)
 
 
 def test_all_that_nothing_fills_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny("backbone", num_labels=3).save_pretrained(tmp_path)
     names = ["bare", "partly", "norm.weight", "table", "steps", "open", "angles"]
     said = rf"fills the new {', '.join('head.more.' + name for name in names)}$"
-    monkeypatch.setattr(crf, "CRF", _forgetful(filled=False))
+    monkeypatch.setattr(tfx_crf.head, "CRF", _forgetful(filled=False))
     with pytest.raises(TypeError, match=said):
         tiny("crf")
     with pytest.raises(TypeError, match=said):
         tfx_core.load_model(tmp_path, head="crf")
-    monkeypatch.setattr(crf, "CRF", _forgetful(filled=True))
+    monkeypatch.setattr(tfx_crf.head, "CRF", _forgetful(filled=True))
     assert all(tensor.isfinite().all() for tensor in tiny("crf").head.more.state_dict().values())
     made = tfx_core.load_model(tmp_path, head="crf")
     assert not any(tensor.any() for tensor in made.head.more.state_dict().values())
@@ -215,7 +215,7 @@ def test_all_that_nothing_fills_is_told_at_once(monkeypatch: pytest.MonkeyPatch,
 
 def test_what_no_checkpoint_holds_is_refused_new_and_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny("backbone", num_labels=3).save_pretrained(tmp_path)
-    monkeypatch.setattr(crf, "CRF", _forgetful(filled=True, persistent=False))
+    monkeypatch.setattr(tfx_crf.head, "CRF", _forgetful(filled=True, persistent=False))
     with pytest.raises(TypeError, match=r"fills the new head\.more\.angles; what no checkpoint holds is computed in"):
         tiny("crf")
     with pytest.raises(
@@ -229,15 +229,15 @@ def test_what_no_checkpoint_holds_is_refused_new_and_loaded(monkeypatch: pytest.
     [
         ({"capabilities": {}}, r"capabilities of the spec \['token-states'\], of .*:ARCHITECTURE \[\]"),
         ({"heads": {}}, r"heads of the spec \['causal-lm', .*\], of .*:ARCHITECTURE \[\]"),
-        ({"config": toy.ToyConfig}, r"model_type of the spec \['stranger-llama'\], of .*:ARCHITECTURE \['toy'\]"),
+        ({"config": toy.ToyConfig}, r"model_type of the spec \['llama'\], of .*:ARCHITECTURE \['toy'\]"),
     ],
 )
 def test_what_a_spec_promises_must_be_there(
     changes: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stranger_llama, "ARCHITECTURE", replace(stranger_llama.ARCHITECTURE, **changes))
-    with pytest.raises(PluginError, match=f"architecture 'stranger-llama' of plugin .* is not as promised: {said}"):
-        tfx_core.new_model("stranger-llama")
+    monkeypatch.setattr(llama, "ARCHITECTURE", replace(llama.ARCHITECTURE, **changes))
+    with pytest.raises(PluginError, match=f"architecture 'llama' of plugin .* is not as promised: {said}"):
+        tfx_core.new_model("llama")
 
 
 # A model made of another one
@@ -328,8 +328,8 @@ def test_a_model_may_begin_with_the_weights_and_ties_of_others(tmp_path: Path) -
         untied = tfx_core.load_model(tmp_path / "untied")
         assert torch.equal(untied.backbone.text.head.predictions.decoder.weight, inner.head.predictions.decoder.weight)
         assert not untied.config.text.tie_word_embeddings
-    with pytest.raises(InputError, match="parts: a stranger-llama is not made of other models"):
-        tfx_core.new_model("stranger-llama", parts={"text": text})
+    with pytest.raises(InputError, match="parts: a llama is not made of other models"):
+        tfx_core.new_model("llama", parts={"text": text})
 
 
 @dataclass(kw_only=True)
@@ -351,20 +351,19 @@ def test_a_config_may_have_the_keys_of_any_other() -> None:
         assert (usual.factor, usual.hidden_size, usual.to_dict()["model_type"]) == (2.0, 32, "stranger-scaled")
         assert "text_model_type" not in usual.to_dict()
         assert usual.vocab_size == toy.ToyConfig().vocab_size
-        other = kind.from_dict({"text_model_type": "stranger-llama", "num_key_value_heads": 2, "unknown": 1})
-        llama = load_architecture("stranger-llama").config
-        assert isinstance(other, llama)
+        other = kind.from_dict({"text_model_type": "llama", "num_key_value_heads": 2, "unknown": 1})
+        assert isinstance(other, llama.LlamaConfig)
         assert not isinstance(other, kind)
         assert (other.factor, other.num_key_value_heads, other.unknown_keys) == (1.0, 2, ("unknown",))
-        assert {each: getattr(other, each) for each in llama.field_names() if each != "extra"} == {
-            each: getattr(llama(num_key_value_heads=2), each) for each in llama.field_names() if each != "extra"
-        }
+        usual = llama.LlamaConfig(num_key_value_heads=2)
+        names = [each for each in usual.field_names() if each != "extra"]
+        assert {each: getattr(other, each) for each in names} == {each: getattr(usual, each) for each in names}
         assert other.replace(factor=3.0).factor == 3.0
-        assert kind.of(text_model_type="stranger-llama", rms_norm_eps=0.5).rms_norm_eps == 0.5
+        assert kind.of(text_model_type="llama", rms_norm_eps=0.5).rms_norm_eps == 0.5
         assert kind.from_dict(other.to_dict()) == other
         assert pickle.loads(pickle.dumps(other)) == other
         assert copy.deepcopy(other) == other
-        assert other.text_architecture is stranger_llama.ARCHITECTURE
+        assert other.text_architecture is llama.ARCHITECTURE
         with pytest.raises(ConfigError, match="hidden_size=0"):
             other.replace(hidden_size=0)
         with pytest.raises(UnknownNameError, match=r"config: text_model_type='nobody': no architecture 'nobody'"):

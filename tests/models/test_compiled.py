@@ -8,6 +8,7 @@ import torch
 import tfx_core
 from tests.cases import case_of, readers_of_text
 from tfx_core.model import Model
+from tfx_testing.architectures.base import CaseChecks
 from tfx_testing.architectures.compiling import (
     MOST,
     STEPS,
@@ -24,7 +25,7 @@ from tfx_testing.writers import prompts, writers, writing_model
 def writer_with_a_cache() -> tuple[ArchitectureCase, Model]:
     """What else is remembered may have to be read, which ends a graph."""
     for case in (case_of(spec.name) for spec in readers_of_text()):
-        for writer in writers(type("Writes", (), {"case": case})):
+        for writer in writers(type("Writes", (CaseChecks,), {"case": case})):
             model = writing_model(case, writer)
             if writer.remembers and has_keys_alone(model, prompts(case, model)):
                 return case, model

@@ -419,6 +419,18 @@ def test_rotary_scores_depend_on_distance_alone(neighbours: bool) -> None:
     assert not torch.allclose(scores(0), query @ key.transpose(-1, -2))
 
 
+def test_rotary_angles_grow_as_the_frequencies_say() -> None:
+    query = torch.randn(1, 1, 5, 8, generator=torch.Generator().manual_seed(5))
+    positions = torch.arange(5)[None]
+
+    def turned(rotary: Rotary, positions: Tensor) -> Tensor:
+        return rotary(query, query, query, Geometry(positions, positions))[0]
+
+    halved = Rotary(8, frequencies=lambda usual: usual / 2)
+    torch.testing.assert_close(turned(halved, 2 * positions), turned(Rotary(8), positions))
+    assert not torch.allclose(turned(halved, positions), turned(Rotary(8), positions))
+
+
 # Every kernel shows its own weights
 
 

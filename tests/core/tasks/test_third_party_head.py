@@ -1,8 +1,10 @@
 """A head of a third party beside the architecture's own: what it may build on, and the tasks that it can serve."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import torch
 
 import tfx_core
 from tests.core.tasks import crf
@@ -18,8 +20,13 @@ def plugin() -> Iterator[None]:
         yield
 
 
-def test_a_head_that_stands_in_for_another_serves_its_task(folder: Folder) -> None:
-    saved = folder("crf", id2label=LABELS)
+def test_a_head_that_stands_in_for_another_serves_its_task(folder: Folder, tmp_path: Path) -> None:
+    model = tfx_core.load_model(folder("crf", id2label=LABELS))
+    with torch.no_grad():  # every label follows the one before it in the cycle, whatever the token
+        model.head.transitions.copy_(torch.eye(3).roll(1, dims=1) * 100)
+    saved = tmp_path / "cycle"
+    model.save_pretrained(saved)
+    tfx_core.load_tokenizer(folder("crf")).save_pretrained(saved)
     task = tfx_core.pipeline("token-classification", model=saved)
     assert task.model.head_name == "crf"
     found = [each["entity"] for each in task("bob smith lives in new york", ignore_labels=[])]

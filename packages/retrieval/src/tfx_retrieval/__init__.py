@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from tfx_core.embedding import Passage
     from tfx_retrieval.hits import Hit, PassageSearch
     from tfx_retrieval.pairs import DprEncoder, EncoderPair, load_pair
+    from tfx_retrieval.passage_file import check_metadata
     from tfx_retrieval.search import SearchIndex, build_index, open_index, write_index
     from tfx_retrieval.shards import merge_indexes
     from tfx_retrieval.sources import Collection
+    from tfx_retrieval.where import Condition, conditions_of
 
 _HOMES = {
     "Collection": "sources",
+    "Condition": "where",
     "DprEncoder": "pairs",
     "EncoderPair": "pairs",
     "Hit": "hits",
@@ -26,6 +29,8 @@ _HOMES = {
     "PassageSearch": "hits",
     "SearchIndex": "search",
     "build_index": "search",
+    "check_metadata": "passage_file",
+    "conditions_of": "where",
     "load_pair": "pairs",
     "merge_indexes": "shards",
     "open_index": "search",
@@ -34,6 +39,7 @@ _HOMES = {
 
 __all__ = [
     "Collection",
+    "Condition",
     "DprEncoder",
     "EncoderPair",
     "Hit",
@@ -42,6 +48,8 @@ __all__ = [
     "SearchIndex",
     "__version__",
     "build_index",
+    "check_metadata",
+    "conditions_of",
     "load_pair",
     "merge_indexes",
     "open_index",

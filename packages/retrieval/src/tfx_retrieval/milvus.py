@@ -341,7 +341,7 @@ def literal(value: Value) -> str:
 
 
 class MilvusKind(StoreKind):
-    """Keeps passages in Milvus; see `tfx_core.embedding.passage_index.StoreKind`."""
+    """Keeps passages in Milvus; see `tfx_core.embedding.StoreKind`."""
 
     def check(self, options: Mapping[str, str]) -> Mapping[str, str]:
         """Return the options as they are kept: a file by its whole path, to be found from anywhere."""

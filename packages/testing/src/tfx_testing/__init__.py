@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfx_testing.checks import Checks, each
     from tfx_testing.heads import HeadChecks
     from tfx_testing.plugins import PluginChecks
+    from tfx_testing.promises import promised
 
 _HOMES = {
     "ArchitectureCase": "cases",
@@ -29,6 +30,7 @@ _HOMES = {
     "PluginChecks": "plugins",
     "Variant": "cases",
     "each": "checks",
+    "promised": "promises",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Variant",
     "__version__",
     "each",
+    "promised",
 ]
 
 __getattr__, __dir__ = on_first_use(__name__, _HOMES, __all__)

@@ -15,50 +15,87 @@ if TYPE_CHECKING:
         Part,
         Reading,
         TokenCorpus,
+        Tokens,
         open_corpus,
         prepared_corpus,
         read_documents,
         write_corpus,
     )
+    from tfx_training.framing import Framing
     from tfx_training.loop import Trained, train
-    from tfx_training.objective import Objective, Outcome, Trainee, load_objective
+    from tfx_training.objective import (
+        Batch,
+        Example,
+        Objective,
+        Outcome,
+        Trainee,
+        generator_of,
+        load_objective,
+        padded,
+        share_right,
+    )
+    from tfx_training.rows import Blocks, Rows
     from tfx_training.settings import TrainingSettings
+    from tfx_training.special_tokens import role_id
     from tfx_training.vocabularies import train_tokenizer
+    from tfx_training.word_starts import WordStarts
 
 _HOMES = {
+    "Batch": "objective",
+    "Blocks": "rows",
     "Document": "corpus",
+    "Example": "objective",
+    "Framing": "framing",
     "Objective": "objective",
     "Outcome": "objective",
     "Part": "corpus",
     "Reading": "corpus",
+    "Rows": "rows",
     "TokenCorpus": "corpus",
+    "Tokens": "corpus",
     "Trained": "loop",
     "Trainee": "objective",
     "TrainingSettings": "settings",
+    "WordStarts": "word_starts",
+    "generator_of": "objective",
     "load_objective": "objective",
     "open_corpus": "corpus",
+    "padded": "objective",
     "prepared_corpus": "corpus",
     "read_documents": "corpus",
+    "role_id": "special_tokens",
+    "share_right": "objective",
     "train": "loop",
     "train_tokenizer": "vocabularies",
     "write_corpus": "corpus",
 }
 
 __all__ = [
+    "Batch",
+    "Blocks",
     "Document",
+    "Example",
+    "Framing",
     "Objective",
     "Outcome",
     "Part",
     "Reading",
+    "Rows",
     "TokenCorpus",
+    "Tokens",
     "Trained",
     "Trainee",
     "TrainingSettings",
+    "WordStarts",
     "__version__",
+    "generator_of",
     "load_objective",
     "open_corpus",
+    "padded",
     "prepared_corpus",
     "read_documents",
+    "role_id",
+    "share_right",
     "train",
     "train_tokenizer",
     "write_corpus",

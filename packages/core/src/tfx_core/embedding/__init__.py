@@ -15,7 +15,7 @@ from tfx_core.embedding.passage_index import (
     Vectors,
     Where,
 )
-from tfx_core.embedding.pooling import POOLINGS, Pooling, pool
+from tfx_core.embedding.pooling import POOLINGS, Pooling, pool, real_states
 
 __all__ = [
     "POOLINGS",
@@ -36,4 +36,5 @@ __all__ = [
     "cut_untold",
     "load_encoder",
     "pool",
+    "real_states",
 ]

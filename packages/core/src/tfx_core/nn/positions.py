@@ -1,6 +1,7 @@
 """Positions by distance or by rotation: parts that several families share."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,24 @@ class Rotary(nn.Module):
     """Turns queries and keys by angles that grow with their positions (Su et al. 2021): a `PositionEncoding`.
 
     Of each head the first ``width`` numbers are turned, in pairs: a number and the one ``width / 2`` after it, or with
-    ``neighbours`` the one next to it (the paper's own order). The angles of a pair grow by ``base ** (-2 i / width)``.
+    ``neighbours`` the one next to it (the paper's own order). The angle of pair ``i`` grows by ``base ** (-2 i /
+    width)`` with every position, or by what ``frequencies`` makes of these, float32 ``(width / 2,)`` both: that is how
+    a model reads longer texts than it was first trained on (Chen et al. 2023).
     """
 
-    def __init__(self, width: int, *, base: float = 10000.0, neighbours: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        base: float = 10000.0,
+        neighbours: bool = False,
+        frequencies: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.width = width
         self.base = base
         self.neighbours = neighbours
+        self.frequencies = frequencies
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, geometry: Geometry | None
@@ -28,7 +39,9 @@ class Rotary(nn.Module):
         assert geometry is not None
         positions = geometry.query_positions  # (B|1, T)
         exponents = torch.arange(0, self.width, 2, device=positions.device, dtype=torch.float32) / self.width
-        angles = positions[:, None, :, None] * self.base**-exponents  # (B|1, 1, T, width / 2)
+        frequencies = self.base**-exponents  # (width / 2,)
+        frequencies = frequencies if self.frequencies is None else self.frequencies(frequencies)
+        angles = positions[:, None, :, None] * frequencies  # (B|1, 1, T, width / 2)
         cos, sin = angles.cos().to(query.dtype), angles.sin().to(query.dtype)
         return self._turned(query, cos, sin), self._turned(key, cos, sin), value
 
