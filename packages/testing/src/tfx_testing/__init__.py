@@ -12,5 +12,6 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_
 from tfx_testing.architectures import ArchitectureChecks  # noqa: E402
 from tfx_testing.cases import ArchitectureCase, Variant  # noqa: E402
 from tfx_testing.checks import Checks, each  # noqa: E402
+from tfx_testing.text import TokenizerChecks  # noqa: E402
 
-__all__ = ["ArchitectureCase", "ArchitectureChecks", "Checks", "Variant", "__version__", "each"]
+__all__ = ["ArchitectureCase", "ArchitectureChecks", "Checks", "TokenizerChecks", "Variant", "__version__", "each"]

@@ -1,12 +1,16 @@
 """What holds of every architecture: a file for each subject, put together in `ArchitectureChecks`."""
 
+from tfx_testing.architectures.alignments import AlignmentChecks
 from tfx_testing.architectures.base import CaseChecks
 from tfx_testing.architectures.batches import BatchChecks
+from tfx_testing.architectures.masks import MaskFillingChecks
+from tfx_testing.architectures.sentences import SentenceChecks
+from tfx_testing.architectures.text import TextChecks
 
 __all__ = ["ArchitectureChecks"]
 
 
-class ArchitectureChecks(BatchChecks, CaseChecks):
+class ArchitectureChecks(BatchChecks, TextChecks, MaskFillingChecks, SentenceChecks, AlignmentChecks, CaseChecks):
     """Every check of an architecture: a test class names its case.
 
     >>> class TestLlama(ArchitectureChecks):
