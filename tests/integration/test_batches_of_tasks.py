@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 import tfx_core
-from tests.core.tasks import toy
 from tests.core.text.folders import write
 from tests.decoders import texts as decoders
 from tests.multimodal.test_mmbt import with_pixels
@@ -21,6 +20,7 @@ from tests.seq2seq import texts as seq2seq
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, TextWindow, batching
 from tfx_multimodal import ImageReader
+from tfx_testing import toy
 from tfx_testing.comparing import same
 from tfx_testing.vocabularies import word_pieces
 

@@ -10,8 +10,22 @@ __version__ = "0.1.0"
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
 from tfx_testing.architectures import ArchitectureChecks  # noqa: E402
+from tfx_testing.attentions import AttentionChecks  # noqa: E402
 from tfx_testing.cases import ArchitectureCase, Variant  # noqa: E402
 from tfx_testing.checks import Checks, each  # noqa: E402
+from tfx_testing.heads import HeadChecks  # noqa: E402
+from tfx_testing.plugins import PluginChecks  # noqa: E402
 from tfx_testing.text import TokenizerChecks  # noqa: E402
 
-__all__ = ["ArchitectureCase", "ArchitectureChecks", "Checks", "TokenizerChecks", "Variant", "__version__", "each"]
+__all__ = [
+    "ArchitectureCase",
+    "ArchitectureChecks",
+    "AttentionChecks",
+    "Checks",
+    "HeadChecks",
+    "PluginChecks",
+    "TokenizerChecks",
+    "Variant",
+    "__version__",
+    "each",
+]

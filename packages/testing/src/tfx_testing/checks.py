@@ -1,7 +1,8 @@
 """What checks are: methods that a test class inherits, each said in its docstring, and left out for a reason only."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ClassVar, TypeVar
 
@@ -21,10 +22,16 @@ def each(ids: Callable[[Any], str] | None = None, **arguments: Values) -> Callab
 
     def mark(checked: _F) -> _F:
         for one in _checks_in(checked).values() if inspect.isclass(checked) else (checked,):
-            vars(one)["_each"] = {**vars(one).get("_each", {}), **{name: (f, ids) for name, f in arguments.items()}}
+            vars(one)["_each"] = arguments_of(one) | {name: (values, ids) for name, values in arguments.items()}
         return checked
 
     return mark
+
+
+def arguments_of(check: Any) -> dict[str, tuple[Values, Callable[[Any], str] | None]]:
+    """The arguments of a check that depend on the class: their values, and what each value is called."""
+    found: dict[str, tuple[Values, Callable[[Any], str] | None]] = vars(check).get("_each", {})
+    return found
 
 
 class Checks:
@@ -42,14 +49,27 @@ class Checks:
         """Whether this class says what is checked, so that its checks can run."""
         return False
 
+    @classmethod
+    @contextmanager
+    def surroundings(cls) -> Iterator[None]:
+        """What is registered while its checks run."""
+        yield
+
+    @classmethod
+    def is_of_this(cls, check: Any) -> bool:
+        """Whether a check that is inherited is one of this class."""
+        return True
+
+    @pytest.fixture(autouse=True)
+    def _in_its_surroundings(self) -> Iterator[None]:
+        with self.surroundings():
+            yield
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if cls.is_declared():
-            inherited = _inherited(cls)
-            _refuse_unfounded(cls, inherited)
-            for name, check in inherited.items():
-                if name not in vars(cls):
-                    setattr(cls, name, None if name in cls.exceptions else _prepared(check, cls))
+        with cls.surroundings():
+            if cls.is_declared():
+                _prepare(cls)
 
 
 def _checks_in(cls: type) -> dict[str, Callable[..., Any]]:
@@ -82,21 +102,29 @@ def _refuse_unfounded(cls: type[Checks], inherited: Mapping[str, Any]) -> None:
             raise TypeError(f"{cls.__name__}.exceptions gives no reason for {name!r}: say why it is left out")
 
 
+def _prepare(cls: type[Checks]) -> None:
+    """Give a class that says what is checked its own form of each check that it inherits."""
+    inherited = _inherited(cls)
+    _refuse_unfounded(cls, inherited)
+    for name, check in inherited.items():
+        if name not in vars(cls):
+            left_out = check is None or name in cls.exceptions or not cls.is_of_this(check)
+            setattr(cls, name, None if left_out else _prepared(check, cls))
+
+
 def _prepared(check: Any, cls: type[Checks]) -> Any:
     """The check as a class runs it: with its values, and with its docstring beside what failed; or ``None``."""
-    if check is None:
-        return None
 
     @wraps(check)
     def run(*args: Any, **named: Any) -> None:
         try:
             check(*args, **named)
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             error.add_note(f"Check {check.__name__}: {inspect.getdoc(check)}")
             raise
 
     prepared: Any = run
-    for name, (values, ids) in vars(check).get("_each", {}).items():
+    for name, (values, ids) in arguments_of(check).items():
         found = values(cls)
         if not found:
             return None

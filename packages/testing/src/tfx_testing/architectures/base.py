@@ -15,6 +15,11 @@ class CaseChecks(Checks):
     case: ClassVar[ArchitectureCase]
 
     @classmethod
+    def heads(cls) -> Sequence[str]:
+        """The heads that are checked, the backbone alone among them."""
+        return ("backbone", *cls.case.spec.heads)
+
+    @classmethod
     def is_declared(cls) -> bool:
         """With a case; raises `tfx_core.errors.UnknownNameError` where no plugin provides its architecture."""
         if not hasattr(cls, "case"):
@@ -29,9 +34,9 @@ class CaseChecks(Checks):
 
 def heads(cls: type[CaseChecks]) -> Sequence[str]:
     """Every head, and the backbone alone."""
-    return ("backbone", *cls.case.spec.heads)
+    return cls.heads()
 
 
 def learning_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads that learn from labels."""
-    return [head for head in cls.case.spec.heads if has_loss(head)]
+    return [head for head in cls.heads() if has_loss(head)]
