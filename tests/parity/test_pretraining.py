@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from tests.cases import case_of
-from tests.parity.test_models import compare, faults, flat, uncached
 from tests.pretraining.case import Tried
 from tests.pretraining.test_objectives import PAIRS, examples
 from tfx_core import Model
 from tfx_core.model import load_architecture
 from tfx_core.model.heads import IGNORED
 from tfx_testing.parity.case import Case
+from tfx_testing.parity.comparing import compare, faults, flat, uncached
 from tfx_testing.parity.reference import read_reference
 
 WITHOUT = {("convbert", "pretraining"): "the discriminator, which the reference left behind"}

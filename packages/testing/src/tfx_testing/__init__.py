@@ -14,7 +14,9 @@ from tfx_testing.attentions import AttentionChecks  # noqa: E402
 from tfx_testing.cases import ArchitectureCase, Variant  # noqa: E402
 from tfx_testing.checks import Checks, each  # noqa: E402
 from tfx_testing.heads import HeadChecks  # noqa: E402
+from tfx_testing.parity import ParityChecks  # noqa: E402
 from tfx_testing.plugins import PluginChecks  # noqa: E402
+from tfx_testing.tasks import TaskChecks  # noqa: E402
 from tfx_testing.text import TokenizerChecks  # noqa: E402
 
 __all__ = [
@@ -23,7 +25,9 @@ __all__ = [
     "AttentionChecks",
     "Checks",
     "HeadChecks",
+    "ParityChecks",
     "PluginChecks",
+    "TaskChecks",
     "TokenizerChecks",
     "Variant",
     "__version__",

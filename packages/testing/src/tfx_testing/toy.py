@@ -129,8 +129,12 @@ class Plugin:
 
 def save(folder: Path, head: str, *, special: bool = True, padding_side: str = "right", **config: Any) -> str:
     """Save a random model and its tokenizer; ``special`` is whether texts get [CLS] and [SEP]."""
-    folder.mkdir(parents=True, exist_ok=True)
     tfx_core.new_model("toy", head=head, seed=0, **config).save_pretrained(folder)
+    return save_tokenizer(folder, special=special, padding_side=padding_side)
+
+
+def save_tokenizer(folder: Path, *, special: bool = True, padding_side: str = "right") -> str:
+    """Save a tokenizer of the `VOCABULARY`."""
     vocabulary = {token: number for number, token in enumerate(VOCABULARY)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.add_special_tokens(SPECIAL)

@@ -16,7 +16,7 @@ ALIGNS = "conditional-generation"
 
 def other_heads(cls: type[CaseChecks]) -> Sequence[str]:
     """The heads that translate nothing."""
-    return [head for head in cls.case.spec.heads if head != ALIGNS]
+    return [head for head in cls.heads() if head not in ("backbone", ALIGNS)]
 
 
 class AlignmentChecks(CaseChecks):

@@ -22,11 +22,10 @@ TEXTS = [
 
 
 def with_tokenizer(*heads: str) -> Values:
-    """Of these heads those that an architecture has, where its case has a tokenizer."""
+    """Of these heads those that are checked, where the case has a tokenizer."""
 
     def found(cls: type[CaseChecks]) -> Sequence[str]:
-        known = ("backbone", *cls.case.spec.heads)
-        return [head for head in heads if head in known] if has_tokenizer(cls.case) else []
+        return [head for head in heads if head in cls.heads()] if has_tokenizer(cls.case) else []
 
     return found
 
