@@ -41,7 +41,7 @@ class TestFeatureExtraction(TaskChecks):
 
 class TestTextGeneration(TaskChecks):
     task = "text-generation"
-    options: ClassVar = {"max_new_tokens": 3}
+    options: ClassVar = {"max_new_tokens": 3, "do_sample": False}
 
 
 class TestPerplexity(TaskChecks):

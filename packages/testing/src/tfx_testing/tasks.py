@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 import tfx_core
 from tfx_core.cli import cli
 from tfx_core.plugins import ArchitectureSpec, HeadSpec, TaskSpec, registry
-from tfx_core.tasks import Help, ItemError, Task, TaskOptions
+from tfx_core.tasks import ItemError, Task, TaskOptions
 from tfx_testing import toy
 from tfx_testing.checks import Checks, each
 from tfx_testing.comparing import same
@@ -122,7 +123,8 @@ class TaskChecks(Checks):
         Where they do not: `TaskSpec` and `Task.name`, `Task.heads` were changed apart.
         """
         spec, target = registry.find(TaskSpec, self.task), registry.load(TaskSpec, self.task)
-        assert isinstance(target, type) and issubclass(target, Task), f"{spec.target} is {target!r}, no Task"
+        assert isinstance(target, type), f"{spec.target} is {target!r}, no class"
+        assert issubclass(target, Task), f"{spec.target} is no subclass of tfx_core.Task"
         assert (target.name, target.heads) == (spec.name, spec.heads), "name and heads, of the class and of its spec"
 
     def test_it_says_what_it_is(self) -> None:
@@ -136,12 +138,7 @@ class TaskChecks(Checks):
         assert vars(target).get("__doc__"), f"{target.__name__} has no docstring"
         options = target.options_type
         assert issubclass(options, TaskOptions), f"{options.__name__} is no TaskOptions"
-        hints = get_type_hints(options, include_extras=True)
-        untold = [
-            each.name
-            for each in fields(options)
-            if not any(isinstance(note, Help) for note in _notes(hints[each.name]))
-        ]
+        untold = [each.opts[0] for each in _flags_of(self.task) if not each.help]
         assert not untold, f"options without a Help: {', '.join(untold)}"
 
     def test_its_aliases_stand_for_it(self, tmp_path: Path) -> None:
@@ -175,7 +172,8 @@ class TaskChecks(Checks):
         """
         run = self.load(tmp_path, head)
         results = run(list(self.inputs))
-        assert isinstance(results, list) and len(results) == len(self.inputs), "results are no list of their number"
+        assert isinstance(results, list), f"of a list comes a {type(results).__name__}"
+        assert len(results) == len(self.inputs), "there are more or fewer results than inputs"
         same(run(list(self.inputs)[::-1]), results[::-1], "the results in reverse")
         same(list(run.stream(iter(self.inputs))), results, "the results one by one")
         same(run([self.inputs[0]] * 3), results[:1] * 3, "the results of one input three times")
@@ -294,8 +292,11 @@ class TaskChecks(Checks):
         same(printed, _as_json(run(list(self.inputs))), "what is printed")
 
 
-def _notes(hint: Any) -> Sequence[object]:
-    return getattr(hint, "__metadata__", ())
+def _flags_of(task: str) -> list[click.Option]:
+    """The options of ``tfx-core run TASK``."""
+    run: Any = cli.get_command(click.Context(cli), "run")
+    command = run.get_command(click.Context(run), task)
+    return [each for each in command.params if isinstance(each, click.Option)]
 
 
 def _not_plain(value: Any, where: str) -> Iterator[str]:

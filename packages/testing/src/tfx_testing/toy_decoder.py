@@ -64,7 +64,17 @@ def _causal_lm(config: ToyDecoderConfig, backbone: Backbone) -> CausalLMHead:
 
 
 def _rules(config: ToyDecoderConfig, parts: frozenset[str]) -> BackboneRules:
-    return BackboneRules((Rename("decoder.{p}", "backbone.{p}"),), prefix="decoder.")
+    theirs, ours = "decoder.layers.{i}.", "backbone.stack.layers.{i}."
+    core = (
+        Rename("decoder.{table}.weight", "backbone.embeddings.{table}.weight"),
+        Rename(theirs + "attention.qkv.{p}", ours + "self_attention.sublayer.projections.qkv.{p}"),
+        Rename(theirs + "attention.out.{p}", ours + "self_attention.sublayer.out.{p}"),
+        Rename(theirs + "attention.norm.{p}", ours + "self_attention.norm.{p}"),
+        Rename(theirs + "feed_forward.{part:up|down}.{p}", ours + "feed_forward.sublayer.{part}.{p}"),
+        Rename(theirs + "feed_forward.norm.{p}", ours + "feed_forward.norm.{p}"),
+        Rename("decoder.norm.{p}", "backbone.stack.norm.{p}"),
+    )
+    return BackboneRules(core, prefix="decoder.")
 
 
 ARCHITECTURE = Architecture(
