@@ -14,6 +14,8 @@ from tfx_testing.attentions import AttentionChecks  # noqa: E402
 from tfx_testing.cases import ArchitectureCase, Variant  # noqa: E402
 from tfx_testing.checks import Checks, each  # noqa: E402
 from tfx_testing.heads import HeadChecks  # noqa: E402
+from tfx_testing.indexes import IndexChecks  # noqa: E402
+from tfx_testing.objectives import ObjectiveCase, ObjectiveChecks  # noqa: E402
 from tfx_testing.parity import ParityChecks  # noqa: E402
 from tfx_testing.plugins import PluginChecks  # noqa: E402
 from tfx_testing.tasks import TaskChecks  # noqa: E402
@@ -25,6 +27,9 @@ __all__ = [
     "AttentionChecks",
     "Checks",
     "HeadChecks",
+    "IndexChecks",
+    "ObjectiveCase",
+    "ObjectiveChecks",
     "ParityChecks",
     "PluginChecks",
     "TaskChecks",

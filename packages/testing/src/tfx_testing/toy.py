@@ -1,7 +1,10 @@
 """A toy encoder with the usual heads, so that heads and tasks can be checked where no family is installed."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -152,3 +155,10 @@ def save_tokenizer(folder: Path, *, special: bool = True, padding_side: str = "r
         f'{{"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": "{padding_side}", {roles}, {names}}}'
     )
     return str(folder)
+
+
+def files() -> Mapping[str, object]:
+    """The files of such a tokenizer, as those of an `tfx_testing.ArchitectureCase`."""
+    with TemporaryDirectory() as folder:
+        save_tokenizer(Path(folder))
+        return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in Path(folder).iterdir()}
