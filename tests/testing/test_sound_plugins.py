@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import tfx_core
 from tests.core.tasks import crf
+from tests.testing.faults import parities
 from tfx_testing import AttentionChecks, HeadChecks, PluginChecks
 
 
@@ -44,3 +45,7 @@ class TestCRF(HeadChecks):
     def surroundings(cls) -> Iterator[None]:
         with tfx_core.register(crf.Plugin(), name="crf"), super().surroundings():
             yield
+
+
+TestParity = parities.checks_of(parities.Reference)()
+TestParity.__name__ = "TestParity"
