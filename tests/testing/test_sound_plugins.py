@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import tfx_core
 from tests.core.tasks import crf
-from tests.testing.faults import parities
+from tests.testing.faults import parities, tokenizers
 from tfx_testing import AttentionChecks, HeadChecks, PluginChecks
 
 
@@ -49,3 +49,6 @@ class TestCRF(HeadChecks):
 
 TestParity = parities.checks_of(parities.Reference)()
 TestParity.__name__ = "TestParity"
+
+TestTokenizer = tokenizers.checks_of("sound")()
+TestTokenizer.__name__ = "TestTokenizer"

@@ -49,8 +49,9 @@ class FolderChecks(FileChecks):
     def test_a_folder_of_any_version_is_its_family_s(self, writer: str, tmp_path: Path) -> None:
         """A folder that was saved is read as the released files are, without a warning, whoever wrote its settings.
 
-        Where it is not: the recipe sets something that ``tokenizer.json`` does not keep, or a key of
-        ``tokenizer_config.json`` is read in another way than the recipe's default.
+        Where it is not: the recipe sets something that ``tokenizer.json`` does not keep, a key of
+        ``tokenizer_config.json`` is read in another way than the recipe's default, or the class that its facts write
+        there is not among the ``tokenizer_classes`` of the architecture's spec.
         """
         original = tfx_core.load_tokenizer(released(self.case, tmp_path / "released"))
         folder = saved(original, tmp_path / "folder", self.case)
