@@ -27,7 +27,6 @@ TINY: dict[str, Any] = {
 def features(case: Case, generator: torch.Generator) -> Inputs:
     """A text, features of an image and the tokens around these, and the labels of both together."""
     made = encoder_inputs(case, generator)
-    del made["token_type_ids"]  # the text is segment 1, the image 0
     made["input_modal"] = torch.randn(BATCH, POSITIONS, MODAL_WIDTH, generator=generator)
     made["modal_start_tokens"], made["modal_end_tokens"] = torch.tensor([[2] * BATCH, [3] * BATCH])
     if case.head == "multimodal-classification":

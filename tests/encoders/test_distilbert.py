@@ -7,7 +7,7 @@ import torch
 
 import tfx_core
 from tests.models.labelled import tiny_model
-from tests.models.test_tokenizers import released
+from tests.models.released import released
 from tests.models.tiny import random_ids, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.model import load_architecture

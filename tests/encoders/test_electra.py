@@ -10,7 +10,7 @@ from torch import nn
 
 import tfx_core
 from tests.models.labelled import tiny_model
-from tests.models.test_tokenizers import released
+from tests.models.released import released
 from tests.models.tiny import random_ids
 from tfx_core.checkpoint import collect_weights, save_tensors
 from tfx_core.errors import InputError

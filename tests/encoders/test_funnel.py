@@ -11,7 +11,7 @@ from torch import Tensor
 
 import tfx_core
 from tests.models.labelled import SIDES, padded_batch, texts_of, tiny_model
-from tests.models.test_tokenizers import released
+from tests.models.released import released
 from tests.models.tiny import random_ids, tiny_config
 from tfx_core.embedding import TextEncoder
 from tfx_core.errors import ConfigError, InputError

@@ -7,7 +7,7 @@ import pytest
 
 import tfx_core
 from tests.core.cli.running import run
-from tests.models.test_tokenizers import released
+from tests.models.released import released
 from tests.models.tiny import tiny_config
 from tfx_core.embedding import load_encoder
 from tfx_core.errors import InputError

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 import tfx_core
-from tests.core.tasks.results import same
 from tests.core.text.folders import write
 from tests.decoders import texts as decoders
 from tests.multimodal.test_mmbt import with_pixels
@@ -22,6 +21,7 @@ from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, TextWindow, batching
 from tfx_multimodal import ImageReader
 from tfx_testing import toy
+from tfx_testing.comparing import same
 from tfx_testing.vocabularies import word_pieces
 
 AnyTask = Task[Any, Any, Any]

@@ -10,13 +10,13 @@ import transformers
 
 import tfx_core
 from tests.cases import case_of, readers_of_text
-from tests.parity.test_models import compare, flat, uncached
 from tfx_core.errors import ConfigError
 from tfx_core.model import load_architecture
 from tfx_core.model.known_keys import INERT_KEYS
 from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_testing.cases import Variant
 from tfx_testing.parity.case import Case
+from tfx_testing.parity.comparing import compare, flat, uncached
 from tfx_testing.parity.reference import read_reference, reference_model
 
 ARCHITECTURES = [

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from tests.cases import case_of
-from tests.parity.test_models import compare, faults, flat, uncached
-from tests.pretraining.case import Tried
-from tests.pretraining.test_objectives import PAIRS, examples
+from tests.pretraining.case import PAIRS, Tried
 from tfx_core import Model
 from tfx_core.model import load_architecture
 from tfx_core.model.heads import IGNORED
 from tfx_testing.parity.case import Case
+from tfx_testing.parity.comparing import compare, faults, flat, uncached
 from tfx_testing.parity.reference import read_reference
 
 WITHOUT = {("convbert", "pretraining"): "the discriminator, which the reference left behind"}
@@ -53,7 +52,7 @@ def test_the_reference_reads_what_was_trained(tried: Tried, tmp_path: Path) -> N
     models = tried.models()
     train(tried, models)
     inputs = heard(models)
-    batch = tried.objective.batch(examples(tried, 1))
+    batch = tried.objective.batch(tried.examples(1))
     with torch.no_grad():
         tried.objective.trainee(models).eval()(batch)
     assert inputs.keys() == models.keys()
@@ -73,7 +72,7 @@ def train(tried: Tried, models: Mapping[str, Model]) -> None:
     trainee = tried.objective.trainee(models).train()
     optimizer = torch.optim.SGD([each for each in trainee.parameters() if each.requires_grad], 0.1)
     for epoch in range(2):
-        outcome = trainee(tried.objective.batch(examples(tried, epoch)))
+        outcome = trainee(tried.objective.batch(tried.examples(epoch)))
         optimizer.zero_grad()
         sum(outcome.losses.values(), torch.zeros(())).backward()
         optimizer.step()

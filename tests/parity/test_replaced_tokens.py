@@ -8,9 +8,9 @@ import torch
 import transformers
 from torch import Tensor
 
-from tests.parity.test_models import TOLERANCE, faults
 from tests.pretraining.case import Tried
 from tfx_core.model.heads import IGNORED
+from tfx_testing.parity.comparing import TOLERANCE, faults
 from tfx_training.objective import generator_of
 from tfx_training.objectives.replaced_tokens import drawn
 

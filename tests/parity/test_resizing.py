@@ -10,8 +10,8 @@ from torch import Tensor
 
 import tfx_core
 from tests.cases import cases
-from tests.parity.test_models import faults, flat, uncached
 from tfx_testing.parity.case import Case
+from tfx_testing.parity.comparing import faults, flat, uncached
 from tfx_testing.parity.reference import read_reference, reference_model
 
 HEADS = ("masked-lm", "causal-lm", "pretraining", "conditional-generation", "double-heads", "backbone")

@@ -7,7 +7,9 @@ import transformers
 
 import tfx_core
 from tests.core.text.folders import write
-from tests.models.test_tokenizers import NAMES, OF_THE_MODEL, TEXTS, released
+from tests.models.released import NAMES, released
+from tfx_testing.text.base import TEXTS
+from tfx_testing.text.folders import OF_THE_MODEL
 
 
 @pytest.mark.parametrize("general", [False, True])

@@ -11,10 +11,10 @@ import transformers
 
 import tfx_core
 from tests.cases import case_of, prophetnet
-from tests.parity.test_models import compare, faults, flat, uncached
 from tfx_core.model import Model, load_architecture
 from tfx_core.plugins import registry
 from tfx_testing.parity.case import Case, config_of
+from tfx_testing.parity.comparing import compare, faults, flat, uncached
 from tfx_testing.parity.reference import read_reference, reference_model
 
 if not transformers.__version__.startswith("5."):

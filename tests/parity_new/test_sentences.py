@@ -13,13 +13,13 @@ from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling
 
 import tfx_core
-from tests.models.test_sentence_folders import NAMES, TEXTS
-from tests.models.test_tokenizers import released
+from tests.models.released import released, sentence_encoders
 from tests.models.tiny import perturbed, tiny_config
 from tests.parity.text_lines import hard_lines
 from tfx_core.embedding import sentence_folder
 from tfx_core.embedding.sentence_folder import POOLING_NAMES
 from tfx_core.model import load_architecture
+from tfx_testing.architectures.sentences import SENTENCES
 
 PROMPTS = {"query": "ab: ", "document": "abc hello: "}
 """Theirs finds none for documents by another name, though it says so: its own, empty one stands in the way."""
@@ -33,7 +33,7 @@ the unknown token of a Pegasus by a score of 0 alone, which only its own folders
 
 KNOWN = [
     name
-    for name in NAMES
+    for name in sentence_encoders()
     if name in transformers.CONFIG_MAPPING
     and name not in UNREAD
     and hasattr(transformers, load_architecture(name).class_of("backbone") or "")  # theirs has none for DPR's
@@ -61,10 +61,10 @@ def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> tfx_core.TextEnco
 
 def same_vectors(ours: tfx_core.TextEncoder, theirs: Any) -> None:
     for options in ({}, {"prompt_name": "query"}, {"prompt": "hello "}, {"truncate_dim": 3}):
-        its = theirs.encode(TEXTS, batch_size=1, **options)  # padding changes what some models of theirs give
-        np.testing.assert_allclose(ours.encode(TEXTS, **options), its, rtol=0, atol=1e-5)
-    its = theirs.encode_document(TEXTS, batch_size=1)
-    np.testing.assert_allclose(ours.encode_document(TEXTS), its, rtol=0, atol=1e-5)
+        its = theirs.encode(SENTENCES, batch_size=1, **options)  # padding changes what some models of theirs give
+        np.testing.assert_allclose(ours.encode(SENTENCES, **options), its, rtol=0, atol=1e-5)
+    its = theirs.encode_document(SENTENCES, batch_size=1)
+    np.testing.assert_allclose(ours.encode_document(SENTENCES), its, rtol=0, atol=1e-5)
 
 
 def test_theirs_reads_what_ours_wrote(encoder: tfx_core.TextEncoder, tmp_path: Path) -> None:

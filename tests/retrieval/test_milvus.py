@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from tests.retrieval.fake_encoder import FakeEncoder
-from tfx_core.embedding.passage_index import Passage, PassageBatch, PassageIndex
+from tfx_core.embedding.passage_index import Passage, PassageBatch
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval import build_index, open_index
 from tfx_retrieval.milvus import KIND, MilvusIndex, expression, read_settings
+from tfx_testing import IndexChecks
 
 D = 8
 
@@ -51,39 +52,19 @@ def batches(vectors: np.ndarray, size: int = 7) -> Iterator[PassageBatch]:
         yield everything[start : start + size], vectors[start : start + size]
 
 
+class TestMilvus(IndexChecks):
+    index = "milvus"
+
+    @classmethod
+    def store_options(cls, folder: Path) -> dict[str, str]:
+        return {"uri": str(folder.parent / "passages.db"), "collection": folder.name, "index_type": "FLAT"}
+
+
 def build(options: dict[str, str], vectors: np.ndarray) -> MilvusIndex:
     index = KIND.create(options, dimension=D)
     index.add(batches(vectors))
     KIND.publish(index)
     return KIND.open(options, dimension=D)
-
-
-def test_the_answer_is_the_exact_one(options: dict[str, str]) -> None:
-    vectors, asked = random_vectors(50), random_vectors(3, seed=1)
-    index = build(options, vectors)
-    assert isinstance(index, PassageIndex)
-    assert (len(index), index.dimension) == (50, D)
-    for k in (1, 5, 80):
-        scores, rows = index.search_vectors(asked, k)
-        exact = asked @ vectors.T
-        best = np.argsort(-exact, axis=1)[:, :k]
-        np.testing.assert_array_equal(rows, best)
-        np.testing.assert_allclose(scores, np.take_along_axis(exact, best, axis=1), rtol=1e-5, atol=1e-5)
-    assert index.search_vectors(np.empty((0, D), np.float32), 5)[0].shape == (0, 5)
-
-
-def test_equal_scores_come_in_the_order_of_rows(options: dict[str, str]) -> None:
-    index = build(options, np.ones((10, D), np.float32))
-    np.testing.assert_array_equal(index.search_vectors(np.ones((1, D), np.float32), 10)[1], [list(range(10))])
-
-
-def test_passages_and_vectors_come_back_as_they_were(options: dict[str, str]) -> None:
-    vectors = random_vectors(50)
-    index = build(options, vectors)
-    assert index.passages([49, 0, 7, 7]) == [passages(50)[row] for row in (49, 0, 7, 7)]
-    np.testing.assert_array_equal(index.vectors(np.array([3, 1])), vectors[[3, 1]])
-    assert index.passages([]) == []
-    assert index.vectors([]).shape == (0, D)
 
 
 @pytest.mark.parametrize(

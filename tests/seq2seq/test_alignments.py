@@ -10,7 +10,7 @@ import torch
 
 import tfx_core
 from tests.cases import case_of
-from tests.models.test_tokenizers import released
+from tests.models.released import released
 from tests.models.tiny import perturbed, texts_differ, tiny_config
 from tests.seq2seq.test_tasks import LONG, run_command
 from tests.seq2seq.texts import IDS, save

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import tfx_core
 from tests.core.tasks import crf
+from tests.testing.faults import parities, tokenizers
 from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks, HeadChecks, PluginChecks
 from tfx_testing.toys import toys
 
@@ -64,3 +65,10 @@ class TestCRF(HeadChecks):
     def surroundings(cls) -> Iterator[None]:
         with tfx_core.register(crf.Plugin(), name="crf"), super().surroundings():
             yield
+
+
+TestParity = parities.checks_of(parities.Reference)()
+TestParity.__name__ = "TestParity"
+
+TestTokenizer = tokenizers.checks_of("sound")()
+TestTokenizer.__name__ = "TestTokenizer"

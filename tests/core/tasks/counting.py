@@ -13,11 +13,15 @@ from tfx_core.tasks import Help, Result, Task, TaskOptions, TextWindow, tokenize
 
 @dataclass(frozen=True, kw_only=True)
 class CountingOptions(TaskOptions):
+    """How to count."""
+
     times: Annotated[int, Between(1, 9), Help("what to multiply the count with")] = 1
     fail: Annotated[bool, Help("fail in the midst of it")] = False
 
 
 class Counting(Task[CountingOptions, str, int]):
+    """The number of a text's tokens, as a model sees them."""
+
     name = "count"
     heads = ("backbone",)
     options_type = CountingOptions

@@ -9,10 +9,10 @@ import torch
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
-from tests.core.tasks.results import same
 from tfx_core.errors import InputError
 from tfx_core.tasks import ItemError
 from tfx_core.tasks.text_classification import apply
+from tfx_testing.comparing import same
 
 # fill-mask
 

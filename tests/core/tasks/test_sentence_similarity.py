@@ -9,7 +9,6 @@ import pytest
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
-from tests.core.tasks.results import same
 from tests.core.tasks.test_embedding import SentenceFolder, dense
 from tests.core.tasks.test_tasks import texts
 from tfx_core.embedding import POOLINGS
@@ -20,6 +19,7 @@ from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError
 from tfx_core.tasks.pipeline import load_task
 from tfx_core.tasks.sentence_similarity import SentenceSimilarityOptions
+from tfx_testing.comparing import same
 
 ONE, OTHER = ["bob sings", "a cat", "new york"], ["ann sings", "bob sings"]
 

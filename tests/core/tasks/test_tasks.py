@@ -12,16 +12,16 @@ import torch
 import tfx_core
 from tests.core.fake_site import FakeSite
 from tests.core.tasks.conftest import Folder
-from tests.core.tasks.results import same
 from tfx_core import hookimpl
 from tfx_core.checkpoint import folder as folder_module
 from tfx_core.checkpoint.folder import parse_json
 from tfx_core.errors import InputError, PluginError, UnknownNameError
-from tfx_core.plugins import TaskSpec, discovery, registry
+from tfx_core.plugins import TaskSpec, discovery
 from tfx_core.plugins.discovery import PluginWarning
 from tfx_core.tasks import ItemError, Task, batching
-from tfx_core.tasks.pipeline import load_task, named
+from tfx_core.tasks.pipeline import named
 from tfx_core.tasks.text_classification import TextClassification
+from tfx_testing.comparing import same
 from tfx_testing.toy import VOCABULARY
 
 HEADS = {
@@ -42,54 +42,6 @@ def inputs_of(task: str, count: int) -> list[Any]:
     if task == "question-answering":
         return [{"question": "who ?", "context": text} for text in texts(count, 60)]
     return [f"{text} [MASK]" if task == "fill-mask" else text for text in texts(count)]
-
-
-@pytest.mark.parametrize("task", HEADS)
-def test_a_task_is_registered_under_the_name_and_heads_of_its_class(task: str) -> None:
-    spec = registry.find(TaskSpec, task)
-    found = load_task(task)
-    assert (found.name, found.heads) == (spec.name, spec.heads)
-    assert spec.summary
-
-
-@pytest.mark.parametrize("task", HEADS)
-def test_a_task_reads_results_by_name_whatever_the_config_asks_for(task: str, folder: Folder) -> None:
-    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
-    expected = run(inputs_of(task, 2))
-    run.model.config.return_dict = False
-    same(run(inputs_of(task, 2)), expected)
-
-
-@pytest.mark.parametrize("task", HEADS)
-def test_a_task_infers_and_leaves_torch_as_it_found_it(task: str, folder: Folder) -> None:
-    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
-    seen: list[bool] = []
-    run.model.register_forward_pre_hook(lambda *_: seen.append(torch.is_inference_mode_enabled()))
-    before = state_of_torch()
-    run(inputs_of(task, 3))
-    assert seen
-    assert all(seen)
-    assert state_of_torch() == before
-
-
-def state_of_torch() -> tuple[object, ...]:
-    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()
-    return torch.get_num_threads(), torch.get_num_interop_threads(), *modes
-
-
-@pytest.mark.parametrize("task", HEADS)
-def test_results_depend_neither_on_neighbours_nor_on_batches_nor_on_the_side_of_padding(
-    task: str, folder: Folder
-) -> None:
-    inputs = inputs_of(task, 40)
-    run = tfx_core.pipeline(task, model=folder(HEADS[task]))
-    alone = [run([each])[0] for each in inputs]
-    for batch_tokens in (1, 40, 10_000):
-        same(run(inputs, batch_tokens=batch_tokens), alone)
-    if task == "question-answering":
-        return  # which side is padded says there whether the question comes first
-    left = tfx_core.pipeline(task, model=folder(HEADS[task], padding_side="left"))
-    same(left(inputs, batch_tokens=60), alone)
 
 
 def test_batches_are_longest_first_and_stay_within_the_budget(folder: Folder) -> None:
@@ -129,13 +81,6 @@ def test_inputs_are_read_in_chunks_and_results_come_in_order(folder: Folder, mon
     assert sum(done) == 4
     same([first, *results], run(inputs))
     assert sum(done) == 10
-
-
-def test_no_inputs_no_results(folder: Folder) -> None:
-    for task, head in HEADS.items():
-        run = tfx_core.pipeline(task, model=folder(head))
-        assert run([]) == []
-        assert list(run.stream(iter(()))) == []
 
 
 def test_one_input_gives_its_result_a_text_and_a_collection_a_list_and_an_iterator_an_iterator(folder: Folder) -> None:

@@ -8,13 +8,13 @@ import pytest
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
-from tests.core.tasks.results import same
 from tests.core.tasks.test_tasks import texts
 from tfx_core.errors import InputError
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, batching
 from tfx_core.tasks.pipeline import load_task
 from tfx_core.tasks.text_classification import apply
+from tfx_testing.comparing import same
 
 CLASSES = {0: "CONTRADICTION", 1: "neutral", 2: "Entailment"}
 LABELS = ["a dog", "a cat", "new york"]

@@ -1,6 +1,6 @@
 """Texts out of what noise left of them."""
 
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import SENTENCES
+from tfx_testing import ObjectiveCase
 
 CASE = ObjectiveCase(SENTENCES, {"length": 40})

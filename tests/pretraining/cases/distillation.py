@@ -7,10 +7,10 @@ import torch
 
 from tests.cases import case_of
 from tests.core.text.folders import write
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import COUNTED
 from tfx_core import Model, Tokenizer, load_tokenizer, new_model
 from tfx_core.collators import MaskedTokens
+from tfx_testing import ObjectiveCase
 from tfx_training import Document
 
 

@@ -1,6 +1,6 @@
 """Gap sentences, and words."""
 
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import SENTENCES
+from tfx_testing import ObjectiveCase
 
 CASE = ObjectiveCase(SENTENCES, {"length": 40, "target_length": 32})

@@ -1,7 +1,7 @@
 """Segments that follow one another."""
 
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import COUNTED
+from tfx_testing import ObjectiveCase
 from tfx_training import Document
 
 CASE = ObjectiveCase([Document.of(text) for text in COUNTED], {"length": 12}, draws=False)

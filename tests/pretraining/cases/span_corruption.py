@@ -1,7 +1,7 @@
 """Spans of a text."""
 
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import COUNTED
+from tfx_testing import ObjectiveCase
 from tfx_training import Document
 
 CASE = ObjectiveCase([Document.of(text) for text in COUNTED], {"length": 24}, rate=1e-2)

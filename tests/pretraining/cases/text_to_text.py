@@ -1,7 +1,7 @@
 """The second half of a text from its first."""
 
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import COUNTED
+from tfx_testing import ObjectiveCase
 from tfx_training import Document
 
 CASE = ObjectiveCase(

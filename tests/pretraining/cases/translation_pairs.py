@@ -1,7 +1,7 @@
 """Masked words in pairs of translations."""
 
-from tests.pretraining.case import ObjectiveCase
 from tests.pretraining.texts import COUNTED
+from tfx_testing import ObjectiveCase
 from tfx_training import Document, Part
 
 CASE = ObjectiveCase(

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from tfx_testing.cases import ArchitectureCase, Variant
     from tfx_testing.checks import Checks, each
     from tfx_testing.heads import HeadChecks
+    from tfx_testing.indexes import IndexChecks
+    from tfx_testing.objectives import ObjectiveCase, ObjectiveChecks
+    from tfx_testing.parity import ParityChecks
     from tfx_testing.plugins import PluginChecks
     from tfx_testing.promises import promised
+    from tfx_testing.tasks import TaskChecks
+    from tfx_testing.text import TokenizerChecks
 
 _HOMES = {
     "ArchitectureCase": "cases",
@@ -27,7 +32,13 @@ _HOMES = {
     "AttentionChecks": "attentions",
     "Checks": "checks",
     "HeadChecks": "heads",
+    "IndexChecks": "indexes",
+    "ObjectiveCase": "objectives",
+    "ObjectiveChecks": "objectives",
+    "ParityChecks": "parity",
     "PluginChecks": "plugins",
+    "TaskChecks": "tasks",
+    "TokenizerChecks": "text",
     "Variant": "cases",
     "each": "checks",
     "promised": "promises",
@@ -39,7 +50,13 @@ __all__ = [
     "AttentionChecks",
     "Checks",
     "HeadChecks",
+    "IndexChecks",
+    "ObjectiveCase",
+    "ObjectiveChecks",
+    "ParityChecks",
     "PluginChecks",
+    "TaskChecks",
+    "TokenizerChecks",
     "Variant",
     "__version__",
     "each",

@@ -83,10 +83,14 @@ class ArchitectureCase:
     """What the variants are given, where it is not what `encoder_inputs` makes."""
 
     reference: Callable[["Case"], Any] | None = None
-    """The reference's model of a case, new, where its class alone does not make one from a config."""
+    """The reference's model of a case, new, where its class alone does not make one from ``case.config``.
+
+    It is any module whose state dict has the names of a checkpoint. It is called with the inputs that its ``forward``
+    names, and gives a mapping, names of our outputs -> tensors, in our order.
+    """
 
     reference_module: str = "transformers"
-    """Where the classes are that `ArchitectureSpec.hf_classes` names."""
+    """Where the classes are that `ArchitectureSpec.hf_classes` names, if nothing builds them."""
 
     end_token: int | None = None
     """What its inputs end with, where a head reads it."""

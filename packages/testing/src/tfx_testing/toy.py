@@ -1,8 +1,10 @@
 """A toy encoder with the usual heads, so that heads and tasks can be checked where no family is installed."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -85,7 +87,11 @@ class ToyBackbone(Backbone):
             x = x + 0.3 * token_type_ids.unsqueeze(-1).to(x.dtype)
         mean = (x * mask).sum(1) / mask.sum(1)  # (B, D)
         states = x + mean.unsqueeze(1)
-        return ModelOutput(last_hidden_state=states, pooler_output=mean, token_mask=attention_mask.bool())
+        return ModelOutput(
+            last_hidden_state=states,
+            pooler_output=mean,
+            token_mask=None if attention_mask is None else attention_mask.bool(),
+        )
 
 
 def initialise(path: str, module: nn.Module, config: ToyConfig, generator: torch.Generator | None) -> None:
@@ -150,8 +156,12 @@ class Plugin:
 
 def save(folder: Path, head: str, *, special: bool = True, padding_side: str = "right", **config: Any) -> str:
     """Save a random model and its tokenizer; ``special`` is whether texts get [CLS] and [SEP]."""
-    folder.mkdir(parents=True, exist_ok=True)
     tfx_core.new_model("toy", head=head, seed=0, **config).save_pretrained(folder)
+    return save_tokenizer(folder, special=special, padding_side=padding_side)
+
+
+def save_tokenizer(folder: Path, *, special: bool = True, padding_side: str = "right") -> str:
+    """Save a tokenizer of the `VOCABULARY`."""
     vocabulary = {token: number for number, token in enumerate(VOCABULARY)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.add_special_tokens(SPECIAL)
@@ -169,3 +179,10 @@ def save(folder: Path, head: str, *, special: bool = True, padding_side: str = "
         f'{{"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": "{padding_side}", {roles}, {names}}}'
     )
     return str(folder)
+
+
+def files() -> Mapping[str, object]:
+    """The files of such a tokenizer, as those of an `tfx_testing.ArchitectureCase`."""
+    with TemporaryDirectory() as folder:
+        save_tokenizer(Path(folder))
+        return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in Path(folder).iterdir()}

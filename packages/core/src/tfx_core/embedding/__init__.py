@@ -16,12 +16,15 @@ from tfx_core.embedding.passage_index import (
     Where,
 )
 from tfx_core.embedding.pooling import POOLINGS, Pooling, pool, real_states
+from tfx_core.embedding.sentence_folder import Dense, Normalize
 
 __all__ = [
     "POOLINGS",
     "Allowed",
+    "Dense",
     "EditableIndex",
     "Metadata",
+    "Normalize",
     "Passage",
     "PassageBatch",
     "PassageIndex",

@@ -1,5 +1,6 @@
 """What holds of every architecture: a file for each subject, put together in `ArchitectureChecks`."""
 
+from tfx_testing.architectures.alignments import AlignmentChecks
 from tfx_testing.architectures.assistants import AssistedChecks
 from tfx_testing.architectures.base import CaseChecks
 from tfx_testing.architectures.batches import BatchChecks
@@ -16,6 +17,7 @@ from tfx_testing.architectures.inputs import InputChecks
 from tfx_testing.architectures.layouts import LayoutChecks
 from tfx_testing.architectures.lengths import LengthChecks
 from tfx_testing.architectures.losses import LossChecks
+from tfx_testing.architectures.masks import MaskFillingChecks
 from tfx_testing.architectures.modules import ModuleChecks
 from tfx_testing.architectures.outputs import OutputChecks
 from tfx_testing.architectures.packed_rows import PackedRowChecks
@@ -25,11 +27,13 @@ from tfx_testing.architectures.pruning import PruningChecks
 from tfx_testing.architectures.reports import ReportChecks
 from tfx_testing.architectures.resizing import ResizingChecks, VariantResizingChecks
 from tfx_testing.architectures.searches import SearchChecks
+from tfx_testing.architectures.sentences import SentenceChecks
 from tfx_testing.architectures.settings import SettingChecks
 from tfx_testing.architectures.shortlists import ShortlistChecks
 from tfx_testing.architectures.splitting import SplittingChecks
 from tfx_testing.architectures.states import StateChecks
 from tfx_testing.architectures.switches import SwitchChecks
+from tfx_testing.architectures.text import TextChecks
 
 __all__ = ["ArchitectureChecks"]
 
@@ -65,6 +69,10 @@ class ArchitectureChecks(
     SearchChecks,
     AssistedChecks,
     ShortlistChecks,
+    TextChecks,
+    MaskFillingChecks,
+    SentenceChecks,
+    AlignmentChecks,
     CaseChecks,
 ):
     """Every check of an architecture: a test class names its case.

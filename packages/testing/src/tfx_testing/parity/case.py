@@ -42,8 +42,9 @@ class Case:
         return config
 
     def takes(self, name: str) -> bool:
-        """Whether the reference's model takes an input of this name."""
-        return name in inspect.signature(self.reference_type.forward).parameters
+        """Whether the reference's class takes an input of this name; of one that is built, ids and a mask are known."""
+        built = self.architecture.reference is not None
+        return not built and name in inspect.signature(self.reference_type.forward).parameters
 
     @property
     def has_reference(self) -> bool:
@@ -66,7 +67,14 @@ class Case:
     @property
     def reference_type(self) -> Any:
         """That class itself."""
-        return getattr(import_module(self.architecture.reference_module), self.reference_class)
+        module = self.architecture.reference_module
+        found = getattr(import_module(module), self.reference_class, None)
+        if found is None:
+            raise LookupError(
+                f"{self}: {module} has no class {self.reference_class!r}; name another module in "
+                "ArchitectureCase(reference_module=…), or build the model with reference=…"
+            )
+        return found
 
     def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
         """A batch ``(3, 11)``, padded if asked for."""

@@ -1,10 +1,11 @@
 """The reference library's side of a case."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tfx_testing.parity.case import Case
 
@@ -23,6 +24,17 @@ def reference_model(case: Case, seed: int = 0) -> Any:
     if case.variant.patch is not None:
         case.variant.patch(model)
     return model.eval()
+
+
+def save_reference(model: Any, case: Case, folder: Path) -> None:
+    """Write the reference's model of a case into a folder, as it does itself or else by its state dict."""
+    if hasattr(model, "save_pretrained"):
+        model.save_pretrained(folder)
+        return
+    config = {**case.config, "model_type": case.model_type, "architectures": [case.reference_class]}
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def _of_its_class(case: Case) -> Any:
