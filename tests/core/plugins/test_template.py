@@ -153,6 +153,7 @@ def test_what_is_no_name_is_refused_with_one_that_is(name: str, proper: str) -> 
         ("json", "task", "'json' is the name of a module of Python; take another, such as 'my-json'"),
         ("core", "head", "tfx-core is one of tfx's own distributions; take another name, such as 'my-core'"),
         ("seq2seq", "head", "tfx-seq2seq is one of tfx's own distributions"),
+        ("testing", "task", "tfx-testing is one of tfx's own distributions"),
         ("bert", "architecture", "architecture 'bert' is a name of tfx-encoders; take another, such as 'my-bert'"),
         ("flat", "index", "index 'flat' is a name of tfx-retrieval"),
         ("causal", "objective", "objective 'causal' is a name of tfx-training"),

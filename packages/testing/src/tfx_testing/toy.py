@@ -64,7 +64,8 @@ class ToyBackbone(Backbone):
         if token_type_ids is not None:
             x = x + 0.3 * token_type_ids.unsqueeze(-1).to(x.dtype)
         mean = (x * mask).sum(1) / mask.sum(1)  # (B, D)
-        return ModelOutput(last_hidden_state=x + mean.unsqueeze(1), pooler_output=mean)
+        real = attention_mask.bool()
+        return ModelOutput(last_hidden_state=x + mean.unsqueeze(1), pooler_output=mean, token_mask=real)
 
 
 def initialise(path: str, module: nn.Module, config: ToyConfig, generator: torch.Generator | None) -> None:

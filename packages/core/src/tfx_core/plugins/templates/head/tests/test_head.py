@@ -12,8 +12,8 @@ from torch import Tensor
 LABELS = 3
 
 
-def labels(head: str, token_labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """What the head learns from in a batch; ``token_labels`` ``(B, S)`` are there for heads that label tokens."""
+def classes_of_texts(head: str, token_labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """What the head learns from, ``(B,)``; one that labels tokens is given ``token_labels`` ``(B, S)`` for it."""
     return {"labels": torch.randint(LABELS, (len(token_labels),), generator=generator)}
 
 
@@ -21,7 +21,7 @@ class TestHead(HeadChecks):
     """Results, gradients, padding, batches, files and tasks, on a small encoder that comes with the checks."""
 
     head = "example-head"
-    labels = staticmethod(labels)
+    labels = classes_of_texts
     settings: ClassVar = {"num_labels": LABELS}
 
 
