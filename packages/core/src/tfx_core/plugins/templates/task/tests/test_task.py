@@ -10,7 +10,7 @@ class TestTask(TaskChecks):
     """Inputs of every form, options, batches and the command line, with a small model that comes with the checks."""
 
     task = "example-task"
-    inputs = ("a text", "another one", "a much longer text than these")
+    # with inputs = (…) where the task reads something else than texts
 
 
 class TestPlugin(PluginChecks):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +75,14 @@ class ExampleIndexKind(VectorKind):
         self.check(options)
         path = folder / FILE
         try:
-            kept: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError) as error:
-            raise PassageIndexError(f"{path}: no array can be read from it: {described(error)}") from error
-        if kept.dtype != np.dtype("<f2") or kept.shape != (count, dimension):
-            raise PassageIndexError(f"{path}: {kept.dtype} {kept.shape}, not 16 bits and {(count, dimension)}")
+            kept = np.lib.format.open_memmap(path, mode="r")
+            size = path.stat().st_size
+        except Exception as error:  # whatever numpy makes of a file that is no array
+            raise PassageIndexError(f"{path}: cannot be read: {described(error)}") from error
+        if kept.dtype != np.dtype("<f2") or kept.shape != (count, dimension) or not kept.flags.c_contiguous:
+            raise PassageIndexError(f"{path}: holds {kept.dtype} {kept.shape}, not 16 bits and {(count, dimension)}")
+        if size != kept.offset + kept.nbytes:
+            raise PassageIndexError(f"{path}: has {size} bytes, of which the array takes {kept.offset + kept.nbytes}")
         if not all(np.isfinite(kept[first : first + BLOCK]).all() for first in range(0, count, BLOCK)):
             raise PassageIndexError(f"{path}: holds nan or inf; build the index again")
         return ExampleIndex(kept)

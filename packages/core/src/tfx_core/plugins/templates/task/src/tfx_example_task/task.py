@@ -44,7 +44,8 @@ class ExampleTask(Task[ExampleTaskOptions, str, Candidates]):
         windows = tokenize(
             self.model, self.tokenizer, items, truncation=options.truncation, max_length=options.max_length
         )
-        return [[window] for window in windows]
+        rows = [window.features["input_ids"] for window in windows]  # what else a tokenizer may give, decoders refuse
+        return [[TextWindow({"input_ids": ids, "attention_mask": [1] * len(ids)})] for ids in rows]
 
     def compute(
         self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: ExampleTaskOptions
