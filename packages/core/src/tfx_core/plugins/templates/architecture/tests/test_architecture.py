@@ -3,7 +3,8 @@
 A check that is not meant for this architecture is named in ``exceptions``, with the reason.
 """
 
-from tfx_testing import ArchitectureCase, ArchitectureChecks, PluginChecks
+from tfx_testing import ArchitectureCase, ArchitectureChecks, PluginChecks, TokenizerChecks
+from tfx_testing.vocabularies import byte_bpe
 
 TINY = {
     "vocab_size": 53,
@@ -20,11 +21,23 @@ TINY = {
 }
 """Keys of a config that is small enough to be checked in many ways, with every mechanism at work and no dropout."""
 
+CASE = ArchitectureCase(
+    "example-architecture",
+    TINY,
+    released=lambda: byte_bpe(("<unk>", "<s>", "</s>"), ()),  # small tokenizer files, as those that text.py reads
+)
+
 
 class TestArchitecture(ArchitectureChecks):
     """Results, gradients, padding, batches, generation, files and the rest, of every head."""
 
-    case = ArchitectureCase("example-architecture", TINY)
+    case = CASE
+
+
+class TestTokenizer(TokenizerChecks):
+    """What is read of tokenizer files, and written again."""
+
+    case = CASE
 
 
 class TestPlugin(PluginChecks):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import tfx_core
-from tfx_core.fields import Count, Positive, Rate, Size
+from tfx_core.fields import Count, Epsilon, Positive, Rate, Size
 from tfx_core.nn import Activation
 
 
@@ -36,7 +36,7 @@ class ExampleConfig(tfx_core.ModelConfig):
     """Longest text, in tokens."""
     rope_theta: Positive = 10000.0
     """Base of the rotary angles."""
-    rms_norm_eps: Positive = 1e-6
+    rms_norm_eps: Epsilon = 1e-6
     """What is added to a mean square before its root."""
     attention_dropout: Rate = 0.0
     """Dropout of attention weights."""
