@@ -1,4 +1,4 @@
-"""The snippets of every README, and of the page about patterns, work when they are pasted one after the other."""
+"""The snippets of every README, and of the pages about attention, work when they are pasted one after the other."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = (README, *sorted(ROOT.glob("packages/*/README.md")), ROOT / "docs/attention-patterns.md")
+PAGES = (README, *sorted(ROOT.glob("packages/*/README.md")), *sorted(ROOT.glob("docs/attention-*.md")))
 READMES = {str(path.relative_to(ROOT)): path for path in PAGES}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w/]+\.(py|toml))\n")
