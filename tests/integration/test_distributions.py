@@ -142,7 +142,7 @@ def test_a_wheel_holds_its_package_and_nothing_else(name: str, wheel: Wheel) -> 
     expected = {file.relative_to(source).as_posix() for file in (source / wheel.package).rglob("*") if file.is_file()}
     expected = {file for file in expected if not re.search(r"(^|/)(__pycache__|\.)", file)}  # no tool's notes
     modules = {file for file in expected if "/templates/" not in file}
-    assert {Path(file).suffix or Path(file).name for file in modules} <= {".py", ".typed"}
+    assert {Path(file).suffix or Path(file).name for file in modules} <= {".py", ".typed", ".html"}
     assert {file for file in wheel.files if ".dist-info/" not in file} == expected
     assert f"{wheel.package}/py.typed" in wheel.files
 
