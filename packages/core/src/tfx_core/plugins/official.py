@@ -35,6 +35,7 @@ NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "command": ("finetune", "objectives", "pretrain", "tokenizer"),
     },
+    "tfx-testing": {},
 }
 """Distribution -> kind (`Spec.kind`, or ``"command"``) -> names. What comes with the core cannot be missing."""
 

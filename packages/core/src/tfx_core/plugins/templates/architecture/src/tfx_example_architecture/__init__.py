@@ -1,0 +1,1 @@
+"""The architecture example-architecture; imported for every listing: keep this file light."""

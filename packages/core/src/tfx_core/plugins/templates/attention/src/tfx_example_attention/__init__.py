@@ -1,0 +1,1 @@
+"""The attention kernel example-attention; imported for every listing: keep this file light."""

@@ -1,0 +1,1 @@
+"""The head example-head; imported for every listing: keep this file light."""

@@ -1,0 +1,1 @@
+"""The objective example-objective; imported for every listing: keep this file light."""

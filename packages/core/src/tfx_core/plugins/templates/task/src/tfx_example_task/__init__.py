@@ -1,0 +1,1 @@
+"""The task example-task; imported for every listing: keep this file light."""
