@@ -59,8 +59,9 @@ DISTRIBUTIONS = list(REQUIREMENTS)
 
 
 def _with_siblings(distribution: str) -> list[str]:
-    """The distribution and those of ours that it requires."""
-    return [name for name in DISTRIBUTIONS if name == distribution or f"tfx-{name}" in REQUIREMENTS[distribution]]
+    """The distribution, those of ours that it requires, and the checks that its tests inherit."""
+    wanted = {distribution, "testing", *(name.removeprefix("tfx-") for name in REQUIREMENTS[distribution])}
+    return [name for name in DISTRIBUTIONS if name in wanted]
 
 
 def _architectures(distribution: str) -> list[str]:
@@ -106,7 +107,7 @@ def _install(session: nox.Session, *requirements: str) -> None:
 def _pytest(session: nox.Session, distributions: list[str], *folders: str) -> None:
     """Run folders of tests; tests/conftest.py refuses any other of our distributions than the wheels of these."""
     if not folders:
-        session.error(f"tfx-{distributions[-1]} has no tests")
+        session.error(f"no folder of tests of {distributions}")
     wheels = " ".join(f"tfx-{name}" for name in distributions)
     parallel = ("--numprocesses", "auto", "--dist", "worksteal")  # a process for each processor
     environment = {"TFX_TESTED_WHEELS": wheels}
@@ -125,7 +126,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Types: mypy, strict, on the sources of every distribution and on what surrounds them."""
     _lay_over_third_party(session)
-    _install(session, "mypy", "nox", "faiss-cpu", "pillow")
+    _install(session, "mypy", "nox", "pytest", "faiss-cpu", "pillow")
     sources = [f"packages/{name}/src" for name in DISTRIBUTIONS]
     session.run("mypy", *sources, "noxfile.py", "benchmarks")
     for example in sorted({file.parent for file in (ROOT / "examples").glob("*/*.py")}):
@@ -154,7 +155,7 @@ def tests(session: nox.Session, distribution: str) -> None:
     needed = _with_siblings(distribution)
     _lay_over_third_party(session)
     _install(session, *_wheels_with_extras(needed))
-    own, others = _architectures(distribution), set(needed) - {"core", distribution}
+    own, others = _architectures(distribution), set(needed) - {"core", "testing", distribution}
     shared = ["tests/models"] if own else []
     folder = f"tests/{distribution}"
     _pytest(session, needed, folder, *([] if others else shared))

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.bert import with_an_unfilled_bias, with_an_unread_bias, with_position_ids, with_tensorflows_names
-from tests.models.vocabularies import pieces
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.vocabularies import pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -45,6 +45,7 @@ def with_one_bias(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "albert",
     TINY,
     (
         Variant("shared"),

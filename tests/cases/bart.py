@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import byte_bpe
-from tests.parity.case import Case, encoder_inputs, seq2seq_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import Case, encoder_inputs, seq2seq_inputs
+from tfx_testing.vocabularies import byte_bpe
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -53,6 +53,7 @@ def _source_of_decoder(head: str, ids: Tensor) -> Inputs:
 
 
 CASE = ArchitectureCase(
+    "bart",
     TINY,
     (
         Variant("standard"),

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import word_pieces
-from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -69,6 +69,7 @@ def with_an_unread_bias(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "bert",
     TINY,
     (
         Variant("absolute"),

@@ -4,11 +4,11 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Variant
 from tests.cases.bert import with_position_ids, with_tensorflows_names
 from tests.cases.electra import labels
 from tests.cases.xlnet import summarise_real_tokens
-from tests.models.vocabularies import word_pieces
+from tfx_testing.cases import ArchitectureCase, Variant
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -55,6 +55,7 @@ def variant(name: str, changes: dict[str, Any] | None = None, heads: tuple[str, 
 
 
 CASE = ArchitectureCase(
+    "convbert",
     TINY,
     (
         variant("plain"),

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import continued_bpe
-from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.vocabularies import continued_bpe
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -52,6 +52,7 @@ def variant(name: str, heads: tuple[str, ...] | None = WRITING, **changes: Any) 
 
 
 CASE = ArchitectureCase(
+    "ctrl",
     TINY,
     (
         variant("standard", None),

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Variant
 from tests.cases.bert import with_position_ids
-from tests.models.vocabularies import word_pieces
+from tfx_testing.cases import ArchitectureCase, Variant
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -28,6 +28,7 @@ def without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "distilbert",
     TINY,
     (
         Variant("learned positions"),

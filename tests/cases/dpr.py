@@ -4,10 +4,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tests.cases import ArchitectureCase, Variant
 from tests.cases.bert import TINY as BERT
 from tests.cases.bert import with_position_ids, with_tensorflows_names
-from tests.models.vocabularies import word_pieces
+from tfx_testing.cases import ArchitectureCase, Variant
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = dict(BERT)
 HEADS = ("question-encoder", "context-encoder", "reader")
@@ -43,6 +43,7 @@ def with_a_reader_of_states(model: nn.Module) -> None:
 
 
 CASE = ArchitectureCase(
+    "dpr",
     TINY,
     (
         Variant("states", heads=HEADS),

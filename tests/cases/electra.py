@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.bert import with_position_ids, with_tensorflows_names
 from tests.cases.xlnet import summarise_real_tokens
-from tests.models.vocabularies import word_pieces
 from tfx_core.model.heads import IGNORED
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -56,6 +56,7 @@ def without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "electra",
     TINY,
     (
         Variant("projected", patch=count_labels),

@@ -7,6 +7,7 @@ from tests.cases.xlm import ENCODING, VARIANTS, WRITING, variant
 
 CASE = replace(
     XLM,
+    model_type="flaubert",
     variants=(
         *VARIANTS,
         variant("norms first", ENCODING, pre_norm=True, layer_norm_eps=1e-6),

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.electra import count_labels, labels
-from tests.models.vocabularies import word_pieces
-from tests.parity.case import Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import Case, encoder_inputs
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -73,6 +73,7 @@ def variant(name: str, heads: tuple[str, ...] | None = TEXT, **changes: Any) -> 
 
 
 CASE = ArchitectureCase(
+    "funnel",
     TINY,
     (
         variant("standard", None),

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.cases import ArchitectureCase, Variant
 from tests.cases.xlnet import summarise_real_tokens
-from tests.models.vocabularies import byte_bpe
+from tfx_testing.cases import ArchitectureCase, Variant
+from tfx_testing.vocabularies import byte_bpe
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -34,6 +34,7 @@ SUMMARIES = tuple(
 )
 
 CASE = ArchitectureCase(
+    "gpt2",
     TINY,
     (
         Variant("standard"),

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.bert import with_an_unread_bias, with_position_ids, with_tensorflows_names
 from tests.cases.roberta import TINY as ROBERTA
 from tests.cases.roberta import given_positions, with_bias_of_decoder, with_pooler, with_tied_output
-from tests.models.vocabularies import byte_bpe
-from tests.parity.case import Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import Case, encoder_inputs
+from tfx_testing.vocabularies import byte_bpe
 
 TINY: dict[str, Any] = {**ROBERTA, "attention_window": 4, "sep_token_id": 2}
 
@@ -84,6 +84,7 @@ def variant(
 
 
 CASE = ArchitectureCase(
+    "longformer",
     TINY,
     (
         variant("windows"),

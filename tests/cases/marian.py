@@ -4,8 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Variant, bart
-from tests.models.vocabularies import two_sides
+from tests.cases import bart
+from tfx_testing.cases import ArchitectureCase, Variant
+from tfx_testing.vocabularies import two_sides
 
 TINY: dict[str, Any] = {
     **bart.TINY,
@@ -50,6 +51,7 @@ def _with_whole_bias(model: Any) -> None:
 
 
 CASE = ArchitectureCase(
+    "marian",
     TINY,
     (
         Variant("standard", patch=_with_whole_bias),

@@ -5,9 +5,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tests.cases import Inputs, Variant, bart
-from tests.models.vocabularies import pieces
-from tests.parity.case import Case, seq2seq_inputs
+from tests.cases import bart
+from tfx_testing.cases import Inputs, Variant
+from tfx_testing.parity.case import Case, seq2seq_inputs
+from tfx_testing.vocabularies import pieces
 
 
 def _labels_alone(case: Case, generator: torch.Generator) -> Inputs:
@@ -27,6 +28,7 @@ def _with_every_name_of_a_table(tensors: dict[str, Tensor]) -> dict[str, Tensor]
 
 CASE = replace(
     bart.CASE,
+    model_type="mbart",
     # the start token is that of mBART-50; what ends a text that is padded begins it
     tiny={**bart.TINY, "decoder_start_token_id": 2, "pad_token_id": 1},
     variants=(

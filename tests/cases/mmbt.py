@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.parity.case import BATCH, Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import BATCH, Case, encoder_inputs
 
 MODAL_WIDTH, POSITIONS = 20, 3
 TINY: dict[str, Any] = {
@@ -86,6 +86,7 @@ def with_an_image(head: str, ids: Tensor) -> Inputs:
 
 
 CASE = ArchitectureCase(
+    "mmbt",
     TINY,
     (
         Variant("features"),

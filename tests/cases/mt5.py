@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tests.cases import Variant, t5
+from tests.cases import t5
+from tfx_testing.cases import Variant
 
 
 def with_every_table(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -21,6 +22,7 @@ def with_every_table(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 CASE = replace(
     t5.CASE,
+    model_type="mt5",
     tiny={**t5.TINY, "feed_forward_proj": "gated-gelu"},
     variants=(
         Variant("standard"),

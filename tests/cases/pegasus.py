@@ -5,8 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tests.cases import Variant, bart
-from tests.models.vocabularies import pieces
+from tests.cases import bart
+from tfx_testing.cases import Variant
+from tfx_testing.vocabularies import pieces
 
 
 def takes_vectors_as_they_are(model: nn.Module) -> None:
@@ -37,6 +38,7 @@ def with_every_table(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 CASE = replace(
     bart.CASE,
+    model_type="pegasus",
     tiny={**bart.TINY, "bos_token_id": None},
     variants=(
         *(its_own(variant) for variant in bart.CASE.variants if variant.heads != ("sequence-classification",)),

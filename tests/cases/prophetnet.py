@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import word_pieces
-from tests.parity.case import Case, encoder_inputs, seq2seq_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import Case, encoder_inputs, seq2seq_inputs
+from tfx_testing.vocabularies import word_pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -92,6 +92,7 @@ def with_every_name(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "prophetnet",
     TINY,
     (
         _variant("standard"),

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.parity.case import Case
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import Case
 
 QUESTION_ENCODER: dict[str, Any] = {
     "model_type": "bert",
@@ -94,6 +94,7 @@ def mended(model: Any) -> None:
 
 
 CASE = ArchitectureCase(
+    "rag",
     {"question_encoder": QUESTION_ENCODER, "generator": BART, "n_docs": DOCUMENTS},
     (
         Variant("bart", padded=padded, patch=mended),

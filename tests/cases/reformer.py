@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import pieces
-from tests.parity.case import LENGTH
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import LENGTH
+from tfx_testing.vocabularies import pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -154,6 +154,7 @@ def with_mask_values(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "reformer",
     TINY,
     (
         variant("causal", (*WRITING, *ON_TEXTS), CAUSAL, padded=True),

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.parity.case import BATCH, Case
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import BATCH, Case
 
 
 def images(case: Case, generator: torch.Generator) -> Inputs:
@@ -16,6 +16,7 @@ def images(case: Case, generator: torch.Generator) -> Inputs:
 
 
 CASE = ArchitectureCase(
+    "resnet",
     {"embedding_size": 6, "hidden_sizes": [16, 24, 32], "depths": [1, 2, 1], "hidden_act": "relu"},
     (
         Variant("bottleneck", padded=dict),

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.bert import TINY as BERT
 from tests.cases.bert import pairs, with_an_unread_bias, with_position_ids, with_tensorflows_names
-from tests.models.vocabularies import byte_bpe
-from tests.parity.case import LENGTH, Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import LENGTH, Case, encoder_inputs
+from tfx_testing.vocabularies import byte_bpe
 
 TINY: dict[str, Any] = {**BERT, "max_position_embeddings": 42, "type_vocab_size": 2, "pad_token_id": 1}
 
@@ -44,6 +44,7 @@ def with_pooler(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 CASE = ArchitectureCase(
+    "roberta",
     TINY,
     (
         Variant("absolute"),

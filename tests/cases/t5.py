@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.cases import ArchitectureCase, Variant
-from tests.models.vocabularies import pieces
-from tests.parity.case import seq2seq_inputs
+from tfx_testing.cases import ArchitectureCase, Variant
+from tfx_testing.parity.case import seq2seq_inputs
+from tfx_testing.vocabularies import pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
 }
 
 CASE = ArchitectureCase(
+    "t5",
     TINY,
     (
         Variant("standard"),

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import words
-from tests.parity.case import Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import Case, encoder_inputs
+from tfx_testing.vocabularies import words
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -123,6 +123,7 @@ def variant(name: str, heads: tuple[str, ...] | None = LANGUAGE, **changes: Any)
 
 
 CASE = ArchitectureCase(
+    "transfo-xl",
     TINY,
     (
         variant("standard", None),

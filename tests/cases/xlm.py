@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
 from tests.cases.xlnet import summarise_real_tokens
-from tests.models.vocabularies import word_bpe
-from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.vocabularies import word_bpe
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -160,6 +160,7 @@ REFUSED = (
 )
 
 CASE = ArchitectureCase(
+    "xlm",
     TINY,
     VARIANTS,
     inputs=inputs,

@@ -3,6 +3,10 @@
 from dataclasses import replace
 
 from tests.cases import prophetnet
-from tests.models.vocabularies import pieces
+from tfx_testing.vocabularies import pieces
 
-CASE = replace(prophetnet.CASE, released=lambda: pieces(("<unk>", "<s>", "</s>"), file="prophetnet.tokenizer"))
+CASE = replace(
+    prophetnet.CASE,
+    model_type="xlm-prophetnet",
+    released=lambda: pieces(("<unk>", "<s>", "</s>"), file="prophetnet.tokenizer"),
+)

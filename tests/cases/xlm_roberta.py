@@ -3,6 +3,10 @@
 from dataclasses import replace
 
 from tests.cases import roberta
-from tests.models.vocabularies import pieces
+from tfx_testing.vocabularies import pieces
 
-CASE = replace(roberta.CASE, released=lambda: pieces(("<unk>", "<s>", "</s>"), file="sentencepiece.bpe.model"))
+CASE = replace(
+    roberta.CASE,
+    model_type="xlm-roberta",
+    released=lambda: pieces(("<unk>", "<s>", "</s>"), file="sentencepiece.bpe.model"),
+)

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.cases import ArchitectureCase, Inputs, Variant
-from tests.models.vocabularies import pieces
-from tests.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.cases import ArchitectureCase, Inputs, Variant
+from tfx_testing.parity.case import BATCH, LENGTH, Case, encoder_inputs
+from tfx_testing.vocabularies import pieces
 
 TINY: dict[str, Any] = {
     "vocab_size": 53,
@@ -141,6 +141,7 @@ def segments_and_targets(head: str, ids: Tensor) -> Inputs:
 
 
 CASE = ArchitectureCase(
+    "xlnet",
     TINY,
     (
         variant("standard", None),

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.core.tasks.toy import ARCHITECTURE, ToyBackbone, ToyConfig
 from tfx_core import ArchitectureSpec
 from tfx_core.checkpoint import Rename
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Architecture, HeadPlan, Model
 from tfx_core.model.heads import NoHead
+from tfx_testing.toy import ARCHITECTURE, ToyBackbone, ToyConfig
 
 
 def with_heads(**plans: HeadPlan[ToyConfig]) -> Architecture[ToyConfig]:

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 import tfx_core
-from tests.core.tasks.toy import Plugin, ToyConfig
 from tfx_core.errors import ConfigError, UnknownNameError
 from tfx_core.fields import Rate, Size
 from tfx_core.model.config import ModelConfig
 from tfx_core.nn import Activation
+from tfx_testing.toy import Plugin, ToyConfig
 
 
 @dataclass(kw_only=True)

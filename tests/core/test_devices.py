@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import tfx_core
-from tests.core.tasks.toy import Plugin, save
 from tfx_core.errors import InputError
 from tfx_core.model.devices import device_of, devices
+from tfx_testing.toy import Plugin, save
 
 
 @pytest.mark.parametrize("name", ["cpu", "-1", -1, torch.device("cpu")])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import tfx_core
 from tests.core import stranger_llama
-from tests.core.tasks import crf, toy
+from tests.core.tasks import crf
 from tests.core.tasks.crf import CRF
 from tests.models.tiny import perturbed
 from tfx_core import ArchitectureSpec, Model, hookimpl
@@ -34,6 +34,7 @@ from tfx_core.model import (
 )
 from tfx_core.model.heads import token_classification
 from tfx_core.nn import AttentionKernel, eager, initialise_normal, sdpa
+from tfx_testing import toy
 
 LENGTHS = (7, 3, 1)
 
@@ -126,9 +127,9 @@ def test_saved_and_loaded_it_is_the_same(head: str, tmp_path: Path) -> None:
 def test_a_head_of_somebody_else_is_there_where_its_capability_is() -> None:
     logits = tiny("crf", num_labels=3)(batch("right")[0]).logits
     assert logits.shape == (3, 7, 3)
-    said = "head 'pooled-crf' needs a backbone with 'pooled-state'; stranger-llama has 'token-states'"
+    said = "head 'seeing-crf' needs a backbone with 'image-state'; stranger-llama has 'token-states'"
     with pytest.raises(UnknownNameError, match=said):
-        tiny("pooled-crf")
+        tiny("seeing-crf")
 
 
 def test_sizes_that_were_forgotten_are_told_by_the_first_checkpoint(
@@ -378,7 +379,8 @@ def test_a_config_with_the_keys_of_another_is_nobodys_text() -> None:
         @hookimpl
         def tfx_architectures(self) -> list[ArchitectureSpec]:
             heads = tuple(toy.ARCHITECTURE.heads)
-            return [ArchitectureSpec("stranger-scaled", f"{__name__}:SCALED", heads, capabilities=("token-states",))]
+            offers = tuple(toy.ARCHITECTURE.capabilities)
+            return [ArchitectureSpec("stranger-scaled", f"{__name__}:SCALED", heads, capabilities=offers)]
 
     told = r"text_model_type='stranger-scaled'.* is built on another text"
     with (

@@ -10,12 +10,12 @@ import torch
 import tfx_core
 from tests.core.text.folders import write
 from tests.models.tiny import perturbed, random_ids, tiny_config
-from tests.models.vocabularies import continued_bpe
 from tfx_core.errors import InputError, TextError
 from tfx_core.model.model import Model
 from tfx_core.tasks import Task
 from tfx_core.text import Tokenizer
 from tfx_decoders.ctrl.text import CONTROL_CODES
+from tfx_testing.vocabularies import continued_bpe
 
 CODES = ("Links", "Books", "Wikipedia")
 

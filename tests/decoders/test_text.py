@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, charsmap, scored, spiece
 from tfx_core.errors import TextError
 from tfx_core.text import Tokenizer
 from tfx_core.text.recipes import Piece
 from tfx_decoders.xlnet.text import RECIPE
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, charsmap, scored, spiece
 
 SPECIAL = [Piece("<unk>", 0.0, UNKNOWN)] + [
     Piece(text, 0.0, CONTROL) for text in ("<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import tfx_core
-from tests.models.bytes import byte_ids, save_byte_tokenizer
 from tests.models.tiny import perturbed, tiny_config
+from tfx_testing.byte_tokenizer import byte_ids, save_byte_tokenizer
 
 SPECIAL = ("<end>", "<sep>", "<cls>")
 IDS = byte_ids(SPECIAL)

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 import tfx_core
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, charsmap, spiece
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import CheckpointError, InputError
 from tfx_core.model import Model
 from tfx_core.text import Tokenizer
 from tfx_core.text.recipes import Piece
 from tfx_encoders.albert.text import RECIPE
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, charsmap, spiece
 
 IDS = random_ids("albert", 2, 8)
 SPECIAL = [Piece("<pad>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN)] + [

@@ -13,7 +13,6 @@ import pytest
 from tokenizers import Tokenizer as Backend
 
 from tests.core.text.folders import read, write
-from tests.models.vocabularies import word_bpe
 from tfx_core.errors import TextError
 from tfx_core.text import Tokenizer
 from tfx_encoders.flaubert.text import RECIPE as FLAUBERT
@@ -21,6 +20,7 @@ from tfx_encoders.xlm import segmenters
 from tfx_encoders.xlm.languages import language
 from tfx_encoders.xlm.text import LANGUAGES
 from tfx_encoders.xlm.text import RECIPE as XLM
+from tfx_testing.vocabularies import word_bpe
 
 SPECIAL = ("<s>", "</s>", "<pad>", "<unk>", *(f"<special{number}>" for number in range(10)))
 

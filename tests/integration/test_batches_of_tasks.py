@@ -10,11 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 import tfx_core
-from tests.core.tasks import toy
 from tests.core.tasks.results import same
 from tests.core.text.folders import write
 from tests.decoders import texts as decoders
-from tests.models.vocabularies import word_pieces
 from tests.multimodal.test_mmbt import with_pixels
 from tests.retrieval.conftest import WORDS
 from tests.retrieval.test_dpr import SIZES
@@ -23,6 +21,8 @@ from tests.seq2seq import texts as seq2seq
 from tfx_core.plugins import TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, TextWindow, batching
 from tfx_multimodal import ImageReader
+from tfx_testing import toy
+from tfx_testing.vocabularies import word_pieces
 
 AnyTask = Task[Any, Any, Any]
 Made = tuple[AnyTask, list[Any]]

@@ -21,7 +21,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(folder.parent.name for folder in (ROOT / "packages").glob("*/pyproject.toml"))
-FAMILIES = [name for name in NAMES if name != "core"]
+FAMILIES = [name for name in NAMES if name not in ("core", "testing")]
+"""The plugins."""
 
 NEEDS = {
     "core": {"torch", "numpy", "tokenizers", "pluggy", "click", "packaging"},
@@ -30,6 +31,7 @@ NEEDS = {
     "seq2seq": {"tfx-core"},
     "multimodal": {"tfx-core", "tfx-encoders", "pillow"},
     "retrieval": {"tfx-core", "tfx-encoders", "faiss-cpu"},
+    "testing": {"tfx-core", "pytest"},
     "training": {"tfx-core", "accelerate"},
 }
 MODULES = {"faiss-cpu": "faiss", "pillow": "PIL", "pytrec-eval-terrier": "pytrec_eval", "scikit-learn": "sklearn"}
@@ -153,6 +155,10 @@ def test_the_page_of_a_family_lists_its_architectures(name: str, wheel: Wheel) -
 def test_a_family_names_one_light_plugin_module(name: str, wheel: Wheel) -> None:
     assert dict(wheel.entry_points["tfx_core"]) == {name: f"{wheel.package}.plugin"}
     assert f"{wheel.package}/plugin.py" in wheel.files
+
+
+def test_the_checks_are_no_plugin(wheels: dict[str, Wheel]) -> None:
+    assert wheels["testing"].entry_points.sections() == []
 
 
 def test_the_core_brings_the_command_and_is_no_plugin(wheels: dict[str, Wheel]) -> None:

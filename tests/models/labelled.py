@@ -1,103 +1,23 @@
-"""Texts with the labels of any head, alone and as a padded batch."""
+"""Texts of our architectures with the labels of any head, by their names; see `tfx_testing.labelled`."""
 
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
-
-import tfx_core
-from tests.cases import CHOICE_HEADS, Inputs, case_of, readers_of_text
-from tests.models.tiny import perturbed, random_ids, tiny_config
+from tests.cases import case_of, readers_of_text
 from tfx_core.model import Model
-from tfx_core.model.heads import IGNORED
+from tfx_testing import labelled, tiny
+from tfx_testing.labelled import LENGTHS, SIDES, WIDTH, Text, padded_batch
 
-LENGTHS, WIDTH = (9, 4, 6), 12
-SIDES = ("left", "right", "holes")
-_WITHOUT_LOSS = ("question-encoder", "context-encoder", "reader", "backbone", "encoder-only", "decoder-only")
-_OF_PLACES = ("start_positions", "end_positions", "cls_index", "mc_token_ids")
+__all__ = ["LENGTHS", "SIDES", "WIDTH", "Text", "heads_with_a_loss", "padded_batch", "texts_of", "tiny_model"]
 
 
 def tiny_model(model_type: str, head: str, **changes: object) -> Model:
     """A tiny model with every parameter perturbed, norms and biases included."""
-    made = tfx_core.new_model(model_type, head=head, seed=1, **{**tiny_config(model_type), **changes}).eval()
-    return perturbed(made, 2, 0.1)
+    return tiny.tiny_model(case_of(model_type), head, **changes)
 
 
 def heads_with_a_loss() -> list[tuple[str, str]]:
     """Of every architecture."""
-    return [(spec.name, head) for spec in readers_of_text() for head in spec.heads if head not in _WITHOUT_LOSS]
+    return [(spec.name, head) for spec in readers_of_text() for head in spec.heads if labelled.has_loss(head)]
 
 
-def texts_of(model_type: str, head: str) -> "list[Text]":
+def texts_of(model_type: str, head: str) -> list[Text]:
     """A text of each length, of which equally many labels count: a batch's loss is the mean of theirs."""
-    return [Text(_with_labels(model_type, head, length, seed)) for seed, length in enumerate(LENGTHS)]
-
-
-@dataclass(frozen=True)
-class Text:
-    """One text with its labels: a call's inputs."""
-
-    inputs: Inputs
-
-    @property
-    def length(self) -> int:
-        """Number of its tokens."""
-        return self.inputs["input_ids"].shape[-1]
-
-    def columns(self, side: str) -> Tensor:
-        """Where its tokens lie in a padded row."""
-        columns = torch.arange(self.length)
-        if side == "left":
-            return columns + WIDTH - self.length
-        return columns if side == "right" else columns + 2 * (columns > 0) + (columns > 2)
-
-    def padded(self, side: str) -> Inputs:
-        """Its row of a batch; padding has ids and labels, too, which must not matter."""
-        columns, made = self.columns(side), dict(self.inputs)
-        for name, value in self.inputs.items():
-            if name in _OF_PLACES:
-                made[name] = columns[value]
-            elif value.shape[-1:] == (self.length,):
-                made[name] = value.new_full((*value.shape[:-1], WIDTH), 0 if name.endswith("mask") else 1)
-                made[name][..., columns] = value
-        return made
-
-
-def padded_batch(texts: list[Text], side: str) -> Inputs:
-    """The texts as one batch."""
-    rows = [text.padded(side) for text in texts]
-    return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-
-
-def _with_labels(model_type: str, head: str, length: int, seed: int) -> Inputs:
-    """A text ``(1, length)`` with labels, four of which count, or three where the first cannot."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def random(high: int, *shape: int) -> Tensor:
-        return torch.randint(0, high, shape, generator=generator)
-
-    shape = (1, 2, length) if head in CHOICE_HEADS else (1, length)
-    ids = random_ids(model_type, shape[-2], length, seed).view(shape)
-    inputs: Inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    labels = random(case_of(model_type).tiny["vocab_size"] - 6, *shape) + 5
-    labels[..., 1 : length - 3] = IGNORED
-    own = case_of(model_type).labels(head, labels, generator)
-    if own is not None:
-        return {**inputs, **own}
-    match head:
-        case "masked-lm" | "causal-lm":
-            return {**inputs, "labels": labels}
-        case "token-classification":
-            return {**inputs, "labels": labels.clamp(max=1)}
-        case "conditional-generation":
-            return {**inputs, "labels": labels, "decoder_attention_mask": torch.ones_like(labels)}
-        case "double-heads":
-            return {**inputs, "labels": labels, "mc_labels": random(2, 1), "mc_token_ids": random(length, 1, 2)}
-        case "multiple-choice" | "sequence-classification" | "multimodal-classification" | "next-sentence":
-            return {**inputs, "labels": random(2, 1)}
-        case "question-answering":
-            return {**inputs, "start_positions": random(length, 1), "end_positions": random(length, 1)}
-        case "question-answering-beam":
-            places = {name: random(length, 1) for name in ("start_positions", "end_positions", "cls_index")}
-            return {**inputs, **places, "is_impossible": random(2, 1).float()}
-    raise LookupError(f"head {head!r} of {model_type!r}: tests/models/labelled.py has no labels for it")
+    return labelled.texts_of(case_of(model_type), head)

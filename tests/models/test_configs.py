@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of, readers_of_text
+from tests.cases import case_of, readers_of_text
 from tests.models.tiny import perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import CheckpointError, ConfigError, UnknownNameError
 from tfx_core.model import Model, load_architecture
 from tfx_core.model.config import LARGEST, MOST_LABELS, ModelConfig
 from tfx_core.model.known_keys import NEUTRAL_VALUES
+from tfx_testing.cases import CHOICE_HEADS
 
 ARCHITECTURES = [spec.name for spec in readers_of_text()]
 KEYS: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("reference_keys.json").read_text("utf-8"))

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, Inputs, readers_of_text
+from tests.cases import readers_of_text
 from tests.models.labelled import SIDES, WIDTH, Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.test_outputs import HEADS, total
 from tests.models.tiny import each_stream, random_ids, target_ids
 from tfx_core.model import Model
 from tfx_core.nn import padded_layouts
+from tfx_testing.cases import CHOICE_HEADS, Inputs
 
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 0.01, torch.bfloat16: 0.05}
 """Of the largest number of a result, or of 1: how far any of its numbers may be from that in float32."""

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of, readers_of_text
+from tests.cases import case_of, readers_of_text
 from tests.models.tiny import each_stream, perturbed, random_ids, texts_differ, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.generation import GenerationOptions, RevealingState
 from tfx_core.model import Model, load_architecture
 from tfx_core.model.heads import LanguageHead
 from tfx_core.nn import eager
+from tfx_testing.cases import CHOICE_HEADS
 
 LENGTHS, NEW, COPIES = (6, 3, 5), 7, 2
 CROSSING: dict[str, Any] = {"add_cross_attention": True}

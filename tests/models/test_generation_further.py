@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of
+from tests.cases import case_of
 from tests.models.test_generation import GENERATORS, LENGTHS, exact, prompts, start
 from tests.models.tiny import perturbed, random_ids, texts_differ, tiny_config
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.model.heads import LanguageHead
+from tfx_testing.cases import CHOICE_HEADS
 
 SEARCHES: dict[str, dict[str, Any]] = {
     "greedy": {},

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of, readers_of_text
+from tests.cases import case_of, readers_of_text
 from tests.core.tasks import crf
 from tests.models.tiny import each_stream, perturbed, random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model, ModelOutput, load_architecture
 from tfx_core.nn import DecoderCache
 from tfx_core.plugins import ArchitectureSpec, registry
+from tfx_testing.cases import CHOICE_HEADS
 
 CASES = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]
 LENGTHS = (9, 4, 1, 6)
@@ -114,18 +115,6 @@ def results(output: ModelOutput, tokens: int | None) -> Iterator[tuple[str, Tens
             yield from ((f"{name} {number}" if number else name, each) for number, each in enumerate(streams))
 
 
-@pytest.mark.parametrize(("side", "extra"), [("right", 0), ("right", 60), ("left", 0), ("left", 60)])
-def test_a_text_gives_in_any_batch_what_it_gives_alone(model: Model, side: str, extra: int) -> None:
-    ids, mask = batch(model, side, extra)
-    assert not extra or ids.shape[1] > (model.max_positions or 0)  # padding needs no positions
-    together = run(model, ids, mask)
-    for row, real in enumerate(mask.bool()):
-        alone = run(model, ids[row : row + 1, real], mask[row : row + 1, real])[0]
-        assert alone.keys() == together[row].keys()
-        for name, value in alone.items():
-            torch.testing.assert_close(together[row][name], value, rtol=1e-4, atol=1e-5, msg=f"row {row}, {name}")
-
-
 def test_every_parameter_gets_a_gradient(model: Model) -> None:
     model.train()
     ids, mask = batch(model, "right")
@@ -180,14 +169,6 @@ def test_threads_share_a_model(model: Model) -> None:
     for result in results:
         for row, values in enumerate(result):
             assert all(torch.allclose(value, alone[row][name], atol=1e-6) for name, value in values.items())
-
-
-def test_modules_keep_nothing_of_a_call(model: Model) -> None:
-    before = {name: set(vars(module)) for name, module in model.named_modules()}
-    ids, mask = batch(model, "left")
-    run(model, ids, mask)
-    assert {name: set(vars(module)) for name, module in model.named_modules()} == before
-    assert not list(model.buffers())
 
 
 def test_a_pickled_model_is_the_same(model: Model) -> None:

@@ -13,11 +13,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils import _pytree as pytree
 from torch.utils.checkpoint import checkpoint
 
-from tests.cases import Inputs, readers_of_text
+from tests.cases import readers_of_text
 from tests.models.labelled import Text, heads_with_a_loss, padded_batch, texts_of, tiny_model
 from tests.models.tiny import each_stream, random_ids, target_ids
 from tfx_core.model import Model, ModelOutput
 from tfx_core.nn import Memory
+from tfx_testing.cases import Inputs
 
 ARCHITECTURES = [spec.name for spec in readers_of_text()]
 HEADS = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]

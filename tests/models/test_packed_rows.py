@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.cases import CHOICE_HEADS, readers_of_text
+from tests.cases import readers_of_text
 from tests.models.labelled import tiny_model
 from tests.models.tiny import random_ids
 from tfx_core.model import Model
 from tfx_core.nn import eager, sdpa
+from tfx_testing.cases import CHOICE_HEADS
 
 LENGTHS = (5, 1, 7, 3)
 HEADS = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.cases import Inputs, case_of, readers_of_text
+from tests.cases import case_of, readers_of_text
 from tests.models.labelled import SIDES, WIDTH, Text, padded_batch, texts_of, tiny_model
 from tests.models.tiny import each_stream
 from tfx_core.errors import InputError
 from tfx_core.model import Model, ModelOutput
 from tfx_core.nn import Observer, eager
+from tfx_testing.cases import Inputs
 
 ARCHITECTURES = [spec.name for spec in readers_of_text()]
 ASKED = {"output_hidden_states": True, "output_attentions": True}

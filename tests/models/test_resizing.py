@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
+from tests.cases import cases
 from tests.models.test_configs import TIED_HEADS
 from tests.models.test_settings import ARCHITECTURES, batch, made
 from tests.models.tiny import perturbed, random_ids
-from tests.parity.case import Case, cases
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import Model
 from tfx_core.model.resizing import check_shapes
+from tfx_testing.parity.case import Case
 
 CASES = [*((name, "backbone") for name in ARCHITECTURES), *TIED_HEADS]
 """To the number of tokens the other heads are as none is."""

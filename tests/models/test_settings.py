@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import tfx_core
-from tests.cases import CHOICE_HEADS, case_of, readers_of_text
+from tests.cases import case_of, readers_of_text
 from tests.models.tiny import random_ids, target_ids, tiny_config
 from tfx_core.errors import ConfigError
 from tfx_core.model import Model, load_architecture
+from tfx_testing.cases import CHOICE_HEADS
 
 ARCHITECTURES = [spec.name for spec in readers_of_text()]
 CASES = [(spec.name, head) for spec in readers_of_text() for head in ("backbone", *spec.heads)]

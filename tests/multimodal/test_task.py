@@ -11,11 +11,11 @@ from PIL import Image
 
 import tfx_core
 from tests.core.text.folders import write
-from tests.models.vocabularies import word_pieces
 from tests.multimodal.test_mmbt import with_pixels
 from tfx_core.cli import cli
 from tfx_core.errors import InputError
 from tfx_multimodal import ImageReader
+from tfx_testing.vocabularies import word_pieces
 
 READER = ImageReader(shortest_edge=40, crop_size=(36, 32))
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 import tfx_core
-from tests.models.bytes import byte_ids, save_byte_tokenizer
+from tfx_testing.byte_tokenizer import byte_ids, save_byte_tokenizer
 
 SPECIAL = ("<pad>", "<s>", "</s>")
 ROLES = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}

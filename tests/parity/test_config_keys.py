@@ -9,14 +9,15 @@ import torch
 import transformers
 
 import tfx_core
-from tests.cases import Variant, case_of, readers_of_text
-from tests.parity.case import Case
-from tests.parity.reference import read_reference, reference_model
+from tests.cases import case_of, readers_of_text
 from tests.parity.test_models import compare, flat, uncached
 from tfx_core.errors import ConfigError
 from tfx_core.model import load_architecture
 from tfx_core.model.known_keys import INERT_KEYS
 from tfx_core.plugins import ArchitectureSpec, registry
+from tfx_testing.cases import Variant
+from tfx_testing.parity.case import Case
+from tfx_testing.parity.reference import read_reference, reference_model
 
 ARCHITECTURES = [
     spec.name
@@ -33,7 +34,7 @@ NOT_CHANGED = {
 
 def case_with(model_type: str, **changes: Any) -> Case:
     first = case_of(model_type).variants[0]
-    return Case(model_type, Variant("changed", {**first.changes, **changes}, patch=first.patch), "backbone")
+    return Case(case_of(model_type), Variant("changed", {**first.changes, **changes}, patch=first.patch), "backbone")
 
 
 def changed_keys() -> list[tuple[str, str, Any]]:

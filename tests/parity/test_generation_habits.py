@@ -10,10 +10,10 @@ import transformers
 from torch import Tensor
 
 import tfx_core
-from tests.models.bytes import save_byte_tokenizer
 from tests.parity.test_generation_models import GENERATORS, prompts, sharpened
 from tfx_core.generation import TextStreamer
 from tfx_core.model.model import Model
+from tfx_testing.byte_tokenizer import save_byte_tokenizer
 
 BATCH, NEW = 3, 8
 # 0 as the padding token is taken for none by the reference's beams

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import Variant
-from tests.parity.case import Case
-from tests.parity.reference import reference_model
+from tests.cases import case_of
 from tfx_core.model.model import Model
+from tfx_testing.cases import Variant
+from tfx_testing.parity.case import Case
+from tfx_testing.parity.reference import reference_model
 
 
 def own_positions(model: Any) -> None:
@@ -27,14 +28,17 @@ BY_COLUMN = {*ENCODERS, "ctrl", "openai-gpt"}
 """Those to whose left-padded texts the reference gives the wrong positions: each text is compared alone."""
 DECODER: dict[str, Any] = {"is_decoder": True, "eos_token_id": 3}
 GENERATORS = {
-    **{name: Case(name, Variant("decoder", DECODER, patch=patch), "causal-lm") for name, patch in ENCODERS.items()},
-    "ctrl": Case("ctrl", Variant("standard", {"eos_token_id": 3, "initializer_range": 0.1}), "causal-lm"),
-    "gpt2": Case("gpt2", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
-    "openai-gpt": Case("openai-gpt", Variant("standard", {"eos_token_id": 3}), "causal-lm"),
-    "bart": Case("bart", Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
-    "mt5": Case("mt5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
-    "pegasus": Case("pegasus", Variant("standard", {"forced_eos_token_id": 1}), "conditional-generation"),
-    "t5": Case("t5", Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
+    **{
+        name: Case(case_of(name), Variant("decoder", DECODER, patch=patch), "causal-lm")
+        for name, patch in ENCODERS.items()
+    },
+    "ctrl": Case(case_of("ctrl"), Variant("standard", {"eos_token_id": 3, "initializer_range": 0.1}), "causal-lm"),
+    "gpt2": Case(case_of("gpt2"), Variant("standard", {"eos_token_id": 3}), "causal-lm"),
+    "openai-gpt": Case(case_of("openai-gpt"), Variant("standard", {"eos_token_id": 3}), "causal-lm"),
+    "bart": Case(case_of("bart"), Variant("standard", {"forced_eos_token_id": 2}), "conditional-generation"),
+    "mt5": Case(case_of("mt5"), Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
+    "pegasus": Case(case_of("pegasus"), Variant("standard", {"forced_eos_token_id": 1}), "conditional-generation"),
+    "t5": Case(case_of("t5"), Variant("standard", {"num_decoder_layers": 2}), "conditional-generation"),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "greedy": {},

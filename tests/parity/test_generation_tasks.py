@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 import tfx_core
 from tests.core.text.folders import write
-from tests.models.vocabularies import pieces
+from tfx_testing.vocabularies import pieces
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog near the river bank.",

@@ -6,10 +6,10 @@ import pytest
 import transformers
 
 import tfx_core
+from tests.cases import cases
 from tests.models.test_tokenizers import released_with
 from tests.models.test_words import with_head
 from tests.models.tiny import perturbed, tiny_config
-from tests.parity.case import cases
 from tests.parity.test_tasks import same
 
 

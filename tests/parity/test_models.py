@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import tfx_core
-from tests.parity.case import Case, cases, config_of
-from tests.parity.reference import read_reference, reference_model
+from tests.cases import cases
 from tfx_core.model.model import Model
 from tfx_core.nn import Memory
+from tfx_testing.parity.case import Case, config_of
+from tfx_testing.parity.reference import read_reference, reference_model
 
 CASES = list(cases())
 TOLERANCE = {"rtol": 1e-4, "atol": 2e-5}

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from tests.cases import case_of
-from tests.parity.case import Case
-from tests.parity.reference import read_reference
 from tests.parity.test_models import compare, faults, flat, uncached
 from tests.pretraining.case import Tried
 from tests.pretraining.test_objectives import PAIRS, examples
 from tfx_core import Model
 from tfx_core.model import load_architecture
 from tfx_core.model.heads import IGNORED
+from tfx_testing.parity.case import Case
+from tfx_testing.parity.reference import read_reference
 
 WITHOUT = {("convbert", "pretraining"): "the discriminator, which the reference left behind"}
 """Architecture and head that the reference has no class for, and what that is."""
@@ -83,7 +83,7 @@ def case_of_model(model: Model) -> Case:
     """A trained model as a case of parity, with what mends the reference where it is known to be wrong."""
     model_type, head = model.config.model_type, model.head_name
     known = next(each for each in case_of(model_type).variants if each.heads is None or head in each.heads)
-    return Case(model_type, replace(known, changes=model.config.to_dict()), head)
+    return Case(case_of(model_type), replace(known, changes=model.config.to_dict()), head)
 
 
 def compare_outputs(theirs: Any, ours: Model, inputs: dict[str, Any]) -> None:

@@ -9,12 +9,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import tfx_core
-from tests.cases import Variant
+from tests.cases import case_of
 from tests.cases.rag import BART, DOCUMENTS, T5, mended
-from tests.parity.case import Case
-from tests.parity.reference import reference_model
 from tfx_core.errors import InputError
 from tfx_core.model import Model
+from tfx_testing.cases import Variant
+from tfx_testing.parity.case import Case
+from tfx_testing.parity.reference import reference_model
 
 SEED = 10
 HEADS = ("rag-sequence", "rag-token")
@@ -35,7 +36,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The reference's model, of larger parameters, so that documents differ in what follows, and ours of it."""
     head, name = request.param
     changes = {"generator": GENERATORS[name], "reduce_loss": False}
-    case = Case("rag", Variant(name, changes, patch=mended), head)
+    case = Case(case_of("rag"), Variant(name, changes, patch=mended), head)
     reference = reference_model(case, seed=SEED)
     with torch.no_grad():
         for parameter in reference.parameters():

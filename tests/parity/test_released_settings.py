@@ -10,10 +10,11 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import tfx_core
-from tests.cases import Variant, case_of
-from tests.parity.case import Case
-from tests.parity.reference import reference_model
+from tests.cases import case_of
 from tfx_core.plugins import ArchitectureSpec, registry
+from tfx_testing.cases import Variant
+from tfx_testing.parity.case import Case
+from tfx_testing.parity.reference import reference_model
 
 PAD = 52
 """Of Marian, whose padding token stands behind all others; ids beyond the tiny vocabularies are those of here."""
@@ -160,7 +161,7 @@ def save_model(folder: Path, released: Released) -> Any:
     same = {} if layers is None else {"num_decoder_layers": layers}
     sizes = {"vocab_size": PAD + 1, **positions, **same, **released.special}
     model = reference_model(
-        Case(released.model_type, Variant("released", sizes, patch=patch), "conditional-generation")
+        Case(case_of(released.model_type), Variant("released", sizes, patch=patch), "conditional-generation")
     )
     with torch.no_grad():
         for parameter in model.parameters():

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import case_of
-from tests.parity.case import Case, cases
-from tests.parity.reference import read_reference, reference_model
+from tests.cases import cases
 from tests.parity.test_models import faults, flat, uncached
+from tfx_testing.parity.case import Case
+from tfx_testing.parity.reference import read_reference, reference_model
 
 HEADS = ("masked-lm", "causal-lm", "pretraining", "conditional-generation", "double-heads", "backbone")
 CASES = [
@@ -20,9 +20,9 @@ CASES = [
     for case in cases()
     if case.head in HEADS
     and case.variant.resized
-    and case_of(case.model_type).reads == "text"
-    and case_of(case.model_type).reference is None
-    and (case.variant is case_of(case.model_type).variants[0] or case.config.get("tie_word_embeddings") is False)
+    and case.architecture.reads == "text"
+    and case.architecture.reference is None
+    and (case.variant is case.architecture.variants[0] or case.config.get("tie_word_embeddings") is False)
 ]
 
 

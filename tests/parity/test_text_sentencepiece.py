@@ -38,7 +38,6 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import normalizers
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import BYTES, CONTROL, UNKNOWN, USER, charsmap, field, spiece
 from tests.parity.text_lines import hard_lines
 from tfx_core.text import Recipe, TextFacts, Tokenizer
 from tfx_core.text.recipes import sentencepiece_recipe
@@ -51,6 +50,7 @@ from tfx_seq2seq.mbart.text import RECIPE as MBART
 from tfx_seq2seq.pegasus.text import RECIPE as PEGASUS
 from tfx_seq2seq.t5.text import RECIPE as T5
 from tfx_seq2seq.xlm_prophetnet.text import RECIPE as XLM_PROPHETNET
+from tfx_testing.sentencepiece_files import BYTES, CONTROL, UNKNOWN, USER, charsmap, field, spiece
 
 ENGLISH = "".join(pydoc_data.topics.topics[name] for name in sorted(pydoc_data.topics.topics))[:150_000]
 OTHERS = """

@@ -11,11 +11,11 @@ import transformers
 
 import tfx_core
 from tests.cases import case_of, prophetnet
-from tests.parity.case import Case, config_of
-from tests.parity.reference import read_reference, reference_model
 from tests.parity.test_models import compare, faults, flat, uncached
 from tfx_core.model import Model, load_architecture
 from tfx_core.plugins import registry
+from tfx_testing.parity.case import Case, config_of
+from tfx_testing.parity.reference import read_reference, reference_model
 
 if not transformers.__version__.startswith("5."):
     raise RuntimeError(f"these tests compare with transformers 5, this environment has {transformers.__version__}")
@@ -40,7 +40,7 @@ def classes() -> Iterator[Case]:
             if hasattr(transformers, name) and name == load_architecture(spec.name).class_of(head):
                 variants = (each for each in case_of(spec.name).variants if each.heads is None or head in each.heads)
                 named = replace(next(variants), name=name, patch=None, heads_of_reference={head: name})
-                yield Case(spec.name, named, head)
+                yield Case(case_of(spec.name), named, head)
 
 
 @pytest.fixture(params=list(classes()), ids=str)

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 import tfx_core
 from tests.cases import case_of
 from tests.core.text.folders import write
-from tests.models.vocabularies import continued_bpe
 from tests.pretraining.case import Tried
 from tfx_core import ObjectiveSpec
 from tfx_core.errors import InputError
 from tfx_core.plugins import registry
+from tfx_testing.vocabularies import continued_bpe
 from tfx_training import Document, Part, TokenCorpus
 from tfx_training.objective import generator_of
 from tfx_training.objectives.causal import NextTokens, end_of

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, UNKNOWN, scored, spiece
-from tests.models.vocabularies import two_sides
 from tfx_core.errors import InputError, TextError
 from tfx_core.text import Tokenizer
 from tfx_core.text.recipes import Piece
 from tfx_seq2seq.marian.text import RECIPE
+from tfx_testing.sentencepiece_files import CONTROL, UNKNOWN, scored, spiece
+from tfx_testing.vocabularies import two_sides
 
 FILES: Mapping[str, Any] = two_sides(">>fra<<", ">>deu<<")
 ONLY_SOURCES = ("▁hello", "▁world", "▁ab", "▁abc")

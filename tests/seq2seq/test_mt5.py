@@ -8,10 +8,10 @@ import torch
 
 import tfx_core
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, USER, spiece
 from tests.models.tiny import random_ids, tiny_config
 from tfx_core.text.recipes import Piece
 from tfx_seq2seq.mt5 import ARCHITECTURE, MT5Config
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, USER, spiece
 
 PIECES = [Piece("<pad>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN), *LETTERS]
 SENTINELS = [Piece(f"▁<extra_id_{number}>", 0.0, USER) for number in (2, 1, 0)]

@@ -9,13 +9,13 @@ import torch
 
 import tfx_core
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, USER, charsmap, spiece
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import CheckpointError, ConfigError, InputError, TextError
 from tfx_core.text import Tokenizer
 from tfx_core.text.recipes import Piece
 from tfx_seq2seq.pegasus import PegasusConfig
 from tfx_seq2seq.pegasus.text import RECIPE
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, USER, charsmap, spiece
 
 FIRST = [Piece("<pad>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN)]
 PIECES = [*FIRST, Piece("<n>", 0.0, USER), *LETTERS]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.core.text.folders import VOCABULARY, read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, spiece
 from tfx_core.errors import TextError
 from tfx_core.text.recipes import Piece
 from tfx_seq2seq.prophetnet.text import RECIPE as PROPHETNET
 from tfx_seq2seq.xlm_prophetnet.text import RECIPE as XLM_PROPHETNET
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, spiece
 
 WORDS = ["[X_SEP]" if token == "[unused0]" else token for token in VOCABULARY]
 WORDS = WORDS if "[X_SEP]" in WORDS else [*WORDS, "[X_SEP]"]

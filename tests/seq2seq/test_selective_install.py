@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import tfx_core
-from tests.models.bytes import byte_ids, save_byte_tokenizer
 from tests.models.tiny import perturbed, tiny_config
+from tfx_testing.byte_tokenizer import byte_ids, save_byte_tokenizer
 
 ALONE = ["tfx-core", "tfx-seq2seq"]
 TEXTS = ["Open the file", "Close all windows"]

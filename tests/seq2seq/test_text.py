@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, charsmap, spiece
 from tfx_core.errors import TextError
 from tfx_core.text import Tokenizer
 from tfx_core.text.recipes import Piece
 from tfx_seq2seq.t5.text import RECIPE
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, charsmap, spiece
 
 PIECES = [Piece("<pad>", 0.0, CONTROL), Piece("</s>", 0.0, CONTROL), Piece("<unk>", 0.0, UNKNOWN), *LETTERS]
 

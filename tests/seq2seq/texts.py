@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import tfx_core
-from tests.models.bytes import byte_ids, save_byte_tokenizer
 from tests.models.tiny import perturbed, tiny_config
+from tfx_testing.byte_tokenizer import byte_ids, save_byte_tokenizer
 
 SPECIAL = ("<pad>", "</s>", "<s>")
 IDS = byte_ids(SPECIAL)

@@ -14,11 +14,11 @@ import torch
 from tokenizers import AddedToken, Tokenizer, processors
 
 import tfx_core
-from tests.models.bytes import byte_ids, save_byte_tokenizer
 from tests.models.tiny import perturbed, tiny_config
 from tfx_core import ArchitectureSpec, hookimpl
 from tfx_core.text import Direction, Languages, Recipe, Settings, TextFacts
 from tfx_seq2seq.bart import ARCHITECTURE, BartConfig
+from tfx_testing.byte_tokenizer import byte_ids, save_byte_tokenizer
 
 NAMES = ("en_XX", "de_DE", "fr_XX", "zh_CN", "zh_TW")
 TAGS = ("de", "fr")

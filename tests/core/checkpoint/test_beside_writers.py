@@ -12,12 +12,12 @@ import pytest
 import torch
 
 import tfx_core
-from tests.core.tasks import toy
 from tests.core.text.folders import BERT, VOCABULARY, read, write
 from tests.interference import READING, WRITING, before_each, killed_at
 from tfx_core.checkpoint import journal, open_folder, read_whole, replacing, replacing_files, write_folder
 from tfx_core.errors import CheckpointError, TfxError
 from tfx_core.text import read_tokenizer
+from tfx_testing import toy
 
 PLACES = (32, 64)
 LENGTHS = (100, 200)

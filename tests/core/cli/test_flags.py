@@ -9,13 +9,13 @@ import pytest
 import tfx_core
 from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite, command
-from tests.core.tasks.toy import Plugin, save
 from tfx_core.cli import output
 from tfx_core.cli.flags import in_flags
 from tfx_core.cli.run import run as run_group
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.model.linears import kernel_named
+from tfx_testing.toy import Plugin, save
 
 
 def generating() -> click.Command:

@@ -16,9 +16,9 @@ import tfx_core
 from tests.core.cli import running
 from tests.core.fake_site import FakeSite
 from tests.core.tasks import counting
-from tests.core.tasks.toy import Plugin, save
 from tests.processes import hear_interrupts, shown_on_a_terminal, with_path
 from tfx_core import TaskSpec, hookimpl
+from tfx_testing.toy import Plugin, save
 
 
 @pytest.fixture(autouse=True)
@@ -291,9 +291,7 @@ def test_an_option_that_would_hide_one_of_the_commands_own_is_refused(monkeypatc
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment for a process of its own in which the toy architecture and the counting task are installed."""
     site = FakeSite(tmp_path_factory.mktemp("environment") / "site")
-    site.install(
-        "tfx-toy", "from tests.core.tasks.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
-    )
+    site.install("tfx-toy", "from tfx_testing.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n")
     site.install("counting", "from tests.core.tasks.counting import Plugin\n\ntfx_tasks = Plugin().tfx_tasks\n")
     return with_path(site.root, Path(__file__).parents[3])
 

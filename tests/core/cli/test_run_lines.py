@@ -10,13 +10,13 @@ import pytest
 import tfx_core
 from tests.core.cli import running
 from tests.core.tasks.counting import Counting
-from tests.core.tasks.toy import Plugin, save
 from tfx_core import TaskSpec, hookimpl
 from tfx_core.cli.run import _follow
 from tfx_core.cli.task_answers import answers
 from tfx_core.cli.task_inputs import RunInputs, Unusable
 from tfx_core.errors import InputError
 from tfx_core.tasks import Result
+from tfx_testing.toy import Plugin, save
 
 LONG = "dog " * 50
 

@@ -9,11 +9,11 @@ import tfx_core
 from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite, architectures, command, names
 from tests.core.plugins.broken import GROUPS, Broken
-from tests.core.tasks import toy
 from tfx_core.cli import commands
 from tfx_core.plugins.discovery import PluginWarning, Status
+from tfx_testing import toy
 
-TOY = "from tests.core.tasks.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
+TOY = "from tfx_testing.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
 PART = 40
 """Kinds that are installed side by side."""
 

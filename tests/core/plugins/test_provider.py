@@ -10,22 +10,22 @@ import torch
 import tfx_core
 from tests.core.cli.running import run
 from tests.core.fake_site import FakeSite, architectures
-from tests.core.tasks import toy
 from tfx_core.embedding import load_encoder
 from tfx_core.errors import InputError, PluginError, UnknownNameError
 from tfx_core.plugins import ArchitectureSpec, discovery, registry
+from tfx_testing import toy
 
 HEAD = "sequence-classification"
 OTHERS = """
 from dataclasses import replace
-from tests.core.tasks import toy
+from tfx_testing import toy
 
 ARCHITECTURE = replace(toy.ARCHITECTURE, parts=())
 """
-TOY = "from tests.core.tasks.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
+TOY = "from tfx_testing.toy import Plugin\n\ntfx_architectures = Plugin().tfx_architectures\n"
 PLUGIN = """
 from dataclasses import replace
-from tests.core.tasks.toy import Plugin
+from tfx_testing.toy import Plugin
 from tfx_core import hookimpl
 
 @hookimpl

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import tfx_core
-from tests.core.tasks.toy import Plugin, save
+from tfx_testing.toy import Plugin, save
 
 Folder = Callable[..., str]
 

@@ -61,5 +61,5 @@ class Plugin:
         return [
             HeadSpec("crf", target=target, serves=("token-classification",)),
             HeadSpec("shy-crf", target=target),
-            HeadSpec("pooled-crf", target=target, capability="pooled-state"),
+            HeadSpec("seeing-crf", target=target, capability="image-state"),
         ]

@@ -13,7 +13,6 @@ import tfx_core
 from tests.core.fake_site import FakeSite
 from tests.core.tasks.conftest import Folder
 from tests.core.tasks.results import same
-from tests.core.tasks.toy import VOCABULARY
 from tfx_core import hookimpl
 from tfx_core.checkpoint import folder as folder_module
 from tfx_core.checkpoint.folder import parse_json
@@ -23,6 +22,7 @@ from tfx_core.plugins.discovery import PluginWarning
 from tfx_core.tasks import ItemError, Task, batching
 from tfx_core.tasks.pipeline import load_task, named
 from tfx_core.tasks.text_classification import TextClassification
+from tfx_testing.toy import VOCABULARY
 
 HEADS = {
     "fill-mask": "masked-lm",

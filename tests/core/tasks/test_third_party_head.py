@@ -40,8 +40,8 @@ def test_a_head_that_stands_in_for_none_serves_no_task(folder: Folder) -> None:
 
 
 def test_a_head_that_asks_for_what_a_backbone_lacks_is_refused_at_once(folder: Folder) -> None:
-    said = "head 'pooled-crf' needs a backbone with 'pooled-state'; toy has 'token-states'"
+    said = "head 'seeing-crf' needs a backbone with 'image-state'; toy has 'token-states', 'pooled-state'"
     with pytest.raises(UnknownNameError, match=said):
-        tfx_core.new_model("toy", head="pooled-crf")
+        tfx_core.new_model("toy", head="seeing-crf")
     with pytest.raises(UnknownNameError, match=said):
-        tfx_core.load_model(folder("crf"), head="pooled-crf")
+        tfx_core.load_model(folder("crf"), head="seeing-crf")

@@ -7,8 +7,8 @@ import pytest
 
 import tfx_core
 from tests.core.tasks.conftest import Folder
-from tests.core.tasks.toy import VOCABULARY
 from tfx_core.errors import InputError
+from tfx_testing.toy import VOCABULARY
 
 SIZE = len(VOCABULARY)
 

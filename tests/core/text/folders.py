@@ -1,27 +1,15 @@
 """Tokenizer folders for tests: a small vocabulary taken from that of BERT, with whatever files a test adds."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from tfx_core.checkpoint import open_folder
 from tfx_core.text import Recipe, TextFacts, Tokenizer, read_tokenizer
 from tfx_core.text.recipes import wordpiece_recipe
+from tfx_testing.vocabularies import write
 
 DATA = Path(__file__).parent / "data"
 VOCABULARY = (DATA / "vocab.txt").read_text(encoding="utf-8").splitlines()
-
-
-def write(folder: Path, files: Mapping[str, object]) -> Path:
-    """Write files into a folder: bytes and strings as they are, lists as lines, other objects as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, contents in files.items():
-        if isinstance(contents, list):
-            contents = "".join(f"{line}\n" for line in contents)
-        if not isinstance(contents, str | bytes):
-            contents = json.dumps(contents)
-        (folder / name).write_bytes(contents.encode("utf-8") if isinstance(contents, str) else contents)
-    return folder
 
 
 BERT = wordpiece_recipe(

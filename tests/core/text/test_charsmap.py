@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from tests.core.text.spiece import charsmap
 from tfx_core.errors import TextError
 from tfx_core.text.recipes.charsmap import charsmap_normalizers
+from tfx_testing.sentencepiece_files import charsmap
 
 UNICODE = {
     **{

@@ -14,12 +14,12 @@ import pytest
 from tokenizers import Tokenizer, decoders, models
 
 from tests.core.text.folders import BERT, read, write
-from tests.core.text.spiece import CONTROL, LETTERS, UNKNOWN, USER, Piece, charsmap, spiece
 from tfx_core.errors import TextError
 from tfx_core.text import Recipe, TextFacts
 from tfx_core.text.bounds import LONGEST_ADDED_TOKEN, LONGEST_PIECE
 from tfx_core.text.guard import guarded
 from tfx_core.text.recipes import byte_bpe_recipe, sentencepiece_recipe, words_recipe
+from tfx_testing.sentencepiece_files import CONTROL, LETTERS, UNKNOWN, USER, Piece, charsmap, spiece
 
 SPIECE = sentencepiece_recipe(TextFacts("T5Tokenizer", {"unk_token": "<unk>"}), single="$A", pair="$A $B")
 BPE = byte_bpe_recipe(TextFacts("GPT2Tokenizer", {"unk_token": "<unk>"}))

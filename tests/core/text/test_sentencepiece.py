@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import (
+from tfx_core.errors import TextError
+from tfx_core.text import Recipe, TextFacts, Tokenizer
+from tfx_core.text.recipes import FAIRSEQ_TOKENS, fairseq_order, sentencepiece_recipe
+from tfx_core.text.recipes.sentencepiece import segmenter
+from tfx_core.text.sentencepiece_model import Algorithm, Piece, SentencePieceModel, read_sentencepiece
+from tfx_testing.sentencepiece_files import (
     BYTE,
     BYTES,
     CONTROL,
@@ -21,11 +26,6 @@ from tests.core.text.spiece import (
     scored,
     spiece,
 )
-from tfx_core.errors import TextError
-from tfx_core.text import Recipe, TextFacts, Tokenizer
-from tfx_core.text.recipes import FAIRSEQ_TOKENS, fairseq_order, sentencepiece_recipe
-from tfx_core.text.recipes.sentencepiece import segmenter
-from tfx_core.text.sentencepiece_model import Algorithm, Piece, SentencePieceModel, read_sentencepiece
 
 FACTS = TextFacts("T5Tokenizer", {"unk_token": "<unk>", "eos_token": "</s>"})
 PLAIN = sentencepiece_recipe(FACTS, single="$A", pair="$A $B")

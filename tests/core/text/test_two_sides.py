@@ -11,13 +11,13 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models
 
 from tests.core.text.folders import read, write
-from tests.core.text.spiece import CONTROL, UNKNOWN, scored, spiece
 from tfx_core.checkpoint import Folder
 from tfx_core.errors import InputError, TextError
 from tfx_core.generation import TextStreamer
 from tfx_core.generation.stopping import StopStrings
 from tfx_core.text import Numbered, Recipe, Settings, TextFacts, Tokenizer
 from tfx_core.text.recipes import Piece, read_sentencepiece, sentencepiece_tokenizer, template
+from tfx_testing.sentencepiece_files import CONTROL, UNKNOWN, scored, spiece
 
 ROLES = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 SOURCES = ["▁", *"abcdehlo", "▁hello", "▁all"]

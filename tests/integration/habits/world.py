@@ -6,7 +6,7 @@ from typing import Any
 
 import tfx_core
 from tests.cases import case_of
-from tests.models.bytes import byte_ids, save_byte_tokenizer
+from tfx_testing.byte_tokenizer import byte_ids, save_byte_tokenizer
 
 SPECIAL = ("[PAD]", "[BOS]", "[EOS]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = len(byte_ids(SPECIAL))

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors.torch import load_file
 
-from tests.cases import case_of
-from tests.parity.case import Case
+from tfx_testing.parity.case import Case
 
 REPORT: dict[str, Any] = {"mismatched_keys": [], "error_msgs": []}
 
@@ -17,7 +15,7 @@ def reference_model(case: Case, seed: int = 0) -> Any:
     """The reference's model of the case, random, with all that learns perturbed, norms and biases included."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        build = case_of(case.model_type).reference or _of_its_class
+        build = case.architecture.reference or _of_its_class
         model = build(case)
         with torch.no_grad():
             for parameter in (each for each in model.parameters() if each.requires_grad):  # not what is computed
@@ -28,7 +26,7 @@ def reference_model(case: Case, seed: int = 0) -> Any:
 
 
 def _of_its_class(case: Case) -> Any:
-    cls = getattr(transformers, case.reference_class)
+    cls = case.reference_type
     config = case.config
     pruned = {int(layer): heads for layer, heads in config.pop("pruned_heads", {}).items()}
     settings = cls.config_class(**config, attn_implementation=case.variant.kernel)
@@ -40,12 +38,12 @@ def _of_its_class(case: Case) -> Any:
 
 def read_reference(case: Case, folder: Path) -> tuple[Any, dict[str, Any]]:
     """What the reference reads from a folder that we wrote, and its report of what did not fit."""
-    build = case_of(case.model_type).reference
+    build = case.architecture.reference
     if build is not None:
         model = build(case)
         missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
         return model.eval(), {**REPORT, "missing_keys": missing, "unexpected_keys": unexpected}
-    cls = getattr(transformers, case.reference_class)
+    cls = case.reference_type
     model, report = cls.from_pretrained(
         folder, output_loading_info=True, attn_implementation=case.variant.kernel, local_files_only=True
     )

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterable, Mapping
 
-from tfx_core.text.sentencepiece_model import Piece, PieceKind
+from tfx_core.text.recipes import Piece, PieceKind
 
 CONTROL, UNKNOWN, USER, UNUSED, BYTE = (
     PieceKind.CONTROL,
@@ -16,6 +16,7 @@ BYTES = tuple(Piece(f"<0x{byte:02X}>", 0.0, BYTE) for byte in range(256))
 
 
 def varint(value: int) -> bytes:
+    """A whole number in groups of seven bits, the lowest first."""
     encoded = b""
     value &= 0xFFFF_FFFF_FFFF_FFFF
     while value >= 0x80:
@@ -34,6 +35,7 @@ def field(number: int, value: bytes | int | float) -> bytes:
 
 
 def piece_field(piece: Piece) -> bytes:
+    """A piece as a field of the model."""
     kind = b"" if piece.kind is PieceKind.NORMAL else field(3, int(piece.kind))
     return field(1, field(1, piece.text.encode()) + field(2, piece.score) + kind)
 
@@ -73,6 +75,7 @@ def charsmap(entries: Mapping[str, str]) -> bytes:
 
 
 def scored(*texts: str, first: float = -1.0, step: float = -0.5) -> list[Piece]:
+    """Pieces with scores that fall by ``step`` from one to the next."""
     return [Piece(text, first + step * place) for place, text in enumerate(texts)]
 
 

@@ -1,4 +1,4 @@
-"""A toy architecture with every encoder head, so that tasks can be tested where no family is installed."""
+"""A toy encoder with the usual heads, so that heads and tasks can be checked where no family is installed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ VOCABULARY = [*SPECIAL, *WORDS.split()]
 
 @dataclass(kw_only=True)
 class ToyConfig(ModelConfig):
+    """Keys of its ``config.json``."""
+
     model_type = "toy"
 
     vocab_size: int = len(VOCABULARY)
@@ -44,7 +46,9 @@ class ToyBackbone(Backbone):
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
 
     def embed(self, input_ids: Tensor) -> Tensor:
-        return self.embedding(input_ids)
+        """Ids ``(B, S)`` -> vectors ``(B, S, D)``."""
+        vectors: Tensor = self.embedding(input_ids)
+        return vectors
 
     def forward(
         self,
@@ -53,6 +57,7 @@ class ToyBackbone(Backbone):
         token_type_ids: Tensor | None = None,
         attention: AttentionKernel | None = None,
     ) -> ModelOutput:
+        """States ``(B, S, D)``, and the mean of those of real tokens, ``(B, D)``."""
         x = self.embedding(input_ids)
         mask = attention_mask.unsqueeze(-1).to(x.dtype)  # (B, S, 1)
         x = x + 0.1 * (mask.cumsum(1) - 1)
@@ -63,6 +68,7 @@ class ToyBackbone(Backbone):
 
 
 def initialise(path: str, module: nn.Module, config: ToyConfig, generator: torch.Generator | None) -> None:
+    """Fill one module's own parameters."""
     for parameter in module.parameters(recurse=False):
         nn.init.normal_(parameter, generator=generator)
 
@@ -93,7 +99,7 @@ ARCHITECTURE = Architecture(
         (Rename("toy.embedding.weight", "backbone.embedding.weight"),), prefix="toy."
     ),
     initialise=initialise,
-    capabilities={"token-states": ()},
+    capabilities={"token-states": (), "pooled-state": ()},
 )
 
 
@@ -102,6 +108,7 @@ class Plugin:
 
     @hookimpl
     def tfx_architectures(self) -> list[ArchitectureSpec]:
+        """The one."""
         classes = {
             "ToyModel": "backbone",
             "ToyForMaskedLM": "masked-lm",
@@ -111,7 +118,11 @@ class Plugin:
         }
         return [
             ArchitectureSpec(
-                "toy", target=f"{__name__}:ARCHITECTURE", hf_classes=classes, capabilities=("token-states",)
+                "toy",
+                target=f"{__name__}:ARCHITECTURE",
+                hf_classes=classes,
+                capabilities=("token-states", "pooled-state"),
+                summary="for tests",
             )
         ]
 

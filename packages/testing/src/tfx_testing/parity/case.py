@@ -4,14 +4,14 @@ import inspect
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tests.cases import CHOICE_HEADS, Inputs, Variant, case_of
 from tfx_core.model import ModelConfig, load_architecture
-from tfx_core.plugins import ArchitectureSpec, registry
+from tfx_testing.cases import CHOICE_HEADS, ArchitectureCase, Inputs, Variant
 
 BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
 
@@ -20,9 +20,14 @@ BATCH, LENGTH, SOURCE_LENGTH, CHOICES = 3, 11, 7, 2
 class Case:
     """One variant with one head."""
 
-    model_type: str
+    architecture: ArchitectureCase
     variant: Variant
     head: str
+
+    @property
+    def model_type(self) -> str:
+        """The architecture's name."""
+        return self.architecture.model_type
 
     def __str__(self) -> str:
         return f"{self.model_type}-{self.variant.name}-{self.head}".replace(" ", "-")
@@ -30,7 +35,7 @@ class Case:
     @property
     def config(self) -> dict[str, Any]:
         """Keys of the config, with the number of classes that the head can have."""
-        case = case_of(self.model_type)
+        case = self.architecture
         config = deepcopy({**case.tiny, "num_labels": 3, **case.compared, **self.variant.changes})
         if self.head in ("question-answering", "multiple-choice", "pretraining"):
             config.pop("num_labels", None)
@@ -38,9 +43,7 @@ class Case:
 
     def takes(self, name: str) -> bool:
         """Whether the reference's model takes an input of this name."""
-        import transformers
-
-        return name in inspect.signature(getattr(transformers, self.reference_class).forward).parameters
+        return name in inspect.signature(self.reference_type.forward).parameters
 
     @property
     def has_reference(self) -> bool:
@@ -60,10 +63,15 @@ class Case:
         assert name is not None
         return name
 
+    @property
+    def reference_type(self) -> Any:
+        """That class itself."""
+        return getattr(import_module(self.architecture.reference_module), self.reference_class)
+
     def inputs(self, *, padded: bool = False, labels: bool = True, seed: int = 0) -> Inputs:
         """A batch ``(3, 11)``, padded if asked for."""
         generator = torch.Generator().manual_seed(seed)
-        make = self.variant.inputs or case_of(self.model_type).inputs or encoder_inputs
+        make = self.variant.inputs or self.architecture.inputs or encoder_inputs
         made = make(self, generator)
         if not labels:
             made = {name: x for name, x in made.items() if not is_label(name)}
@@ -72,16 +80,13 @@ class Case:
         return padded_right(made, self) if self.variant.padded is None else self.variant.padded(made)
 
 
-def cases(model_types: tuple[str, ...] | None = None) -> Iterator[Case]:
-    """Every variant of every registered architecture with every head that it is meant for."""
-    for spec in registry.architectures():
-        if model_types is not None and spec.name not in model_types:
-            continue
-        for variant in case_of(spec.name).variants:
-            for head in variant.heads or ("backbone", *spec.heads):
-                case = Case(spec.name, variant, head)
-                if case.has_reference:
-                    yield case
+def cases_of(architecture: ArchitectureCase) -> Iterator[Case]:
+    """Every variant of an architecture with every head that it is meant for."""
+    for variant in architecture.variants:
+        for head in variant.heads or ("backbone", *architecture.spec.heads):
+            case = Case(architecture, variant, head)
+            if case.has_reference:
+                yield case
 
 
 def is_label(name: str) -> bool:
@@ -146,7 +151,7 @@ def head_labels(case: Case, vocab: int, labels: int, generator: torch.Generator)
 
     token_labels = random(vocab, BATCH, LENGTH)
     token_labels[:, 2:4] = -100
-    own = case_of(case.model_type).labels(case.head, token_labels, generator)
+    own = case.architecture.labels(case.head, token_labels, generator)
     if own is not None:
         return own
     if case.head == "double-heads":
@@ -182,7 +187,7 @@ def padded_right(inputs: Inputs, case: Case) -> Inputs:
     for row, real in enumerate((LENGTH, 4, 8)):
         mask[row, ..., real:] = 0
     made = {**inputs, "attention_mask": mask, "input_ids": inputs["input_ids"].masked_fill(mask == 0, padding_id(case))}
-    if case_of(case.model_type).end_token is not None:  # a classifier reads it
+    if case.architecture.end_token is not None:  # a classifier reads it
         made["input_ids"].scatter_(-1, mask.sum(-1, keepdim=True) - 1, inputs["input_ids"][..., -1:])
     if "mc_token_ids" in inputs:
         made["mc_token_ids"] = inputs["mc_token_ids"].minimum(mask.sum(-1) - 1)
@@ -198,6 +203,5 @@ def padding_id(case: Case) -> int:
 
 def config_of(case: Case) -> ModelConfig:
     """Our configuration of the case."""
-    architecture: Any = registry.load(ArchitectureSpec, case.model_type)
-    config: ModelConfig = architecture.config.from_dict(case.config)
+    config: ModelConfig = load_architecture(case.model_type).config.from_dict(case.config)
     return config

@@ -1,17 +1,31 @@
 """Files of small tokenizers, as each family released its own: every letter, some words, the special tokens."""
 
+import json
 import string
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tokenizers.pre_tokenizers import ByteLevel
 
-from tests.core.text.spiece import CONTROL, UNKNOWN, field, scored, spiece
 from tfx_core.text.recipes import Piece
+from tfx_testing.sentencepiece_files import CONTROL, UNKNOWN, field, scored, spiece
 
 Files = Mapping[str, object]
 """File name -> contents: bytes, lines, or an object for JSON."""
 
 WORDS = ("ab", "abc", "hello", "world")
+
+
+def write(folder: Path, files: Files) -> Path:
+    """Write files into a folder: bytes and strings as they are, lists as lines, other objects as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, contents in files.items():
+        if isinstance(contents, list):
+            contents = "".join(f"{line}\n" for line in contents)
+        if not isinstance(contents, str | bytes):
+            contents = json.dumps(contents)
+        (folder / name).write_bytes(contents.encode("utf-8") if isinstance(contents, str) else contents)
+    return folder
 
 
 def word_pieces(special: Sequence[str], file: str = "vocab.txt") -> Files:

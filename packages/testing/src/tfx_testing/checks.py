@@ -1,0 +1,137 @@
+"""What checks are: methods that a test class inherits, each said in its docstring, and left out for a reason only."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+Values = Callable[[Any], Sequence[Any]]
+"""From the class that inherits a check to the values of one of its arguments."""
+
+
+def each(ids: Callable[[Any], str] | None = None, **arguments: Values) -> Callable[[_F], _F]:
+    """Run a check, or every check of a class, once for each value of its arguments.
+
+    The values depend on the class that inherits it: ``@each(head=heads)`` calls ``heads`` with that class. A check with
+    an argument that has no value there is none of that class.
+    """
+
+    def mark(checked: _F) -> _F:
+        for one in _checks_in(checked).values() if inspect.isclass(checked) else (checked,):
+            vars(one)["_each"] = arguments_of(one) | {name: (values, ids) for name, values in arguments.items()}
+        return checked
+
+    return mark
+
+
+def arguments_of(check: Any) -> dict[str, tuple[Values, Callable[[Any], str] | None]]:
+    """The arguments of a check that depend on the class: their values, and what each value is called."""
+    found: dict[str, tuple[Values, Callable[[Any], str] | None]] = vars(check).get("_each", {})
+    return found
+
+
+class Checks:
+    """The base of all classes of checks; a subclass of one of them, in a test file, says what is checked.
+
+    Each method ``test_…`` is a check. A test class may leave one out, or define it anew, if it names it in
+    ``exceptions`` with the reason; without one the class is a `TypeError`.
+    """
+
+    exceptions: ClassVar[Mapping[str, str]] = {}
+    """Check that is left out, or that the class defines anew -> why."""
+
+    @classmethod
+    def is_declared(cls) -> bool:
+        """Whether this class says what is checked, so that its checks can run."""
+        return False
+
+    @classmethod
+    @contextmanager
+    def surroundings(cls) -> Iterator[None]:
+        """What is registered while its checks run."""
+        yield
+
+    @classmethod
+    def is_of_this(cls, check: Any) -> bool:
+        """Whether a check that is inherited is one of this class."""
+        return True
+
+    @pytest.fixture(autouse=True)
+    def _in_its_surroundings(self) -> Iterator[None]:
+        with self.surroundings():
+            yield
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        with cls.surroundings():
+            if cls.is_declared():
+                _prepare(cls)
+
+
+def _checks_in(cls: type) -> dict[str, Callable[..., Any]]:
+    return {name: each for name, each in vars(cls).items() if name.startswith("test_") and callable(each)}
+
+
+def _inherited(cls: type) -> dict[str, Any]:
+    """The checks of the bases, as the first base in order has them."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__[1:]:
+        for name, check in vars(base).items():
+            if name.startswith("test_"):
+                found.setdefault(name, check)
+    return found
+
+
+def _refuse_unfounded(cls: type[Checks], inherited: Mapping[str, Any]) -> None:
+    """Every check that a class changes has a reason, and every reason a check."""
+    for name in inherited:
+        if name in vars(cls) and not str(cls.exceptions.get(name, "")).strip():
+            change = "leaves out" if vars(cls)[name] is None else "defines anew"
+            raise TypeError(
+                f"{cls.__name__} {change} the check {name} without a reason: "
+                f'say it in exceptions = {{"{name}": "…"}}, or take the change back'
+            )
+    for name, reason in cls.exceptions.items():
+        if name not in inherited:
+            raise TypeError(f"{cls.__name__}.exceptions names {name!r}, and there is no such check: remove it")
+        if not reason.strip():
+            raise TypeError(f"{cls.__name__}.exceptions gives no reason for {name!r}: say why it is left out")
+
+
+def _prepare(cls: type[Checks]) -> None:
+    """Give a class that says what is checked its own form of each check that it inherits."""
+    inherited = _inherited(cls)
+    _refuse_unfounded(cls, inherited)
+    for name, check in inherited.items():
+        if name not in vars(cls):
+            left_out = check is None or name in cls.exceptions or not cls.is_of_this(check)
+            setattr(cls, name, None if left_out else _prepared(check, cls))
+
+
+def _prepared(check: Any, cls: type[Checks]) -> Any:
+    """The check as a class runs it: with its values, and with its docstring beside what failed; or ``None``."""
+
+    @wraps(check)
+    def run(*args: Any, **named: Any) -> None:
+        try:
+            check(*args, **named)
+        except (Exception, pytest.fail.Exception) as error:
+            error.add_note(f"Check {check.__name__}: {inspect.getdoc(check)}")
+            raise
+
+    prepared: Any = run
+    for name, (values, ids) in arguments_of(check).items():
+        found = values(cls)
+        if not found:
+            return None
+        prepared = pytest.mark.parametrize(name, found, ids=ids or _spelled)(prepared)
+    return prepared
+
+
+def _spelled(value: Any) -> str | None:
+    """How a value is called in the name of a test."""
+    return value if isinstance(value, str) else getattr(value, "name", None)

@@ -1,0 +1,1 @@
+"""An architecture beside the class of another library that computes the same."""
