@@ -20,7 +20,7 @@ sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # for the picture's module, and fo
 
 from model_picture import box_of, picture  # noqa: E402
 
-from tests.cases import case_of  # noqa: E402
+from tests.cases import OURS, case_of  # noqa: E402
 from tfx_core.checkpoint import unfilled_modules  # noqa: E402
 from tfx_core.errors import ConfigError  # noqa: E402
 from tfx_core.fields import described, forms, plain  # noqa: E402
@@ -94,7 +94,8 @@ class Subject:
 
 
 def _entries() -> list[Registered[ArchitectureSpec]]:
-    return sorted(registry.specs(ArchitectureSpec), key=lambda entry: entry.spec.name)
+    ours = (entry for entry in registry.specs(ArchitectureSpec) if entry.distribution in OURS)
+    return sorted(ours, key=lambda entry: entry.spec.name)
 
 
 def _overview() -> str:

@@ -14,8 +14,8 @@ PAGE = Path(__file__).parent / "command-line.md"
 BEGIN = """\
 # The command line
 
-`tfx-core` is one command; distributions add to it. This page has what there is where all of tfx's are installed, and is
-written by `python docs/write_commands.py` from what `--help` shows.
+`tfx-core` is one command; distributions add to it. This page has what `--help` says of every command and option where all
+of tfx's distributions are installed.
 
 Results are a table on a terminal, lines with tabs in a pipe, and JSON Lines with `--json`. An error is one line on
 stderr: the exit code is 1, or 2 for wrong usage; `tfx-core --debug …` shows where it was raised. [Errors and their

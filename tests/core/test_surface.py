@@ -20,7 +20,7 @@ PUBLIC = (
 
 
 def strangers() -> dict[str, str]:
-    """Where -> Python source of everything here that uses the core from outside, a line of README for a block of it."""
+    """Where -> Python source of everything here that uses the core from outside, a line of a page for a block of it."""
     files = [
         *ROOT.glob("packages/*/src/**/*.py"),
         *ROOT.glob("examples/**/*.py"),
@@ -30,7 +30,7 @@ def strangers() -> dict[str, str]:
     sources = {
         str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files if "tfx_core" not in file.parts
     }
-    for readme in (ROOT / "README.md", *ROOT.glob("packages/*/README.md")):
+    for readme in (ROOT / "README.md", *ROOT.glob("packages/*/README.md"), *ROOT.glob("docs/**/*.md")):
         text = readme.read_text(encoding="utf-8")
         for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             line = text.count("\n", 0, block.start()) + 1
@@ -60,7 +60,14 @@ def private(module: str, name: str | None) -> bool:
     "place",
     [
         *(f"packages/{name}/src/" for name in ("encoders", "decoders", "seq2seq", "retrieval")),
-        *("packages/core/README.md:", "README.md:", "examples/", "benchmarks/", "tests/core/stranger_llama.py"),
+        *(
+            "packages/core/README.md:",
+            "README.md:",
+            "docs/plugins/",
+            "examples/",
+            "benchmarks/",
+            "tests/core/stranger_llama.py",
+        ),
     ],
 )
 def test_strangers_are_found_everywhere(place: str) -> None:

@@ -1,8 +1,8 @@
 """Does what a reader of a page does: pastes its blocks one after the other, into one Python and one shell.
 
-A block of Python or TOML that begins with the name of a file is that file. What a ``print`` prints is what stands behind
-it as a comment, where that is a value and no words. A ``text`` block is what the block before it printed, whole. `sh` is
-run, but for what needs a clone or the hub; other languages are to be read.
+A block of Python or TOML that begins with the name of a file is that file. What a ``print`` prints is what stands
+behind it as a comment, where that is a value and no words. A ``text`` block is what the block before it printed, whole.
+``sh`` is run, but for what needs a clone or the hub; other languages are to be read.
 
 ``python pasting.py README.md`` pastes in the present folder; several pages are pasted one after the other, each anew.
 """
@@ -25,9 +25,10 @@ FILE = re.compile(r"# ([\w/.-]+\.(py|toml))\n")
 """What a block begins with that is a file."""
 NOT_HERE = ("nox", "dist/", "google-t5/", "pip install", "accelerate launch")
 """Marks of commands that are run in a clone, or that need a checkpoint of the hub, or more of the machine."""
-PROMISE = re.compile(r"^\s*print\(.*\)  # (.+)$")
-VALUE = re.compile(r"['\"(\[{\d-]|(True|False|None|tensor|Size)\b")
+PROMISE = re.compile(r"\s*print\(.*\)  # (.+)")
+VALUE = re.compile(r"['\"(\[{\d-]|(True|False|None|tensor|torch\.Size)\b")
 """How a comment begins that is what is printed; any other is about it."""
+SIZE = re.compile(r"torch\.Size\(\[(.*?)\]\)")
 
 
 class Page:
@@ -103,13 +104,11 @@ def unkept(source: str, by_line: dict[int, str]) -> str | None:
     """Which lines print something else than stands behind them; ``None`` where none does."""
     faults = []
     for number, line in enumerate(source.splitlines(), start=1):
-        promise = PROMISE.match(line)
+        promise = PROMISE.fullmatch(line)
         if promise is None or not VALUE.match(promise[1]):
             continue
-        printed = re.sub(r"torch\.Size\(\[(.*?)\]\)", r"(\1)", by_line.get(number, "nothing").rstrip())
-        promised = re.sub(r"torch\.Size\(\[(.*?)\]\)", r"(\1)", promise[1])
-        # of one result of several, in brackets of another kind, the words behind it are about it
-        if printed != promised and not promised.startswith((f"{printed},", f"{printed}:", f"{printed} ", f"{printed};")):
+        printed, promised = (SIZE.sub(r"(\1)", each.rstrip()) for each in (by_line.get(number, "nothing"), promise[1]))
+        if printed != promised and not promised.startswith(f"{printed}; "):  # behind a semicolon are words
             faults.append(f"line {number}: {line.strip()}\nprinted {printed}")
     return "\n".join(faults) or None
 
