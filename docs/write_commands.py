@@ -10,12 +10,13 @@ import click
 from tfx_core.cli import cli
 
 PAGE = Path(__file__).parent / "command-line.md"
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 
 BEGIN = """\
 # The command line
 
-`tfx-core` is one command; distributions add to it. This page has what `--help` says of every command and option where all
-of tfx's distributions are installed.
+`tfx-core` is one command; distributions add to it. This page has what `--help` says of every command and option where
+all of tfx's distributions are installed.
 
 Results are a table on a terminal, lines with tabs in a pipe, and JSON Lines with `--json`. An error is one line on
 stderr: the exit code is 1, or 2 for wrong usage; `tfx-core --debug …` shows where it was raised. [Errors and their
@@ -60,10 +61,10 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """One line of Markdown: words in capitals and with dashes before them are code; tags are none of HTML."""
-    return re.sub(r"(?<![\w`-])--[a-z][\w-]*", lambda found: f"`{found[0]}`", " ".join(text.split())).replace(
-        "<", "&lt;"
-    )
+    """One line of Markdown: names of options are code, and what looks like a tag is none."""
+    parts = " ".join(text.split()).replace("``", "`").split("`")
+    parts[::2] = [OPTION.sub(r"`\g<0>`", each).replace("<", "&lt;") for each in parts[::2]]  # between them is code
+    return "`".join(parts)
 
 
 if __name__ == "__main__":

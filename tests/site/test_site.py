@@ -1,4 +1,4 @@
-"""The documentation builds without a fault by both programs that read its settings, and loads nothing from elsewhere."""
+"""The documentation builds without a fault, by both programs that read its settings, and loads nothing from afar."""
 
 import re
 import shutil
