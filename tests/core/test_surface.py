@@ -96,6 +96,11 @@ def test_a_private_import_is_noticed(source: str, is_private: bool) -> None:
     assert any(private(module, name) for module, name in used(source)) == is_private
 
 
+def test_the_page_about_versions_names_all_that_may_be_imported() -> None:
+    page = (ROOT / "docs/plugins/versions.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(tfx_core[\w.]*)`", page.partition("\n## The API level")[0])) == set(PUBLIC)
+
+
 @pytest.mark.parametrize("module", PUBLIC)
 def test_what_is_public_is_there_and_listed_once(module: str) -> None:
     names = import_module(module).__all__
