@@ -108,7 +108,7 @@ def unkept(source: str, by_line: dict[int, str]) -> str | None:
         if promise is None or not VALUE.match(promise[1]):
             continue
         printed, promised = (SIZE.sub(r"(\1)", each.rstrip()) for each in (by_line.get(number, "nothing"), promise[1]))
-        if printed != promised and not promised.startswith(f"{printed}; "):  # behind a semicolon are words
+        if printed != promised and not promised.startswith((f"{printed}; ", f"{printed}: ")):  # and words
             faults.append(f"line {number}: {line.strip()}\nprinted {printed}")
     return "\n".join(faults) or None
 

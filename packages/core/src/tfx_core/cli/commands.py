@@ -16,6 +16,7 @@ from tfx_core.plugins.distributions import normalise
 
 OWN: Mapping[str, str] = {
     "architectures": "tfx_core.cli.architectures:architectures",
+    "attention": "tfx_core.cli.attention_maps:attention",
     "attention-cost": "tfx_core.cli.attention:attention_cost",
     "attention-picture": "tfx_core.cli.attention:attention_picture",
     "doctor": "tfx_core.cli.doctor:doctor",

@@ -22,6 +22,11 @@ class Observer:
     used: bool = field(default=False, init=False)
     """Whether it has been shown any weights."""
 
+    @property
+    def queries(self) -> Tensor | None:
+        """Which tokens attend, ``(B, T)``, where those are not all of a row, or not in their order."""
+        return None
+
     def __call__(self, weights: Tensor) -> Tensor:
         """``(B, H, T, S)`` after softmax and dropout -> the same, as the values are to be summed with.
 

@@ -55,6 +55,11 @@ class GlobalObserver(Observer):
     places: GlobalPlaces = field(kw_only=True)
     layout: Layout = field(kw_only=True)
 
+    @property
+    def queries(self) -> Tensor:
+        """Where the global tokens are, ``(B, X)``."""
+        return self.places.columns
+
     def report(self, weights: Tensor) -> Tensor:
         """Record weights ``(B, H, X, L)`` as ``(B, H, S, X)``; what is given back is made of the record."""
         by_token = weights.transpose(2, 3)
