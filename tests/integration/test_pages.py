@@ -11,10 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 READMES = (ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")))
 ARCHITECTURES = sorted(ROOT.glob("docs/architectures/*.md"))
-PAGES = {str(page.relative_to(ROOT)): [page] for page in (*READMES, *sorted(ROOT.glob("docs/**/*.md")))}
-PAGES = {
-    name: pages for name, pages in PAGES.items() if pages[0] not in ARCHITECTURES and "```" in pages[0].read_text()
-}
+DOCS = [page for page in sorted(ROOT.glob("docs/**/*.md")) if page not in ARCHITECTURES]
+PAGES = {str(page.relative_to(ROOT)): [page] for page in (*READMES, *DOCS) if "```" in page.read_text(encoding="utf-8")}
 # those are short and many: a process pastes some of them
 SHARES = {f"docs/architectures, share {number}": ARCHITECTURES[number::4] for number in range(4)}
 

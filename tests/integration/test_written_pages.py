@@ -28,7 +28,11 @@ def written(name: str) -> dict[Path, str]:
 @pytest.mark.parametrize("name", ["write_architectures", "write_commands"])
 def test_written_pages_are_what_is_written_today(name: str) -> None:
     pages = written(name)
-    old = [str(file.relative_to(ROOT)) for file, text in pages.items() if not file.exists() or file.read_text() != text]
+    old = [
+        str(file.relative_to(ROOT))
+        for file, text in pages.items()
+        if not file.exists() or file.read_text(encoding="utf-8") != text
+    ]
     assert old == [], f"python docs/{name}.py writes them"
     if name == "write_architectures":
         assert {*pages} == {*(ROOT / "docs/architectures").iterdir()}
