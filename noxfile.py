@@ -22,7 +22,8 @@ BENCHMARKS = (
     "pretraining", "accuracy",
 )  # fmt: skip
 BIN = "Scripts" if os.name == "nt" else "bin"
-TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors")
+TEST_TOOLS = ("pytest", "pytest-socket", "pytest-xdist", "hypothesis", "safetensors", "sybil")
+SITE_TOOLS = ("mkdocs-material", "zensical")
 REFERENCE = ("transformers", "sentencepiece", "protobuf", "sacremoses")
 EXTRAS = {"retrieval": "evaluation,milvus", "training": "curves,datasets,metrics"}
 """Extras of a distribution without which its tests cannot run."""
@@ -36,6 +37,7 @@ nox.options.sessions = [
     "types",
     "tests",
     "integration",
+    "docs",
     "pretraining",
     "parity",
     "parity_old",
@@ -174,6 +176,15 @@ def integration(session: nox.Session) -> None:
     _pytest(session, DISTRIBUTIONS, "tests/integration")
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, built strictly by mkdocs and by zensical, and by the first into site/."""
+    _install(session, *SITE_TOOLS, "pytest", "pytest-socket", "pytest-xdist")
+    _pytest(session, [], "tests/site")
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.log(f"the site is {ROOT / 'site' / 'index.html'}")
+
+
 @nox.session(requires=["build"])
 def pretraining(session: nox.Session) -> None:
     """Every objective with the architectures that were pretrained by it, with all wheels."""
@@ -269,7 +280,7 @@ def dev(session: nox.Session) -> None:
     """One environment for daily work in .venv/: every distribution editable, the reference, every tool."""
     session.run(sys.executable, "-m", "virtualenv", ".venv")
     pip = (f".venv/{BIN}/python", "-m", "pip", "install", "--constraint", str(CONSTRAINTS))
-    session.run(*pip, *TEST_TOOLS, *REFERENCE, "ruff", "mypy", "nox", "build", "hatchling", external=True)
+    session.run(*pip, *TEST_TOOLS, *SITE_TOOLS, *REFERENCE, "ruff", "mypy", "nox", "build", "hatchling", external=True)
     extras = {name: f"[{extra}]" for name, extra in EXTRAS.items()}
     editable = [part for name in DISTRIBUTIONS for part in ("--editable", f"packages/{name}{extras.get(name, '')}")]
     session.run(*pip, *editable, external=True)

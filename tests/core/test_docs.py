@@ -11,7 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WALKS = sorted(ROOT.glob("docs/*.md"))
-PAGES = [*WALKS, ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("packages/*/README.md"))]
+PAGES = [
+    *sorted(ROOT.glob("docs/**/*.md")),
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("packages/*/README.md")),
+]
 CORE = ROOT / "packages/core/src/tfx_core"
 PLACE = re.compile(r"([\w./]+\.py)(?:: ([A-Za-z_][\w.]*))?")
 """``model/loading.py: load_model``, or the file alone."""

@@ -20,7 +20,7 @@ PUBLIC = (
 
 
 def strangers() -> dict[str, str]:
-    """Where -> Python source of everything here that uses the core from outside, a line of README for a block of it."""
+    """Where -> Python source of everything here that uses the core from outside, a line of a page for a block of it."""
     files = [
         *ROOT.glob("packages/*/src/**/*.py"),
         *ROOT.glob("examples/**/*.py"),
@@ -31,7 +31,7 @@ def strangers() -> dict[str, str]:
         for file in files
         if "tfx_core" not in file.parts or "templates" in file.parts  # which become somebody's distributions
     }
-    for readme in (ROOT / "README.md", *ROOT.glob("packages/*/README.md")):
+    for readme in (ROOT / "README.md", *ROOT.glob("packages/*/README.md"), *ROOT.glob("docs/**/*.md")):
         text = readme.read_text(encoding="utf-8")
         for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             line = text.count("\n", 0, block.start()) + 1
@@ -62,7 +62,7 @@ def private(module: str, name: str | None) -> bool:
     [
         *(f"packages/{name}/src/" for name in ("encoders", "decoders", "seq2seq", "retrieval")),
         "packages/core/src/tfx_core/plugins/templates/",
-        *("packages/core/README.md:", "README.md:", "examples/", "examples/plugins/", "benchmarks/"),
+        *("packages/core/README.md:", "README.md:", "docs/plugins/", "examples/", "examples/plugins/", "benchmarks/"),
     ],
 )
 def test_strangers_are_found_everywhere(place: str) -> None:
@@ -89,6 +89,11 @@ def test_strangers_import_public_names_only(where: str) -> None:
 )
 def test_a_private_import_is_noticed(source: str, is_private: bool) -> None:
     assert any(private(module, name) for module, name in used(source)) == is_private
+
+
+def test_the_page_about_versions_names_all_that_may_be_imported() -> None:
+    page = (ROOT / "docs/plugins/versions.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(tfx_core[\w.]*)`", page.partition("\n## The API level")[0])) == set(PUBLIC)
 
 
 @pytest.mark.parametrize("module", PUBLIC)

@@ -45,32 +45,32 @@ def test_a_target_of_the_wrong_type_is_found_whatever_its_kind(site: FakeSite, k
     assert line.endswith("; correct its target 'math:pi', or what is there")
 
 
-LLAMA = "ArchitectureSpec('stranger-llama', target='stranger_llama_again:ARCHITECTURE'{})"
+DECODER = "ArchitectureSpec('toy-decoder', target='decoder_again:ARCHITECTURE'{})"
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (", heads=('causal-lm',)", "is not as promised: heads of the spec ['causal-lm'], of stranger_llama_again:ARCH"),
+        (", heads=('causal-lm',)", "is not as promised: heads of the spec ['causal-lm'], of decoder_again:ARCH"),
         ("", "is not as promised: heads of the spec [], of"),
         (
-            ", heads=('causal-lm', 'sequence-classification', 'token-classification'), capabilities=('pooled-state',)",
+            ", heads=('causal-lm', 'token-classification'), capabilities=('pooled-state',)",
             "is not as promised: capabilities of the spec ['pooled-state'], of",
         ),
     ],
 )
 def test_an_architecture_must_have_what_its_spec_promises(site: FakeSite, said: str, told: str) -> None:
-    site.write("stranger_llama_again.py", "from tests.core.stranger_llama import ARCHITECTURE")
-    site.install("tfx-alien", plugin(LLAMA.format(said)))
+    site.write("decoder_again.py", "from tfx_testing.toy_decoder import ARCHITECTURE")
+    site.install("tfx-alien", plugin(DECODER.format(said)))
     (line,) = wrong()
     assert told in line
     assert line.endswith("; make both say the same")
 
 
 def test_an_architecture_must_have_the_model_type_of_its_spec(site: FakeSite) -> None:
-    site.write("stranger_llama_again.py", "from tests.core.stranger_llama import ARCHITECTURE")
-    site.install("tfx-alien", plugin("ArchitectureSpec('lama', target='stranger_llama_again:ARCHITECTURE')"))
-    assert "model_type of the spec ['lama'], of stranger_llama_again:ARCHITECTURE ['stranger-llama']" in wrong()[0]
+    site.write("decoder_again.py", "from tfx_testing.toy_decoder import ARCHITECTURE")
+    site.install("tfx-alien", plugin("ArchitectureSpec('decoder', target='decoder_again:ARCHITECTURE')"))
+    assert "model_type of the spec ['decoder'], of decoder_again:ARCHITECTURE ['toy-decoder']" in wrong()[0]
 
 
 KERNELS = """
@@ -161,7 +161,10 @@ def test_a_class_name_of_two_architectures_is_told_of_both_but_for_tfxs_own(site
 
 
 def test_a_head_must_find_its_place(site: FakeSite) -> None:
-    spec = "HeadSpec('crf', target='tests.core.tasks.crf:CRF', capability={!r}, serves=({!r},))".format
+    spec = "HeadSpec('crf', target='a_head:HEAD', capability={!r}, serves=({!r},))".format
+    site.write(
+        "a_head.py", "from tfx_testing.toy_decoder import ARCHITECTURE\n\nHEAD = ARCHITECTURE.heads['causal-lm']\n"
+    )
     site.install("tfx-one", plugin(spec("token-state", "token-clasification")))
     where = "head 'crf' of plugin 'tfx-one' of tfx-one 1.0"
     assert wrong() == [

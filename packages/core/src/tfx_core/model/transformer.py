@@ -62,8 +62,9 @@ class TransformerBackbone(Backbone):
 
     @property
     def input_names(self) -> frozenset[str]:
-        """Names of the inputs that a call takes."""
-        return super().input_names - self.unread
+        """Names of the inputs that a call takes: ``token_type_ids`` only where the embeddings read them."""
+        typed = type(self.embeddings).add_segments is not Embeddings.add_segments
+        return super().input_names - self.unread - (frozenset() if typed else {"token_type_ids"})
 
     def forward(
         self,

@@ -261,7 +261,7 @@ class CacheChecks(CaseChecks):
             *model.config.field_names(),
             *model.config.aliases,
         }
-        fewer = model.config.replace(**dict.fromkeys(heads, 1))
+        fewer = model.config.replace(**dict.fromkeys(heads, 1), **case.goes_with("num_attention_heads", 1))
         values = {key: getattr(fewer, key) for key in fewer.field_names() if key != "extra"}
         other = tfx_core.new_model(fewer.model_type, head=model.head_name, seed=1, **values).eval()
         past = other(ids, **source, use_cache=True).past_key_values
