@@ -14,6 +14,13 @@ from tfx_testing.tiny import each_stream, target_ids, tiny_model
 
 ASKED = {"output_hidden_states": True, "output_attentions": True}
 """Inputs that ask a call for all that it can report."""
+
+
+def asked_of(model: Model) -> dict[str, bool]:
+    """Of these what a model takes."""
+    return {name: value for name, value in ASKED.items() if name in model.input_names}
+
+
 _BARRED = 1e4
 """What a number is larger than that stands for minus infinity, in logits of places that cannot be an answer."""
 

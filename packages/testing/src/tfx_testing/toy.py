@@ -46,7 +46,7 @@ class ToyBackbone(Backbone):
     """Each token's state is its own vector, its place and the average of the text."""
 
     def __init__(self, config: ToyConfig) -> None:
-        super().__init__(config.hidden_size, max_positions=config.max_position_embeddings)
+        super().__init__(config.hidden_size, max_positions=config.max_position_embeddings, causal=False)
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
 
     def embed(self, input_ids: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from tfx_core import Backbone, ModelConfig, ModelOutput
 from tfx_core.checkpoint import Rename
 from tfx_core.model import HeadPlan
 from tfx_core.model.heads import IGNORED, Head, mean_of_counted, whole_labels
-from tfx_core.nn import check_range, initialise_normal
+from tfx_core.nn import at_least_float32, check_range, initialise_normal
 from tfx_crf.chain import best_through, log_partition
 
 BARRED = -1e30
@@ -38,10 +38,11 @@ class CRFHead(Head):
         The logits of a token are the scores of the best labellings with each of its labels. The loss is the negative
         log-likelihood of the labels, by their number, so that it compares with that of single tokens.
         """
-        scores = self.emissions(states.last_hidden_state).float()  # (B, S, C)
+        scores = at_least_float32(self.emissions(states.last_hidden_state))  # (B, S, C)
         mask = states.token_mask
         mask = torch.ones_like(scores[..., 0], dtype=torch.bool) if mask is None else mask
-        chain = self.transitions.float(), self.start.float(), self.end.float()
+        transitions, start, end = (at_least_float32(each) for each in (self.transitions, self.start, self.end))
+        chain = transitions, start, end
         logits = best_through(scores, mask, *chain)
         if labels is None:
             return states.updated(logits=logits)

@@ -18,7 +18,7 @@ from tfx_core.nn import Memory
 from tfx_testing.architectures.base import CaseChecks, heads
 from tfx_testing.checks import each
 from tfx_testing.comparing import close
-from tfx_testing.inputs import ASKED, inputs_of, real_places, same, total
+from tfx_testing.inputs import asked_of, inputs_of, real_places, same, total
 from tfx_testing.tiny import random_ids, tiny_model
 
 OF_SOME = {"language_head", "prepare_decoder_input_ids_from_labels"}
@@ -88,7 +88,7 @@ class OutputChecks(CaseChecks):
             parallel = DistributedDataParallel(model, find_unused_parameters=True)
             for _ in range(2):  # the second call fails where the first has lost sight of one
                 model.zero_grad()
-                output = parallel(**inputs, **ASKED)
+                output = parallel(**inputs, **asked_of(model))
                 assert isinstance(output, ModelOutput), f"in parallel a call gives a {type(output).__name__}"
                 total(output).backward()
             for name, gradient in expected.items():
@@ -105,7 +105,7 @@ class OutputChecks(CaseChecks):
         Where it has not: an output holds something else than tensors and sequences of them.
         """
         model, inputs = tiny_model(self.case, head), inputs_of(self.case, head)
-        output = model(**inputs, **ASKED)
+        output = model(**inputs, **asked_of(model))
         leaves, spec = pytree.tree_flatten(output)
         strange = {type(each).__name__ for each in leaves if each is not None and not isinstance(each, Tensor)}
         assert not strange, f"an output holds {', '.join(sorted(strange))}, which nothing takes apart"
@@ -128,7 +128,7 @@ class OutputChecks(CaseChecks):
         for value in halves.values():
             assert not isinstance(value, Memory) or value.layers[0].dtype == torch.half
         assert output.to_tuple() == tuple(output[name] for name in output)
-        first = model(**inputs, **ASKED, return_dict=False)[0]
+        first = model(**inputs, **asked_of(model), return_dict=False)[0]
         assert first.equal(output[0]), "return_dict=False gives another first result"
 
     @each(head=heads)
