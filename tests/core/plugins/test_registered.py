@@ -5,10 +5,10 @@ import types
 import pytest
 
 from tests.core.fake_site import FakeSite, architectures, names
-from tests.core.tasks.crf import CRF
 from tfx_core import hookimpl
 from tfx_core.errors import PluginError, UnknownNameError
 from tfx_core.plugins import ArchitectureSpec, HeadSpec, discovery, registry
+from tfx_crf.head import CRF
 
 
 class Extra:
