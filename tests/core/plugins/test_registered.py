@@ -14,7 +14,7 @@ from tfx_crf.head import CRF
 class Extra:
     @hookimpl
     def tfx_heads(self) -> list[HeadSpec]:
-        return [HeadSpec("crf", target="tests.core.tasks.crf:CRF")]
+        return [HeadSpec("crf", target="tfx_crf.head:CRF")]
 
 
 def test_a_registered_object_is_found_until_it_is_unregistered(site: FakeSite) -> None:
