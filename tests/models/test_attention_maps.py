@@ -10,7 +10,7 @@ from torch import Tensor
 import tfx_core
 from tests.cases import case_of, readers_of_text
 from tests.core.attention_pages import off_by_at_most_a_level, shown
-from tests.models.test_tokenizers import released
+from tests.models.released import released
 from tests.models.tiny import perturbed, tiny_config
 from tfx_core.attention import AttentionMap, attention_maps, attention_page
 from tfx_core.errors import InputError

@@ -62,9 +62,12 @@ class TransformerBackbone(Backbone):
 
     @property
     def input_names(self) -> frozenset[str]:
-        """Names of the inputs that a call takes: ``token_type_ids`` only where the embeddings read them."""
-        typed = type(self.embeddings).add_segments is not Embeddings.add_segments
-        return super().input_names - self.unread - (frozenset() if typed else {"token_type_ids"})
+        """Names of the inputs that a call takes: ``token_type_ids`` only where the embeddings read them.
+
+        A subclass with a ``forward`` of its own may read them there.
+        """
+        read = type(self).forward is not TransformerBackbone.forward or self.embeddings.reads_segments
+        return super().input_names - self.unread - (frozenset() if read else {"token_type_ids"})
 
     def forward(
         self,

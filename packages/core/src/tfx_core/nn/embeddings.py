@@ -48,6 +48,11 @@ class Embeddings(nn.Module):
         x = look_up(self.token, ids, self.ids_name)
         return x if self.scale == 1.0 else x * self.scale
 
+    @property
+    def reads_segments(self) -> bool:
+        """Whether `add_segments` is a subclass's, which adds something."""
+        return type(self).add_segments is not Embeddings.add_segments
+
     def add_segments(self, x: Tensor, segments: Tensor | None) -> Tensor:
         """Add what stands for segments (token types); raises `InputError` where the model has none."""
         if segments is not None:

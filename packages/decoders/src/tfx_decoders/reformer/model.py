@@ -162,7 +162,7 @@ def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBac
         causal=config.is_decoder,
         max_positions=config.positions,
         width=2 * config.hidden_size,
-        unread={*SOURCE_INPUTS, *(() if config.is_decoder else CACHE_INPUTS)},
+        unread={"token_type_ids", *SOURCE_INPUTS, *(() if config.is_decoder else CACHE_INPUTS)},
     )
 
 
