@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
-import tfx_core
-from tests.core.tasks import crf
-from tests.testing.faults import parities, tokenizers
-from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks, HeadChecks, PluginChecks
+from tests.testing.faults import heads, parities, tokenizers
+from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks
 from tfx_testing.toys import toys
 
 
@@ -46,26 +43,8 @@ class TestToyDecoder(ArchitectureChecks):
             yield
 
 
-class TestEncoders(PluginChecks):
-    distribution = "tfx-encoders"
-    exceptions: ClassVar = {"test_it_imports_what_is_promised": "it is released together with the core"}
-
-
-class TestCRF(HeadChecks):
-    head = "crf"
-    exceptions: ClassVar = {
-        "test_it_says_what_it_is": "a toy is for no list of what is installed",
-        "test_every_parameter_gets_a_gradient": "its logits are one label for each token, and it has no loss",
-        "test_autocast_computes_and_teaches_the_same": "the same",
-        "test_a_text_is_the_same_alone_and_in_a_batch_in_any_type": "a label is the same one or another, but not near",
-    }
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        with tfx_core.register(crf.Plugin(), name="crf"), super().surroundings():
-            yield
-
+TestTagger = heads.SOUND()
+TestTagger.__name__ = "TestTagger"
 
 TestParity = parities.checks_of(parities.Reference)()
 TestParity.__name__ = "TestParity"

@@ -65,7 +65,7 @@ class HeadChecks(ArchitectureChecks):
         registry.find(HeadSpec, cls.head)
         if "case" not in vars(cls):
             tiny = {"vocab_size": 40, "hidden_size": 24, "max_position_embeddings": 40, **cls.settings}
-            case = ArchitectureCase("toy", tiny)
+            case = ArchitectureCase("toy", tiny, compared_inputs=("token_type_ids",))
             cls.case = case if cls.labels is None else replace(case, labels=cls.labels)
         return True
 

@@ -4,7 +4,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
@@ -75,7 +75,7 @@ class PluginChecks(Checks):
 
         Where it is not: the name in pyproject.toml is misspelled, or the package is not in the wheel.
         """
-        assert find_spec(point.module) is not None, f"entry point {point.name!r}: there is no module {point.module!r}"
+        assert is_there(point.module), f"entry point {point.name!r}: there is no module {point.module!r}"
 
     @each(point=entry_points)
     def test_its_plugin_module_is_light(self, point: EntryPoint) -> None:
@@ -149,7 +149,7 @@ class PluginChecks(Checks):
 
         Where it imports others, they may be gone in the next version: look for a public name, or ask for one.
         """
-        private = [name for file in self.sources() for name in private_imports(file)]
+        private = self.imports_that_are_not(is_public)
         assert not private, f"not public: {', '.join(private)}"
 
     def test_it_imports_what_is_promised(self) -> None:
@@ -158,7 +158,7 @@ class PluginChecks(Checks):
         Where it is not, a later version may do without it: look in the list, or ask for the name to be promised. tfx's
         own distributions, which are released together with the core, leave this check out.
         """
-        loose = [name for file in self.sources() for name in unpromised_imports(file)]
+        loose = self.imports_that_are_not(is_promised)
         assert not loose, f"not promised to third parties: {', '.join(loose)}"
 
     def test_it_is_typed(self) -> None:
@@ -181,6 +181,11 @@ class PluginChecks(Checks):
         classified = [each for each in given.get_all("Classifier") or () if each.startswith("License ::")]
         assert named or classified, f"{self.distribution} names no licence: add license to pyproject.toml"
 
+    def imports_that_are_not(self, allowed: Callable[[str, str], bool]) -> list[str]:
+        """What its files import of tfx and may not, each with its file."""
+        imports = [(file.name, *each) for file in self.sources() for each in imports_of_tfx(file)]
+        return [f"{module}.{name} ({file})" for file, module, name in imports if not allowed(module, name)]
+
     @classmethod
     def packages(cls) -> list[Path]:
         """The folders of the packages that its plugin modules are in."""
@@ -192,6 +197,14 @@ class PluginChecks(Checks):
     def sources(cls) -> list[Path]:
         """Its Python files."""
         return [file for package in cls.packages() for file in sorted(package.rglob("*.py"))]
+
+
+def is_there(module: str) -> bool:
+    """Whether there is a module of this name."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it would be in
+        return False
 
 
 @cache
@@ -226,33 +239,24 @@ def without_docstring(file: Path) -> list[str]:
     return missing
 
 
-def unpromised_imports(file: Path) -> list[str]:
-    """What a file imports of tfx by name that is not in the frozen list."""
-    return [
-        f"{node.module}.{each.name} ({file.name})"
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and _is_ours(node.module or "")
-        for each in node.names
-        if each.name not in promised().get(str(node.module), {})
-    ]
-
-
-def private_imports(file: Path) -> list[str]:
-    """What a file imports of tfx that is not in an ``__all__``."""
-    private = []
+def imports_of_tfx(file: Path) -> list[tuple[str, str]]:
+    """What a file imports of tfx, but for its own package: module and name, which is empty for the module itself."""
+    found = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and _is_ours(node.module or ""):
-            module = import_module(str(node.module))
-            public = getattr(module, "__all__", ())
-            private += [f"{node.module}.{each.name} ({file.name})" for each in node.names if each.name not in public]
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            found += [(str(node.module), each.name) for each in node.names]
         elif isinstance(node, ast.Import):
-            private += [
-                f"{each.name} ({file.name})"
-                for each in node.names
-                if _is_ours(each.name) and not hasattr(import_module(each.name), "__all__")
-            ]
-    return private
+            found += [(each.name, "") for each in node.names]
+    ours = {"tfx_core", "tfx_training", "tfx_retrieval"} - {*file.parts}
+    return [(module, name) for module, name in found if module.partition(".")[0] in ours]
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in ("tfx_core", "tfx_training", "tfx_retrieval")
+def is_public(module: str, name: str) -> bool:
+    """Whether a module lists a name in its ``__all__``, or has such a list, where the module itself is imported."""
+    public = getattr(import_module(module), "__all__", None)
+    return public is not None and (not name or name in public)
+
+
+def is_promised(module: str, name: str) -> bool:
+    """Whether a name is in the frozen list; whole modules promise nothing more than their names."""
+    return not name or name in promised().get(module, {})

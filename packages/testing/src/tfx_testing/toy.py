@@ -22,7 +22,7 @@ from tfx_core.model.heads import (
     SequenceClassificationHead,
     TokenClassificationHead,
 )
-from tfx_core.nn import AttentionKernel, can_read
+from tfx_core.nn import AttentionKernel, can_read, look_up
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = """
@@ -51,8 +51,7 @@ class ToyBackbone(Backbone):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Ids ``(B, S)`` -> vectors ``(B, S, D)``."""
-        vectors: Tensor = self.embedding(input_ids)
-        return vectors
+        return look_up(self.embedding, input_ids, "input_ids")
 
     @property
     def token_tables(self) -> Sequence[tuple[nn.Module, str]]:
