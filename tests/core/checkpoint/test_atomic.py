@@ -102,6 +102,21 @@ def test_a_link_to_a_file_is_replaced_and_not_its_target(tmp_path: Path) -> None
     assert tree(tmp_path) == {"a": "new", "blob": "shared"}
 
 
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(pipe) as same:
+        same.write_text("through")
+    assert (os.read(reader, 100), pipe.is_fifo(), sorted(tmp_path.iterdir())) == (b"through", True, [pipe])
+    os.close(reader)
+    link = tmp_path / "link"  # as /dev/stdout is one
+    link.symlink_to(os.devnull)
+    with replacing(link) as same:
+        same.write_text("away")
+    assert os.readlink(link) == os.devnull
+
+
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_folder_is_replaced(tmp_path: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not exchange:
