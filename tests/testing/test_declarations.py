@@ -62,6 +62,28 @@ def test_a_class_that_inherits_from_one_with_a_case_has_values_and_exceptions_of
     assert heads_of(second, saved) == heads_of(second, CHECK) == HEADS
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, r"TestIt does not say what it checks: see help\(tfx_testing.ArchitectureChecks\)"),
+        ({"case": {"model_type": "toy"}}, "TestIt.case must be an ArchitectureCase"),
+        ({"exceptions": [CHECK]}, "TestIt.exceptions must say why"),
+        ({"exceptions": {CHECK: None}}, f"TestIt.exceptions gives no reason for '{CHECK}'"),
+        ({"exceptions": {CHECK: " "}}, f"TestIt.exceptions gives no reason for '{CHECK}'"),
+        ({"exceptions": {"test_that_is_none": "why"}}, "names 'test_that_is_none', and there is no such check"),
+    ],
+)
+def test_a_slip_in_a_class_is_told_where_it_is_written(said: dict[str, Any], told: str) -> None:
+    case = {"case": ArchitectureCase("toy", dict(TINY))} if said else {}
+    with pytest.raises(TypeError, match=told):
+        declare(ArchitectureChecks, **{**case, **said})
+
+
+def test_a_tiny_config_is_a_dict() -> None:
+    with pytest.raises(TypeError, match=r"tiny of the case of 'toy' must be a dict with keys of a config\.json"):
+        ArchitectureCase("toy", ["vocab_size"])  # type: ignore[arg-type]
+
+
 def heads_of(cls: type[Checks], check: str) -> list[str]:
     """The heads that a check runs with."""
     (mark,) = getattr(cls, check).pytestmark

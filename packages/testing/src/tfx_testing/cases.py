@@ -161,6 +161,10 @@ class ArchitectureCase:
     reversible: bool = False
     """Whether its layers compute again what their backward pass needs, unless they report something."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.tiny, Mapping):
+            raise TypeError(f"tiny of the case of {self.model_type!r} must be a dict with keys of a config.json")
+
     @property
     def spec(self) -> ArchitectureSpec:
         """What its plugin says of it; raises `tfx_core.errors.UnknownNameError` where none does."""

@@ -73,6 +73,9 @@ class Checks:
         with cls.surroundings():
             if cls.is_declared():
                 _prepare(cls)
+            elif cls.__name__.startswith("Test"):  # which pytest would run
+                base = next(each for each in cls.__mro__[1:] if _of_the_kit(each))
+                raise TypeError(f"{cls.__name__} does not say what it checks: see help(tfx_testing.{base.__name__})")
 
 
 def _checks_in(cls: type) -> dict[str, Callable[..., Any]]:
@@ -94,27 +97,40 @@ def _definitions(cls: type) -> dict[str, list[type]]:
 
 def _refuse_unfounded(cls: type[Checks], definitions: Mapping[str, Sequence[type]]) -> None:
     """Every check that a class changes has a reason, and every reason a check."""
-    stated = {}
+    stated: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        stated |= vars(base).get("exceptions", {})
+        stated |= _stated(base)
     for name, (last, *_) in definitions.items():
-        if _is_changed(definitions[name]) and not str(stated.get(name, "")).strip():
+        if _is_changed(definitions[name]) and name not in stated:
             change = "leaves out" if vars(last)[name] is None else "defines anew"
             raise TypeError(
                 f"{last.__name__} {change} the check {name} without a reason: "
                 f'say it in exceptions = {{"{name}": "…"}}, or take the change back'
             )
-    for name, reason in cls.exceptions.items():
+    for name in cls.exceptions:
         if not any(base is not cls for base in definitions.get(name, ())):
             raise TypeError(f"{cls.__name__}.exceptions names {name!r}, and there is no such check: remove it")
-        if not str(reason).strip():
+
+
+def _stated(cls: type) -> Mapping[str, str]:
+    """The exceptions that a class says itself, each with a reason."""
+    exceptions = vars(cls).get("exceptions", {})
+    if not isinstance(exceptions, Mapping):
+        raise TypeError(f'{cls.__name__}.exceptions must say why: exceptions = {{"test_…": "the reason"}}')
+    for name, reason in exceptions.items():
+        if not (isinstance(reason, str) and reason.strip()):
             raise TypeError(f"{cls.__name__}.exceptions gives no reason for {name!r}: say why it is left out")
+    return exceptions
 
 
 def _is_changed(definitions: Sequence[type]) -> bool:
     """Whether the last of several is of a class that is none of this package, which says itself what its checks are."""
     last, *others = definitions
-    return bool(others) and last.__module__.partition(".")[0] != __name__.partition(".")[0]
+    return bool(others) and not _of_the_kit(last)
+
+
+def _of_the_kit(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _prepare(cls: type[Checks]) -> None:
