@@ -259,8 +259,8 @@ class CacheChecks(CaseChecks):
         past = model(ids, **source, use_cache=True).past_key_values
         with refused("past_key_values has 3 rows, this call 2; must be alike", "a cache of other rows"):
             model(ids[:2], **{each: value[:2] for each, value in source.items()}, past_key_values=past)
-        past.layers = past.layers[:1]
-        with refused("past_key_values of 1 layers: this model has", "a cache of one layer"):
+        past.layers = [*past.layers, past.layers[-1]]
+        with refused(rf"past_key_values of {len(past.layers)} layers: this model has", "a cache of one layer more"):
             model.generate(torch.cat((ids, ids), dim=1), **source, past_key_values=past)
         heads = _NUMBERS_OF_HEADS & {*model.config.field_names(), *model.config.aliases}
         fewer = model.config.replace(**dict.fromkeys(heads, 1), **case.goes_with("num_attention_heads", 1))
