@@ -5,16 +5,16 @@ import types
 import pytest
 
 from tests.core.fake_site import FakeSite, architectures, names
-from tests.core.tasks.crf import CRF
 from tfx_core import hookimpl
 from tfx_core.errors import PluginError, UnknownNameError
 from tfx_core.plugins import ArchitectureSpec, HeadSpec, discovery, registry
+from tfx_crf.head import CRF
 
 
 class Extra:
     @hookimpl
     def tfx_heads(self) -> list[HeadSpec]:
-        return [HeadSpec("crf", target="tests.core.tasks.crf:CRF")]
+        return [HeadSpec("crf", target="tfx_crf.head:CRF")]
 
 
 def test_a_registered_object_is_found_until_it_is_unregistered(site: FakeSite) -> None:
