@@ -1,11 +1,20 @@
 """A test class that cannot be checked is refused when it is written, with the cure."""
 
 from typing import Any
+from unittest import TestCase
 
 import pytest
 
 from tests.testing.faults.parities import TINY, OfToys
-from tfx_testing import ArchitectureCase, ArchitectureChecks, Checks, TaskChecks, TokenizerChecks, Variant
+from tfx_testing import (
+    ArchitectureCase,
+    ArchitectureChecks,
+    AttentionChecks,
+    Checks,
+    TaskChecks,
+    TokenizerChecks,
+    Variant,
+)
 from tfx_testing.toys import toys
 
 
@@ -77,6 +86,11 @@ def test_a_slip_in_a_class_is_told_where_it_is_written(said: dict[str, Any], tol
     case = {"case": ArchitectureCase("toy", dict(TINY))} if said else {}
     with pytest.raises(TypeError, match=told):
         declare(ArchitectureChecks, **{**case, **said})
+
+
+def test_a_class_of_unittest_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"TestIt is a unittest\.TestCase"):
+        declare(AttentionChecks, TestCase, attention="eager")
 
 
 def test_a_tiny_config_is_a_dict() -> None:

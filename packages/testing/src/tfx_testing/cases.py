@@ -68,7 +68,8 @@ class ArchitectureCase:
     model_type: str
 
     tiny: dict[str, Any]
-    """Keys of its ``config.json``: small sizes, no dropout, three attention heads or more."""
+    """Keys of its ``config.json``: small sizes, no dropout, three attention heads or more, 16 tokens or more, and
+    positions for 40 of them, where it counts positions."""
 
     variants: tuple[Variant, ...] = (Variant("tiny"),)
     """What is compared with the reference, and checked where a mechanism may be switched on by a key."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ClassVar, TypeVar
+from unittest import TestCase
 
 import pytest
 
@@ -70,6 +71,8 @@ class Checks:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if issubclass(cls, TestCase):
+            raise TypeError(f"{cls.__name__} is a unittest.TestCase, where checks have no values: leave that base out")
         with cls.surroundings():
             if cls.is_declared():
                 _prepare(cls)
