@@ -117,6 +117,15 @@ def test_what_is_no_file_is_written_to_as_it_is(tmp_path: Path) -> None:
     assert os.readlink(link) == os.devnull
 
 
+def test_standard_output_that_is_a_file_stays_a_link_to_it(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as opened:
+        link = tmp_path / "stdout"
+        link.symlink_to(f"/proc/self/fd/{opened.fileno()}")
+        with replacing(link) as same:
+            same.write_text("all")
+    assert ((tmp_path / "file").read_text(), link.is_symlink()) == ("all", True)
+
+
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_folder_is_replaced(tmp_path: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not exchange:
