@@ -121,6 +121,8 @@ def test_a_name_that_stands_for_nothing_is_told() -> None:
         SampleConfig.of(num_layers=3)
     with pytest.raises(TypeError, match="num_attention_heads=3 and heads=4 are the same field of SampleConfig"):
         SampleConfig().replace(heads=4, num_attention_heads=3)
+    with pytest.raises(AttributeError, match=r"SampleConfig has no 'num_hidden_layers'$"):  # others have
+        _ = SampleConfig().num_hidden_layers
 
 
 # what can be set

@@ -50,6 +50,22 @@ def test_a_text_can_come_from_a_pipe_and_the_page_go_into_one(folder: Path, tmp_
     assert told.count("\n") == 1
 
 
+def test_page_and_numbers_are_two_files(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    (tmp_path / "same.json").symlink_to(page)
+    done = run("attention", str(folder), TEXT, "--html", str(page), "--json", str(tmp_path / "same.json"))
+    assert (done.exit_code, page.exists()) == (2, False)
+    assert f"--html and --json both want {page}; give one of them another file" in done.stderr
+
+
+def test_a_folder_may_have_a_name_that_no_file_can_hold(folder: Path, tmp_path: Path) -> None:
+    strange = tmp_path / "caf\udce9"  # é in Latin-1, as Python reads it from the system
+    strange.symlink_to(folder, target_is_directory=True)
+    page = tmp_path / "page.html"
+    assert run("attention", str(strange), TEXT, "--html", str(page)).exit_code == 0
+    assert "<title>Attention of caf\\udce9</title>" in page.read_text(encoding="utf-8")
+
+
 def test_no_token_becomes_part_of_the_page(folder: Path) -> None:
     page, plain = (run("attention", str(folder), text, "--html", "-").stdout for text in (TEXT, "hello"))
     assert parsed(page).tags == parsed(plain).tags

@@ -8,20 +8,19 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import case_of, readers_of_text
+from tests.cases import architectures, case_of, readers_of_text
 from tests.core.attention_pages import off_by_at_most_a_level, shown
 from tests.models.released import released
 from tests.models.tiny import perturbed, tiny_config
 from tfx_core.attention import AttentionMap, attention_maps, attention_page
 from tfx_core.errors import InputError
 from tfx_core.model import Model
-from tfx_core.plugins import registry
 from tfx_core.text import Tokenizer
 
 TEXT, TARGET = "hello abc ab hello world", "abc hello"
 READERS = [spec.name for spec in readers_of_text()]
 NAMES = [name for name in READERS if case_of(name).released()]
-OTHERS = [spec.name for spec in registry.architectures() if spec.name not in READERS]
+OTHERS = [spec.name for spec in architectures() if spec.name not in READERS]
 WRITING = "conditional-generation"
 
 

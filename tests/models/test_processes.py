@@ -6,9 +6,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import tfx_core
+from tests.cases import architectures
 from tests.models.released import NAMES, released
 from tests.models.tiny import tiny_config
-from tfx_core.plugins import registry
 from tfx_testing.released import columns
 from tfx_testing.text.added_tokens import add
 from tfx_testing.text.base import TEXTS
@@ -24,7 +24,7 @@ def test_tokenizers_and_models_go_to_a_process_that_knows_nothing_of_this_one(tm
     tokenizers = [add(tfx_core.load_tokenizer(released(name, tmp_path / name))) for name in NAMES]
     models = [
         tfx_core.new_model(spec.name, head=head, **tiny_config(spec.name))
-        for spec in registry.architectures()
+        for spec in architectures()
         for head in ("backbone", *spec.heads)
     ]
     pickled = pickle.dumps((tokenizers, models))

@@ -8,18 +8,17 @@ import torch
 from torch import Tensor
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import architectures, case_of
 from tests.models.tiny import perturbed, random_ids, tiny_config
 from tfx_core.errors import ConfigError, InputError
 from tfx_core.model import ExtendedConfig, Model, load_architecture
-from tfx_core.plugins import registry
 from tfx_multimodal.mmbt.model import ImagePool
 
 HEAD = "multimodal-classification"
 IMAGE = {"model_type": "resnet", **case_of("resnet").tiny}
 TEXTS = [
     spec.name
-    for spec in registry.architectures()
+    for spec in architectures()
     if case_of(spec.name).reads == "text" and not issubclass(load_architecture(spec.name).config, ExtendedConfig)
 ]
 

@@ -4,14 +4,13 @@ import pytest
 import transformers
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import architectures, case_of
 from tests.models.tiny import tiny_config
 from tfx_core.model import load_architecture
-from tfx_core.plugins import registry
 
 CLASSES = [
     (spec.name, name, head)
-    for spec in registry.architectures()
+    for spec in architectures()
     if case_of(spec.name).reference is None
     for name, head in spec.hf_classes.items()
     if name == load_architecture(spec.name).class_of(head)  # not an older name of it

@@ -11,11 +11,11 @@ import pytest
 import transformers
 from tokenizers import Tokenizer as Backend
 
+from tests.cases import architectures
 from tests.core.text.folders import DATA
 from tests.parity.text_lines import hard_lines
 from tfx_core.checkpoint import open_folder
 from tfx_core.model import load_architecture
-from tfx_core.plugins import registry
 from tfx_core.text import Tokenizer, read_tokenizer
 from tfx_encoders.bert.text import RECIPE as BERT
 from tfx_encoders.funnel.text import RECIPE as FUNNEL
@@ -90,7 +90,7 @@ def ours(path: Path, **options: object) -> Tokenizer:
     return read_tokenizer(open_folder(path), BERT, **options)
 
 
-RECIPES = {name: load_architecture(name).text for name in (spec.name for spec in registry.architectures())}
+RECIPES = {name: load_architecture(name).text for name in (spec.name for spec in architectures())}
 FAMILIES = {
     recipe.facts.tokenizer_class: recipe
     for recipe in RECIPES.values()

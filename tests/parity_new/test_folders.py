@@ -10,9 +10,8 @@ import torch
 import transformers
 
 import tfx_core
-from tests.cases import case_of, prophetnet
+from tests.cases import architectures, case_of, prophetnet
 from tfx_core.model import Model, load_architecture
-from tfx_core.plugins import registry
 from tfx_testing.parity.case import Case, config_of
 from tfx_testing.parity.comparing import compare, faults, flat, uncached
 from tfx_testing.parity.reference import read_reference, reference_model
@@ -35,7 +34,7 @@ def classes() -> Iterator[Case]:
 
     Without what mends the reference elsewhere: that is for another version, and texts are not padded here.
     """
-    for spec in registry.architectures():
+    for spec in architectures():
         for name, head in spec.hf_classes.items():
             if hasattr(transformers, name) and name == load_architecture(spec.name).class_of(head):
                 variants = (each for each in case_of(spec.name).variants if each.heads is None or head in each.heads)

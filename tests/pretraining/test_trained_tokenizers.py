@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 import tfx_core
+from tests.cases import architectures
 from tfx_core.cli import cli
 from tfx_core.errors import InputError
 from tfx_core.model import load_architecture
-from tfx_core.plugins import registry
 from tfx_training import train_tokenizer
 
 TEXTS = [
@@ -40,7 +40,7 @@ LAST = {"gpt2": ["<|endoftext|>"], "roberta": ["<mask>"], "t5": ["<extra_id_1>",
 
 
 def families() -> Iterator[str]:
-    return (spec.name for spec in registry.architectures() if spec.name not in NONE)
+    return (spec.name for spec in architectures() if spec.name not in NONE)
 
 
 def in_order(vocabulary: Mapping[str, int]) -> list[str]:

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import tfx_core
-from tests.pretraining.case import Tried
+from tests.pretraining.case import OBJECTIVES, Tried
 from tests.pretraining.trainings import training
 from tfx_core import ObjectiveSpec
 from tfx_core.errors import CheckpointError, InputError
@@ -120,7 +120,7 @@ def interrupted_after(updates: int) -> Iterator[None]:
         handle.remove()
 
 
-@pytest.mark.parametrize("name", [entry.spec.name for entry in registry.specs(ObjectiveSpec)])
+@pytest.mark.parametrize("name", [spec.name for spec in OBJECTIVES])
 def test_every_objective_goes_on_from_a_checkpoint(name: str, tmp_path: Path) -> None:
     model_type = registry.find(ObjectiveSpec, name).architectures[0]
     tried = Tried(name, model_type, tmp_path / "tokenizer")

@@ -16,7 +16,8 @@ from tfx_testing.indexes.base import DIMENSION, clustered
 KINDS = {
     entry.spec.name: kind
     for entry in registry.specs(IndexSpec)
-    if isinstance(kind := registry.load(IndexSpec, entry.spec.name), VectorKind)
+    if entry.distribution == "tfx-retrieval"
+    and isinstance(kind := registry.load(IndexSpec, entry.spec.name), VectorKind)
 }
 
 RECALL = {"flat": 1.0, "hnsw": 0.95, "ivf-disk": 0.95, "ivf-flat": 0.95, "ivf-pq": 0.5, "sq8": 0.95}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tfx_core
-from tests.cases import case_of
+from tests.cases import architectures, case_of
 from tests.models.released import released
 from tests.models.tiny import perturbed, texts_differ, tiny_config
 from tests.seq2seq.test_tasks import LONG, run_command
@@ -18,11 +18,10 @@ from tfx_core.alignment import Alignment, AlignmentRule, word_alignments
 from tfx_core.errors import InputError
 from tfx_core.model import Model
 from tfx_core.nn import eager
-from tfx_core.plugins import registry
 from tfx_core.text import Tokenizer
 
 HEAD = "conditional-generation"
-NAMES = [spec.name for spec in registry.architectures() if HEAD in spec.heads]
+NAMES = [spec.name for spec in architectures() if HEAD in spec.heads]
 SOURCES = ["hello abc", "ab", " a  b\u3000c\n", "", "x </s> ab"]
 TARGETS = ["abc ab", "hello abc a", "c b a", "ab", "a é"]
 RULES = [AlignmentRule(), *(AlignmentRule(layer=-1, step="written", heads=heads, pick="max") for heads in ((), (1, 0)))]

@@ -5,13 +5,13 @@ import torch
 from torch import Tensor, nn
 
 import tfx_core
+from tests.cases import architectures
 from tests.models.tiny import random_ids, tiny_config
-from tfx_core.plugins import registry
 
 HEAD = "conditional-generation"
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in registry.architectures() if HEAD in spec.heads])
+@pytest.mark.parametrize("name", [spec.name for spec in architectures() if HEAD in spec.heads])
 def test_an_exported_model_takes_another_batch_and_other_lengths(name: str) -> None:
     model = tfx_core.new_model(name, head=HEAD, seed=1, **tiny_config(name)).eval()
 

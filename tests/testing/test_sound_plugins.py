@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from tests.testing.faults import heads, parities, tokenizers
 from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks
@@ -31,16 +30,10 @@ class TestChunks(AttentionChecks):
     attention = "chunks(3, after=1)"
 
 
-def keys_of_heads(size: str, value: int) -> dict[str, Any]:
-    """As many heads of keys as of queries, where there is one."""
-    return {"num_key_value_heads": 1} if (size, value) == ("num_attention_heads", 1) else {}
-
-
 class TestToyDecoder(ArchitectureChecks):
     case = ArchitectureCase(
         "toy-decoder",
         tiny={"vocab_size": 53, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4},
-        goes_with=keys_of_heads,
     )
 
     @classmethod

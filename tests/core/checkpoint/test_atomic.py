@@ -102,6 +102,30 @@ def test_a_link_to_a_file_is_replaced_and_not_its_target(tmp_path: Path) -> None
     assert tree(tmp_path) == {"a": "new", "blob": "shared"}
 
 
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(pipe) as same:
+        same.write_text("through")
+    assert (os.read(reader, 100), pipe.is_fifo(), sorted(tmp_path.iterdir())) == (b"through", True, [pipe])
+    os.close(reader)
+    link = tmp_path / "link"  # as /dev/stdout is one
+    link.symlink_to(os.devnull)
+    with replacing(link) as same:
+        same.write_text("away")
+    assert os.readlink(link) == os.devnull
+
+
+def test_standard_output_that_is_a_file_stays_a_link_to_it(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as opened:
+        link = tmp_path / "stdout"
+        link.symlink_to(f"/proc/self/fd/{opened.fileno()}")
+        with replacing(link) as same:
+            same.write_text("all")
+    assert ((tmp_path / "file").read_text(), link.is_symlink()) == ("all", True)
+
+
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_folder_is_replaced(tmp_path: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not exchange:

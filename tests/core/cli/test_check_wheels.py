@@ -1,6 +1,7 @@
 """``tfx-core plugins --check WHEEL``: a built wheel is told what is wrong with it before anybody installs it."""
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from importlib import metadata
@@ -131,6 +132,21 @@ DAMAGED: Mapping[str, tuple[dict[str, str | None], str]] = {
         "it needs not-installed-at-all>=2; python_version>'3', which is not installed here, so that it cannot be "
         'asked; python -m pip install "not-installed-at-all>=2"',
     ),
+    "a file that is a folder": ({"tfx_sharp/task.py/more.py": ""}, "it cannot be unpacked: "),
+    "a name that is too long": ({f"tfx_sharp/{'a' * 300}.py": ""}, "it cannot be unpacked: "),
+    "a file as a folder of data": ({"tfx_sharp.data": "", "tfx_sharp-1.0.data/purelib": ""}, "1 of its files are outs"),
+    "a requirement of no letters": (
+        {f"{INFO}/METADATA": METADATA + "Requires-Dist: b\u00fccher>=1\n"},
+        "its requirement 'b\u00fccher>=1' cannot be read: InvalidRequirement",
+    ),
+    "a marker that compares nothing": (
+        {f"{INFO}/METADATA": METADATA + 'Requires-Dist: torch; python_version ~= "x"\n'},
+        "its requirement 'torch; python_version ~= \"x\"' cannot be read: UndefinedComparison",
+    ),
+    "a range of Pythons in other letters": (
+        {f"{INFO}/METADATA": METADATA.replace(">=3.11", "\u22653.11")},
+        "its Requires-Python is '\u22653.11', which is no range of versions",
+    ),
     "what hides Python's own": (
         {"json/__init__.py": ""},
         "it would hide json, which others import; call its package by a name of its own",
@@ -159,6 +175,18 @@ def test_what_is_no_zip_and_what_was_cut_off_or_changed_is_told(tmp_path: Path) 
     assert told(path)[0].startswith("it is no wheel that can be read: ")
     path.write_bytes(whole.replace(b"what is sharp", b"what is blunt"))
     assert told(path)[0].startswith("its file 'tfx_sharp/task.py' is damaged")
+
+
+def test_metadata_in_another_encoding_are_told(tmp_path: Path) -> None:
+    path = wheel(tmp_path, {f"{INFO}/METADATA": None})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{INFO}/METADATA", (METADATA + "Author: M\u00fcller\n").encode("latin-1"))
+    assert told(path)[0].startswith("it is no wheel that can be read: UnicodeDecodeError")
+
+
+def test_the_end_of_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / NAME)
+    assert told(tmp_path / NAME) == ["it is no regular file; name the file that was built, or copy it into one"]
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -268,6 +296,35 @@ def test_wheels_are_checked_together_and_each_is_told_its_own(tmp_path: Path) ->
         ("task 'flat'", "correct its target 'tfx_flat.task:Flat', or what is there")
     ]
     assert third["problems"][0]["cure"] == "build it anew: python -m build --wheel"
+
+
+def test_of_two_wheels_of_a_distribution_neither_is_taken_for_the_other(tmp_path: Path) -> None:
+    sound = wheel(tmp_path / "a")
+    broken = wheel(tmp_path / "b", {"tfx_sharp/plugin.py": "1 / 0"})
+    assert check(sound).exit_code == 0
+    result = check(sound, broken)
+    line = f"{NAME}: there are 2 wheels of tfx-sharp, so that none can be asked; check them one after the other\n"
+    assert (result.exit_code, result.output) == (1, 2 * line)
+
+
+NOISY = """
+import atexit, os, subprocess, sys
+print("printed")
+os.write(1, b"written")
+subprocess.run([sys.executable, "-c", "print('by a process')"])
+atexit.register(print, "at the end")
+"""
+
+
+def test_what_a_plugin_writes_past_pythons_stdout_is_no_answer(tmp_path: Path) -> None:
+    path = wheel(tmp_path, {"tfx_sharp/plugin.py": NOISY + PLUGIN})
+    result = check(path, more=("--json",))
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"wheel": str(path), "problems": []})
+
+
+def test_a_plugin_does_not_wait_for_somebody_to_type(tmp_path: Path) -> None:
+    (line,) = told(wheel(tmp_path, {"tfx_sharp/plugin.py": "input()"}))
+    assert line == "its plugin 'sharp' failed: importing tfx_sharp.plugin failed: EOFError: EOF when reading a line"
 
 
 def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:

@@ -265,3 +265,29 @@ def test_it_works_where_torch_cannot_be_imported_and_a_plugin_is_broken(site: Fa
     assert any(what.startswith("plugin 'tfx-broken' of tfx-broken 1.0 failed") for what in wrong)
     shown = subprocess.run(command[:-1], env=env, capture_output=True, text=True, check=False)
     assert "    python -m pip install --force-reinstall torch\n" in shown.stdout
+
+
+def test_a_library_beside_torch_that_cannot_be_imported_is_told(site: FakeSite) -> None:
+    site.write("tokenizers.py", "raise ImportError('tokenizers.abi3.so: undefined symbol')")
+    wrong = cures(told_apart(site)["wrong"])
+    assert wrong["tokenizers cannot be imported: ImportError: tokenizers.abi3.so: undefined symbol"] == (
+        "python -m pip install --force-reinstall tokenizers"
+    )
+
+
+def test_entry_points_that_nobody_can_read_are_told_with_whose_they_are(site: FakeSite) -> None:
+    site.install("tfx-half", "1 / 0")
+    (points,) = site.root.glob("tfx_half*/entry_points.txt")
+    points.write_bytes(b"[tfx_core]\n\xff = tfx_half")
+    wrong = cures(told_apart(site)["wrong"])
+    (what,) = (each for each in wrong if each.startswith("the entry points of tfx-half cannot be read: Unicode"))
+    assert wrong[what] == "python -m pip install --force-reinstall tfx-half"
+
+
+def told_apart(site: FakeSite) -> dict[str, Any]:
+    """What a process that finds these files first answers."""
+    command = [sys.executable, "-P", "-m", "tfx_core", "doctor", "--json"]
+    done = subprocess.run(command, env=with_path(site.root), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -50,7 +50,7 @@ def test_names_follow_from_one() -> None:
     assert plugin_name("tfx-foo") == plugin_name("foo") == "foo"
 
 
-@pytest.mark.parametrize("name", ["x", "my-arch", "model", LONGEST])
+@pytest.mark.parametrize("name", ["x", "my-arch", "model", LONGEST, "m" * len(LONGEST)])
 def test_files_have_the_new_names_and_no_trace_of_the_template(kind: str, name: str) -> None:
     plugin = NewPlugin(name, kind)
     files = plugin.files()

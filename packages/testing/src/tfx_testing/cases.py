@@ -68,7 +68,8 @@ class ArchitectureCase:
     model_type: str
 
     tiny: dict[str, Any]
-    """Keys of its ``config.json``: small sizes, no dropout, three attention heads or more."""
+    """Keys of its ``config.json``: small sizes, no dropout, three attention heads or more, 16 tokens or more, and
+    positions for 40 of them, where it counts positions."""
 
     variants: tuple[Variant, ...] = (Variant("tiny"),)
     """What is compared with the reference, and checked where a mechanism may be switched on by a key."""
@@ -160,6 +161,10 @@ class ArchitectureCase:
 
     reversible: bool = False
     """Whether its layers compute again what their backward pass needs, unless they report something."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tiny, Mapping):
+            raise TypeError(f"tiny of the case of {self.model_type!r} must be a dict with keys of a config.json")
 
     @property
     def spec(self) -> ArchitectureSpec:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ClassVar, TypeVar
+from unittest import TestCase
 
 import pytest
 
@@ -44,6 +45,9 @@ class Checks:
     exceptions: ClassVar[Mapping[str, str]] = {}
     """Check that is left out, or that the class defines anew -> why."""
 
+    _given: ClassVar[frozenset[str]] = frozenset()
+    """The checks of this class that it did not define."""
+
     @classmethod
     def is_declared(cls) -> bool:
         """Whether this class says what is checked, so that its checks can run."""
@@ -67,49 +71,84 @@ class Checks:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if issubclass(cls, TestCase):
+            raise TypeError(f"{cls.__name__} is a unittest.TestCase, where checks have no values: leave that base out")
         with cls.surroundings():
             if cls.is_declared():
                 _prepare(cls)
+            elif cls.__name__.startswith("Test"):  # which pytest would run
+                base = next(each for each in cls.__mro__[1:] if _of_the_kit(each))
+                raise TypeError(f"{cls.__name__} does not say what it checks: see help(tfx_testing.{base.__name__})")
 
 
 def _checks_in(cls: type) -> dict[str, Callable[..., Any]]:
     return {name: each for name, each in vars(cls).items() if name.startswith("test_") and callable(each)}
 
 
-def _inherited(cls: type) -> dict[str, Any]:
-    """The checks of the bases, as the first base in order has them."""
-    found: dict[str, Any] = {}
-    for base in cls.__mro__[1:]:
-        for name, check in vars(base).items():
-            if name.startswith("test_"):
-                found.setdefault(name, check)
+def _definitions(cls: type) -> dict[str, list[type]]:
+    """Check -> the classes that define it or leave it out, the one with the last word first.
+
+    What `_prepare` gave a class is none: it was for the values of that class, not of one that inherits from it.
+    """
+    found: dict[str, list[type]] = {}
+    for base in cls.__mro__:
+        for name in vars(base):
+            if name.startswith("test_") and name not in vars(base).get("_given", ()):
+                found.setdefault(name, []).append(base)
     return found
 
 
-def _refuse_unfounded(cls: type[Checks], inherited: Mapping[str, Any]) -> None:
+def _refuse_unfounded(cls: type[Checks], definitions: Mapping[str, Sequence[type]]) -> None:
     """Every check that a class changes has a reason, and every reason a check."""
-    for name in inherited:
-        if name in vars(cls) and not str(cls.exceptions.get(name, "")).strip():
-            change = "leaves out" if vars(cls)[name] is None else "defines anew"
+    stated: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        stated |= _stated(base)
+    for name, (last, *_) in definitions.items():
+        if _is_changed(definitions[name]) and name not in stated:
+            change = "leaves out" if vars(last)[name] is None else "defines anew"
             raise TypeError(
-                f"{cls.__name__} {change} the check {name} without a reason: "
+                f"{last.__name__} {change} the check {name} without a reason: "
                 f'say it in exceptions = {{"{name}": "…"}}, or take the change back'
             )
-    for name, reason in cls.exceptions.items():
-        if name not in inherited:
+    for name in cls.exceptions:
+        if not any(base is not cls for base in definitions.get(name, ())):
             raise TypeError(f"{cls.__name__}.exceptions names {name!r}, and there is no such check: remove it")
-        if not reason.strip():
+
+
+def _stated(cls: type) -> Mapping[str, str]:
+    """The exceptions that a class says itself, each with a reason."""
+    exceptions = vars(cls).get("exceptions", {})
+    if not isinstance(exceptions, Mapping):
+        raise TypeError(f'{cls.__name__}.exceptions must say why: exceptions = {{"test_…": "the reason"}}')
+    for name, reason in exceptions.items():
+        if not (isinstance(reason, str) and reason.strip()):
             raise TypeError(f"{cls.__name__}.exceptions gives no reason for {name!r}: say why it is left out")
+    return exceptions
+
+
+def _is_changed(definitions: Sequence[type]) -> bool:
+    """Whether the last of several is of a class that is none of this package, which says itself what its checks are."""
+    last, *others = definitions
+    return bool(others) and not _of_the_kit(last)
+
+
+def _of_the_kit(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _prepare(cls: type[Checks]) -> None:
     """Give a class that says what is checked its own form of each check that it inherits."""
-    inherited = _inherited(cls)
-    _refuse_unfounded(cls, inherited)
-    for name, check in inherited.items():
-        if name not in vars(cls):
-            left_out = check is None or name in cls.exceptions or not cls.is_of_this(check)
-            setattr(cls, name, None if left_out else _prepared(check, cls))
+    definitions = _definitions(cls)
+    _refuse_unfounded(cls, definitions)
+    given = {}
+    for name, (last, *_) in definitions.items():
+        check = vars(last)[name]
+        if last is not cls:
+            excepted = name in cls.exceptions and not _is_changed(definitions[name])
+            given[name] = None if check is None or excepted or not cls.is_of_this(check) else _prepared(check, cls)
+    for name, check in given.items():
+        setattr(cls, name, check)
+    cls._given = frozenset(given)
 
 
 def _prepared(check: Any, cls: type[Checks]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from torch import Tensor
 
 from tfx_core.attention.maps import AttentionMap, AttentionMaps
+from tfx_core.errors import in_one_line
 
 SYMBOLS = "".join(chr(code) for code in range(ord("#"), ord("~") + 1) if chr(code) not in "<\\")
 """What stands for the levels of a weight's square root, from 0 to 1: what neither JSON nor HTML has to escape."""
@@ -27,7 +28,7 @@ def attention_page(maps: AttentionMaps) -> str:
     """
     # in a script element, "<" may begin what ends it
     data = json.dumps(_data(maps), separators=(",", ":")).replace("<", "\\u003c")
-    said = {"title": escape(f"Attention of {maps.model}"), "data": data}
+    said = {"title": escape(in_one_line(f"Attention of {maps.model}")), "data": data}
     template = files("tfx_core.attention").joinpath("page.html").read_text(encoding="utf-8")
     return _MARK.sub(lambda found: said[found[1]], template)
 

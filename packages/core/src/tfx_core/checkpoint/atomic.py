@@ -27,9 +27,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary file name; what the block writes there takes the place of ``path`` when the block ends.
 
     A reader sees the old file or the new one, also after a power failure, and whoever has the old one open or mapped
-    keeps it. The temporary name ends like the real one.
+    keeps it. The temporary name ends like the real one. What is no file to be replaced, a device or a pipe, is written
+    to as it is; so is ``/dev/stdout``.
     """
     path = Path(os.path.expanduser(path))
+    if (path.exists() and not (path.is_file() or path.is_dir())) or _is_open_file(path):
+        yield path
+        return
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     with _working_on(path, path.parent, stands_for=path.parent) as folder:
@@ -38,6 +42,12 @@ def replacing(path: Path) -> Iterator[Path]:
         to_disk(new)
         os.replace(new, path)
         to_disk(path.parent)
+
+
+def _is_open_file(path: Path) -> bool:
+    """Whether a path names a file that a process has open, as ``/dev/stdout`` does."""
+    named = os.readlink(path) if path.is_symlink() else ""
+    return named.startswith("/proc/") or os.path.realpath(path.parent).startswith("/proc/")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """``tfx-core attention``: what every head of a model attends to in a text, as a page to look at."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ def attention(
     """
     if html == as_json == "-":
         raise click.UsageError("--html - and --json - both want standard output; give one of them a file")
+    if as_json is not None and os.path.realpath(html) == os.path.realpath(as_json):
+        raise click.UsageError(f"--html and --json both want {html}; give one of them another file")
     if text == "-":
         text = _from_stdin()
     from tfx_core.attention import attention_maps, attention_page

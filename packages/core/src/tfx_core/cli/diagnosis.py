@@ -10,7 +10,7 @@ from tfx_core.errors import described, in_one_line, shown
 from tfx_core.habits import nearest
 from tfx_core.plugins import official
 from tfx_core.plugins.discovery import Plugin, Status, unknown_in_lists
-from tfx_core.plugins.distributions import installed_version, normalise
+from tfx_core.plugins.distributions import installed_version, name_of, normalise
 from tfx_core.plugins.faults import Fault, install, reinstall, switch_off, upgrade
 
 SETTINGS: Mapping[str, str] = {
@@ -68,6 +68,17 @@ def wrong_with_versions(plugins: Sequence[Plugin]) -> Iterator[Fault]:
             yield Fault(
                 f"the requirements of {in_one_line(name, 200)} cannot be read: {described(error)}", reinstall(name)
             )
+
+
+def wrong_with_entry_points() -> Iterator[Fault]:
+    """Distributions of which nobody can read the entry points, and so nobody those of all."""
+    for distribution in metadata.distributions():
+        try:
+            distribution.entry_points  # noqa: B018, which are read
+        except Exception as error:  # a damaged file can raise anything out of importlib.metadata
+            name = name_of(distribution)
+            what = f"the entry points of {name} cannot be read: {described(error)}; torch is stopped by that, too"
+            yield Fault(what, reinstall(name))
 
 
 def _unmet(name: str) -> Iterator[Fault]:

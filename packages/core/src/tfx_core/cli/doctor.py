@@ -2,8 +2,9 @@
 
 import platform
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,19 +71,28 @@ def _examined(plugins: Sequence[Plugin]) -> _Found:
         wrong=[
             *diagnosis.wrong_with_plugins(plugins),
             *diagnosis.wrong_with_versions(plugins),
+            *diagnosis.wrong_with_entry_points(),
             *diagnosis.wrong_with_settings(plugins),
         ],
         advice=[*diagnosis.advice(plugins)],
     )
-    try:
-        import torch  # noqa: F401
-    except Exception as error:  # a library that does not fit the system raises OSError, and others what they like
-        found.wrong.append(Fault(f"torch cannot be imported: {described(error)}", reinstall("torch")))
+    faults = list(_not_imported())
+    if faults:
+        found.wrong += faults
         return found
     _add_machine(found)
     _add_linears(found, plugins)
     _add_attentions(found, plugins)
     return found
+
+
+def _not_imported() -> Iterator[Fault]:
+    """Of the libraries that the core needs to compute, those that are there and do not work, or are not."""
+    for name in _LIBRARIES:
+        try:
+            import_module(name)
+        except Exception as error:  # one that does not fit the system raises OSError, and others what they like
+            yield Fault(f"{name} cannot be imported: {described(error)}", reinstall(name))
 
 
 def _described(plugin: Plugin) -> dict[str, Any]:

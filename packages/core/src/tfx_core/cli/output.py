@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO
 
 import click
@@ -60,9 +60,37 @@ def _put(text: str, stream: TextIO) -> None:
 
 @contextmanager
 def strangers_on_stderr() -> Iterator[None]:
-    """What a plugin prints while it is asked goes to stderr, cleaned: stdout is for the answer."""
-    with redirect_stdout(_Cleaned()):
+    """What a plugin prints while it is asked goes to stderr, cleaned: stdout is for the answer.
+
+    So does what goes past Python's stdout, from a library in C or a process, as it comes.
+    """
+    with redirect_stdout(_Cleaned()), _descriptor_on_stderr():
         yield
+
+
+@contextmanager
+def _descriptor_on_stderr() -> Iterator[None]:
+    try:
+        kept = os.dup(1)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        _flush()
+        with suppress(OSError):
+            os.dup2(2, 1)
+        yield
+    finally:
+        _flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _flush() -> None:
+    """Write what Python's own stdout still holds to where it belongs."""
+    with suppress(OSError, ValueError):  # it may be closed
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
 
 
 class _Cleaned(io.TextIOBase):

@@ -101,10 +101,10 @@ def _cure(place: str, theirs: str, name: str, known: Collection[str]) -> str | N
     said = hint(place, theirs)
     if said is not None:
         return said
-    if theirs.isidentifier():
-        others = {each.name for each in PLACES[place] if each.works and each.theirs.isidentifier()}
-    elif row(place, theirs) is not None:  # it is no mistake, but nothing of this very one
+    if row(place, theirs) is not None:  # it is no mistake, but nothing of this very one
         others = set()
+    elif theirs.isidentifier():
+        others = {each.name for each in PLACES[place] if each.works and each.theirs.isidentifier()}
     else:  # a keyword of ours is among those known, unless it is none of this very model's
         others = {each.name for each in PLACES[place] if each.becomes is not None}
     close = nearest(name, {*known, *others})

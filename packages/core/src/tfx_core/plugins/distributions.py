@@ -47,7 +47,7 @@ def scan() -> list[EntryPoint]:
         text = _entry_points_text(distribution)
         if text is None or PROJECT not in text:
             continue  # reading metadata is what costs: only for those that may have a plugin
-        name = _name(distribution)
+        name = name_of(distribution)
         key = normalise(name)
         if key in points:
             continue
@@ -72,7 +72,8 @@ def _entry_points_text(distribution: metadata.Distribution) -> str | None:
         return None  # whose it is cannot be told, and importlib.metadata would not find it either
 
 
-def _name(distribution: metadata.Distribution) -> str:
+def name_of(distribution: metadata.Distribution) -> str:
+    """What an installed distribution calls itself, whatever its metadata are."""
     try:
         name: str | None = distribution.metadata["Name"]
     except Exception:  # no METADATA file: what is raised depends on the version of Python
@@ -81,7 +82,7 @@ def _name(distribution: metadata.Distribution) -> str:
 
 
 def _read(distribution: metadata.Distribution) -> list[EntryPoint]:
-    name = _name(distribution)
+    name = name_of(distribution)
     try:
         fields = distribution.metadata  # parsed anew at every access
         version = in_one_line(fields["Version"] or "", 100)

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
-from email import message_from_bytes
+from email import message_from_string
 from email.message import Message
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -98,20 +98,34 @@ def checked(paths: Sequence[Path]) -> dict[Path, list[Fault]]:
         else:
             faults[path] = [*_faults_of_metadata(wheel), *_faults_of_files(wheel)]
             wheels.append(wheel)
-    names = {wheel.distribution for wheel in wheels}
+    names = Counter(wheel.distribution for wheel in wheels)
     askable = []
     for wheel in wheels:
         missing = list(_missing_requirements(wheel, names))
         faults[wheel.path] += missing
-        if wheel.points and not missing and not _hides_others(wheel):
+        if names[wheel.distribution] > 1:
+            what = f"there are {names[wheel.distribution]} wheels of {wheel.distribution}, so that none can be asked"
+            faults[wheel.path].append(Fault(what, "check them one after the other"))
+        elif wheel.points and not missing and not _hides_others(wheel):
             askable.append(wheel)
-    for wheel, found in zip(askable, _asked(askable), strict=True):
-        faults[wheel.path] += found
+    with TemporaryDirectory(prefix="tfx-wheels-") as folder:
+        places = {}
+        for number, wheel in enumerate(askable):
+            try:
+                wheel.unpack(Path(folder, str(number)))
+            except OSError as error:  # a name too long for this system, or that of a file and of a folder
+                faults[wheel.path].append(Fault(f"it cannot be unpacked: {described(error)}", _BUILD))
+            else:
+                places[Path(folder, str(number))] = wheel
+        for wheel, found in zip(places.values(), _asked(places), strict=True):
+            faults[wheel.path] += found
     return faults
 
 
 def _opened(path: Path) -> Wheel:
     """Read a wheel; raises `_UnreadableError` where nothing more can be said of it."""
+    if not path.is_file():  # of a pipe, the end would be waited for
+        raise _UnreadableError("it is no regular file", "name the file that was built, or copy it into one")
     try:
         with zipfile.ZipFile(path) as archive:
             files = _files(archive)
@@ -119,7 +133,7 @@ def _opened(path: Path) -> Wheel:
             if damaged is not None:
                 raise _UnreadableError(f"its file {shown(damaged)} is damaged", _BUILD)
             info = _info(files)
-            metadata = message_from_bytes(archive.read(f"{info}/METADATA"))
+            metadata = message_from_string(archive.read(f"{info}/METADATA").decode())
             _check_identity(path, info, metadata)
             points = _points(archive.read(f"{info}/entry_points.txt")) if f"{info}/entry_points.txt" in files else {}
     except _UnreadableError:
@@ -202,10 +216,11 @@ def _installed_places(files: Sequence[str]) -> dict[PurePosixPath, str]:
     places = {}
     for name in files:
         path = PurePosixPath(name)
-        if not path.parts[0].endswith(".data"):
+        top, *below = path.parts
+        if not (below and top.endswith(".data")):
             places[path] = name
-        elif path.parts[1] in _MERGED:
-            places[PurePosixPath(*path.parts[2:])] = name
+        elif below[0] in _MERGED and len(below) > 1:
+            places[PurePosixPath(*below[1:])] = name
     return places
 
 
@@ -221,8 +236,8 @@ def _faults_of_metadata(wheel: Wheel) -> Iterator[Fault]:
         yield Fault(what, 'write requires-python = ">=3.11" in pyproject.toml')
     for line in wheel.metadata.get_all("Requires-Dist", []):
         try:
-            Requirement(line)
-        except InvalidRequirement as error:
+            _needed(line)
+        except ValueError as error:
             yield Fault(
                 f"its requirement {shown(line)} cannot be read: {described(error)}", "correct it in pyproject.toml"
             )
@@ -255,43 +270,51 @@ def _hides_others(wheel: Wheel) -> list[str]:
     return sorted(tops & {PROJECT, *sys.stdlib_module_names})
 
 
-def _missing_requirements(wheel: Wheel, beside: set[str]) -> Iterator[Fault]:
+def _needed(line: str) -> Requirement | None:
+    """What a requirement asks for here, if anything; raises `ValueError` for one that cannot be read."""
+    needed = Requirement(line)
+    return needed if needed.marker is None or needed.marker.evaluate({"extra": ""}) else None
+
+
+def _missing_requirements(wheel: Wheel, beside: Mapping[str, int]) -> Iterator[Fault]:
     """What it needs and is neither installed nor among the wheels beside it."""
     for line in wheel.metadata.get_all("Requires-Dist", []):
         try:
-            needed = Requirement(line)
-        except InvalidRequirement:
+            needed = _needed(line)
+        except ValueError:
             continue
-        name = canonicalize_name(needed.name)
-        if name in (official.CORE, *beside) or (
-            needed.marker is not None and not needed.marker.evaluate({"extra": ""})
-        ):
+        if needed is None or canonicalize_name(needed.name) in (official.CORE, *beside):
             continue
-        if installed_version(name) is None:
+        if installed_version(needed.name) is None:
             what = f"it needs {in_one_line(line, 200)}, which is not installed here, so that it cannot be asked"
             yield Fault(what, install(line))
 
 
-def _asked(wheels: Sequence[Wheel]) -> list[list[Fault]]:
-    """What the plugins of wheels are told by a process that finds them first among all that is installed."""
-    if not wheels:
+def _asked(places: Mapping[Path, Wheel]) -> list[list[Fault]]:
+    """What the plugins of unpacked wheels are told by a process that finds them first among all that is installed."""
+    if not places:
         return []
-    with TemporaryDirectory(prefix="tfx-wheels-") as folder:
-        places = [Path(folder, str(number)) for number in range(len(wheels))]
-        for wheel, place in zip(wheels, places, strict=True):
-            wheel.unpack(place)
-        switches = ("TFX_PLUGINS", "TFX_DISABLE_PLUGINS", "TFX_STRICT_PLUGINS")
-        environment = {name: value for name, value in os.environ.items() if name not in switches}
-        before = filter(None, [os.environ.get("PYTHONPATH")])
-        environment["PYTHONPATH"] = os.pathsep.join((*map(str, places), *before))
-        only = [f"--only={wheel.distribution}" for wheel in wheels]
-        command = [sys.executable, "-P", "-m", PROJECT, "plugins", "--check", "--json", *only]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    try:
-        plugins = [json.loads(line) for line in done.stdout.splitlines()]
-    except ValueError:
-        plugins = []
-    return [_told(wheel, plugins) or [] for wheel in wheels] if plugins else [[_ended(done)] for _ in wheels]
+    switches = ("TFX_PLUGINS", "TFX_DISABLE_PLUGINS", "TFX_STRICT_PLUGINS")
+    environment = {name: value for name, value in os.environ.items() if name not in switches}
+    before = filter(None, [os.environ.get("PYTHONPATH")])
+    environment["PYTHONPATH"] = os.pathsep.join((*map(str, places), *before))
+    only = [f"--only={wheel.distribution}" for wheel in places.values()]
+    command = [sys.executable, "-P", "-m", PROJECT, "plugins", "--check", "--json", *only]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    stdout, stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    plugins = list(_objects(stdout))
+    return [_told(wheel, plugins) if plugins else [_ended(done.returncode, stderr)] for wheel in places.values()]
+
+
+def _objects(lines: str) -> Iterator[Mapping[str, object]]:
+    """The JSON objects of lines, among which may be others: a plugin prints what it likes when Python ends."""
+    for line in lines.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "problems" in found:
+            yield found
 
 
 def _told(wheel: Wheel, plugins: Sequence[Mapping[str, object]]) -> list[Fault]:
@@ -307,6 +330,6 @@ def _told(wheel: Wheel, plugins: Sequence[Mapping[str, object]]) -> list[Fault]:
     return found
 
 
-def _ended(done: "subprocess.CompletedProcess[str]") -> Fault:
-    last = in_one_line(done.stderr[-500:], 500)
-    return Fault(f"asking it ended the process with {done.returncode}: {last}", "import the plugin by hand to see why")
+def _ended(code: int, stderr: str) -> Fault:
+    last = in_one_line(stderr[-500:], 500)
+    return Fault(f"asking it ended the process with {code}: {last}", "import the plugin by hand to see why")

@@ -26,6 +26,10 @@ class CaseChecks(Checks):
         """With a case; raises `tfx_core.errors.UnknownNameError` where no plugin provides its architecture."""
         if not hasattr(cls, "case"):
             return False
+        if not isinstance(cls.case, ArchitectureCase):
+            raise TypeError(
+                f"{cls.__name__}.case must be an ArchitectureCase, such as ArchitectureCase('my-arch', tiny)"
+            )
         try:
             cls.case.spec  # noqa: B018, which is looked up
         except TfxError as error:

@@ -23,6 +23,11 @@ from tfx_testing.writers import LENGTHS, Writer, decoding, exact, of_row, prompt
 LENGTH, SOURCE = 7, 5
 ROWS = 3
 """Of each source, where they cross."""
+_NUMBERS_OF_HEADS = {
+    *("num_attention_heads", "num_key_value_heads"),
+    *("decoder_attention_heads", "num_decoder_attention_heads"),
+}
+"""Keys of a config that say how many heads a decoder has."""
 
 
 def rememberers(cls: type[CaseChecks]) -> Sequence[Writer]:
@@ -254,13 +259,10 @@ class CacheChecks(CaseChecks):
         past = model(ids, **source, use_cache=True).past_key_values
         with refused("past_key_values has 3 rows, this call 2; must be alike", "a cache of other rows"):
             model(ids[:2], **{each: value[:2] for each, value in source.items()}, past_key_values=past)
-        past.layers = past.layers[:1]
-        with refused("past_key_values of 1 layers: this model has", "a cache of one layer"):
+        past.layers = [*past.layers, past.layers[-1]]
+        with refused(rf"past_key_values of {len(past.layers)} layers: this model has", "a cache of one layer more"):
             model.generate(torch.cat((ids, ids), dim=1), **source, past_key_values=past)
-        heads = {"num_attention_heads", "decoder_attention_heads", "num_decoder_attention_heads"} & {
-            *model.config.field_names(),
-            *model.config.aliases,
-        }
+        heads = _NUMBERS_OF_HEADS & {*model.config.field_names(), *model.config.aliases}
         fewer = model.config.replace(**dict.fromkeys(heads, 1), **case.goes_with("num_attention_heads", 1))
         values = {key: getattr(fewer, key) for key in fewer.field_names() if key != "extra"}
         other = tfx_core.new_model(fewer.model_type, head=model.head_name, seed=1, **values).eval()

@@ -17,7 +17,12 @@ def _causal_lm(config: ExampleConfig, backbone: Backbone) -> CausalLMHead:
     return CausalLMHead(LMHead(nn.Linear(backbone.width, config.vocab_size, bias=False)))
 
 
-def _initialise(path: str, module: nn.Module, config: ExampleConfig, generator: Generator | None) -> None:
+def _initialise(
+    path: str,
+    module: nn.Module,
+    config: ExampleConfig,
+    generator: Generator | None,
+) -> None:
     """Fill one new module; draw from the generator, or a seed would not give the same model again."""
     initialise_normal(module, config.initializer_range, generator)
 

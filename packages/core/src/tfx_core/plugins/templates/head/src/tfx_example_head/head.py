@@ -34,7 +34,8 @@ class ExampleHead(Head):
 
 
 def _build(config: ModelConfig, backbone: Backbone) -> ExampleHead:
-    return ExampleHead(nn.Linear(backbone.width, 1), nn.Linear(backbone.width, config.num_labels), config)
+    score, classifier = nn.Linear(backbone.width, 1), nn.Linear(backbone.width, config.num_labels)
+    return ExampleHead(score, classifier, config)
 
 
 _NAMES = Rename("example_head.{module:score|classifier}.{p}", "head.{module}.{p}")

@@ -39,7 +39,11 @@ class ExampleTask(Task[ExampleTaskOptions, str, Candidates]):
         """One input, checked; what is wrong with it is a `tfx_core.errors.InputError`."""
         return check_text(value)
 
-    def encode(self, items: Sequence[str], options: ExampleTaskOptions) -> list[list[TextWindow]]:
+    def encode(
+        self,
+        items: Sequence[str],
+        options: ExampleTaskOptions,
+    ) -> list[list[TextWindow]]:
         """The rows of each input: one here; several where a long text is read in pieces."""
         windows = tokenize(
             self.model, self.tokenizer, items, truncation=options.truncation, max_length=options.max_length
@@ -48,7 +52,10 @@ class ExampleTask(Task[ExampleTaskOptions, str, Candidates]):
         return [[TextWindow({"input_ids": ids, "attention_mask": [1] * len(ids)})] for ids in rows]
 
     def compute(
-        self, batch: "Mapping[str, Tensor]", windows: Sequence[TextWindow], options: ExampleTaskOptions
+        self,
+        batch: "Mapping[str, Tensor]",
+        windows: Sequence[TextWindow],
+        options: ExampleTaskOptions,
     ) -> list[Candidates]:
         """What to keep of each row of a padded batch: no tensors of all tokens, for all rows are kept to the end."""
         logits = self.model(**batch, return_dict=True).logits  # (B, S, V)
