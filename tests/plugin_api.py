@@ -64,6 +64,8 @@ HELD_BACK: Mapping[str, tuple[str, ...]] = {
     "tfx_core.text.recipes": (),
     "tfx_retrieval": ("DprEncoder", "EncoderPair", "load_pair", "merge_indexes"),
     "tfx_testing": (),
+    "tfx_testing.toys": (),
+    "tfx_testing.vocabularies": (),
     "tfx_training": ("Trained",),
 }
 """Module that third parties import from -> names of its ``__all__`` that are for tfx's own distributions alone."""

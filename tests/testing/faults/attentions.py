@@ -98,6 +98,11 @@ class Unchecked:
         return eager(query, key, value, bias, **how)
 
 
+def enclosed(times: float) -> Any:
+    """A kernel within a function."""
+    return lambda query, key, value, bias, **how: times * eager(query, key, value, bias, **how)
+
+
 class Plugin:
     """Provides them all."""
 
@@ -107,7 +112,8 @@ class Plugin:
         named = {each.__name__: each.__name__ for each in (*kernels, curious, exponential)} | {"keeping": "KEEPING"}
         specs = [AttentionSpec(name, f"{__name__}:{target}", summary="broken") for name, target in named.items()]
         unchecked = AttentionSpec("unchecked", f"{__name__}:Unchecked", example="unchecked(1)", summary="broken")
-        return [*specs, unchecked, AttentionSpec("silent", f"{__name__}:unscaled")]
+        inner = AttentionSpec("enclosed", f"{__name__}:enclosed", example="enclosed(1)", summary="broken")
+        return [*specs, unchecked, inner, AttentionSpec("silent", f"{__name__}:unscaled")]
 
 
 def checks(name: str, same_as: str | None = None) -> Callable[[], type[Checks]]:
@@ -137,5 +143,6 @@ FAULTS = {
     "a call leaves something behind": Fault(checks("keeping"), "test_it_keeps_nothing", r"a call left \['last'\]"),
     "it is not what it says": Fault(checks("exponential", "eager"), "test_it_gives_the_numbers", "5 queries of 5 keys"),
     "arguments are not checked": Fault(checks("unchecked(1)"), "test_arguments_that_it", "is accepted, as"),
+    "it is a function's own": Fault(checks("enclosed(1)"), "test_a_model_with_it_is_pickled", "pickle"),
     "there is no summary": Fault(checks("silent"), "test_it_says_what_it_is", "'silent' has no summary in its spec"),
 }

@@ -1,5 +1,6 @@
 """What holds of an attention kernel, or of a pattern that bounds the default one."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -303,6 +304,16 @@ class AttentionChecks(Checks):
             cache = step.past_key_values
             found.append(step.last_hidden_state)
         close(torch.cat(found, dim=1), whole, "states of single steps, beside those of the whole text")
+
+    def test_a_model_with_it_is_pickled(self) -> None:
+        """A model goes to another process with its attention, and gives the same there.
+
+        Where it does not: the kernel is a function within a function; make it a class, whose instances are called, or a
+        function of a module.
+        """
+        model, ids = models(self.attention)[0], random_ids(CASE, 2, 7)
+        again = pickle.loads(pickle.dumps(model))
+        close(again(ids).last_hidden_state, model(ids).last_hidden_state, "pickled, beside not")
 
     def test_a_model_with_it_compiles(self) -> None:
         """`torch.compile` takes it in one graph, and its results are the same.

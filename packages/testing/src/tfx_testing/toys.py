@@ -7,6 +7,8 @@ import tfx_core
 from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_testing import toy, toy_decoder
 
+__all__ = ["toys"]
+
 
 @contextmanager
 def toys() -> Iterator[None]:

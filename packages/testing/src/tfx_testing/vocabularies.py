@@ -10,6 +10,18 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tfx_core.text.recipes import Piece
 from tfx_testing.sentencepiece_files import CONTROL, UNKNOWN, field, scored, spiece
 
+__all__ = [
+    "Files",
+    "byte_bpe",
+    "continued_bpe",
+    "pieces",
+    "two_sides",
+    "word_bpe",
+    "word_pieces",
+    "words",
+    "write",
+]
+
 Files = Mapping[str, object]
 """File name -> contents: bytes, lines, or an object for JSON."""
 
