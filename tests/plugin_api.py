@@ -42,7 +42,8 @@ HELD_BACK: Mapping[str, tuple[str, ...]] = {
         *("options_from_files", "row_seed"),
     ),
     "tfx_core.model": (  # what loading is made of; costs and pictures; configs that are built on any text's
-        *("AttentionCost", "Counts", "ExtendedConfig", "GENERATION_KEYS", "attention_cost", "attention_of", "counted"),
+        *("AttentionCost", "Counts", "ExtendedConfig", "GENERATION_KEYS", "attention_cost", "attention_of"),
+        *("HeldTensors", "counted"),
         *("extended", "mask_picture", "stored_head"),
     ),
     "tfx_core.model.heads": (),

@@ -6,7 +6,7 @@ from tfx_core.model.backbone import Backbone, Inputs
 from tfx_core.model.causal_decoding import CausalDecoding, causal_decoding
 from tfx_core.model.config import ModelConfig, ProblemType
 from tfx_core.model.cost import AttentionCost, attention_cost
-from tfx_core.model.counting import Counts, counted
+from tfx_core.model.counting import Counts, HeldTensors, counted
 from tfx_core.model.extended import ExtendedConfig, extended
 from tfx_core.model.heads.plan import HeadPlan
 from tfx_core.model.known_keys import GENERATION_KEYS
@@ -36,6 +36,7 @@ __all__ = [
     "Counts",
     "ExtendedConfig",
     "HeadPlan",
+    "HeldTensors",
     "Inputs",
     "Model",
     "ModelConfig",

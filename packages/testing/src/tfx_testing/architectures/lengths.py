@@ -1,11 +1,10 @@
 """What longer texts cost: counted, so without a clock."""
 
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from tfx_core.model import Model, counted, load_architecture
+from tfx_core.model import HeldTensors, Model, counted, load_architecture
 from tfx_testing.architectures.base import CaseChecks
 from tfx_testing.cases import ArchitectureCase
 from tfx_testing.tiny import random_ids, target_ids, tiny_model
@@ -44,7 +43,9 @@ class LengthChecks(CaseChecks):
         for length in (SHORTER, LONGER):
             states(self.case, model, length).sum().backward()  # what is made once
             model.zero_grad()
-            held.append(counted(partial(self._learn, model, length), torch.device("cpu")).peak)
+            with HeldTensors() as tensors:
+                states(self.case, model, length).sum().backward()
+            held.append(tensors.peak)
         told = f"{SHORTER} tokens hold {held[0]} bytes, {LONGER} hold {held[1]}: {held[1] / held[0]:.1f} times as many"
         assert (held[1] > 2.5 * held[0]) == self.case.holds_pairs, told
 
@@ -57,10 +58,6 @@ class LengthChecks(CaseChecks):
         shorter, longer = (self._multiplications(model, length) for length in (SHORTER, LONGER))
         told = f"{SHORTER} tokens multiply {shorter} numbers, {LONGER} tokens {longer}: {longer / shorter:.1f} times"
         assert (longer < 2.2 * shorter) == (self.case.sparse is not None), told
-
-    def _learn(self, model: Model, length: int) -> None:
-        """From one text."""
-        states(self.case, model, length).sum().backward()
 
     def _multiplications(self, model: Model, length: int) -> int:
         """Of a call of one text."""
