@@ -40,8 +40,8 @@ class TestTokenizer(TokenizerChecks):
     case = CASE
 
 
-# Commented out, for it needs a package with the classes that plugin.py names under ``hf_classes``, or ``reference=…``; but
-# only a reference can tell that an activation is the wrong one.
+# Commented out, for it needs a package with the classes that plugin.py names under ``hf_classes``, or ``reference=…``.
+# Only a reference can tell that an activation is the wrong one.
 #
 # class TestParity(ParityChecks):  # from tfx_testing
 #     """Outputs, losses, gradients and files of every head, as the reference has them."""
