@@ -116,7 +116,8 @@ class AttentionChecks(Checks):
     def test_what_a_mask_hides_changes_nothing(self, kernel: AttentionKernel) -> None:
         """A key that the bias hides from a query changes nothing of its result, whatever it holds.
 
-        Where it does: the bias is not added before the weights are made, or added where it should be the other sign.
+        Where it does: the bias is not added before the weights are made, or added where it should be the other sign; or
+        keys are chosen before the bias is added.
         """
         query, key, value = tensors(4, 6)
         hidden = torch.zeros(1, 1, 4, 6)

@@ -31,10 +31,20 @@ def causal_decoding(model: Model, inputs: Mapping[str, Any], *, also: Collection
     an architecture that has others makes a state of its own.
     """
     head = model.language_head
-    if not model.backbone.causal:
-        raise InputError("is_decoder=false: every token sees the ones after it; load the model with is_decoder=True")
+    check_causal(model)
     check_used(inputs, (_USED & model.backbone.input_names).union(also))
     return CausalDecoding(model.backbone, head.predictions, inputs, model.attention, read=head.read)
+
+
+def check_causal(model: Model) -> None:
+    """Raise `InputError` where every token sees the ones after it, so that none can be predicted from those before."""
+    if model.backbone.causal:
+        return
+    said = f"is_decoder={str(model.config.is_decoder).lower()}: every token sees the ones after it; "
+    built = f"the author of {model.config.model_type!r} has to build its backbone with causal=True"
+    if model.config.is_decoder:
+        raise InputError(f"{said}this architecture does not read the key: {built}")
+    raise InputError(f"{said}load the model with is_decoder=True, or, where that changes nothing, {built}")
 
 
 def last_states(output: ModelOutput) -> Tensor:

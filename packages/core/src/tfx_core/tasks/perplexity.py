@@ -88,15 +88,14 @@ class Perplexity(Task[PerplexityOptions, ScoredText, float]):
 
     def check_model(self, model: "Model") -> None:
         """Refuse a model that sees what it is to predict."""
+        from tfx_core.model.causal_decoding import check_causal
+
         super().check_model(model)
         if not model.language_head.next_token:
             raise InputError(
                 "perplexity: this model predicts a token in its own place, behind a mask, not the next one"
             )
-        if not model.backbone.causal:
-            raise InputError(
-                "is_decoder=false: every token sees the ones after it; load the model with is_decoder=True"
-            )
+        check_causal(model)
 
     def check_options(self, options: PerplexityOptions) -> None:
         """Refuse windows and memories that the model does not have, and options of the other method."""

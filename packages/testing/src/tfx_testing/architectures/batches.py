@@ -18,7 +18,8 @@ class BatchChecks(CaseChecks):
         """Neither the texts beside it nor padding, on either side and however much of it, change a text's results.
 
         Where they do: positions are counted from the column, not from the mask; the mask reaches not every attention,
-        pooling or mean; or a head reads a place where padding may stand, such as the last column.
+        pooling or mean; a head reads a place where padding may stand, such as the last column; or something is computed
+        over the rows, as a batch norm does.
         """
         model = tiny_model(self.case, head)
         ids, mask = padded_texts(self.case, side, extra)

@@ -29,7 +29,9 @@ class DtypeChecks(CaseChecks):
         """Alone, and in batches padded left, right or between, a text gives in each type what it gives in float32.
 
         Where it does not: a sum over many tokens, a softmax or a norm is computed in the narrow type; a constant stands
-        for minus infinity that the type does not have; or a tensor is made in float32 within ``forward``.
+        for minus infinity that the type does not have; or a tensor is made in float32 within ``forward``. Rotary
+        positions that are counted from the column show here first, where rows have holes: padding on one side alone
+        shifts queries and keys alike, which changes nothing.
         """
         model, given = tiny_model(self.case, head), unlabelled_texts(self.case, head)
         with torch.no_grad():

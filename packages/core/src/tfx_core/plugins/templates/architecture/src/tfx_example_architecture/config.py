@@ -12,8 +12,9 @@ from tfx_core.nn import Activation
 class ExampleConfig(tfx_core.ModelConfig):
     """Field names are keys, and annotations what is allowed; defaults stand for keys that a file lacks.
 
-    A key that is no field is an error: name those that mean nothing here in ``inert_keys``, and other spellings of a
-    field in ``aliases``.
+    A key that is no field is kept and written back, and a warning names it when a file is loaded. Name other spellings
+    of a field in ``aliases``, keys that change no result in ``inert_keys``, and keys that change results and are not
+    possible here in ``neutral_values``, with the values that are harmless.
     """
 
     model_type: ClassVar[str] = "example-architecture"
