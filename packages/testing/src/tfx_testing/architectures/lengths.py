@@ -1,6 +1,5 @@
 """What longer texts cost: counted, so without a clock."""
 
-
 import torch
 from torch import Tensor
 
