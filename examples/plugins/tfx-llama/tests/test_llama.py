@@ -39,7 +39,6 @@ class TestLlama(ArchitectureChecks):
                 {"rope_scaling": {"rope_type": "yarn", "factor": 2.0}},
                 "rope_type='yarn': must be one of 'default'",
             ),
-            ({"partial_rotary_factor": 0.5}, "partial_rotary_factor=0.5: changes results and is not possible here"),
         ),
     )
 
