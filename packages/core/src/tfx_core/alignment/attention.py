@@ -1,8 +1,8 @@
 """What each token of a translation attends to in its source: one pass of the decoder over the finished text."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from torch import Tensor
 from tfx_core.alignment.words import Span, spelling
 from tfx_core.errors import InputError
 from tfx_core.fields import Checked
-from tfx_core.nn import AttentionKernel, Bias, Observer, Patterned
+from tfx_core.nn import AttentionKernel, Bias, Observer
+from tfx_core.nn.patterns import where_observed
 from tfx_core.tasks.base import evaluating, tokens_of_pass
 from tfx_core.tasks.batching import token_batches
 
@@ -139,7 +140,7 @@ def _weights(model: "Model", read: Sequence[tuple[Tokens, Tokens]], rule: Alignm
         encoder_hidden_states=states,
         encoder_attention_mask=mask,
         output_attentions=True,
-        attention=_showing_norms(attention) if rule.by == "norms" else attention,
+        attention=where_observed(attention, _showing_norms) if rule.by == "norms" else attention,
     )
     layers = decoded.cross_attentions
     streams = layers[0].shape[2] // own.shape[1]
@@ -161,30 +162,22 @@ class _OfValues(Observer):
         return weights
 
 
-def _showing_norms(kernel: AttentionKernel) -> AttentionKernel:
-    """The kernel, which reports ``α‖v‖`` in the place of ``α``."""
-    if isinstance(kernel, Patterned):
-        return replace(kernel, kernel=_showing_norms(kernel.kernel))
-
-    def attend(
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        bias: Bias | None,
-        *,
-        scale: float,
-        dropout: float,
-        observer: Observer | None,
-    ) -> Tensor:
-        if observer is None:
-            return kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=None)
-        norms = value.norm(dim=-1).repeat_interleave(query.shape[1] // value.shape[1], dim=1)
-        shown = _OfValues(observer.record, observer.head_mask, norms=norms)
-        context = kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=shown)
-        observer.used = shown.used
-        return context
-
-    return attend
+def _showing_norms(
+    kernel: AttentionKernel,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Bias | None,
+    *,
+    observer: Observer,
+    **how: Any,
+) -> Tensor:
+    """An observed call of the kernel that reports ``α‖v‖`` in the place of ``α``."""
+    norms = value.norm(dim=-1).repeat_interleave(query.shape[1] // value.shape[1], dim=1)
+    shown = _OfValues(observer.record, observer.head_mask, norms=norms)
+    context = kernel(query, key, value, bias, observer=shown, **how)
+    observer.used = shown.used
+    return context
 
 
 def sides(model: "Model") -> tuple["Backbone", "Backbone"]:

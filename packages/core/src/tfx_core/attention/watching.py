@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from tfx_core.nn import AttentionKernel, Bias, Observer, Patterned
+from tfx_core.nn import AttentionKernel, Bias, Observer
+from tfx_core.nn.patterns import where_observed
 
 
 @dataclass(frozen=True)
@@ -50,23 +52,19 @@ def watched(kernel: AttentionKernel, notice: Callable[[Watched], object]) -> Att
 
     Of a pattern the kernel that it bounds is watched.
     """
-    if isinstance(kernel, Patterned):
-        return replace(kernel, kernel=watched(kernel.kernel, notice))
 
     def attend(
+        kernel: AttentionKernel,
         query: Tensor,
         key: Tensor,
         value: Tensor,
         bias: Bias | None,
         *,
-        scale: float,
-        dropout: float,
-        observer: Observer | None,
+        observer: Observer,
+        **how: Any,
     ) -> Tensor:
-        if observer is None:
-            return kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=None)
         onlooker = _Onlooker(shown=observer)
-        context = kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=onlooker)
+        context = kernel(query, key, value, bias, observer=onlooker, **how)
         if onlooker.weights is not None and observer.record is not None:
             weights = onlooker.weights[0]
             allowed = _allowed(bias, query, key).expand(1, *weights.shape)[0]
@@ -74,7 +72,7 @@ def watched(kernel: AttentionKernel, notice: Callable[[Watched], object]) -> Att
             notice(Watched(observer.record, weights, allowed, queries))
         return context
 
-    return attend
+    return where_observed(kernel, attend)
 
 
 def _allowed(bias: Bias | None, query: Tensor, key: Tensor) -> Tensor:

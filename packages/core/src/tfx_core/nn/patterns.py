@@ -4,6 +4,7 @@ A pattern is a `PlacedMask` whose places are those of a row's real tokens. It bo
 attention to a source is not bounded.
 """
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -89,6 +90,31 @@ class Patterned:
             if isinstance(self.pattern, Window) or _begin_at_once(counted):
                 return copy(self.pattern)  # which keeps what is made for this call
         return _at(self.pattern, counted.positions[:, known.length - queries :], counted.positions)
+
+
+def where_observed(kernel: AttentionKernel, attend: Callable[..., Tensor]) -> AttentionKernel:
+    """The kernel, of which ``attend`` makes the calls that are observed: it is given the kernel, then what that takes.
+
+    Of a pattern it is the kernel that it bounds.
+    """
+    if isinstance(kernel, Patterned):
+        return replace(kernel, kernel=where_observed(kernel.kernel, attend))
+
+    def call(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Bias | None,
+        *,
+        scale: float,
+        dropout: float,
+        observer: Observer | None,
+    ) -> Tensor:
+        if observer is None:
+            return kernel(query, key, value, bias, scale=scale, dropout=dropout, observer=None)
+        return attend(kernel, query, key, value, bias, scale=scale, dropout=dropout, observer=observer)
+
+    return call
 
 
 def by_pattern(
