@@ -1,11 +1,8 @@
 """What is sound passes: the core's own kernels and patterns, a head, the toys."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from tests.testing.faults import heads, parities, tokenizers
 from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks
-from tfx_testing.toys import toys
+from tfx_testing.toys import ToyChecks
 
 
 class TestEager(AttentionChecks):
@@ -30,17 +27,11 @@ class TestChunks(AttentionChecks):
     attention = "chunks(3, after=1)"
 
 
-class TestToyDecoder(ArchitectureChecks):
+class TestToyDecoder(ToyChecks, ArchitectureChecks):
     case = ArchitectureCase(
         "toy-decoder",
         tiny={"vocab_size": 53, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4},
     )
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        with toys(), super().surroundings():
-            yield
 
 
 TestTagger = heads.SOUND()

@@ -1,14 +1,12 @@
 """Attention kernels and patterns that are wrong in one way each."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-import tfx_core
-from tests.testing.faults import Fault
+from tests.testing.faults import Fault, broken
 from tfx_core import AttentionSpec, hookimpl
 from tfx_core.nn import Bias, Observer, eager
 from tfx_testing import AttentionChecks, Checks
@@ -119,13 +117,7 @@ class Plugin:
 def checks(name: str, same_as: str | None = None) -> Callable[[], type[Checks]]:
     """The checks of one of them."""
 
-    @contextmanager
-    def surroundings(cls: type[Checks]) -> Iterator[None]:
-        with tfx_core.register(Plugin(), name="broken"), super(cls, cls).surroundings():
-            yield
-
-    body = {"attention": name, "same_as": same_as, "surroundings": classmethod(surroundings)}
-    return lambda: type("TestBroken", (AttentionChecks,), body)
+    return broken(AttentionChecks, Plugin(), attention=name, same_as=same_as)
 
 
 FAULTS = {

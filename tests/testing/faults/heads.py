@@ -1,7 +1,6 @@
 """Heads of a third party that are wrong in one way each."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import tfx_core
-from tests.testing.faults import AT_ONCE, Fault
+from tests.testing.faults import AT_ONCE, Fault, broken
 from tfx_core import HeadSpec, hookimpl
 from tfx_core.checkpoint import Rename
 from tfx_core.model import HeadPlan, ModelOutput
@@ -91,13 +89,7 @@ def checks(target: object, **said: Any) -> Callable[[], type[Checks]]:
         def tfx_heads(self) -> list[HeadSpec]:
             return [HeadSpec("tagger", f"{__name__}:TARGETS.{name}", **{"summary": "broken", **said})]
 
-    @contextmanager
-    def surroundings(cls: type[Checks]) -> Iterator[None]:
-        with tfx_core.register(Plugin(), name="broken"), super(cls, cls).surroundings():
-            yield
-
-    body = {"head": "tagger", "labels": staticmethod(classes), "surroundings": classmethod(surroundings)}
-    return lambda: type("TestBroken", (HeadChecks,), body)
+    return broken(HeadChecks, Plugin(), head="tagger", labels=staticmethod(classes))
 
 
 FAULTS = {

@@ -1,14 +1,12 @@
 """Kinds of index that are wrong in one way each."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import tfx_core
-from tests.testing.faults import Fault
+from tests.testing.faults import Fault, broken
 from tfx_core import IndexSpec, hookimpl
 from tfx_core.embedding import Allowed, RowNumbers, VectorIndex, VectorKind, Vectors
 from tfx_core.errors import InputError, PassageIndexError
@@ -162,13 +160,8 @@ def checks_of(kind: type[Kind], **said: Any) -> Callable[[], type[Checks]]:
         def tfx_indexes(self) -> list[IndexSpec]:
             return [IndexSpec("toy-index", target=f"{__name__}:Kind", **{"summary": "a toy", **said})]
 
-    @contextmanager
-    def surroundings(cls: type[IndexChecks]) -> Iterator[None]:
-        with tfx_core.register(Plugin(), name="tfx-broken"):
-            yield
-
-    own = {"index": "toy-index", "recall": 1.0, "surroundings": classmethod(surroundings)}
-    return lambda: type("TestBroken", (IndexChecks,), {**own, "kind": classmethod(lambda cls: made)})
+    own = {"index": "toy-index", "recall": 1.0, "kind": classmethod(lambda cls: made)}
+    return broken(IndexChecks, Plugin(), **own)
 
 
 FAULTS: dict[str, Fault] = {

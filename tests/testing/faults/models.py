@@ -1,15 +1,13 @@
 """Decoders that are wrong in one way each: modules, config, names of tensors, what they declare."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-import tfx_core
-from tests.testing.faults import Fault
+from tests.testing.faults import Fault, broken
 from tfx_core import Architecture, ArchitectureSpec, Backbone, ModelConfig, ModelOutput, hookimpl
 from tfx_core.checkpoint import BackboneRules, Drop, Rename
 from tfx_core.fields import Rate
@@ -232,13 +230,7 @@ def checks(architecture: Architecture[Any], **said: Any) -> Callable[[], type[Ch
     name = f"BROKEN_{next(NUMBERS)}"
     ARCHITECTURES[name] = architecture
 
-    @contextmanager
-    def surroundings(cls: type[Checks]) -> Iterator[None]:
-        with tfx_core.register(Plugin(name, said), name="broken"), super(cls, cls).surroundings():
-            yield
-
-    body = {"case": ArchitectureCase("broken", dict(TINY)), "surroundings": classmethod(surroundings)}
-    return lambda: type("TestBroken", (ArchitectureChecks,), body)
+    return broken(ArchitectureChecks, Plugin(name, said), case=ArchitectureCase("broken", dict(TINY)))
 
 
 def of_config(config: type[Config]) -> Architecture[Any]:

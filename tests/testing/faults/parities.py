@@ -1,7 +1,6 @@
 """Architectures that give something else than their reference, in one way each; the reference is a module of ours."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from tests.testing.faults import Fault
 from tfx_testing import ArchitectureCase, Checks, ParityChecks, Variant
 from tfx_testing.parity.case import Case
-from tfx_testing.toys import toys
+from tfx_testing.toys import ToyChecks
 
 TINY: Mapping[str, Any] = {"vocab_size": 40, "hidden_size": 8, "max_position_embeddings": 40}
 
@@ -72,14 +71,8 @@ class WithMore(Reference):
         self.register_buffer("more", torch.ones(3))
 
 
-class OfToys(ParityChecks):
+class OfToys(ToyChecks, ParityChecks):
     """With the toys registered."""
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        with toys():
-            yield
 
 
 def checks_of(reference: Callable[[Case], nn.Module]) -> Callable[[], type[Checks]]:

@@ -1,19 +1,16 @@
 """Tasks that are wrong in one way each."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-import tfx_core
 from tests.core.tasks.counting import Counting, CountingOptions
-from tests.testing.faults import Fault
+from tests.testing.faults import Fault, broken
 from tfx_core import TaskSpec, hookimpl
 from tfx_core.tasks import Result, TextWindow, check_text
 from tfx_testing import Checks, TaskChecks
-from tfx_testing.toys import toys
 
 Windows = Sequence[TextWindow]
 
@@ -119,12 +116,7 @@ class Plugin:
 def checks_of(task: type[Counting], **said: Any) -> Callable[[], type[Checks]]:
     """A test class of a task."""
 
-    @contextmanager
-    def surroundings(cls: type[TaskChecks]) -> Iterator[None]:
-        with tfx_core.register(Plugin(task, **said), name="tfx-broken"), toys():
-            yield
-
-    return lambda: type("TestBroken", (TaskChecks,), {"task": "count", "surroundings": classmethod(surroundings)})
+    return broken(TaskChecks, Plugin(task, **said), task="count")
 
 
 BATCHES = "test_results_depend_neither_on_neighbours_nor_on_batches"

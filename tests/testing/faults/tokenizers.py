@@ -1,13 +1,11 @@
 """Recipes of a tokenizer that are wrong in one way each."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from tokenizers import Tokenizer
 
-import tfx_core
-from tests.testing.faults import Fault
+from tests.testing.faults import Fault, broken
 from tfx_core import ArchitectureSpec, hookimpl
 from tfx_core.text import Recipe, Settings, TextFacts
 from tfx_core.text.recipes import wordpiece_recipe
@@ -51,14 +49,8 @@ def checks_of(recipe: str, claimed: tuple[str, ...] = ("ToyTokenizer",)) -> Call
             known = {"heads": tuple(toy.ARCHITECTURE.heads), "capabilities": tuple(toy.ARCHITECTURE.capabilities)}
             return [ArchitectureSpec("toy-reader", target=target, tokenizer_classes=claimed, **known)]
 
-    @contextmanager
-    def surroundings(cls: type[Checks]) -> Iterator[None]:
-        with tfx_core.register(Plugin(), name="tfx-broken"):
-            yield
-
     tiny = {"vocab_size": 120, "hidden_size": 8, "max_position_embeddings": 40}
-    case = ArchitectureCase("toy-reader", tiny, released=files)
-    return lambda: type("TestBroken", (TokenizerChecks,), {"case": case, "surroundings": classmethod(surroundings)})
+    return broken(TokenizerChecks, Plugin(), case=ArchitectureCase("toy-reader", tiny, released=files))
 
 
 FAULTS: dict[str, Fault] = {

@@ -1,8 +1,7 @@
 """What holds of an attention kernel, or of a pattern that bounds the default one."""
 
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -15,10 +14,10 @@ from tfx_core.model import Model, kernel_of
 from tfx_core.nn import AttentionKernel, Causal, DenseBias, Patterned, PlacedMask
 from tfx_core.plugins import AttentionSpec, registry
 from tfx_testing.cases import ArchitectureCase
-from tfx_testing.checks import Checks, each
+from tfx_testing.checks import each
 from tfx_testing.comparing import close
 from tfx_testing.tiny import perturbed, random_ids
-from tfx_testing.toys import toys
+from tfx_testing.toys import ToyChecks
 
 CASE = ArchitectureCase("toy-decoder", {"vocab_size": 53, "hidden_size": 24})
 SCALE = 0.4
@@ -46,7 +45,7 @@ def attend(kernel: AttentionKernel, query: Tensor, key: Tensor, value: Tensor, b
     return kernel(query, key, value, bias, **{"scale": SCALE, "dropout": 0.0, "observer": None, **how})
 
 
-class AttentionChecks(Checks):
+class AttentionChecks(ToyChecks):
     """Every check of one kernel or pattern: a test class names it as a user would.
 
     >>> class TestSoftCap(AttentionChecks):
@@ -58,13 +57,6 @@ class AttentionChecks(Checks):
 
     same_as: ClassVar[str | None] = None
     """The name of a kernel that gives the same numbers, such as ``"eager"`` for one that is only faster."""
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        """With the toys, unless they are registered."""
-        with toys():
-            yield
 
     @classmethod
     def is_declared(cls) -> bool:

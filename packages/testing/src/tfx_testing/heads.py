@@ -1,7 +1,6 @@
 """What holds of a head that a plugin provides for architectures with a capability."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ from tfx_testing import toy
 from tfx_testing.architectures import ArchitectureChecks
 from tfx_testing.cases import ArchitectureCase, Inputs
 from tfx_testing.checks import arguments_of
-from tfx_testing.toys import toys
+from tfx_testing.toys import ToyChecks
 
 _OF_TEXTS = ("fill-mask", "text-classification", "token-classification")
 """Tasks whose input is a text."""
@@ -31,7 +30,7 @@ _OF_LAYERS = (
 Labels = Callable[[str, Tensor, torch.Generator], Inputs | None]
 
 
-class HeadChecks(ArchitectureChecks):
+class HeadChecks(ToyChecks, ArchitectureChecks):
     """Every check of one head: a test class names it, and what it learns from.
 
     It is checked on a toy encoder, or on the architecture of a ``case``, as a head of that architecture would be.
@@ -49,13 +48,6 @@ class HeadChecks(ArchitectureChecks):
 
     settings: ClassVar[Mapping[str, Any]] = {}
     """Keys of the config besides, such as ``num_labels``."""
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        """With the toys, unless they are registered."""
-        with toys():
-            yield
 
     @classmethod
     def is_declared(cls) -> bool:

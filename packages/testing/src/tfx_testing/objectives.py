@@ -1,7 +1,6 @@
 """What holds of a pretraining objective, with small models that learn by it; needs tfx-training."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +15,10 @@ import tfx_core
 from tfx_core.plugins import ObjectiveSpec, registry
 from tfx_testing import toy
 from tfx_testing.cases import ArchitectureCase
-from tfx_testing.checks import Checks, each
+from tfx_testing.checks import each
 from tfx_testing.released import released
 from tfx_testing.tasks import toy_heads
-from tfx_testing.toys import toys
+from tfx_testing.toys import ToyChecks
 
 if TYPE_CHECKING:
     from tfx_training import Document, Objective
@@ -108,7 +107,7 @@ def _named(architecture: ArchitectureCase) -> str:
 
 
 @each(ids=_named, architecture=architectures)
-class ObjectiveChecks(Checks):
+class ObjectiveChecks(ToyChecks):
     """Every check of an objective: a test class names it, and how it is tried on models this small.
 
     It is tried on a toy, or on the architectures of the test class, each with small files of a tokenizer.
@@ -123,13 +122,6 @@ class ObjectiveChecks(Checks):
 
     case: ClassVar[ObjectiveCase] = ObjectiveCase()
     architectures: ClassVar[Sequence[ArchitectureCase]] = ()
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        """With the toys, unless they are registered."""
-        with toys():
-            yield
 
     @classmethod
     def is_declared(cls) -> bool:

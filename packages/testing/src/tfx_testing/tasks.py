@@ -4,7 +4,6 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
@@ -21,9 +20,9 @@ from tfx_core.cli import cli
 from tfx_core.plugins import ArchitectureSpec, HeadSpec, TaskSpec, registry
 from tfx_core.tasks import ItemError, Task, TaskOptions
 from tfx_testing import toy
-from tfx_testing.checks import Checks, each
+from tfx_testing.checks import each
 from tfx_testing.comparing import same
-from tfx_testing.toys import toys
+from tfx_testing.toys import ToyChecks
 
 UNKNOWN_OPTION = "no_task_has_this_option"
 
@@ -60,7 +59,7 @@ def first_head(cls: "type[TaskChecks]") -> Sequence[str]:
     return served_heads(cls)[:1]
 
 
-class TaskChecks(Checks):
+class TaskChecks(ToyChecks):
     """Every check of a task: a test class names it, and what it reads where that is not a text.
 
     It runs on a toy encoder, or a toy decoder, with random weights.
@@ -84,13 +83,6 @@ class TaskChecks(Checks):
 
     settings: ClassVar[Mapping[str, Any]] = {}
     """Keys of the toy's config, such as ``num_labels``."""
-
-    @classmethod
-    @contextmanager
-    def surroundings(cls) -> Iterator[None]:
-        """With the toys, unless they are registered."""
-        with toys():
-            yield
 
     @classmethod
     def is_declared(cls) -> bool:

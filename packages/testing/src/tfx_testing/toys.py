@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 import tfx_core
 from tfx_core.plugins import ArchitectureSpec, registry
 from tfx_testing import toy, toy_decoder
+from tfx_testing.checks import Checks
 
 __all__ = ["toys"]
 
@@ -19,3 +20,14 @@ def toys() -> Iterator[None]:
             if name not in there:
                 stack.enter_context(tfx_core.register(plugin, name=f"tfx-testing-{name}"))
         yield
+
+
+class ToyChecks(Checks):
+    """Checks that run with the toys registered, unless they are."""
+
+    @classmethod
+    @contextmanager
+    def surroundings(cls) -> Iterator[None]:
+        """With the toys."""
+        with toys(), super().surroundings():
+            yield

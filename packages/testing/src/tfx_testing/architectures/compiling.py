@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from tfx_core.model import CausalDecoding, Model
 from tfx_core.nn import KeyValueCache, Stack
 from tfx_testing.architectures.base import CaseChecks
+from tfx_testing.cases import Inputs
 from tfx_testing.checks import each
 from tfx_testing.comparing import close
-from tfx_testing.inputs import inputs_of, same
+from tfx_testing.inputs import real_places, same
+from tfx_testing.results import padded_texts
 from tfx_testing.tiny import random_ids, target_ids, tiny_model
 from tfx_testing.writers import Writer, decoding, one_writer, prompts, start, writing_model
 
@@ -89,13 +91,14 @@ class CompilingChecks(CaseChecks):
         computation really depends on its ids says ``one_graph=False`` in its case.
         """
         case = self.case
-        model, inputs = tiny_model(case, "backbone"), inputs_of(case, "backbone")
+        model, (ids, mask) = tiny_model(case, "backbone"), padded_texts(case, "right")
+        inputs: Inputs = {"input_ids": ids, "attention_mask": mask, **target_ids(case, "backbone", len(ids))}
         with torch.no_grad():
             expected = model(**inputs)
             torch.compiler.reset()
             compiled: Any = torch.compile(model, backend="eager", fullgraph=case.one_graph)
             found = compiled(**inputs)
-        same(found.values(), expected.values(), _places(expected, inputs), "compiled, beside the model itself")
+        same(found.values(), expected.values(), real_places(expected, mask), "compiled, beside the model itself")
 
     def test_compiled_layers_read_and_are_compiled_a_few_times(self) -> None:
         """Batches of several shapes need few compilations, and give the same states.
@@ -140,7 +143,3 @@ class CompilingChecks(CaseChecks):
         for search, text in zip(searches, expected, strict=True):
             assert model.generate(**inputs, **search).tolist() == text, "compiled layers write another text again"
         assert compiler.graphs == found, f"{compiler.graphs - found} more graphs for texts that were written before"
-
-
-def _places(output: Any, inputs: dict[str, Tensor]) -> Tensor:
-    return inputs["attention_mask"] if output.token_mask is None else output.token_mask

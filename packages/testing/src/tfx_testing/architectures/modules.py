@@ -2,16 +2,15 @@
 
 import pickle
 from threading import Thread
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from tfx_core.model import Model
 from tfx_testing.architectures.base import CaseChecks, heads
-from tfx_testing.cases import CHOICE_HEADS, Inputs
+from tfx_testing.cases import CHOICE_HEADS
 from tfx_testing.checks import each
-from tfx_testing.comparing import all_close, close, equal
+from tfx_testing.comparing import all_close, equal
 from tfx_testing.results import padded_texts, results_of_rows
 from tfx_testing.tiny import new_model, parameters, plain_results, target_ids, tiny_model
 
@@ -130,20 +129,3 @@ class ModuleChecks(CaseChecks):
         assert any(not torch.equal(other[name], value) for name, value in one.items()), "another seed changes nothing"
         strange = [name for name, value in one.items() if not value.isfinite().all()]
         assert not strange, f"not filled: {strange}"
-
-    def test_a_model_compiles(self) -> None:
-        """The graph of a call is read without a break and computes the same; no compiler is needed.
-
-        Where not: Python decides by the values of tensors. A mechanism that has to do so says ``one_graph=False`` in
-        its case.
-        """
-        model: Model = tiny_model(self.case, "backbone")
-        ids, mask = padded_texts(self.case, "right")
-        inputs: Inputs = {"input_ids": ids, "attention_mask": mask, **target_ids(self.case, "backbone", len(ids))}
-        torch.compiler.reset()
-        with torch.no_grad():
-            expected = model(**inputs).last_hidden_state
-            compiled: Any = torch.compile(model, backend="eager", fullgraph=self.case.one_graph)
-            found = compiled(**inputs).last_hidden_state
-        real = mask.bool() if expected.shape[:2] == mask.shape else ...
-        close(found[real], expected[real], "states of a compiled model, of tokens that are no padding")
