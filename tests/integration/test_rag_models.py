@@ -10,8 +10,10 @@ from torch import Tensor
 
 import tfx_core
 from tests.cases.rag import BART, QUESTION_ENCODER, T5
+from tests.models.released import released
 from tests.models.tiny import perturbed
 from tfx_core import Model
+from tfx_core.attention import attention_maps
 from tfx_core.errors import ConfigError, InputError, UnknownNameError
 
 HEADS = ("rag-sequence", "rag-token")
@@ -232,6 +234,17 @@ def test_what_cannot_be_meant_is_refused() -> None:
             model.generate(**inputs, **options)
     with pytest.raises(InputError, match="head 'backbone' cannot generate"):
         rag("backbone").generate(**inputs)
+
+
+@pytest.mark.parametrize("head", ["backbone", *HEADS])
+def test_attention_to_documents_is_not_shown_as_that_to_a_text(head: str, tmp_path: Path) -> None:
+    tokenizer = tfx_core.load_tokenizer(released("bert", tmp_path))
+    size = len(tokenizer)
+    parts = {"question_encoder": {**QUESTION_ENCODER, "vocab_size": size}, "generator": {**BART, "vocab_size": size}}
+    model = tfx_core.new_model("rag", head=head, seed=1, **parts)
+    for target in (None, "abc"):
+        with pytest.raises(InputError, match=rf"^the head '{head}' of a rag model reads no target for its text$"):
+            attention_maps(model, tokenizer, "hello abc", target=target)
 
 
 def test_parts_that_there_are_not_are_named() -> None:

@@ -8,7 +8,9 @@ import torch
 
 import tfx_core
 from tests.cases import case_of
+from tests.models.released import released
 from tests.models.tiny import perturbed
+from tfx_core.attention import attention_maps
 from tfx_core.errors import CheckpointError, ConfigError, InputError
 from tfx_core.model import Model
 from tfx_multimodal import load_image_encoder
@@ -117,3 +119,11 @@ def test_a_file_of_torchvision_is_an_encoder(kind: dict[str, object], tmp_path: 
         load_image_encoder(tmp_path / "lacks.pth")
     with pytest.raises(CheckpointError, match=r"none.pth: there is no such file"):
         load_image_encoder(tmp_path / "none.pth")
+
+
+def test_what_reads_texts_refuses_a_model_that_reads_none(tmp_path: Path) -> None:
+    model, tokenizer = tiny_resnet(), tfx_core.load_tokenizer(released("bert", tmp_path))
+    with pytest.raises(InputError, match=r"^a resnet reads no text: a call takes .*pixel_values"):
+        tfx_core.pipeline("feature-extraction", model=model, tokenizer=tokenizer)
+    with pytest.raises(InputError, match=r"^a resnet reports no attention weights"):
+        attention_maps(model, tokenizer, "hello abc")

@@ -63,9 +63,10 @@ class Reading:
                 )
             return Read(inputs, source)
         if model.head.targets is None:
+            instead = "conditional-generation"
+            cure = f"; load it with one that does: head={instead!r}" if instead in model.architecture.heads else ""
             raise InputError(
-                f"the head {model.head_name!r} of a {model.config.model_type} model reads no target; load it with one "
-                "that does: head='conditional-generation'"
+                f"the head {model.head_name!r} of a {model.config.model_type} model reads no target for its text{cure}"
             )
         if target is None:
             ids = self._written(inputs, kernel)

@@ -15,11 +15,13 @@ _MOST_UNUSED, _UNUSED_SHARE = 128, 0.01
 
 
 def check_vocabulary(model: "Model", tokenizer: "Tokenizer") -> None:
-    """Raise `InputError` where the tokenizer can give ids that the model does not have; warn where it knows far less.
+    """Raise `InputError` where a model reads no tokens or lacks ids of the tokenizer; warn where that knows far less.
 
     Far less is more than 128 tokens and more than one in a hundred: tables are made up to round numbers. The token for
     masks may be beyond the model, for the released summarisers lack its row; a call refuses its id.
     """
+    if "input_ids" not in model.input_names:
+        raise InputError(f"a {model.config.model_type} reads no text: a call takes {', '.join(model.input_names)}")
     size: int | None = getattr(model.config, "vocab_size", None)
     if size is None:
         return
