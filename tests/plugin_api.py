@@ -25,6 +25,8 @@ LEVEL = 1
 
 HELD_BACK: Mapping[str, tuple[str, ...]] = {
     "tfx_core": (),
+    "tfx_core.alignment": ("alignment_of_generated",),
+    "tfx_core.attention": (),
     "tfx_core.checkpoint": (  # how models are filled and written: an architecture says rules, the core does the rest
         *("HubOptions", "Packing", "Subfolder", "TensorEntry", "TensorFiles", "as_in_files", "collect_weights"),
         *("entries_as_in_files", "from_files", "kept_workplace", "load_weights", "moved", "read_tensors", "read_whole"),
@@ -38,13 +40,15 @@ HELD_BACK: Mapping[str, tuple[str, ...]] = {
     "tfx_core.fields": ("Form", "forms"),
     "tfx_core.first_use": (),
     "tfx_core.generation": (  # the engine's own talk with itself
-        *("AbortableStreamer", "OPTION_NAMES", "REPORTS", "Strategy", "TextDecoder", "check_used", "decode"),
+        *("AbortableStreamer", "OPTION_NAMES", "REPORTS", "Strategy", "TextDecoder", "check_used"),
         *("options_from_files", "row_seed"),
     ),
-    "tfx_core.model": (  # what loading is made of; costs and pictures; configs that are built on any text's
-        *("AttentionCost", "Counts", "ExtendedConfig", "GENERATION_KEYS", "attention_cost", "attention_of"),
-        *("HeldTensors", "counted"),
-        *("extended", "mask_picture", "stored_head"),
+    "tfx_core.habits": (  # what those who come from elsewhere call things: a list of ours
+        *("Habit", "hint", "nearest", "no_attribute", "told", "translated", "understands", "unknown", "works"),
+    ),
+    "tfx_core.model": (  # what loading is made of; configs that are built on any text's
+        *("Counts", "ExtendedConfig", "GENERATION_KEYS", "HeldTensors", "attention_of", "counted", "extended"),
+        "stored_head",
     ),
     "tfx_core.model.heads": (),
     "tfx_core.nn": (
@@ -63,7 +67,9 @@ HELD_BACK: Mapping[str, tuple[str, ...]] = {
     "tfx_core.tasks": (),
     "tfx_core.text": ("Family", "GENERAL_OPTIONS", "family_of", "read_tokenizer", "tokenizer_class"),
     "tfx_core.text.recipes": (),
+    "tfx_multimodal": (),
     "tfx_retrieval": ("DprEncoder", "EncoderPair", "load_pair", "merge_indexes"),
+    "tfx_retrieval.training": (),
     "tfx_testing": (),
     "tfx_testing.toys": (),
     "tfx_testing.vocabularies": (),

@@ -1,14 +1,18 @@
 """What third parties may import stays as it was promised: the frozen list against today's code, and built wheels."""
 
+import ast
 import json
+import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tfx_core
 from tests import plugin_api
 from tests.plugin_api import HELD_BACK, LEVEL, WHEELS, breaches, today
 from tfx_core.errors import InputError
@@ -18,6 +22,10 @@ CURE = (
     "It is promised to third parties at plugin API level 1, and their wheels are out there: keep the name and its "
     "parameters, and let them do what they did. What is new goes in beside it."
 )
+ROOT = WHEELS.parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "packages/core/README.md"]
+CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+OURS = {module.partition(".")[0] for module in HELD_BACK}
 WHEEL_IMPORTS: Mapping[str, Mapping[str, list[str]]] = json.loads(WHEELS.read_text(encoding="utf-8"))
 
 
@@ -61,9 +69,30 @@ def test_a_wheel_that_was_built_finds_what_it_imports(wheel: str) -> None:
 
 
 def test_every_example_is_among_the_wheels() -> None:
-    examples = (WHEELS.parents[2] / "examples/plugins").glob("*/pyproject.toml")
+    examples = (ROOT / "examples/plugins").glob("*/pyproject.toml")
     names = {file.parent.name.replace("-", "_") for file in examples}
     assert names == {wheel.partition("-")[0] for wheel in WHEEL_IMPORTS}
+
+
+def test_every_package_of_the_core_that_says_what_is_public_is_decided_on() -> None:
+    core = Path(str(tfx_core.__file__)).parent
+    said = {"tfx_core", *(f"tfx_core.{each.name}" for each in pkgutil.iter_modules([str(core)]) if each.ispkg)}
+    public = {name for name in said if hasattr(import_module(name), "__all__")}
+    assert public <= HELD_BACK.keys()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_imports_is_promised(page: Path) -> None:
+    blocks = CODE.findall(page.read_text(encoding="utf-8"))
+    imported = [each for block in blocks for each in ast.walk(ast.parse(block)) if isinstance(each, ast.ImportFrom)]
+    of_tfx = [each for each in imported if str(each.module).partition(".")[0] in OURS]
+    loose = {
+        f"{each.module}.{alias.name}"
+        for each in of_tfx
+        for alias in each.names
+        if alias.name not in promised(LEVEL).get(str(each.module), {})
+    }
+    assert not loose, f"{page.name} imports {sorted(loose)}, which may change: promise them, or show something else"
 
 
 def test_a_level_that_there_is_not_is_an_error() -> None:
