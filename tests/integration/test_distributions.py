@@ -206,16 +206,40 @@ def test_looking_around_imports_nothing_heavy(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_what_writes_a_text_imports_no_compiler() -> None:
+def test_what_opens_calls_and_writes_imports_no_compiler(tmp_path: Path) -> None:
     code = """
-    import sys, tfx_core
-    sizes = {"vocab_size": 50, "n_positions": 16, "n_embd": 8, "n_layer": 1, "n_head": 2}
-    model = tfx_core.new_model("gpt2", head="causal-lm", seed=0, bos_token_id=0, eos_token_id=0, **sizes).eval()
-    import torch, tfx_core.alignment, tfx_core.embedding, tfx_core.tasks, tfx_core.text
-    model.generate(torch.tensor([[1, 2]]), max_new_tokens=2)
-    assert "torch._dynamo" not in sys.modules
+    import sys, torch
+    import tfx_core, tfx_core.alignment, tfx_core.embedding, tfx_core.tasks, tfx_core.text
+    from tests.cases import architectures, case_of, readers_of_text
+    from tfx_testing.inputs import inputs_of
+    from tfx_testing.writers import prompts, writers, writing_model
+
+    def looked(what):
+        wrong = [name for name in ("torch._dynamo", "sympy") if name in sys.modules]
+        assert not wrong, f"{what}: {wrong} imported"
+
+    looked("the imports of this test")
+    texts = {spec.name for spec in readers_of_text()}
+    for spec in architectures():
+        case, folder = case_of(spec.name), f"{sys.argv[1]}/{spec.name}"
+        for head in ("backbone", *spec.heads):
+            model = tfx_core.new_model(spec.name, head=head, seed=0, **case.tiny).eval()
+            looked(f"a new {spec.name} with {head}")
+            if spec.name in texts:
+                model(**inputs_of(case, head))
+                looked(f"a call of {spec.name} with {head}")
+        model.save_pretrained(folder)
+        tfx_core.load_model(folder)
+        looked(f"loading {spec.name}")
+        checks = type("Checks", (), {"case": case, "heads": lambda: spec.heads})
+        for writer in writers(checks) if spec.name in texts else ():
+            model = writing_model(case, writer)
+            model.generate(**prompts(case, model), max_new_tokens=2)
+            looked(f"{spec.name}, which writes with {writer.name}")
     """
-    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(code), str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -154,7 +154,8 @@ def new_model(
     settings = architecture.plan(head).adapt(architecture.config.of(**config)).replace(**config)
     model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)
     with _sizes():
-        model.to_empty(device=torch.device("cpu"))
+        # as to_empty does it, which of tensors without values is slow, and imports a lot
+        model._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, settings, None, generator)
     model.tie_weights()
@@ -328,8 +329,9 @@ def _initialise(
     blank = {name: tensor for name, tensor in _tensors(model).items() if name in wanted}
     # or what nothing fills would be whatever the memory held
     versions = {name: tensor.detach().fill_(_blank(tensor))._version for name, tensor in blank.items()}
+    owners = {name.rpartition(".")[0] for name in wanted}
     for path, module in model.named_modules():
-        if any(f"{path}.{name}" in wanted for name in _tensors(module, recurse=False)):
+        if path in owners:
             model.fill(path, module, generator)
     filled, saved = _tensors(model), tensors_of(model)
     unfilled = [
@@ -345,10 +347,10 @@ def _initialise(
         )
 
 
-def _tensors(module: nn.Module, recurse: bool = True, remove_duplicate: bool = True) -> dict[str, Tensor]:
+def _tensors(module: nn.Module, remove_duplicate: bool = True) -> dict[str, Tensor]:
     """Parameters and buffers by name."""
     kinds = (module.named_parameters, module.named_buffers)
-    return {name: tensor for named in kinds for name, tensor in named("", recurse, remove_duplicate)}
+    return {name: tensor for named in kinds for name, tensor in named(remove_duplicate=remove_duplicate)}
 
 
 def _blank(tensor: Tensor) -> float:

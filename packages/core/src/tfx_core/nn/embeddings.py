@@ -162,7 +162,9 @@ class SinusoidalPositions(nn.Embedding):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Fill the table."""
+        """Fill the table, where it has values."""
+        if self.weight.is_meta:  # torch would import its compiler to compute none
+            return
         positions = torch.arange(len(self.weight), dtype=torch.float64)
         self.weight.copy_(_sinusoids(positions, self.weight.shape[1], self.halves))
 

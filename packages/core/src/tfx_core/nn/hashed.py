@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -69,7 +68,7 @@ class Hashing:
         """
         vectors = at_least_float32(vectors.detach())
         shape = vectors.shape[1], vectors.shape[3], self.rounds, sum(factors) // 2
-        rotations = _normal(shape, seed, vectors.dtype).to(vectors.device)
+        rotations = _numbers(shape, seed, vectors.dtype).to(vectors.device)
         with torch.autocast(vectors.device.type, enabled=False):
             rotated = torch.einsum("bhld,hdrn->bhrln", vectors, rotations)
         parts = torch.split(rotated, [factor // 2 for factor in factors], dim=-1)
@@ -77,15 +76,19 @@ class Hashing:
         return sum((digit * prod(factors[:place]) for place, digit in enumerate(digits)), torch.zeros_like(digits[0]))
 
 
-def _normal(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
+def _numbers(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
+    if torch.compiler.is_compiling():
+        from tfx_core.nn.constants import normal_numbers as constants  # here, for it imports the compiler
+
+        return constants(shape, seed, dtype)
+    return normal_numbers(shape, seed, dtype)
+
+
+def normal_numbers(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
+    """Normal numbers of a generator with this seed."""
     numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
     traced = torch._C._get_tracing_state() is not None  # torch.jit.trace would draw others each time
     return torch.from_numpy(numbers.numpy()) if traced else numbers
-
-
-_Draw: TypeAlias = Callable[[tuple[int, ...], int, torch.dtype], Tensor]
-# a compiler cannot make generators, and has no need to: the numbers are the same each time
-_constant: Callable[[_Draw], _Draw] = torch.compiler.assume_constant_result
 
 
 @dataclass
@@ -149,8 +152,6 @@ class HashedAttention(ChunkedAttention):
     ) -> None:
         super().__init__(chunking, projections, out, heads, scale=scale, dropout=dropout)
         self.hashing = hashing
-        # here, not beside the function: this imports the compiler, which takes as long as torch itself
-        _constant(_normal)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, call: AttentionCall) -> Tensor:
         """Queries, keys as they were projected and values ``(B, H, L, d) -> (B, H, L, d)``."""

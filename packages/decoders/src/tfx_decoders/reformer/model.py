@@ -1,8 +1,6 @@
 """Reformer (Kitaev et al. 2020): hashed and local attention in reversible layers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +116,7 @@ class ReformerBackbone(TransformerBackbone):
             span = replace(span, geometry=Places.of(cache.real, span.new.aligned()[1], begins=begins))
         span.check_positions(self.max_positions)
         given = span.new.given if attention_mask is None and cache is None else None
-        texts = None if given is None else _read_texts(given)
+        texts = None if given is None else _texts(given)
         span = replace(span, causal=self.causal)
         return span if texts is None else span.apart(texts)
 
@@ -130,14 +128,17 @@ class ReformerBackbone(TransformerBackbone):
 
 
 def _texts(positions: Tensor) -> Tensor | None:
-    """Which text each token is of, ``(B, S)``, where rows are packed; a compiled model, too, has to read that."""
+    if torch.compiler.is_compiling():
+        from tfx_decoders.reformer.uncompiled import texts_of as uncompiled  # here, for it imports the compiler
+
+        return uncompiled(positions)
+    return texts_of(positions)
+
+
+def texts_of(positions: Tensor) -> Tensor | None:
+    """Which text each token is of, ``(B, S)``, where rows are packed."""
     packed = packed_texts(positions) if can_read(positions) else None
     return None if packed is None else packed.texts
-
-
-_Reader: TypeAlias = Callable[[Tensor], Tensor | None]
-_uncompiled: Callable[[_Reader], _Reader] = torch.compiler.disable
-_read_texts = _uncompiled(_texts)
 
 
 def build_backbone(config: ReformerConfig, parts: frozenset[str]) -> ReformerBackbone:

@@ -1,6 +1,7 @@
 """Axial positions: a text of half a million tokens has half a million places and a few hundred vectors."""
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -19,12 +20,15 @@ class AxialPositions(nn.Module):
     def __init__(self, shape: Sequence[int], widths: Sequence[int], dropout: float) -> None:
         super().__init__()
         self.shape = tuple(shape)
+        self.steps = [prod(self.shape[axis:]) for axis in range(1, len(self.shape) + 1)]
+        """How far apart the places are that follow each other along each axis."""
         self.axes = nn.ModuleList(nn.Embedding(*each) for each in zip(shape, widths, strict=True))
         self.dropout = dropout
 
     def forward(self, positions: Tensor) -> Tensor:
         """``(B, T) -> (B, T, D)``."""
-        places = torch.unravel_index(positions, self.shape)
+        # torch.unravel_index would import the compiler
+        places = [positions // step % size for step, size in zip(self.steps, self.shape, strict=True)]
         vectors = torch.cat([axis(place) for axis, place in zip(self.axes, places, strict=True)], dim=-1)
         if not self.training or not self.dropout:
             return vectors

@@ -1,6 +1,7 @@
 """Masks are filled with a model that predicts masked tokens, on the tokenizer that its family released."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ def asked_heads(cls: type[CaseChecks]) -> Sequence[str]:
     return with_tokenizer(*registry.find(TaskSpec, TASK).heads)(cls)
 
 
-def filling_heads(cls: type[CaseChecks]) -> Sequence[str]:
+def filling_heads(cls: Any) -> Sequence[str]:
     """Those of them that predict tokens."""
     return [head for head in asked_heads(cls) if _predicts_tokens(cls, head)]
 
 
-def _predicts_tokens(cls: type[CaseChecks], head: str) -> bool:
+@cache
+def _predicts_tokens(cls: Any, head: str) -> bool:
     model = tfx_core.new_model(cls.case.model_type, head=head, seed=0, **cls.case.tiny)
     return model.head.output_layer is not None
 

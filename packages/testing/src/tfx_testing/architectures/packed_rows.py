@@ -1,6 +1,7 @@
 """Texts packed into a row, told by positions that begin again: each is as it is alone, in training too."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -19,11 +20,14 @@ LENGTHS = (5, 1, 7, 3)
 OF_TOKENS = ("last_hidden_state", "logits", "start_logits", "end_logits", "prediction_logits")
 
 
-def placing_heads(cls: type[CaseChecks]) -> Sequence[str]:
+def placing_heads(cls: Any) -> Sequence[str]:
     """The heads of one text each, and the backbone alone, of a model that reads positions."""
-    if "position_ids" not in tiny_model(cls.case, "backbone").input_names:
-        return ()
-    return [head for head in heads(cls) if head not in CHOICE_HEADS]
+    return [head for head in heads(cls) if head not in CHOICE_HEADS] if _reads_positions(cls) else ()
+
+
+@cache
+def _reads_positions(cls: Any) -> bool:
+    return "position_ids" in tiny_model(cls.case, "backbone").input_names
 
 
 def language_heads(cls: type[CaseChecks]) -> Sequence[str]:
