@@ -1,6 +1,6 @@
 """What is sound passes: the core's own kernels and patterns, a head, the toys."""
 
-from tests.testing.faults import heads, parities, tokenizers
+from tests.testing.faults import heads, parities, stores, tokenizers
 from tfx_testing import ArchitectureCase, ArchitectureChecks, AttentionChecks
 from tfx_testing.toys import ToyChecks
 
@@ -42,3 +42,6 @@ TestParity.__name__ = "TestParity"
 
 TestTokenizer = tokenizers.checks_of("sound")()
 TestTokenizer.__name__ = "TestTokenizer"
+
+TestStore = stores.SOUND()
+TestStore.__name__ = "TestStore"

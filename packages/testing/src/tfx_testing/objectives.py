@@ -84,11 +84,11 @@ def drawn(*numbers: int) -> np.random.Generator:
 
 
 def repeated_words() -> "list[Document]":
-    """Texts that say one word again and again."""
+    """Texts that say one word again and again, the first of several lengths, so that there is padding among them."""
     from tfx_training import Document
 
     words = [word for word in toy.VOCABULARY[len(toy.SPECIAL) :] if word.isascii() and word.isalpha()]
-    return [Document.of(" ".join([word] * (12 + place))) for place in range(4) for word in words]
+    return [Document.of(" ".join([word] * (12 + place))) for word in words for place in range(4)]
 
 
 def architectures(cls: "type[ObjectiveChecks]") -> Sequence[ArchitectureCase]:
