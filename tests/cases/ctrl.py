@@ -69,4 +69,5 @@ CASE = ArchitectureCase(
     refused=(({"n_head": 5}, "n_head=5: must be a divisor of n_embd=24"),),
     released=lambda: continued_bpe(("<unk>",)),
     tokenizer_json=False,
+    unread={"n_positions": "sines have no last position: it says how long the texts of the training were"},
 )

@@ -162,4 +162,8 @@ CASE = ArchitectureCase(
     holds_pairs=True,
     released=lambda: words(("<eos>", "<unk>", "<formula>")),
     packs=False,
+    unread={
+        "adaptive": "files say so, and the softmax is adaptive wherever there are clusters",
+        "attn_type": "it has one value",
+    },
 )

@@ -171,4 +171,5 @@ CASE = ArchitectureCase(
     holds_pairs=True,
     released=lambda: pieces(("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")),
     packs=False,
+    unread={"untie_r": "files hold the biases of every layer, also where it is false"},
 )

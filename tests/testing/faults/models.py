@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.testing.faults import Fault, broken
 from tfx_core import Architecture, ArchitectureSpec, Backbone, ModelConfig, ModelOutput, hookimpl
 from tfx_core.checkpoint import BackboneRules, Drop, Rename
-from tfx_core.fields import Rate
+from tfx_core.fields import Positive, Rate
 from tfx_core.model import HeadPlan
 from tfx_core.model.heads import CausalLMHead, LMHead
 from tfx_core.nn import initialise_normal
@@ -48,6 +48,13 @@ class Unread(Config):
     """Has a rate that nothing reads."""
 
     dropout: Rate = 0.0
+
+
+@dataclass(kw_only=True)
+class Idle(Config):
+    """Has a number that nothing reads."""
+
+    temperature: Positive = 1.0
 
 
 @dataclass(kw_only=True)
@@ -249,6 +256,9 @@ FAULTS = {
     ),
     "a rate is not read": Fault(
         checks(of_config(Unread)), "test_every_rate_of_dropout", r"dropout=0\.5 drops nothing with any head"
+    ),
+    "a key does nothing": Fault(
+        checks(of_config(Idle)), "test_every_field_of_the_config", r"of Idle that nothing reads: \['temperature'\]"
     ),
     "the generator is not used": Fault(
         checks(replace(SOUND, initialise=ungenerated)), "test_a_seed_gives", "torch's own generator was used"

@@ -162,6 +162,9 @@ class ArchitectureCase:
     reversible: bool = False
     """Whether its layers compute again what their backward pass needs, unless they report something."""
 
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Field of the config that nothing reads -> why it is one."""
+
     def __post_init__(self) -> None:
         if not isinstance(self.tiny, Mapping):
             raise TypeError(f"tiny of the case of {self.model_type!r} must be a dict with keys of a config.json")

@@ -63,7 +63,7 @@ class TransfoXLConfig(ModelConfig):
     sample_softmax: int = -1
     """Number of sampled words in the softmax; none."""
     adaptive: bool = True
-    """Whether the softmax is adaptive; without ``cutoffs`` it is an ordinary one in any case."""
+    """What files say of the softmax, which is adaptive where there are ``cutoffs``, whatever this is."""
     dropout: Rate = 0.1
     """Dropout of embeddings, positions and every sublayer's output."""
     dropatt: Rate = 0.0

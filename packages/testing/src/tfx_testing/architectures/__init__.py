@@ -11,6 +11,7 @@ from tfx_testing.architectures.compiling import CompilingChecks
 from tfx_testing.architectures.configs import ConfigChecks
 from tfx_testing.architectures.declared import DeclarationChecks
 from tfx_testing.architectures.dtypes import DtypeChecks
+from tfx_testing.architectures.fields import FieldChecks
 from tfx_testing.architectures.frozen import FrozenChecks
 from tfx_testing.architectures.generation import GenerationChecks
 from tfx_testing.architectures.inputs import InputChecks
@@ -45,6 +46,7 @@ class ArchitectureChecks(
     ConfigChecks,
     DeclarationChecks,
     DtypeChecks,
+    FieldChecks,
     FrozenChecks,
     LayoutChecks,
     ModuleChecks,
