@@ -1,8 +1,11 @@
 """``tfx-core index add``, ``delete``, ``replace``, ``compact``, ``merge``, ``info``, and searching with conditions."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner, Result
@@ -145,3 +148,19 @@ def test_a_second_builder_is_refused(folder: Path, tmp_path: Path, tiny_bert: Pa
             refused = run(*command)
             assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)
             assert "is being built or changed by process" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "delete", "compact", "search"])
+def test_what_needs_no_model_imports_no_torch(command: str, tiny_bert: Path, tmp_path: Path) -> None:
+    facts, folder = lines(tmp_path / "facts.jsonl", *FACTS), tmp_path / "index"
+    assert run("build", "-m", tiny_bert, "-s", facts, "-o", folder, "--lexical").exit_code == 0
+    options = {"delete": ["boat"], "search": ["the cat", "--lexical-only"]}.get(command, [])
+    code = """
+    import sys
+    from tfx_core.cli import cli
+    cli(["index", *sys.argv[1:]], "tfx-core", standalone_mode=False)
+    assert "torch" not in sys.modules
+    """
+    arguments = [sys.executable, "-c", dedent(code), command, str(folder), *options]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

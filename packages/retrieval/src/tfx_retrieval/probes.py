@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from tfx_core.embedding import Passage, Vectors, cut_untold
+from tfx_core.embedding import Passage, Vectors
 from tfx_core.errors import InputError, PassageIndexError
 from tfx_retrieval.arrays import are_searchable, open_array
 
@@ -63,6 +63,8 @@ def probe(encoder: Encoder) -> Vectors:
 
     Raises `InputError` for an encoder that gives nan or inf.
     """
+    from tfx_core.embedding import cut_untold  # here, for it imports torch
+
     with cut_untold():
         probes = np.concatenate([encoder.encode_document(DOCUMENTS), encoder.encode_query(QUERIES)]).astype(np.float32)
     if not are_searchable(probes):
