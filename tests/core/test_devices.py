@@ -38,3 +38,9 @@ def test_it_is_looked_at_before_anything_is_loaded(tmp_path: Path) -> None:
             for path in (saved, tmp_path / "absent"):
                 with pytest.raises(InputError, match="device='gpu': on this machine it is one of cpu"):
                     load(path)
+
+
+def test_a_new_model_is_where_it_is_asked_for_whatever_torchs_default_is() -> None:
+    with tfx_core.register(Plugin(), name="tfx-toy"), torch.device("meta"):
+        model = tfx_core.new_model("toy", seed=0)
+    assert {each.device.type for each in (*model.parameters(), *model.buffers())} == {"cpu"}

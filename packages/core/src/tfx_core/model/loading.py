@@ -155,7 +155,7 @@ def new_model(
     model = _empty_model(architecture, settings, head, attention, None, _MOST_NEW)
     with _sizes():
         # as to_empty does it, which of tensors without values is slow, and imports a lot
-        model._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
+        model._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu"))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     _initialise(model, settings, None, generator)
     model.tie_weights()
