@@ -108,6 +108,7 @@ def figures_of(name: str, arguments: argparse.Namespace) -> Iterator[Figure]:
                 print(".", end="", file=sys.stderr, flush=True)
             own, other = (median(each) for each in zip(*speeds, strict=True))
             ratio = median(one / two for one, two in speeds)
+            print(f" {name} {precision}: {own:,.0f}, theirs {other:,.0f}, {ratio:.2f}", file=sys.stderr)
             yield Figure(name, precision, arguments.rows, arguments.length, own, other, ratio)
 
 
