@@ -292,19 +292,23 @@ def imports_of(wheel: Path) -> dict[str, list[str]]:
         files = [name for name in archive.namelist() if name.endswith(".py")]
         own = {name.partition("/")[0] for name in files}
         for file in files:
-            for node in ast.walk(ast.parse(archive.read(file))):
-                if isinstance(node, ast.ImportFrom) and _is_of_tfx(node.module or "", own):
-                    found.setdefault(str(node.module), set()).update(each.name for each in node.names)
-                elif isinstance(node, ast.Import):
-                    for each in node.names:
-                        if _is_of_tfx(each.name, own):
-                            found.setdefault(each.name, set()).add("*")  # which names it takes, nobody can tell
+            for module, name in imports_in(archive.read(file)):
+                if module.partition(".")[0] not in own:
+                    found.setdefault(module, set()).add(name)
     return {module: sorted(names) for module, names in sorted(found.items())}
 
 
-def _is_of_tfx(module: str, own: set[str]) -> bool:
-    package = module.partition(".")[0]
-    return package in {each.partition(".")[0] for each in HELD_BACK} and package not in own
+def imports_in(source: str | bytes) -> Iterator[tuple[str, str]]:
+    """Module of tfx and name of each that a source imports; of a module itself ``*``: nobody can tell what it takes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and _is_of_tfx(node.module or ""):
+            yield from ((str(node.module), each.name) for each in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((each.name, "*") for each in node.names if _is_of_tfx(each.name))
+
+
+def _is_of_tfx(module: str) -> bool:
+    return module.partition(".")[0] in {each.partition(".")[0] for each in HELD_BACK}
 
 
 def main() -> None:

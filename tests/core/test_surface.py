@@ -10,6 +10,7 @@ from pkgutil import walk_packages
 import pytest
 
 import tfx_core
+from tests.pages import python_blocks
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = (
@@ -32,10 +33,8 @@ def strangers() -> dict[str, str]:
         if "tfx_core" not in file.parts or "templates" in file.parts  # which become somebody's distributions
     }
     for readme in (ROOT / "README.md", *ROOT.glob("packages/*/README.md"), *ROOT.glob("docs/**/*.md")):
-        text = readme.read_text(encoding="utf-8")
-        for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            line = text.count("\n", 0, block.start()) + 1
-            sources[f"{readme.relative_to(ROOT)}:{line}"] = block[1]
+        for line, source in python_blocks(readme):
+            sources[f"{readme.relative_to(ROOT)}:{line}"] = source
     return sources
 
 

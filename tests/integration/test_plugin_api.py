@@ -1,6 +1,5 @@
 """What third parties may import stays as it was promised: the frozen list against today's code, and built wheels."""
 
-import ast
 import json
 import pkgutil
 import re
@@ -14,7 +13,8 @@ import pytest
 
 import tfx_core
 from tests import plugin_api
-from tests.plugin_api import HELD_BACK, LEVEL, WHEELS, breaches, today
+from tests.pages import python_blocks
+from tests.plugin_api import HELD_BACK, LEVEL, WHEELS, breaches, imports_in, today
 from tfx_core.errors import InputError
 from tfx_testing import promised
 
@@ -24,8 +24,6 @@ CURE = (
 )
 ROOT = WHEELS.parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "packages/core/README.md"]
-CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-OURS = {module.partition(".")[0] for module in HELD_BACK}
 WHEEL_IMPORTS: Mapping[str, Mapping[str, list[str]]] = json.loads(WHEELS.read_text(encoding="utf-8"))
 
 
@@ -83,14 +81,9 @@ def test_every_package_of_the_core_that_says_what_is_public_is_decided_on() -> N
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_imports_is_promised(page: Path) -> None:
-    blocks = CODE.findall(page.read_text(encoding="utf-8"))
-    imported = [each for block in blocks for each in ast.walk(ast.parse(block)) if isinstance(each, ast.ImportFrom)]
-    of_tfx = [each for each in imported if str(each.module).partition(".")[0] in OURS]
+    imported = [each for block in python_blocks(page) for each in imports_in(block.source)]
     loose = {
-        f"{each.module}.{alias.name}"
-        for each in of_tfx
-        for alias in each.names
-        if alias.name not in promised(LEVEL).get(str(each.module), {})
+        f"{module}.{name}" for module, name in imported if name != "*" and name not in promised(LEVEL).get(module, {})
     }
     assert not loose, f"{page.name} imports {sorted(loose)}, which may change: promise them, or show something else"
 

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.pages import python_blocks
+
 README = Path(__file__).parents[2] / "packages/seq2seq/README.md"
 
 
 def test_the_python_of_the_page_runs_and_prints_what_it_says(tmp_path: Path) -> None:
-    snippets = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    snippets = [block.source for block in python_blocks(README)]
     assert snippets
     said = re.findall(r"print\(.*\)  # (.*)", "\n".join(snippets))
     done = subprocess.run(

@@ -7,12 +7,7 @@ from torch import Tensor
 
 from tfx_core.nn import hashed
 
-
-def _drawn(shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Tensor:
-    return hashed.normal_numbers(shape, seed, dtype)
-
-
 # a compiler cannot make generators, and has no need to: the numbers are the same each time
 normal_numbers: Callable[[tuple[int, ...], int, torch.dtype], Tensor] = torch.compiler.assume_constant_result(  # type: ignore[no-untyped-call]
-    _drawn
+    hashed.normal_numbers
 )

@@ -7,10 +7,5 @@ from torch import Tensor
 
 from tfx_decoders.reformer import model
 
-
-def _texts(positions: Tensor) -> Tensor | None:
-    return model.texts_of(positions)
-
-
 # which tokens are one text is read from the positions, also of a compiled model
-texts_of: Callable[[Tensor], Tensor | None] = torch.compiler.disable(_texts)  # type: ignore[no-untyped-call]
+texts_of: Callable[[Tensor], Tensor | None] = torch.compiler.disable(model.texts_of)  # type: ignore[no-untyped-call]
